@@ -1,0 +1,143 @@
+/**
+ * The question a detector asks, and the answer it gives.
+ *
+ * Detectors own this file: the core answers the question (`TenantView`), detectors judge it, and nothing here
+ * imports anything outside this folder. A detector is a stateless function of one view: all memory is in the core's
+ * windows, baselines and accumulators, so a detector is added, tuned or replayed without migrating a byte.
+ */
+
+/** What was counted of one key over one stretch of event time. Counts are whole calls. */
+export interface Counts {
+  /** Every call the tenant made, refused ones too: the demand. */
+  readonly calls: number
+  readonly status2xx: number
+  /** 4xx but 429. */
+  readonly status4xx: number
+  /** 429: refused by a limit. An account-wide limit gives every victim 429s, so they are never a failure of the tenant's. */
+  readonly status429: number
+  readonly status5xx: number
+}
+
+/** A stretch of event time with what was counted in it. A trailing window ends at the view's `at`. */
+export interface WindowCounts extends Counts {
+  /** Length in whole seconds. */
+  readonly seconds: number
+  /** Sum of the ten 100-ms counts' largest: calls in the busiest tenth of a second. */
+  readonly busiestTenth: number
+}
+
+/** What this key usually does at this time of day, from what was learned of the last seven days. Rates are a minute. */
+export interface Usual {
+  /** Robust middle of the slot's minutes, calls a minute. */
+  readonly callsPerMinute: number
+  /** The band: the 5th and 95th percentile of what a minute of this slot brings, calls a minute. */
+  readonly lowerPerMinute: number
+  readonly upperPerMinute: number
+  /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
+  readonly dispersion: number
+  /** Share of calls that failed (5xx), 0..1. */
+  readonly failureShare: number
+  /** Mean latency, ms; undefined where the log has none. */
+  readonly latencyMs: number | undefined
+  /** How many of the last seven days have this slot; 0 when it was taken from this day's last hour alone. */
+  readonly days: number
+}
+
+/** The three plain statistics that the original design's rules compare with. Each undefined under one observed day. */
+export interface PlainBaseline {
+  /** Mean calls of this five-minute slot over the observed days of the last 7. */
+  readonly slotMeanCalls: number | undefined
+  /** Mean and population standard deviation of the calls in this slot's minutes, over the observed days of the last 7. */
+  readonly slotMinuteMean: number | undefined
+  readonly slotMinuteStdDev: number | undefined
+  /** Mean calls a minute over all observed time of the last 7 days. */
+  readonly weekMinuteMean: number | undefined
+}
+
+/**
+ * Sequential evidence: for each multiple in the bank, the CUSUM of the log-likelihood ratio between "this key calls
+ * `multiple` times as often as usual" and "as usual", in nats. 0 when there is nothing to say, or nothing usual is known.
+ */
+export interface SequentialEvidence {
+  readonly multiple: number
+  readonly nats: number
+  /** Start of the pane since which the evidence has grown, epoch ms: the best guess of when it began. */
+  readonly since: number
+  /** Calls counted since then, and calls that would have been usual. */
+  readonly calls: number
+  readonly usualCalls: number
+}
+
+/** All that is known of one key at one moment of event time. */
+export interface TenantView {
+  readonly keyId: string
+  /** Windows end here (exclusive), epoch ms, a whole second. */
+  readonly at: number
+  /** An early look counts what has come so far, open panes included; a final look counts closed panes only. */
+  readonly look: 'early' | 'final'
+  readonly last10s: WindowCounts
+  readonly last60s: WindowCounts
+  readonly last5min: WindowCounts
+  /** Aligned periods that hold the second before `at`, up to `at`: the UTC minute and the five-minute slot. */
+  readonly minuteSoFar: Counts
+  readonly slotSoFar: Counts
+  readonly usual: Usual | undefined
+  readonly plain: PlainBaseline
+  readonly sequential: readonly SequentialEvidence[]
+  /** Latency over the last five minutes of closed ten-second blocks, ms; undefined where the log has none. */
+  readonly latency: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined
+}
+
+/** What misbehaviour a finding speaks of. */
+export type Kind = 'surge' | 'retry-storm'
+
+/** One measured thing beside what is usual: the alert, explain and the page all print these. */
+export interface Evidence {
+  /** Name with its unit, e.g. `calls/min`, `5xx in 10 s`. */
+  readonly measure: string
+  readonly observed: number
+  readonly usual: number | undefined
+}
+
+export interface Finding {
+  readonly kind: Kind
+  /** 1 is the threshold; below it is an answer too (tune and explain need to see how near it was). Never NaN, never below 0. */
+  readonly score: number
+  readonly evidence: readonly Evidence[]
+  /** When it began, as far as the detector can tell, epoch ms. */
+  readonly since: number
+}
+
+/** One tunable number: declared once, from which configuration, help and the catalogue are made. */
+export interface Threshold {
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  /** `×`, `calls`, `σ`, `nats`, `share` … */
+  readonly unit: string
+  readonly sentence: string
+}
+
+export type Thresholds = Readonly<Record<string, Threshold>>
+export type Values<T extends Thresholds> = { readonly [name in keyof T]: number }
+
+export interface Detector<T extends Thresholds = Thresholds> {
+  /** File name without its ending; the name in configuration, messages and metrics. */
+  readonly name: string
+  readonly kind: Kind
+  /** One sentence for the catalogue: what it sees. */
+  readonly sees: string
+  /**
+   * Whether its score can only rise when missing calls arrive: then it may judge early looks, on panes still open.
+   * The conformance suite tests the claim.
+   */
+  readonly early: boolean
+  /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
+  readonly opens: boolean
+  readonly thresholds: T
+  /** undefined: it has nothing to say of this view (no history, or a field the log lacks). */
+  evaluate(view: TenantView, values: Values<T>): Finding | undefined
+}
+
+/** Keeps the thresholds' names in the detector's type, so that `evaluate` knows its own values. */
+export const defineDetector = <const T extends Thresholds>(detector: Detector<T>): Detector<T> => detector

@@ -1,0 +1,133 @@
+/**
+ * Decoded calls as columns: no object a call, so that a batch costs what its bytes cost and a faster decoder can take
+ * the first one's place. A batch is reused: `clearBatch` empties it, columns grow and never shrink. Mutable on purpose.
+ */
+import type { ApiKeyId, Position } from './vocabulary.ts'
+
+/**
+ * Why a line was not counted as it stands. Counted by reason, a few kept as redacted excerpts, never thrown.
+ * `no-key` is the one that loses nothing: the call counts as anonymous, and is noted, since a log without key ids is
+ * usually a log format that forgot them.
+ */
+export type RejectionReason =
+  | 'broken-json'
+  | 'not-an-object'
+  | 'unknown-format'
+  | 'no-key'
+  | 'no-time'
+  | 'bad-time'
+  | 'bad-status'
+  | 'future'
+  | 'too-old'
+  | 'too-large'
+  | 'bad-gzip'
+  | 'bad-envelope'
+  | 'bad-pane'
+
+export interface Rejection {
+  readonly reason: RejectionReason
+  /** Position of the record (or the line in it) that was refused. */
+  readonly position: Position
+  /** Length of what was refused, bytes. */
+  readonly length: number
+  /** The shape of its beginning: letters as x, digits as 9, known field names kept. Holds no value that the log held. */
+  readonly excerpt: string
+}
+
+/** Append-only table from local number to key id, owned by one decoder; columns hold the numbers. */
+export interface KeyTable {
+  readonly ids: ApiKeyId[]
+}
+
+/** A count of calls that another tool made: `seconds` = 1 is a pane, longer rows teach baselines only. */
+export interface PaneRow {
+  readonly key: number
+  readonly start: number
+  readonly seconds: number
+  readonly calls: number
+  readonly status2xx: number
+  readonly status4xx: number
+  readonly status429: number
+  readonly status5xx: number
+  /** Sum over the calls that have one, ms, and how many have. */
+  readonly latencySumMs: number
+  readonly latencyCount: number
+  readonly bytes: number
+}
+
+export interface CallBatch {
+  /** Calls in the columns. */
+  length: number
+  readonly keys: KeyTable
+  /** Index into `keys.ids`. */
+  key: Int32Array
+  /** Event time of the request, epoch ms. */
+  time: Float64Array
+  /** HTTP status; 0 when the line has none. */
+  status: Uint16Array
+  /** Response latency in ms; -1 when the line has none. */
+  latencyMs: Float64Array
+  /** Response length in bytes; -1 when the line has none. */
+  bytes: Float64Array
+  panes: PaneRow[]
+  /** How many lines were refused, by reason; `samples` holds the first few of each. */
+  rejected: Map<RejectionReason, number>
+  samples: Rejection[]
+  /** Well-formed messages that carry no call by nature (CloudWatch CONTROL_MESSAGE): signs of life. */
+  controlMessages: number
+}
+
+export function createBatch(keys: KeyTable = { ids: [] }, capacity = 1024): CallBatch {
+  return {
+    length: 0,
+    keys,
+    key: new Int32Array(capacity),
+    time: new Float64Array(capacity),
+    status: new Uint16Array(capacity),
+    latencyMs: new Float64Array(capacity),
+    bytes: new Float64Array(capacity),
+    panes: [],
+    rejected: new Map(),
+    samples: [],
+    controlMessages: 0,
+  }
+}
+
+export function clearBatch(batch: CallBatch): void {
+  batch.length = 0
+  batch.panes.length = 0
+  batch.rejected.clear()
+  batch.samples.length = 0
+  batch.controlMessages = 0
+}
+
+/** So many refused lines of one reason are kept as samples in one batch: a flood of bad lines costs a counter. */
+const samplesPerReason = 8
+
+export function reject(
+  batch: CallBatch,
+  { reason, position, length, excerpt }: Omit<Rejection, 'excerpt'> & { readonly excerpt: () => string },
+): void {
+  const count = (batch.rejected.get(reason) ?? 0) + 1
+  batch.rejected.set(reason, count)
+  if (count <= samplesPerReason) batch.samples.push({ reason, position, length, excerpt: excerpt() })
+}
+
+/** Makes room for one call more and returns its row. */
+export function nextRow(batch: CallBatch): number {
+  if (batch.length === batch.key.length) grow(batch)
+  return batch.length++
+}
+
+function grow(batch: CallBatch): void {
+  const capacity = batch.key.length * 2
+  const widen = <T extends Int32Array | Float64Array | Uint16Array>(to: T, from: T): T => {
+    to.set(from)
+    return to
+  }
+  batch.key = widen(new Int32Array(capacity), batch.key)
+  batch.time = widen(new Float64Array(capacity), batch.time)
+  batch.status = widen(new Uint16Array(capacity), batch.status)
+  batch.latencyMs = widen(new Float64Array(capacity), batch.latencyMs)
+  batch.bytes = widen(new Float64Array(capacity), batch.bytes)
+}

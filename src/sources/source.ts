@@ -1,0 +1,50 @@
+/**
+ * Where records come from. A source hands over records in the order of each partition and says where reading may go
+ * on; it knows nothing of formats. At-least-once is enough: the worker's checkpoint holds the positions.
+ */
+import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
+
+export interface SourceRecord {
+  readonly partition: PartitionId
+  /** Where reading goes on AFTER this record (Kafka: offset + 1; Kinesis: this sequence number; file: byte offset after it). */
+  readonly position: Position
+  /** One record of a stream (a line, several lines, an envelope, gzip or not), or a piece of a file cut at line ends. */
+  readonly payload: Uint8Array
+}
+
+export interface SourceFault {
+  readonly position: Position
+  readonly reason: 'bad-gzip' | 'too-large'
+  readonly length: number
+}
+
+export interface SourceBatch {
+  readonly partition: PartitionId
+  readonly records: readonly SourceRecord[]
+  /** What the source itself could not hand over (a gzip file that ends in the middle, a record over the limit). */
+  readonly faults?: readonly SourceFault[]
+  /** Wall time at which it was read, epoch ms, from the clock that the source was given. */
+  readonly arrivedAt: EpochMs
+  /** How far behind the newest record this partition is, where the source can tell. */
+  readonly lag?: { readonly records: number } | { readonly ms: number }
+}
+
+export type Positions = ReadonlyMap<PartitionId, Position>
+
+export interface Source {
+  /** For people and logs: `kafka topic access-logs at 127.0.0.1:9092`. No secret in it. */
+  readonly description: string
+  /** Whether every call of a key is always in the same partition (then a partition owns its keys' state). */
+  readonly keyed: boolean
+  /**
+   * Starts after `positions` where given (they win over whatever the server has stored), else where the configuration says.
+   * Yields batches until `signal` aborts or the input ends; asks for no more while the reader is busy (back-pressure).
+   * Throws StreamError SOURCE_UNREADABLE / SOURCE_LOST when it cannot go on by itself.
+   */
+  read(positions: Positions, signal: AbortSignal): AsyncIterable<SourceBatch>
+  /** Partitions that this reader has now: known before their first record, so that none is overtaken. */
+  partitions(): readonly PartitionId[]
+  /** Tells the server how far the checkpoint is (Kafka commits; others need not). Never ahead of the checkpoint. */
+  commit(positions: Positions): Promise<void>
+  close(): Promise<void>
+}

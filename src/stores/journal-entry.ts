@@ -1,0 +1,28 @@
+/**
+ * What the effect journal holds. Every entry is on disk before what it announces is done: an intent before it is
+ * performed, `plan-changing` (with what the plan had) before the gateway is called, the outcome after.
+ */
+import type { Effect, Outcome, PlanLimits } from '../core/effect.ts'
+import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+
+export type JournalEntry =
+  | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
+  | {
+      readonly kind: 'plan-changing'
+      readonly at: EpochMs
+      readonly effectId: string
+      readonly keyId: ApiKeyId
+      readonly planId: string
+      /** What the plan has now; for the first change of an incident this is the original. null = no throttle set. */
+      readonly before: PlanLimits | null
+      readonly after: PlanLimits | null
+    }
+  | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
+
+export interface EffectJournal {
+  /** Resolves when all entries are safely on disk (fsync). Several are one write. */
+  append(entries: readonly JournalEntry[]): Promise<void>
+  /** All entries that were there when it was opened, oldest first. */
+  readonly recovered: readonly JournalEntry[]
+  close(): Promise<void>
+}
