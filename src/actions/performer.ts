@@ -1,0 +1,10 @@
+/** Performs effects in the world. What came of one is a value; only what a person must mend is thrown. */
+import type { Effect, Outcome } from '../core/effect.ts'
+
+export interface Performer<E extends Effect = Effect> {
+  /**
+   * Resolves when the effect is done, was done already, or will not be done; retries what may pass by itself, for as
+   * long as `signal` lets it. Performing the same effect twice does no harm. Rejects only when `signal` aborts.
+   */
+  perform(effect: E, signal: AbortSignal): Promise<Outcome>
+}

@@ -1,0 +1,37 @@
+/**
+ * The one sequence that the core is fed, and what it answers. The same inputs in the same order give the same answers,
+ * live, in replay and after a crash: everything the core knows of the world is in here.
+ */
+import type { CallBatch } from './call-batch.ts'
+import type { Effect, OutcomeReport } from './effect.ts'
+import type { Explanation } from './explanation.ts'
+import type { EpochMs, PartitionId } from './vocabulary.ts'
+
+export type EngineInput =
+  /** Calls `from` to `to` (exclusive) of a batch, and its pane rows `panesFrom` to `panesTo`, all of one partition. */
+  | {
+      readonly kind: 'batch'
+      readonly partition: PartitionId
+      readonly batch: CallBatch
+      readonly from: number
+      readonly to: number
+      readonly panesFrom: number
+      readonly panesTo: number
+      readonly arrivedAt: EpochMs
+    }
+  /** One a wall second, from the shell: moves an idle source on, expires throttles. */
+  | { readonly kind: 'tick'; readonly at: EpochMs }
+  /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
+  | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
+  | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  /** What came before was history: baselines stay, incidents do not. Closes all panes. */
+  | { readonly kind: 'history-ended' }
+  /** A bare log is over: closes all panes. */
+  | { readonly kind: 'end' }
+
+export interface Decisions {
+  /** To be journaled, then performed, in this order. */
+  readonly effects: readonly Effect[]
+  /** Incidents that opened, were mitigated, began to recover or closed, in the order decided. */
+  readonly changes: readonly Explanation[]
+}
