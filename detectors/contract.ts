@@ -22,8 +22,6 @@ export interface Counts {
 export interface WindowCounts extends Counts {
   /** Length in whole seconds. */
   readonly seconds: number
-  /** Sum of the ten 100-ms counts' largest: calls in the busiest tenth of a second. */
-  readonly busiestTenth: number
 }
 
 /** What this key usually does at this time of day, from what was learned of the last seven days. Rates are a minute. */
@@ -84,8 +82,6 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
-  /** Latency over the last five minutes of closed ten-second blocks, ms; undefined where the log has none. */
-  readonly latency: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined
 }
 
 /** What misbehaviour a finding speaks of. */
