@@ -97,7 +97,7 @@ export interface Evidence {
 
 export interface Finding {
   readonly kind: Kind
-  /** 1 is the threshold; below it is an answer too (tune and explain need to see how near it was). Never NaN, never below 0. */
+  /** 1 is the threshold, exceeded only above it; below it is an answer too (tune and explain need to see how near it was). Finite, never below 0. */
   readonly score: number
   readonly evidence: readonly Evidence[]
   /** When it began, as far as the detector can tell, epoch ms. */

@@ -3,13 +3,9 @@
  * An effect's id is made of its incident and step, so the same decision taken again after a crash has the same id.
  */
 import type { Explanation } from './explanation.ts'
-import type { ApiKeyId, EpochMs } from './vocabulary.ts'
+import type { ApiKeyId, EpochMs, PlanLimits } from './vocabulary.ts'
 
-/** A usage plan's throttle: `rateLimit` in calls a second, `burstLimit` in calls (size of the token bucket). undefined = the plan has no throttle. */
-export interface PlanLimits {
-  readonly rateLimit: number
-  readonly burstLimit: number
-}
+export type { PlanLimits } from './vocabulary.ts'
 
 export type Effect = AlertEffect | ThrottleEffect | RestoreEffect
 

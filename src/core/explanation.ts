@@ -4,8 +4,7 @@
  */
 import type { Evidence, Kind } from '../../detectors/contract.ts'
 import type { Mode } from './config.ts'
-import type { PlanLimits } from './effect.ts'
-import type { ApiKeyId, EpochMs, TenantId } from './vocabulary.ts'
+import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from './vocabulary.ts'
 
 export type Severity = 'low' | 'high'
 export type IncidentKind = Kind | 'platform'
@@ -25,16 +24,33 @@ export type Action =
   | { readonly kind: 'held'; readonly because: HeldReason }
   | { readonly kind: 'suggest'; readonly limits: PlanLimits }
   | { readonly kind: 'throttle'; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
-  | { readonly kind: 'throttled'; readonly limits: PlanLimits | undefined; readonly before: PlanLimits | undefined; readonly expiresAt: EpochMs }
+  | {
+      readonly kind: 'throttled'
+      readonly limits: PlanLimits | undefined
+      readonly before: PlanLimits | undefined
+      readonly expiresAt: EpochMs
+    }
   | { readonly kind: 'throttle-refused'; readonly because: string }
-  | { readonly kind: 'restore'; readonly step: 'half' | 'full'; readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator' }
+  | {
+      readonly kind: 'restore'
+      readonly step: 'half' | 'full'
+      readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator'
+    }
+  | { readonly kind: 'restore-refused'; readonly because: string }
   | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined }
   | { readonly kind: 'none' }
 
 export interface Explanation {
   readonly incidentId: string
   readonly keyId: ApiKeyId
-  readonly tenant: { readonly id: TenantId; readonly name: string | undefined; readonly contact: string | undefined; readonly escalation: string | undefined } | undefined
+  readonly tenant:
+    | {
+        readonly id: TenantId
+        readonly name: string | undefined
+        readonly contact: string | undefined
+        readonly escalation: string | undefined
+      }
+    | undefined
   readonly phase: 'open' | 'mitigated' | 'recovering' | 'closed'
   readonly kind: IncidentKind
   readonly severity: Severity
@@ -45,7 +61,14 @@ export interface Explanation {
   /** Calls counted since onset (over 1 to 60 s, the last 60 where it is longer). */
   readonly current: { readonly calls: number; readonly seconds: number; readonly callsPerMinute: number }
   /** What a minute usually brings here, or undefined without history. `days`: how many of the last 7 it rests on. */
-  readonly expected: { readonly callsPerMinute: number; readonly lowerPerMinute: number; readonly upperPerMinute: number; readonly days: number } | undefined
+  readonly expected:
+    | {
+        readonly callsPerMinute: number
+        readonly lowerPerMinute: number
+        readonly upperPerMinute: number
+        readonly days: number
+      }
+    | undefined
   readonly detectors: readonly { readonly name: string; readonly score: number }[]
   readonly evidence: readonly Evidence[]
   readonly mode: Mode

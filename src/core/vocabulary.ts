@@ -16,6 +16,15 @@ export type PartitionId = Branded<string, 'PartitionId'>
 /** Where reading goes on after a record: Kafka offset, Kinesis sequence number, byte offset, as text. Only its source compares it. */
 export type Position = Branded<string, 'Position'>
 
+/**
+ * A usage plan's throttle: `rateLimit` in calls a second, `burstLimit` in calls (size of the token bucket).
+ * Where it may be undefined, that means that the plan has no throttle.
+ */
+export interface PlanLimits {
+  readonly rateLimit: number
+  readonly burstLimit: number
+}
+
 export const SECOND_MS = 1_000
 export const MINUTE_MS = 60_000
 export const SLOT_MS = 5 * MINUTE_MS

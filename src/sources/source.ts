@@ -13,6 +13,7 @@ export interface SourceRecord {
 }
 
 export interface SourceFault {
+  /** Where reading goes on after what was refused. */
   readonly position: Position
   readonly reason: 'bad-gzip' | 'too-large'
   readonly length: number
@@ -44,7 +45,29 @@ export interface Source {
   read(positions: Positions, signal: AbortSignal): AsyncIterable<SourceBatch>
   /** Partitions that this reader has now: known before their first record, so that none is overtaken. */
   partitions(): readonly PartitionId[]
+  /**
+   * Exactly these partitions wait, all others go on: for a reader that merges by event time, of a partition far ahead of
+   * the others. Nothing of a held partition is handed over, and nothing of it is lost. Absent where a source cannot.
+   */
+  hold?(partitions: readonly PartitionId[]): void
   /** Tells the server how far the checkpoint is (Kafka commits; others need not). Never ahead of the checkpoint. */
   commit(positions: Positions): Promise<void>
   close(): Promise<void>
+}
+
+/** What a source copes with by itself and a person may want to know. Holds no payload and no secret. */
+export interface SourceEvent {
+  /** info: it went on. warn: it coped, and something is wrong outside. */
+  readonly level: 'info' | 'warn'
+  readonly name:
+    | 'partitionsAssigned'
+    | 'positionMoved'
+    | 'clientLogged'
+    | 'readerRestarting'
+    | 'commitRefused'
+    | 'readRetried'
+    | 'iteratorRenewed'
+    | 'shardsFound'
+    | 'shardEnded'
+  readonly detail: string
 }

@@ -1,0 +1,183 @@
+/** What holds for every detector there is. A new one is held to it by its line in index.ts, without a word here. */
+import { readdirSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Detector, Finding } from './contract.ts'
+import { detectors } from './index.ts'
+import { HALF_PAST, repeat, type Second, type Story, viewOf } from './testing-view.ts'
+import { defaultValues } from './thresholds.ts'
+
+const files = readdirSync(import.meta.dirname)
+const notDetectors = ['contract.ts', 'index.ts', 'statistics.ts', 'testing-view.ts', 'thresholds.ts']
+
+test('every detector is a file of its name with its test, and every such file is in the list', () => {
+  const names = detectors.map(({ name }) => name).sort()
+  const modules = files.filter(
+    file => file.endsWith('.ts') && !file.endsWith('.test.ts') && !notDetectors.includes(file),
+  )
+
+  expect(names.map(name => `${name}.ts`)).toEqual(modules.sort())
+  expect(files).toEqual(expect.arrayContaining(names.map(name => `${name}.test.ts`)))
+})
+
+test('the catalogue in README.md is what the detectors declare', () => {
+  const readme = readFileSync(new URL('README.md', import.meta.url), 'utf8')
+
+  expect(readme.split('\n').filter(line => line.startsWith('|'))).toEqual(catalogue())
+})
+
+describe.each(detectors)('$name', detector => {
+  test('starts within the range that each threshold declares', () => {
+    for (const [name, { default: value, min, max, unit, sentence }] of Object.entries(detector.thresholds)) {
+      expect(min, name).toBeLessThanOrEqual(value)
+      expect(max, name).toBeGreaterThanOrEqual(value)
+      expect(unit && sentence, name).not.toBe('')
+    }
+  })
+
+  test('says nothing, or a score below 1, of a tenant of whom nothing was ever seen', () => {
+    const unknown = {
+      slotMeanCalls: undefined,
+      slotMinuteMean: undefined,
+      slotMinuteStdDev: undefined,
+      weekMinuteMean: undefined,
+    }
+    const nothing: Story = { usual: undefined, plain: unknown }
+
+    expect(scoreOf(evaluate(detector, nothing))).toBeLessThan(1)
+    expect(scoreOf(evaluate(detector, {}))).toBeLessThan(1)
+  })
+
+  test('answers any view with finite numbers and a beginning that is not in the future', () => {
+    fc.assert(
+      fc.property(stories, story => {
+        const finding = evaluate(detector, story)
+        if (finding === undefined) return
+        const numbers = finding.evidence.flatMap(({ observed, usual }) => [observed, usual ?? 0])
+        expect([finding.score, finding.since, ...numbers].filter(number => !Number.isFinite(number))).toEqual([])
+        expect(finding.score).toBeGreaterThanOrEqual(0)
+        expect(finding.since).toBeLessThanOrEqual(viewOf(story).at)
+        expect(finding.kind).toBe(detector.kind)
+      }),
+    )
+  })
+
+  test('answers the same view with the same finding, with any thresholds in range, and leaves the view alone', () => {
+    fc.assert(
+      fc.property(stories, valuesOf(detector), (story, values) => {
+        const view = deepFreeze(viewOf(story))
+        expect(detector.evaluate(view, values)).toEqual(detector.evaluate(structuredClone(view), values))
+      }),
+    )
+  })
+
+  test.runIf(detector.early)('may judge an early look: its score only rises when missing calls arrive', () => {
+    fc.assert(
+      fc.property(stories, missingCalls, (story, missing) => {
+        const early = evaluate(detector, story)
+        const final = evaluate(detector, { ...story, seconds: withCalls(story.seconds ?? [], missing) })
+        expect(final === undefined).toBe(early === undefined)
+        // The last bits may differ: the sums are made in another order.
+        expect(scoreOf(final)).toBeGreaterThanOrEqual(scoreOf(early) * (1 - 1e-9))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+function evaluate(detector: Detector, story: Story): Finding | undefined {
+  return detector.evaluate(viewOf(story), defaultValues(detector))
+}
+
+function scoreOf(finding: Finding | undefined): number {
+  return finding?.score ?? 0
+}
+
+// Stories: five minutes of any calls, calm with storms in it, by tenants of any size, known and unknown.
+
+const count = fc.oneof({ weight: 3, arbitrary: fc.nat(20) }, fc.nat(5_000))
+const anySecond: fc.Arbitrary<Second> = fc.record({
+  status2xx: count,
+  status4xx: count,
+  status429: count,
+  status5xx: count,
+})
+const stretch = fc
+  .tuple(fc.integer({ min: 1, max: 120 }), fc.oneof(anySecond, fc.record({ status2xx: fc.nat(20) }), fc.constant({})))
+  .map(([length, second]) => repeat(length, second))
+const fiveMinutes = fc
+  .array(stretch, { maxLength: 8 })
+  .map(stretches => [...repeat(300, {}), ...stretches.flat()].slice(-300))
+
+/** Whole counts over seven days, so that zeroes and small numbers come often. */
+const rate = fc.oneof(fc.nat(50), fc.nat(50_000)).map(calls => calls / 7)
+const usual = fc
+  .record({
+    rates: fc.tuple(rate, rate, rate).map(rates => rates.sort((one, other) => one - other)),
+    dispersion: fc.double({ min: 0, max: 5, noNaN: true }),
+    failureShare: fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true })),
+    days: fc.nat(7),
+  })
+  .map(({ rates: [lowerPerMinute = 0, callsPerMinute = 0, upperPerMinute = 0], ...rest }) => ({
+    ...rest,
+    lowerPerMinute,
+    callsPerMinute,
+    upperPerMinute,
+  }))
+const plain = fc.record({
+  slotMeanCalls: fc.option(rate, { nil: undefined }),
+  slotMinuteMean: fc.option(rate, { nil: undefined }),
+  slotMinuteStdDev: fc.option(rate, { nil: undefined }),
+  weekMinuteMean: fc.option(rate, { nil: undefined }),
+})
+const stories: fc.Arbitrary<Story> = fc.record({
+  at: fc.nat(600).map(second => HALF_PAST + second * 1_000),
+  seconds: fiveMinutes,
+  usual: fc.option(usual, { nil: undefined }),
+  plain,
+})
+
+const missingCalls = fc.array(fc.tuple(fc.nat(299), anySecond), { minLength: 1, maxLength: 20 })
+
+function withCalls(
+  seconds: readonly Second[],
+  missing: readonly (readonly [index: number, calls: Second])[],
+): Second[] {
+  const complete = [...seconds]
+  for (const [index, calls] of missing) {
+    const before = complete[index] ?? {}
+    complete[index] = {
+      status2xx: (before.status2xx ?? 0) + (calls.status2xx ?? 0),
+      status4xx: (before.status4xx ?? 0) + (calls.status4xx ?? 0),
+      status429: (before.status429 ?? 0) + (calls.status429 ?? 0),
+      status5xx: (before.status5xx ?? 0) + (calls.status5xx ?? 0),
+    }
+  }
+  return complete
+}
+
+function valuesOf({ thresholds }: Detector) {
+  const ranges = Object.entries(thresholds).map(([name, { min, max }]) => [name, fc.double({ min, max, noNaN: true })])
+  return fc.record(Object.fromEntries(ranges) as Record<string, fc.Arbitrary<number>>)
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null)
+    for (const part of Object.values(Object.freeze(value))) deepFreeze(part)
+  return value
+}
+
+// The catalogue, row by row. Where the test fails, paste what it expected.
+
+function catalogue(): string[] {
+  return [
+    '| detector | sees | alone it | thresholds |',
+    '|---|---|---|---|',
+    ...detectors.map(({ name, sees, opens, thresholds }) => {
+      const settings = Object.entries(thresholds).map(
+        ([setting, { default: value, unit, sentence }]) => `\`${setting}\` ${value} ${unit}: ${sentence}`,
+      )
+      return `| [${name}](${name}.ts) | ${sees} | ${opens ? 'opens' : 'corroborates'} | ${settings.join('<br>')} |`
+    }),
+  ]
+}

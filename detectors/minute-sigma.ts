@@ -1,0 +1,33 @@
+/**
+ * The original design's second rule, word for word: the calls of a minute exceed the mean of that slot's minutes by two
+ * standard deviations. Were counts Gaussian it would fire in one minute of 44, and they are burstier: it corroborates only.
+ */
+import { defineDetector } from './contract.ts'
+import { MINUTE_MS, periodStart, timesLimit } from './statistics.ts'
+
+export const minuteSigma = defineDetector({
+  name: 'minute-sigma',
+  kind: 'surge',
+  sees: 'more calls in a minute than the mean of this slot’s minutes in the last 7 days plus some standard deviations',
+  early: true,
+  opens: false,
+  thresholds: {
+    sigmas: {
+      default: 2,
+      min: 0,
+      max: 100,
+      unit: 'σ',
+      sentence: 'exceeded above the mean plus so many standard deviations',
+    },
+  },
+  evaluate({ at, minuteSoFar, plain: { slotMinuteMean, slotMinuteStdDev } }, { sigmas }) {
+    if (slotMinuteMean === undefined || slotMinuteStdDev === undefined) return undefined // under one observed day
+
+    return {
+      kind: 'surge',
+      score: timesLimit({ calls: minuteSoFar.calls, limit: slotMinuteMean + sigmas * slotMinuteStdDev }),
+      evidence: [{ measure: 'calls in minute', observed: minuteSoFar.calls, usual: slotMinuteMean }],
+      since: periodStart({ at, lengthMs: MINUTE_MS }),
+    }
+  },
+})

@@ -1,0 +1,59 @@
+/** Failures and demand together, neither alone: what a storm is, and the outage, sale and limit that are none. */
+import { expect, test } from 'vitest'
+import { retryStorm } from './retry-storm.ts'
+import { HALF_PAST, judge, repeat } from './testing-view.ts'
+
+test('a tenant that answers each failure with ten calls more is told with its failures, its demand and its retries', () => {
+  expect(judge(retryStorm, { seconds: repeat(10, { status2xx: 80, status5xx: 10 }) })).toEqual({
+    kind: 'retry-storm',
+    score: 900 / 350, // demand is what is nearer its threshold: 3 × 700 a minute
+    evidence: [
+      { measure: '5xx in 10 s', observed: 100, usual: 0.1 },
+      { measure: 'calls/min', observed: 5_400, usual: 600 },
+      { measure: 'extra calls per 5xx', observed: 8, usual: 0 },
+    ],
+    since: HALF_PAST - 10_000,
+  })
+})
+
+test('an outage is no retry storm: everything fails, but nobody calls more often', () => {
+  expect(judge(retryStorm, { seconds: repeat(10, { status5xx: 10 }) })?.score).toBeLessThan(1)
+})
+
+test('a sale is no retry storm: four times the calls with the usual failures', () => {
+  const sale = [...repeat(9, { status2xx: 40 }), { status2xx: 39, status5xx: 1 }]
+
+  expect(judge(retryStorm, { seconds: sale })?.score).toBe(1 / 20)
+})
+
+test('refusals by a limit are no failures: every victim of an account-wide limit gets 429s', () => {
+  expect(judge(retryStorm, { seconds: repeat(10, { status2xx: 10, status429: 5_000 }) })?.score).toBe(0)
+})
+
+test('twenty failures in ten seconds are not too many for a tiny tenant, twenty-one are', () => {
+  const tiny = { callsPerMinute: 1, upperPerMinute: 3 }
+
+  expect(judge(retryStorm, { usual: tiny, seconds: [{ status5xx: 20 }] })?.score).toBe(1)
+  expect(judge(retryStorm, { usual: tiny, seconds: [{ status5xx: 21 }] })?.score).toBe(1.05)
+})
+
+test('who usually fails a lot is measured by that: ten times the usual failures, not twenty', () => {
+  const failing = { callsPerMinute: 600, upperPerMinute: 700, failureShare: 0.3 }
+
+  expect(judge(retryStorm, { usual: failing, seconds: repeat(10, { status2xx: 30, status5xx: 15 }) })?.score).toBe(0.5)
+})
+
+test('without history only very many failures count, and the finding does not pretend to know the usual', () => {
+  expect(judge(retryStorm, { usual: undefined, seconds: repeat(10, { status2xx: 5_000, status5xx: 30 }) })?.score).toBe(
+    1,
+  )
+  expect(judge(retryStorm, { usual: undefined, seconds: repeat(10, { status5xx: 45 }) })).toEqual({
+    kind: 'retry-storm',
+    score: 1.5,
+    evidence: [
+      { measure: '5xx in 10 s', observed: 450, usual: undefined },
+      { measure: 'calls/min', observed: 2_700, usual: undefined },
+    ],
+    since: HALF_PAST - 10_000,
+  })
+})

@@ -1,0 +1,85 @@
+/**
+ * Is this key answering failures with more calls? Harm and surprise at once: failures far beyond the usual *while* demand
+ * multiplies.
+ *
+ *     score = min( 5xx of the last 10 s ÷ max( failureFloor, timesUsualFailures × usual 5xx in 10 s ),
+ *                  calls of the last 10 s ÷ ( timesUsual × upper end of what is usual in 10 s ) )
+ *
+ * An outage alone raises only the first (everything fails, but nobody calls more often), a sale only the second. Only
+ * counts are compared, never the share of calls that fail: that share falls when good calls arrive later, and this
+ * detector judges early looks. A 429 is no failure: an account-wide limit gives every victim 429s.
+ *
+ * Without history nothing is known of the usual, and only very many failures count, whatever the demand.
+ */
+import { defineDetector, type Usual, type WindowCounts } from './contract.ts'
+import { perMinute, timesLimit } from './statistics.ts'
+
+export const retryStorm = defineDetector({
+  name: 'retry-storm',
+  kind: 'retry-storm',
+  sees: 'failures (5xx, never 429) far beyond the usual while demand multiplies: it retries what fails',
+  early: true,
+  opens: true,
+  thresholds: {
+    failureFloor: {
+      default: 20,
+      min: 1,
+      max: 1_000_000,
+      unit: '5xx in 10 s',
+      sentence: 'more failures than this, however few are usual',
+    },
+    timesUsualFailures: {
+      default: 10,
+      min: 1,
+      max: 10_000,
+      unit: '×',
+      sentence: 'more failures than this multiple of the usual ones',
+    },
+    timesUsual: {
+      default: 3,
+      min: 1,
+      max: 1_000,
+      unit: '×',
+      sentence: 'more calls than this multiple of the upper end of what is usual',
+    },
+    failuresUnknown: {
+      default: 300,
+      min: 1,
+      max: 1_000_000,
+      unit: '5xx in 10 s',
+      sentence: 'more failures than this where no history says what is usual',
+    },
+  },
+  evaluate({ at, last10s, usual }, { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }) {
+    const usually = usual && usualIn(last10s.seconds, usual)
+    const failureLimit = usually ? Math.max(failureFloor, timesUsualFailures * usually.failures) : failuresUnknown
+    const failing = timesLimit({ calls: last10s.status5xx, limit: failureLimit })
+    const multiplying = usually ? timesLimit({ calls: last10s.calls, limit: timesUsual * usually.upperCalls }) : failing
+
+    return {
+      kind: 'retry-storm',
+      score: Math.min(failing, multiplying),
+      evidence: [
+        { measure: '5xx in 10 s', observed: last10s.status5xx, usual: usually?.failures },
+        { measure: 'calls/min', observed: perMinute(last10s), usual: usual?.callsPerMinute },
+        ...(usually ? [extraCallsPerFailure(last10s, usually.calls)] : []),
+      ],
+      since: at - last10s.seconds * 1_000,
+    }
+  },
+})
+
+function usualIn(seconds: number, usual: Usual) {
+  const minutes = seconds / 60
+  const calls = usual.callsPerMinute * minutes
+  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare }
+}
+
+/** How hard it retries: calls beyond the usual ones for each failure. Usually none. */
+function extraCallsPerFailure({ calls, status5xx }: WindowCounts, usualCalls: number) {
+  return {
+    measure: 'extra calls per 5xx',
+    observed: Math.max(0, calls - usualCalls) / Math.max(1, status5xx),
+    usual: 0,
+  }
+}

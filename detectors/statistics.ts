@@ -1,0 +1,24 @@
+/** The few sums that detectors share. Pure functions of numbers, so that each `evaluate` reads as the sentence it stands for. */
+
+export const MINUTE_MS = 60_000
+export const SLOT_MS = 5 * MINUTE_MS
+
+/**
+ * How many times its limit a count is: above 1 exactly when `calls > limit`, and it only rises with the calls.
+ *
+ * A limit may be zero (a slot that never had a call), and a score must stay finite. Calls are whole, so any limit below
+ * one call is exceeded by the first call and by nothing less; half a call stands for all limits smaller than that, and
+ * the comparison stays exact. The first call against a limit of zero scores 2.
+ */
+export function timesLimit({ calls, limit }: { readonly calls: number; readonly limit: number }): number {
+  return calls / Math.max(limit, 0.5)
+}
+
+/** Start of the aligned period that holds the second before `at`: at 10:05:00 the minute is still 10:04. Epoch ms. */
+export function periodStart({ at, lengthMs }: { readonly at: number; readonly lengthMs: number }): number {
+  return Math.floor((at - 1) / lengthMs) * lengthMs
+}
+
+export function perMinute({ calls, seconds }: { readonly calls: number; readonly seconds: number }): number {
+  return (calls * 60) / seconds
+}

@@ -1,0 +1,34 @@
+/**
+ * The original design's third rule, word for word: the calls of a minute exceed five times the mean calls a minute over
+ * all observed time of the last seven days. It knows no time of day, so a tenant with office hours exceeds it each
+ * morning: it corroborates and does not open.
+ */
+import { defineDetector } from './contract.ts'
+import { MINUTE_MS, periodStart, timesLimit } from './statistics.ts'
+
+export const weekMeanMultiple = defineDetector({
+  name: 'week-mean-multiple',
+  kind: 'surge',
+  sees: 'more calls in a minute than a multiple of the mean minute of the last 7 days',
+  early: true,
+  opens: false,
+  thresholds: {
+    timesUsual: {
+      default: 5,
+      min: 1,
+      max: 1_000,
+      unit: '×',
+      sentence: 'exceeded above this multiple of the mean minute',
+    },
+  },
+  evaluate({ at, minuteSoFar, plain: { weekMinuteMean } }, { timesUsual }) {
+    if (weekMinuteMean === undefined) return undefined // under one observed day: nothing to exceed
+
+    return {
+      kind: 'surge',
+      score: timesLimit({ calls: minuteSoFar.calls, limit: timesUsual * weekMinuteMean }),
+      evidence: [{ measure: 'calls in minute', observed: minuteSoFar.calls, usual: weekMinuteMean }],
+      since: periodStart({ at, lengthMs: MINUTE_MS }),
+    }
+  },
+})

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import type { Clock } from '../clock.ts'
+import { callWaitMs, changeEveryMs, controlPlaneQueue, nextChange, type WaitingChange } from './control-plane-queue.ts'
+
+const throttleOf = (urgency: number, order: number): WaitingChange => ({
+  rank: { kind: 'throttle', urgency },
+  order,
+  notBefore: 0,
+})
+const restoreOf = (order: number): WaitingChange => ({ rank: { kind: 'restore', urgency: 0 }, order, notBefore: 0 })
+
+describe('whose turn it is', () => {
+  test('the most dangerous throttle goes first, then the one that asked first, and restores last', () => {
+    const waiting = [restoreOf(0), throttleOf(10, 1), throttleOf(500, 2), throttleOf(500, 3)]
+    const order: number[] = []
+    while (waiting.length > 0) {
+      const turn = nextChange(waiting, 0, 0)
+      if (turn.kind !== 'go') throw new Error(`expected go, got ${turn.kind}`)
+      order.push(turn.change.order)
+      waiting.splice(waiting.indexOf(turn.change), 1)
+    }
+    expect(order).toEqual([2, 3, 1, 0])
+  })
+
+  test('nobody goes until the gateway takes a change again', () => {
+    expect(nextChange([throttleOf(1, 0)], 20_000, 15_000)).toEqual({ kind: 'wait', ms: 5_000 })
+  })
+
+  test('one that backs off lets the others by', () => {
+    const backingOff = { ...throttleOf(500, 0), notBefore: 9_000 }
+    const other = restoreOf(1)
+    expect(nextChange([backingOff, other], 0, 1_000)).toEqual({ kind: 'go', change: other })
+    expect(nextChange([backingOff], 0, 1_000)).toEqual({ kind: 'wait', ms: 8_000 })
+  })
+
+  test('with nobody waiting there is nothing to wait for', () => {
+    expect(nextChange([], 20_000, 0)).toEqual({ kind: 'idle' })
+  })
+})
+
+test('of other calls the sixth in a second waits', () => {
+  expect(callWaitMs([0, 100, 200, 300], 400)).toBe(0)
+  expect(callWaitMs([0, 100, 200, 300, 400], 400)).toBe(600)
+  expect(callWaitMs([0, 100, 200, 300, 400], 1_000)).toBe(0)
+})
+
+describe('the queue', () => {
+  const never = new AbortController().signal
+
+  /** Time passes only while somebody sleeps, so every moment is exact. */
+  const start = () => {
+    let now = 0
+    const clock: Clock = {
+      now: () => now,
+      sleep: async ms => {
+        now += ms
+      },
+    }
+    return { clock, queue: controlPlaneQueue({ clock }) }
+  }
+  const attempt =
+    <T>(value: T, holdMs = changeEveryMs) =>
+    async () =>
+      ({ kind: 'done', value, holdMs }) as const
+
+  test('keeps 20 s between two changes, and lets the urgent one overtake', async () => {
+    const { clock, queue } = start()
+    const made: { name: string; at: number }[] = []
+    const change = (name: string, urgency: number) =>
+      queue.change(
+        queue.want(name),
+        { kind: 'throttle', urgency },
+        async () => {
+          made.push({ name, at: clock.now() })
+          return { kind: 'done', value: name, holdMs: changeEveryMs }
+        },
+        never,
+      )
+    await Promise.all([change('first', 1), change('calm', 5), change('storm', 500)])
+    expect(made).toEqual([
+      { name: 'first', at: 0 },
+      { name: 'storm', at: changeEveryMs },
+      { name: 'calm', at: 2 * changeEveryMs },
+    ])
+  })
+
+  test('drops what waits for a key when something newer is wanted for it', async () => {
+    const { queue } = start()
+    const rank = { kind: 'throttle', urgency: 1 } as const
+    const first = queue.change(queue.want('key-x'), rank, attempt('x'), never)
+    const older = queue.change(queue.want('key-a'), rank, attempt('older'), never)
+    const newer = queue.change(queue.want('key-a'), rank, attempt('newer'), never)
+    expect(await Promise.all([first, older, newer])).toEqual([
+      { kind: 'done', value: 'x' },
+      { kind: 'superseded' },
+      { kind: 'done', value: 'newer' },
+    ])
+  })
+
+  test('does not try again what something newer was wanted for meanwhile', async () => {
+    const { queue } = start()
+    const rank = { kind: 'throttle', urgency: 1 } as const
+    let tries = 0
+    const older = queue.change(
+      queue.want('key-a'),
+      rank,
+      async () => {
+        tries += 1
+        queue.want('key-a')
+        return { kind: 'again', afterMs: 1_000, holdMs: 0 }
+      },
+      never,
+    )
+    expect(await older).toEqual({ kind: 'superseded' })
+    expect(tries).toBe(1)
+  })
+
+  test('a try that asked for no change costs no turn', async () => {
+    const { clock, queue } = start()
+    const rank = { kind: 'throttle', urgency: 1 } as const
+    await queue.change(queue.want('key-a'), rank, attempt('nothing to do', 0), never)
+    await queue.change(queue.want('key-b'), rank, attempt('nothing to do', 0), never)
+    expect(clock.now()).toBe(0)
+  })
+
+  test('a change given up while it waits leaves the others their turn', async () => {
+    const { queue } = start()
+    const rank = { kind: 'throttle', urgency: 1 } as const
+    const stop = new AbortController()
+    const first = queue.change(queue.want('key-a'), rank, attempt('a'), never)
+    const givenUp = queue.change(queue.want('key-b'), rank, attempt('b'), stop.signal)
+    const last = queue.change(queue.want('key-c'), rank, attempt('c'), never)
+    stop.abort(new Error('stopping'))
+    await expect(givenUp).rejects.toThrow('stopping')
+    expect(await Promise.all([first, last])).toMatchObject([{ value: 'a' }, { value: 'c' }])
+  })
+
+  test('what a try throws is its own: the next is made all the same', async () => {
+    const { queue } = start()
+    const rank = { kind: 'restore', urgency: 0 } as const
+    const broken = queue.change(queue.want('key-a'), rank, () => Promise.reject(new Error('disk full')), never)
+    const next = queue.change(queue.want('key-b'), rank, attempt('b'), never)
+    await expect(broken).rejects.toThrow('disk full')
+    expect(await next).toEqual({ kind: 'done', value: 'b' })
+  })
+
+  test('starts at most five other calls in a second', async () => {
+    const { clock, queue } = start()
+    const starts = await Promise.all(Array.from({ length: 12 }, () => queue.call(async () => clock.now(), never)))
+    expect(starts).toEqual([0, 0, 0, 0, 0, 1_000, 1_000, 1_000, 1_000, 1_000, 2_000, 2_000])
+  })
+})

@@ -1,0 +1,142 @@
+/**
+ * weir.yaml and the tenants.yaml beside it, read once at the edge. Whatever is wrong in either is told together, each
+ * complaint with its file, line and column: `weir.yaml:12:13  throttle.headroom is 0.5: should be a number from 1 to 10`.
+ */
+import { basename, dirname, resolve } from 'node:path'
+import { type Document, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
+import type { TenantsConfig, WeirConfig } from '../core/config.ts'
+import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config-check.ts'
+import { type ConfigPath, isMapping } from '../core/config-reference.ts'
+import { withoutSecrets } from '../core/config-secret.ts'
+import { StreamError } from '../core/errors.ts'
+
+export interface LoadedConfig {
+  readonly config: WeirConfig
+  readonly tenants: TenantsConfig
+  /** The files it came from: that of the tenants only where there is one. */
+  readonly files: readonly string[]
+}
+
+export interface FileReader {
+  /** Rejects with `code: 'ENOENT'` where there is no such file, as `node:fs/promises` does. */
+  readonly readFile: (path: string) => Promise<string>
+}
+
+const defaultTenants = 'tenants.yaml'
+
+/** Throws StreamError: CONFIG_UNREADABLE if the file cannot be read, CONFIG_INVALID with all complaints in its message. */
+export async function loadConfig(path: string, { readFile }: FileReader): Promise<LoadedConfig> {
+  const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
+  const named = isMapping(weir.value) && typeof weir.value.tenants === 'string' ? weir.value.tenants : undefined
+  const tenantsPath = resolve(dirname(path), named ?? defaultTenants)
+  const text = await readIfThere(tenantsPath, readFile)
+  const tenants = text === undefined ? undefined : parseYaml('tenants', tenantsPath, text)
+
+  const checked = checkConfig({ weir: weir.value, tenants: tenants?.value })
+  const complaints: readonly Complaint[] = [
+    ...weir.complaints,
+    ...(named !== undefined && text === undefined ? [missingTenants(named)] : []),
+    ...(tenants?.complaints ?? []),
+    ...(checked.kind === 'bad' ? checked.complaints : []),
+  ]
+  if (checked.kind === 'good' && complaints.length === 0)
+    return { config: checked.config, tenants: checked.tenants, files: tenants ? [path, tenantsPath] : [path] }
+
+  const found = [weir, ...(tenants ? [tenants] : [])].flatMap((file, i) =>
+    complaints
+      .filter(complaint => complaint.file === (i === 0 ? 'weir' : 'tenants'))
+      .map(complaint => ({ offset: file.offsetOf(complaint), file, what: complaintText(complaint) }))
+      .sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0)),
+  )
+  const lines = found.map(({ offset, file, what }) => {
+    const at = offset === undefined ? '' : file.positionAt(offset)
+    return { where: `${basename(file.path)}${at}`, what }
+  })
+  throw new StreamError('CONFIG_INVALID', complaintsText(path, lines), {
+    retry: 'never',
+    hint: 'weir config --help lists every setting with its unit and default',
+  })
+}
+
+interface ParsedFile {
+  readonly path: string
+  /** What the file says; undefined where it is not YAML, so that the other file is still checked. */
+  readonly value: unknown
+  readonly complaints: readonly Complaint[]
+  /** Where what a complaint is about begins, or the nearest thing around it that is in the file. */
+  readonly offsetOf: (complaint: Complaint) => number | undefined
+  /** `:line:column` */
+  readonly positionAt: (offset: number) => string
+}
+
+function parseYaml(file: ConfigFile, path: string, text: string): ParsedFile {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const positionAt = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return `:${line}:${col}`
+  }
+  const syntax = (message: string): Complaint => {
+    return { file, kind: 'syntax', path: [], value: undefined, right: withoutSecrets(message) }
+  }
+  if (document.errors.length > 0) {
+    const offsets = new Map(document.errors.map(error => [syntax(error.message), error.pos[0]]))
+    const complaints = [...offsets.keys()]
+    return { path, value: undefined, complaints, offsetOf: complaint => offsets.get(complaint), positionAt }
+  }
+  try {
+    const offsetOf = (complaint: Complaint) => offsetAt(document, complaint.path)
+    return { path, value: document.toJS(), complaints: [], offsetOf, positionAt }
+  } catch (error) {
+    // The parser's guard against aliases that multiply without end: the one thing it finds only when it builds the value.
+    const complaints = [syntax(error instanceof Error ? error.message : String(error))]
+    return { path, value: undefined, complaints, offsetOf: () => undefined, positionAt }
+  }
+}
+
+/** Where the value at `path` begins, or its name where the name is what is wrong, or the deepest thing above it. */
+function offsetAt(document: Document.Parsed, path: ConfigPath): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const parent = document.getIn(path.slice(0, length - 1), true)
+    const key = path[length - 1]
+    const pairs = isNode(parent) && 'items' in parent ? parent.items : []
+    const pair = pairs.find(item => isPair(item) && isScalar(item.key) && String(item.key.value) === key)
+    if (isPair(pair) && isScalar(pair.key) && pair.key.range) return pair.key.range[0]
+    const item = document.getIn(path.slice(0, length), true)
+    if (isNode(item) && item.range) return item.range[0]
+  }
+  return undefined
+}
+
+function missingTenants(named: string): Complaint {
+  const right = 'the path of a file that is there, from the folder of this one'
+  return { file: 'weir', kind: 'wrong', path: ['tenants'], value: JSON.stringify(named), right }
+}
+
+function complaintsText(path: string, lines: readonly { readonly where: string; readonly what: string }[]): string {
+  const width = Math.max(...lines.map(({ where }) => where.length))
+  const count = lines.length === 1 ? 'one thing is' : `${lines.length} things are`
+  return [`Cannot use ${path}: ${count} wrong`, ...lines.map(l => `  ${l.where.padEnd(width)}  ${l.what}`)].join('\n')
+}
+
+async function readOrThrow(path: string, readFile: FileReader['readFile']): Promise<string> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new StreamError('CONFIG_UNREADABLE', `Cannot read the configuration ${path}: ${reason}`, {
+      retry: 'never',
+      hint: 'Give its path with --config; weir.example.yaml shows what one looks like',
+      cause,
+    })
+  }
+}
+
+async function readIfThere(path: string, readFile: FileReader['readFile']): Promise<string | undefined> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+    return readOrThrow(path, () => Promise.reject(cause))
+  }
+}

@@ -1,0 +1,60 @@
+/** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { configCommand } from './config.ts'
+import { demoCommand } from './demo.ts'
+import { exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
+import { replayCommand } from './replay.ts'
+import { runCommand } from './run.ts'
+
+/** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await weirCommand().parseAsync([...argv])
+  } catch (failure) {
+    if (failure instanceof CommanderError) {
+      // Commander has said it already. Help and version are answers, anything else is a wrong command line.
+      process.exitCode = failure.exitCode === 0 ? exitCodes.ok : exitCodes.unusable
+      return
+    }
+    process.stderr.write(failureText(failure))
+    process.exitCode = exitCodeOf(failure)
+  }
+}
+
+export function weirCommand(): Command {
+  const weir = new Command('weir')
+    .description(
+      'Watches every tenant of an API against its own last seven days, alerts within seconds,\nand throttles the one that would drown the others.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  weir demo                                      the PayFlow story, on this machine alone
+  weir run --config weir.yaml                    watch a Kafka topic, a Kinesis stream or files
+  weir replay friday.ndjson.gz --history week.ndjson.gz
+                                                 what would Weir have said about a recorded log?
+${exitCodesHelp}`,
+    )
+  for (const command of [runCommand(), replayCommand(), demoCommand(), configCommand()]) weir.addCommand(command)
+  // Also for the commands: a wrong option comes here as an error instead of ending the process.
+  for (const command of [weir, ...weir.commands])
+    command.exitOverride().showHelpAfterError('(weir --help shows what there is)')
+  return weir
+}
+
+/** From package.json, which stands above both src/cli and dist/src/cli. */
+function version(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      const found: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'))
+      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
+    } catch {
+      // Not built, or built: the other one is there.
+    }
+  }
+  return 'unknown'
+}

@@ -1,0 +1,213 @@
+/** `weir run`: the worker on a real stream. Everything it needs is opened here, handed down, and closed here. */
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { Command, Option } from 'commander'
+import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import type { Performer } from '../actions/performer.ts'
+import { snsClient, snsPerformer } from '../actions/sns.ts'
+import { usagePlanPerformer } from '../actions/usage-plan.ts'
+import { apiGatewayClient } from '../actions/usage-plan-client.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Mode, WeirConfig } from '../core/config.ts'
+import { type TenantDirectory, tenantDirectory } from '../core/config-tenants.ts'
+import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import { type Engine, engineSettings } from '../core/engine.ts'
+import { StreamError } from '../core/errors.ts'
+import { createDecoder } from '../core/formats/decoder.ts'
+import { fileSource } from '../sources/file.ts'
+import { kafkaSource } from '../sources/kafka.ts'
+import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
+import type { Source, SourceEvent } from '../sources/source.ts'
+import type { AuditLog } from '../stores/audit.ts'
+import type { EffectJournal } from '../stores/journal-entry.ts'
+import { teachHistory } from '../worker/history.ts'
+import type { Telemetry } from '../worker/telemetry.ts'
+import { runWorker } from '../worker/worker.ts'
+import { loadConfig } from './config-file.ts'
+import { exitCodesHelp } from './exit.ts'
+import { loadHashSecret } from './hash-secret.ts'
+import { listenForStop } from './stop-signal.ts'
+import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
+import { withWorkerStores } from './worker-stores.ts'
+
+/** What a record may be, as it came or inflated. */
+export const maxRecordBytes = 32 * 1024 * 1024
+
+interface RunOptions {
+  readonly config: string
+  readonly history?: readonly string[]
+  readonly mode?: Mode
+  readonly log?: LogKind
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .summary('watch a stream: Kafka, Kinesis or files')
+    .description(
+      'Runs the worker: reads the stream, watches every tenant, alerts, and in mode enforce lowers usage plans.',
+    )
+    .option('-c, --config <file>', 'weir.yaml; tenants.yaml is looked for beside it', 'weir.yaml')
+    .option(
+      '--history <log...>',
+      'logs or counts of the days before, to learn what is usual; oldest first; read once, when there is no state yet',
+    )
+    .addOption(
+      new Option('--mode <mode>', 'instead of the mode in the file').choices(['observe', 'suggest', 'enforce']),
+    )
+    .addOption(
+      new Option('--log <kind>', 'for a person or for machines; without it: human on a terminal, else json').choices([
+        'human',
+        'json',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  weir run                                      with ./weir.yaml
+  weir run --config weir.yaml --history week.ndjson.gz
+                                                begin knowing what the last week was like
+  weir run --mode observe                       alert, touch nothing
+  weir run --log json | jq 'select(.level != "info")'
+
+It goes on from its checkpoint in state.directory. Ctrl-C or SIGTERM stops it cleanly: limits that are lowered then
+stay so until it is started again, which gives them back.
+${exitCodesHelp}`,
+    )
+    .action((options: RunOptions) => run(options))
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const stop = listenForStop()
+  try {
+    const { config, tenants } = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8') })
+    const mode = options.mode ?? config.mode
+    const log = options.log ?? (process.stdout.isTTY ? 'human' : 'json')
+    const terminal = log === 'human' ? terminalOn(process.stdout, process.env) : undefined
+    const telemetry = terminal?.tell ?? jsonSink(process.stdout, process.env.WEIR_LOG_LEVEL ?? 'info')
+    try {
+      await watch({
+        config: { ...config, mode },
+        directory: tenantDirectory(tenants),
+        engine: engineSettings({ ...config, mode }, tenants.tenants),
+        folder: dirname(resolve(options.config)),
+        history: options.history ?? [],
+        telemetry,
+        signal: stop.signal,
+      })
+    } finally {
+      terminal?.close()
+    }
+  } finally {
+    stop.release()
+  }
+}
+
+interface Watch {
+  readonly config: WeirConfig
+  readonly directory: TenantDirectory
+  readonly engine: ReturnType<typeof engineSettings>
+  /** Of the configuration: what it names is found from there. */
+  readonly folder: string
+  readonly history: readonly string[]
+  readonly telemetry: Telemetry
+  readonly signal: AbortSignal
+}
+
+async function watch({ config, directory, engine, folder, history, telemetry, signal }: Watch): Promise<void> {
+  const clock = systemClock()
+  const stateDirectory = resolve(folder, config.state.directory)
+  const source = openSource(config, { clock, folder, telemetry })
+  try {
+    await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
+      const { format, fields } = config
+      const hashSecret = await loadHashSecret(stateDirectory, process.env)
+      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      const alert = alertPerformer(config, clock, telemetry)
+      const plan = planPerformer(config, { clock, journal, audit, directory })
+      const teach =
+        history.length === 0
+          ? undefined
+          : async (fresh: Engine): Promise<void> => {
+              const past = fileSource({ paths: history, maxRecordBytes }, { clock })
+              await teachHistory(fresh, decoder, past.read(new Map(), signal), telemetry)
+            }
+      await runWorker(
+        {
+          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
+          performers: { alert, plan },
+          mode: config.mode,
+          checkpointEveryMs: config.state.checkpointEvery,
+        },
+        signal,
+      )
+    })
+  } finally {
+    await source.close()
+  }
+}
+
+function openSource(
+  { source: settings }: WeirConfig,
+  { clock, folder, telemetry }: { readonly clock: Clock; readonly folder: string; readonly telemetry: Telemetry },
+): Source {
+  const onEvent = ({ level, detail }: SourceEvent): void => telemetry({ name: 'sourceReported', level, detail })
+  switch (settings?.kind) {
+    case 'kafka':
+      return kafkaSource(settings, { clock, onEvent })
+    case 'kinesis': {
+      const { stream, from, pollEvery, region, endpoint } = settings
+      const client = kinesisClient({ region, endpoint })
+      return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
+    }
+    case 'files': {
+      const paths = settings.paths.map(path => (path === '-' ? path : resolve(folder, path)))
+      return fileSource({ paths, maxRecordBytes }, { clock })
+    }
+    case undefined:
+      throw new StreamError('CONFIG_INVALID', 'weir.yaml names no source to read', {
+        retry: 'never',
+        hint: 'Add `source: {kind: kafka, brokers: [...], topic: ...}`; weir.example.yaml shows the other kinds',
+      })
+    default:
+      settings satisfies never
+      throw new Error('unreachable')
+  }
+}
+
+/** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
+function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): Performer<AlertEffect> {
+  if (alerts.sns === undefined) {
+    telemetry({ name: 'alertsUnsent' })
+    return { perform: async () => ({ kind: 'applied' }) }
+  }
+  const { topicArn } = alerts.sns
+  return snsPerformer({ client: snsClient(alerts.sns), topicArn, clock, random: Math.random })
+}
+
+interface PlanSurroundings {
+  readonly clock: Clock
+  readonly journal: EffectJournal
+  readonly audit: AuditLog
+  readonly directory: TenantDirectory
+}
+
+/** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
+function planPerformer(
+  { gateway }: WeirConfig,
+  { clock, journal, audit, directory }: PlanSurroundings,
+): Performer<ThrottleEffect | RestoreEffect> {
+  if (gateway === undefined)
+    return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
+  const client = apiGatewayClient(gateway)
+  const planOf = (keyId: string): string | undefined => directory.byKey.get(keyId)?.usagePlan
+  return usagePlanPerformer({
+    client,
+    queue: controlPlaneQueue({ clock }),
+    clock,
+    journal,
+    audit,
+    planOf,
+    random: Math.random,
+  })
+}

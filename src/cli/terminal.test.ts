@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import type { Explanation } from '../core/explanation.ts'
+import type { Reading } from '../worker/telemetry.ts'
+import { createTerminal, mayColour, printable } from './terminal.ts'
+
+const noon = Date.UTC(2026, 10, 20, 12, 0, 0)
+
+const reading: Reading = {
+  ...{ overMs: 1_000, records: 4, bytes: 4_000, calls: 20, rejected: 0, lag: { records: 0 }, eventTime: noon },
+  ...{ watermark: noon - 35_000, keys: 200, activeKeys: 63, totalCalls: 20, late: 0 },
+  ...{ openIncidents: 0, throttled: 0, history: true },
+}
+
+const storm: Explanation = {
+  ...{ incidentId: 'key_abc123#1', keyId: 'key_abc123', phase: 'open', kind: 'retry-storm', severity: 'high' },
+  tenant: { id: 'client-a', name: 'Client A', contact: 'client-a-sre@partner.com', escalation: undefined },
+  ...{ onsetAt: noon - 2_000, decidedAt: noon, current: { calls: 1_667, seconds: 2, callsPerMinute: 50_000 } },
+  expected: { callsPerMinute: 500, lowerPerMinute: 400, upperPerMinute: 600, days: 7 },
+  ...{ detectors: [], evidence: [], mode: 'enforce' },
+  action: { kind: 'throttle', limits: { rateLimit: 15, burstLimit: 30 }, expiresAt: noon + 600_000 },
+}
+
+function screen({ live = false } = {}) {
+  let text = ''
+  let now = 0
+  const write = (more: string): void => {
+    text += more
+  }
+  const terminal = createTerminal({ write, live, colour: false, columns: () => 80, nowMs: () => now })
+  return {
+    terminal,
+    text: () => text,
+    wait: (ms: number): void => {
+      now += ms
+    },
+  }
+}
+
+test('without a terminal the reading is told once in five seconds, at its mean rate', () => {
+  const { terminal, text, wait } = screen()
+  terminal.tell({ name: 'batchesRead', ...reading })
+  for (let second = 0; second < 5; second++) {
+    wait(1_000)
+    terminal.tell({ name: 'batchesRead', ...reading, calls: 10 * second })
+  }
+  expect(text().split('\n')).toEqual([
+    ' 12:00:00  reading   20 calls/s · lag none · 63 of 200 keys active · no incident',
+    ' 12:00:00  reading   20 calls/s · lag none · 63 of 200 keys active · no incident',
+    '',
+  ])
+})
+
+test('on a terminal the status line stays where it is, and what happens is written above it', () => {
+  const { terminal, text } = screen({ live: true })
+  terminal.tell({ name: 'batchesRead', ...reading })
+  terminal.tell({ name: 'sourceReported', level: 'warn', detail: 'a broker went away' })
+  const status = ' 12:00:00  reading   20 calls/s · lag none · 63 of 200 keys active · no incident'.slice(0, 79)
+  expect(text()).toBe(`${status}\r\u001b[2K 12:00:00  warn      The source reports: a broker went away\n${status}`)
+})
+
+test('an incident opens with the whole text of its alert, and what was done is said with the limits', () => {
+  const { terminal, text } = screen()
+  terminal.tell({ name: 'incidentChanged', explanation: storm })
+  terminal.tell({
+    name: 'effectPerformed',
+    effect: {
+      ...{ id: 'key_abc123#1/throttle-1', incidentId: 'key_abc123#1', keyId: 'key_abc123', decidedAt: noon },
+      ...{ kind: 'throttle', limits: { rateLimit: 15, burstLimit: 30 }, urgency: 1 },
+    },
+    outcome: { kind: 'applied', before: { rateLimit: 100, burstLimit: 200 }, after: { rateLimit: 15, burstLimit: 30 } },
+    tookMs: 40,
+  })
+  const lines = text().split('\n')
+  expect(lines.slice(0, 5)).toEqual([
+    ' 12:00:00  ALERT     Client A: retry-storm',
+    '           │ Client A (key_abc123) exceeded anomaly threshold.',
+    '           │ Current: 50,000 req/min. Expected: 400-600 req/min.',
+    '           │ Client is in AUTOMATIC throttle reduction.',
+    '           │ Contact: client-a-sre@partner.com per escalation policy.',
+  ])
+  expect(lines.at(-2)).toBe(' --:--:--  lowered   key_abc123: 100/s, burst 200 → 15/s, burst 30')
+})
+
+test('a tenant cannot paint on the screen', () => {
+  const { terminal, text } = screen()
+  const name = '\u001b[2J\u001b[31mClient A\r\nALERT'
+  terminal.tell({ name: 'incidentChanged', explanation: { ...storm, tenant: { ...storm.tenant!, name } } })
+  expect(text().replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
+  expect(text().split('\n')[0]).toBe(' 12:00:00  ALERT     Client A��ALERT: retry-storm')
+})
+
+test('a line stays one line, and sequences leave nothing behind', () => {
+  expect(printable('a\u001b[31mred\u001b[0m\tb\u202ec')).toBe('ared�b�c')
+})
+
+test('colour is for terminals, and for people who did not say no', () => {
+  expect(mayColour({ isTTY: true }, {})).toBe(true)
+  expect(mayColour({ isTTY: true }, { NO_COLOR: '1' })).toBe(false)
+  expect(mayColour({ isTTY: true }, { TERM: 'dumb' })).toBe(false)
+  expect(mayColour({}, {})).toBe(false)
+})

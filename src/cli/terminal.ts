@@ -1,0 +1,194 @@
+/**
+ * What a person at a terminal reads: one status line that stays where it is, and above it, in the order of event time,
+ * what happened and what was done about it. Where there is no terminal the status comes as a line every few seconds.
+ * It renders telemetry and nothing else. Text that comes from a tenant's name or a log is stripped of control characters:
+ * nobody paints on the operator's screen.
+ */
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Effect, Outcome } from '../core/effect.ts'
+import type { Explanation } from '../core/explanation.ts'
+import { alertText } from '../core/explanation-text.ts'
+import { lagText, levelOf, limitsText, type Reading, sentenceOf, type TelemetryEvent } from '../worker/telemetry.ts'
+
+export interface TerminalOptions {
+  readonly write: (text: string) => void
+  /** A screen that lines can be taken back from. */
+  readonly live: boolean
+  readonly colour: boolean
+  readonly columns: () => number
+  /** Real time, ms: how often the status is drawn has nothing to do with the worker's clock. */
+  readonly nowMs: () => number
+}
+
+export interface Terminal {
+  readonly tell: (event: TelemetryEvent) => void
+  /** Free text above the status line. */
+  say(text: string): void
+  /** Takes the status line away; nothing is drawn after it. */
+  close(): void
+}
+
+type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
+
+const liveEveryMs = 200
+const quietEveryMs = 5_000
+const labelWidth = 9
+
+export function createTerminal({ write, live, colour, columns, nowMs }: TerminalOptions): Terminal {
+  const paint = (style: Style, text: string): string =>
+    colour ? styleText(style, text, { validateStream: false }) : text
+  let status = ''
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let calls = 0
+  let overMs = 0
+  let eventTime: number | undefined
+  let closed = false
+
+  function clearStatus(): void {
+    if (live && status !== '') write('\r\u001b[2K')
+  }
+
+  function say(text: string): void {
+    if (closed) return
+    clearStatus()
+    write(`${text}\n`)
+    if (live && status !== '') write(status)
+  }
+
+  function line(at: number | undefined, label: string, style: Style, text: string): void {
+    const time = paint('dim', at === undefined ? '--:--:--' : clockTime(at))
+    say(` ${time}  ${paint(style, label.padEnd(labelWidth))} ${printable(text)}`)
+  }
+
+  function block(text: string, style: Style): void {
+    const indent = ' '.repeat(11)
+    say(
+      text
+        .trimEnd()
+        .split('\n')
+        .map(row => `${indent}${paint(style, '│')} ${printable(row)}`.trimEnd())
+        .join('\n'),
+    )
+  }
+
+  function draw(reading: Reading): void {
+    eventTime = reading.eventTime ?? eventTime
+    calls += reading.calls
+    overMs += reading.overMs
+    const now = nowMs()
+    if (now - drawnAt < (live ? liveEveryMs : quietEveryMs)) return
+    drawnAt = now
+    const text = statusText(reading, (calls * 1000) / Math.max(1, overMs))
+    calls = 0
+    overMs = 0
+    if (!live) {
+      line(reading.eventTime, 'reading', 'dim', text)
+      return
+    }
+    clearStatus()
+    const plain = ` ${reading.eventTime === undefined ? '--:--:--' : clockTime(reading.eventTime)}  ${'reading'.padEnd(labelWidth)} ${text}`
+    status = paint('dim', plain.slice(0, Math.max(20, columns() - 1)))
+    write(status)
+  }
+
+  function incident(explanation: Explanation): void {
+    const { phase, tenant, keyId, kind, severity, decidedAt } = explanation
+    const [label, style] = phaseLook(explanation)
+    const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
+    line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
+    if (phase === 'open') block(alertText(explanation), style)
+  }
+
+  function performed(effect: Effect, outcome: Outcome): void {
+    if (effect.kind === 'alert') {
+      line(eventTime, 'told', 'cyan', `people, by ${effect.id}`)
+      return
+    }
+    const label = effect.kind === 'throttle' ? 'lowered' : effect.step === 'half' ? 'half back' : 'given back'
+    const done =
+      outcome.kind === 'applied' ? `${limitsText(outcome.before)} → ${limitsText(outcome.after)}` : 'it was so already'
+    line(eventTime, label, 'cyan', `${effect.keyId}: ${done}`)
+  }
+
+  function sentence(event: TelemetryEvent): void {
+    const level = levelOf(event)
+    if (level === 'debug') return
+    const style = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'dim'
+    line(eventTime, level === 'info' ? 'weir' : level, style, sentenceOf(event))
+  }
+
+  function tell(event: TelemetryEvent): void {
+    if (closed) return
+    switch (event.name) {
+      case 'batchesRead':
+        draw(event)
+        break
+      case 'incidentChanged':
+        incident(event.explanation)
+        break
+      case 'effectPerformed':
+        performed(event.effect, event.outcome)
+        break
+      // The status line says it all the time.
+      case 'minuteSummarised':
+        break
+      default:
+        sentence(event)
+    }
+  }
+
+  return {
+    tell,
+    say,
+    close() {
+      clearStatus()
+      closed = true
+    },
+  }
+}
+
+/** Whether a person's wish or the screen allows colour: https://no-color.org, and a terminal that is not dumb. */
+export function mayColour(
+  screen: { readonly isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (env.NO_COLOR) return false
+  return screen.isTTY === true && env.TERM !== 'dumb'
+}
+
+/** Escape sequences and control characters out; a line stays one line. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
+}
+
+function phaseLook({ phase, severity, action }: Explanation): readonly [string, Style] {
+  switch (phase) {
+    case 'open':
+      return severity === 'high' ? ['ALERT', 'red'] : ['surge', 'yellow']
+    case 'mitigated':
+      return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
+    case 'recovering':
+      return ['recovers', 'cyan']
+    case 'closed':
+      return ['closed', 'green']
+    default:
+      phase satisfies never
+      return ['', 'dim']
+  }
+}
+
+function statusText(reading: Reading, callsPerSecond: number): string {
+  const parts = [
+    `${callsPerSecond.toLocaleString('en-US', { maximumFractionDigits: callsPerSecond < 10 ? 1 : 0 })} calls/s`,
+    `lag ${lagText(reading.lag)}`,
+    `${reading.activeKeys} of ${reading.keys} keys active`,
+    reading.openIncidents === 0 ? 'no incident' : count(reading.openIncidents, 'incident'),
+  ]
+  if (reading.throttled > 0) parts.push(`${reading.throttled} throttled`)
+  if (reading.late > 0) parts.push(`${reading.late} late`)
+  if (reading.rejected > 0) parts.push(`${reading.rejected} rejected`)
+  return parts.join(' · ')
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
+const clockTime = (at: number): string => new Date(at).toISOString().slice(11, 19)

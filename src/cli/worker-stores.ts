@@ -1,0 +1,38 @@
+/** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
+import { type AuditLog, openAudit } from '../stores/audit.ts'
+import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
+import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
+import { openRejects, type Rejects } from '../stores/rejects.ts'
+import type { Telemetry } from '../worker/telemetry.ts'
+
+export interface WorkerStores {
+  readonly checkpoints: Checkpoints
+  readonly journal: OpenedJournal
+  readonly audit: AuditLog
+  readonly rejects: Rejects
+}
+
+/** Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
+export async function withWorkerStores(
+  directory: string,
+  telemetry: Telemetry,
+  work: (stores: WorkerStores) => Promise<void>,
+): Promise<void> {
+  const opened: { close(): Promise<void> }[] = []
+  async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
+    const store = await opening
+    opened.unshift(store)
+    return store
+  }
+  try {
+    const checkpoints = await keep(openCheckpoints(directory))
+    const journal = await keep(openEffectJournal(directory))
+    const audit = await keep(
+      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
+    )
+    const rejects = await openRejects(directory)
+    await work({ checkpoints, journal, audit, rejects })
+  } finally {
+    for (const store of opened) await store.close()
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * What the schema knows of every setting: the reference that `weir config --help` prints, and the words in which a
+ * complaint says what would be right. Both are made from the schema, so neither can tell of a setting that is not there.
+ */
+import { z } from 'zod'
+import { tenantsSchema, weirSchema } from './config.ts'
+
+export type ConfigPath = readonly (string | number)[]
+type Node = z.core.JSONSchema.JSONSchema
+
+export const settings = {
+  weir: z.toJSONSchema(weirSchema, { io: 'input' }) as Node,
+  tenants: z.toJSONSchema(tenantsSchema, { io: 'input' }) as Node,
+} as const
+
+/** All settings of both files as Markdown: path, what it may be, default, sentence. */
+export function describeConfig(): string {
+  const table = (node: Node) => [
+    '| setting | value | default | meaning |',
+    '|---|---|---|---|',
+    ...rows(node, '').map(row => `| ${row.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`),
+  ]
+  return ['## weir.yaml', '', ...table(settings.weir), '', '## tenants.yaml', '', ...table(settings.tenants), ''].join(
+    '\n',
+  )
+}
+
+/** Paths of all settings of a file, in the order of the schema. */
+export function settingPaths(node: Node): readonly string[] {
+  return rows(node, '').map(([path]) => path.replaceAll('`', ''))
+}
+
+/** The schema of what stands at `path` in `value`, or undefined where there is no such setting. */
+export function nodeAt(node: Node, path: ConfigPath, value: unknown): Node | undefined {
+  const [key, ...rest] = path
+  if (key === undefined) return node
+  const below = valueAt(value, [key])
+  if (typeof key === 'number') return isNode(node.items) ? nodeAt(node.items, rest, below) : undefined
+
+  const branches = options(node)
+  if (branches.length > 0) {
+    // Which branch is meant is said by `kind`; while that is wrong itself, all it may be is known.
+    const kinds = branches.flatMap(branch => constant(branch.properties?.kind) ?? [])
+    if (key === 'kind' && kinds.length > 0) return { enum: kinds }
+    const kind = valueAt(value, ['kind'])
+    const meant = branches.find(branch => constant(branch.properties?.kind) === kind)
+    return meant && nodeAt(meant, path, value)
+  }
+  const property = node.properties?.[key] ?? node.additionalProperties
+  return isNode(property) ? nodeAt(property, rest, below) : undefined
+}
+
+/** The names known inside of what stands at `path`. */
+export function namesAt(node: Node, path: ConfigPath, value: unknown): readonly string[] {
+  const at = nodeAt(node, path, value)
+  if (!at) return []
+  const kind = valueAt(value, [...path, 'kind'])
+  const meant = options(at).find(branch => constant(branch.properties?.kind) === kind) ?? at
+  return Object.keys(meant.properties ?? {})
+}
+
+/** `a whole number from 1 to 5`: what may stand there. */
+export function expectedOf(node: Node): string {
+  if (typeof node.expected === 'string') return node.expected
+  if (node.const !== undefined) return String(node.const)
+  if (node.enum) return `one of ${node.enum.join(', ')}`
+  const branches = options(node)
+  const kinds = branches.flatMap(branch => constant(branch.properties?.kind) ?? [])
+  if (kinds.length > 0) return `a mapping whose kind is ${kinds.join(', ').replace(/, ([^,]+)$/, ' or $1')}`
+  if (branches.length > 0) return branches.map(expectedOf).join(' or ')
+  switch (node.type) {
+    case 'integer':
+      return `a whole number${range(node)}`
+    case 'number':
+      return `a number${range(node)}`
+    case 'boolean':
+      return 'true or false'
+    case 'array':
+      return `a list of ${isNode(node.items) ? expectedOf(node.items) : 'values'}`
+    case 'object':
+      return 'a mapping'
+    default:
+      if (node.format === 'uri') return 'a URL'
+      return node.format === 'date-time' ? 'a time with zone, e.g. 2026-11-20T14:00:00Z' : 'text'
+  }
+}
+
+/** What stands at `path`, or undefined. */
+export function valueAt(value: unknown, path: ConfigPath): unknown {
+  return path.reduce<unknown>((at, key) => {
+    if (Array.isArray(at)) return at[Number(key)]
+    return isMapping(at) && Object.hasOwn(at, key) ? at[key] : undefined
+  }, value)
+}
+
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+type Row = readonly [path: string, value: string, fallback: string, meaning: string]
+
+function rows(node: Node, path: string): readonly Row[] {
+  const inside = (name: string) => (path === '' ? name : `${path}.${name}`)
+  const properties = Object.entries(node.properties ?? {})
+  const branches = options(node).filter(branch => branch.properties)
+  if (isNode(node.additionalProperties)) return rows(node.additionalProperties, inside('<id>'))
+  if (properties.length > 0) {
+    const own: readonly Row[] = node.description ? [[`\`${path}\``, 'a mapping', '', node.description]] : []
+    return [...own, ...properties.flatMap(([name, property]) => (isNode(property) ? rows(property, inside(name)) : []))]
+  }
+  // A list whose items may also be mappings (keys of a tenant) is one setting; a choice of mappings is a row for each.
+  if (branches.length > 0 && node.type !== 'array')
+    return [
+      [`\`${path}\``, expectedOf(node), shownDefault(node), node.description ?? ''],
+      ...branches.flatMap(branch => rows(branch, `${path} (${constant(branch.properties?.kind) ?? 'mapping'})`)),
+    ]
+  return [[`\`${path}\``, expectedOf(node), shownDefault(node), node.description ?? '']]
+}
+
+function shownDefault({ default: value }: Node): string {
+  if (value === undefined) return ''
+  return typeof value === 'object' ? [value].flat().map(String).join(', ') : String(value)
+}
+
+function range({ minimum, maximum }: Node): string {
+  // A whole number without bounds has those of what a double can hold: nothing a person would want to read.
+  const from = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : minimum
+  const to = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum
+  if (from !== undefined && to !== undefined) return ` from ${from} to ${to}`
+  if (from !== undefined) return ` of at least ${from}`
+  return to === undefined ? '' : ` of at most ${to}`
+}
+
+function options(node: Node): readonly Node[] {
+  return (node.oneOf ?? node.anyOf ?? []).filter(isNode)
+}
+
+function constant(node: unknown): string | undefined {
+  return isMapping(node) && typeof node.const === 'string' ? node.const : undefined
+}
+
+function isNode(node: unknown): node is Node {
+  return isMapping(node)
+}

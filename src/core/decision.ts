@@ -1,0 +1,163 @@
+/**
+ * From judgements to signals: of the keys that a look found wrong, which is the most dangerous, what kind and how severe,
+ * since when, and what is to be done about it.
+ */
+import type { Evidence } from '../../detectors/contract.ts'
+import type { Engine, EngineState, Out } from './engine-state.ts'
+import type { Explanation } from './explanation.ts'
+import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { evidenceOf, type Judgement, leading, scoresOf } from './judge.ts'
+import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import type { Owner } from './owner.ts'
+import { busiestTenth, CALLS, paneBytes, paneCount, paneSecond } from './pane.ts'
+import { platformSick } from './platform.ts'
+import { isDominant, respond, severityOf } from './response.ts'
+import { latencyQuantile, mergedLatency } from './sketches.ts'
+import { step } from './storyline.ts'
+import { type EpochMs, SECOND_MS } from './vocabulary.ts'
+
+/** A key whose score says something, before it is decided what. */
+export interface Suspect {
+  readonly key: KeyState
+  readonly at: EpochMs
+  readonly judgement: Judgement
+  readonly known: SlotKnowledge
+}
+
+/** Suspects of one look, most dangerous first. What the fleet says is asked once, and only when it matters. */
+export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[], out: Out): void {
+  const wrong = suspects.filter(({ judgement }) => judgement.score > 1)
+  for (const { key, judgement, at } of suspects) {
+    if (judgement.score <= 1) step(engine, owner, key, { kind: 'stirring', at }, out)
+  }
+  if (wrong.length === 0) return
+  const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
+  const survey =
+    undecided.length === 0
+      ? undefined
+      : surveyFleet(engine.state.owners.values(), new Set(undecided.map(({ key }) => key)))
+  const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
+  for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
+    signal(engine, owner, suspect, survey, out)
+  }
+}
+
+/** Whether a signal could change what is done: a throttled tenant's cannot. */
+const isUndecided = (incident: Incident): boolean =>
+  !(incident.phase === 'mitigated' || (incident.phase === 'open' && incident.asked !== undefined))
+
+function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSurvey | undefined, out: Out): void {
+  const { key, at, judgement, known } = suspect
+  const { config, tenants } = engine.settings
+  const { state } = engine
+  const lead = leading(judgement)
+  if (lead === undefined) return
+  const standing = survey && standingOf(survey, key, config.platform)
+  const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
+  const isPlatform =
+    survey !== undefined && standing !== undefined && isPlatformSick(survey, config.platform) && !isDominant(standing)
+  const action = respond(
+    {
+      mode: state.isHistory ? 'observe' : config.mode,
+      keyId: key.keyId,
+      isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
+      severity,
+      usual: known.usual,
+      isPlatformIncident: isPlatform,
+      throttledTenants: throttledBeside(state, key),
+      now: state.now,
+    },
+    config.throttle,
+  )
+  if (isPlatform && survey !== undefined) platformSick(engine, owner, survey, out)
+  const onsetAt = onsetOf(judgement, key, known, at)
+  const event: IncidentEvent = {
+    kind: 'signal',
+    incidentId: `${key.keyId}#${key.incidents + 1}`,
+    now: state.now,
+    action,
+    signal: {
+      at,
+      decidedAt: owner.time.highest,
+      onsetAt,
+      kind: lead.finding.kind,
+      severity,
+      detectors: scoresOf(judgement),
+      evidence: [...evidenceOf(judgement), ...measured(key, at)],
+      current: currentOf(key, onsetAt, at),
+      expected: known.usual && {
+        callsPerMinute: known.usual.callsPerMinute,
+        lowerPerMinute: known.usual.lowerPerMinute,
+        upperPerMinute: known.usual.upperPerMinute,
+        days: known.usual.days,
+      },
+    },
+  }
+  step(engine, owner, key, event, out)
+}
+
+function throttledBeside(state: EngineState, beside: KeyState): number {
+  let throttled = 0
+  for (const owner of state.owners.values()) {
+    for (const key of owner.incidents) if (key !== beside && holdsLimit(key.incident)) throttled++
+  }
+  return throttled
+}
+
+/** Sequential evidence knows best when it began; without it, the leading detector says. */
+function onsetOf(judgement: Judgement, key: KeyState, known: SlotKnowledge, at: EpochMs): EpochMs {
+  const surge = judgement.voices.find(({ name }) => name === 'sequential-surge')
+  const since = (surge ?? leading(judgement))?.finding.since ?? at
+  if (surge !== undefined || known.model === undefined) return Math.min(since, at - SECOND_MS)
+  // Not surely a surge by itself, but the accumulator may have begun to grow inside the detector's window.
+  const bank = key.activity?.accumulators.bank
+  const grownSince = bank !== undefined && (bank[0] as number) > 0 ? (bank[1] as number) * SECOND_MS : since
+  return Math.min(Math.max(since, grownSince), at - SECOND_MS)
+}
+
+/** Calls since onset, over 1 to 60 s. */
+function currentOf(key: KeyState, onsetAt: EpochMs, at: EpochMs): Explanation['current'] {
+  const seconds = Math.min(60, Math.max(1, Math.round((at - onsetAt) / SECOND_MS)))
+  let calls = 0
+  forRecentPanes(key, at, seconds, (panes, index) => {
+    calls += paneCount(panes, index, CALLS)
+  })
+  return { calls, seconds, callsPerMinute: (calls * 60) / seconds }
+}
+
+/** Facts of the last seconds that help a person, whatever the detectors asked: shape, size, latency. */
+function measured(key: KeyState, at: EpochMs): readonly Evidence[] {
+  let busiest = 0
+  let bytes = 0
+  forRecentPanes(key, at, 10, (panes, index) => {
+    busiest = Math.max(busiest, busiestTenth(panes, index))
+    bytes += paneBytes(panes, index)
+  })
+  const evidence: Evidence[] = [{ measure: 'calls in the busiest 100 ms', observed: busiest, usual: undefined }]
+  if (bytes > 0) evidence.push({ measure: 'bytes in 10 s', observed: bytes, usual: undefined })
+  const latency = key.activity?.latency
+  if (latency !== undefined) {
+    const end = at / SECOND_MS
+    const p99 = latencyQuantile(mergedLatency(latency, end - 60, end), 0.99)
+    if (p99 !== undefined)
+      evidence.push({ measure: 'p99 latency in 60 s, ms', observed: Math.round(p99), usual: undefined })
+  }
+  return evidence
+}
+
+function forRecentPanes(
+  key: KeyState,
+  at: EpochMs,
+  seconds: number,
+  take: (panes: KeyActivity['panes'], index: number) => void,
+): void {
+  const panes = key.activity?.panes
+  if (panes === undefined) return
+  const end = at / SECOND_MS
+  for (let index = panes.end - 1; index >= panes.first; index--) {
+    const second = paneSecond(panes, index)
+    if (second < end - seconds) break
+    if (second < end) take(panes, index)
+  }
+}

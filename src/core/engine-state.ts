@@ -1,0 +1,47 @@
+/** What the engine is made of: its settings, which never change, and its state, which is all that does. */
+import type { KeyTable } from './call-batch.ts'
+import type { WeirConfig } from './config.ts'
+import type { TenantDirectory } from './config-tenants.ts'
+import type { Effect } from './effect.ts'
+import type { Explanation } from './explanation.ts'
+import type { Story } from './incident.ts'
+import type { Jury } from './judge.ts'
+import type { KeyState } from './key-state.ts'
+import type { Owner } from './owner.ts'
+import type { EpochMs } from './vocabulary.ts'
+
+export interface EngineSettings {
+  readonly config: WeirConfig
+  readonly tenants: TenantDirectory
+  /** On a keyed stream each partition owns its keys; otherwise one owner merges all. */
+  readonly keyed: boolean
+}
+
+/** All that changes. Plain data: maps, sets, arrays, typed arrays. */
+export interface EngineState {
+  readonly owners: Map<string, Owner>
+  platform: PlatformIncident
+  platformIncidents: number
+  /** Arrival clock: the latest arrival or tick, epoch ms. */
+  now: EpochMs
+  isHistory: boolean
+  readonly rejected: { future: number; tooOld: number }
+}
+
+export type PlatformIncident =
+  | { readonly phase: 'quiet' }
+  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
+
+export interface Engine {
+  readonly settings: EngineSettings
+  readonly jury: Jury
+  readonly state: EngineState
+  /** Key states by a decoder's key numbers, for the owner last asked. A cache: rebuilt after a restart. */
+  readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+}
+
+/** Decisions under construction. */
+export interface Out {
+  readonly effects: Effect[]
+  readonly changes: Explanation[]
+}

@@ -1,0 +1,225 @@
+/**
+ * The core's one door: `advance(engine, input)` takes the next input of the sequence and answers with what is to be done
+ * and what has changed. The same function runs live, in replay, in tune and in the simulator.
+ *
+ *     calls → panes ─┬─ every second, early: keys with new calls, open panes included ─┬→ judge → incident → effects
+ *                    └─ as the watermark passes, final: closed panes, then learning ───┘
+ *
+ * Time is in the inputs: event time in the calls, arrival time (`now`) in batches and ticks. The state is plain data and
+ * changes in place, so that a checkpoint can hold it and a batch costs what its calls cost.
+ */
+import { resetAccumulators } from './accumulator.ts'
+import type { CallBatch, KeyTable } from './call-batch.ts'
+import type { Tenant, WeirConfig } from './config.ts'
+import { tenantDirectory } from './config-tenants.ts'
+import type { Decisions, EngineInput } from './engine-input.ts'
+import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts'
+import { createJury } from './judge.ts'
+import type { KeyState } from './key-state.ts'
+import { close, closeOwner, lookEarly } from './looks.ts'
+import { beginTime, countCall, countRow, createOwner, keyOf, type Owner } from './owner.ts'
+import { followPlatform } from './platform.ts'
+import { passTime, takeOutcome } from './storyline.ts'
+import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
+import { partitionTime, setPartitions } from './watermark.ts'
+
+export type { Engine, EngineSettings } from './engine-state.ts'
+export { type EngineStatus, engineStatus } from './engine-status.ts'
+
+export function engineSettings(config: WeirConfig, tenants: Readonly<Record<string, Tenant>>): EngineSettings {
+  const keyed = config.source?.kind === 'kafka' && config.source.keyed
+  return { config, tenants: tenantDirectory({ tenants }), keyed }
+}
+
+export function createEngine(settings: EngineSettings, { withHistory = false } = {}): Engine {
+  const state: EngineState = {
+    owners: new Map(),
+    platform: { phase: 'quiet' },
+    platformIncidents: 0,
+    now: Number.NEGATIVE_INFINITY,
+    isHistory: withHistory,
+    rejected: { future: 0, tooOld: 0 },
+  }
+  return engineOf(settings, state)
+}
+
+const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
+  settings,
+  jury: createJury(settings.config),
+  state,
+  lookup: new WeakMap(),
+})
+
+/** The state as a checkpoint keeps it: the live one, not a copy; serialise it before the next `advance`. */
+export const snapshot = (engine: Engine): EngineState => engine.state
+
+/** An engine that goes on from a snapshot that a checkpoint brought back. */
+export const restore = (settings: EngineSettings, state: EngineState): Engine => engineOf(settings, state)
+
+const NOTHING: Decisions = { effects: [], changes: [] }
+
+export function advance(engine: Engine, input: EngineInput): Decisions {
+  const out: Out = { effects: [], changes: [] }
+  const { state } = engine
+  switch (input.kind) {
+    case 'batch':
+      state.now = Math.max(state.now, input.arrivedAt)
+      takeBatch(engine, input, out)
+      break
+    case 'tick':
+      state.now = Math.max(state.now, input.at)
+      for (const owner of state.owners.values()) moveOn(engine, owner, out)
+      break
+    case 'partitions':
+      state.now = Math.max(state.now, input.at)
+      takePartitions(engine, input.partitions)
+      break
+    case 'outcome':
+      state.now = Math.max(state.now, input.at)
+      takeOutcome(engine, input.report, out)
+      break
+    case 'history-ended':
+      endHistory(engine)
+      break
+    case 'end':
+      for (const owner of state.owners.values()) closeAll(engine, owner, out)
+      break
+    default:
+      throw new Error(`no such input: ${input satisfies never}`)
+  }
+  if (state.isHistory || (out.effects.length === 0 && out.changes.length === 0)) return NOTHING
+  return out
+}
+
+function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }>, out: Out): void {
+  const { batch, arrivedAt, partition } = input
+  const owner = ownerOf(engine, partition)
+  const time = partitionTime(owner.time, partition, arrivedAt)
+  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+  const latest = arrivedAt + engine.settings.config.time.future
+  const keys = keyStates(engine, owner, batch.keys)
+
+  for (let index = input.panesFrom; index < input.panesTo; index++) {
+    const row = batch.panes[index]
+    if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
+    moveTime(engine, owner, time, row.start, out)
+    countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
+  }
+  for (let row = input.from; row < input.to; row++) {
+    const at = batch.time[row] as number
+    if (!isInTime(engine, owner, at, latest)) continue
+    if (at > time.frontier) moveTime(engine, owner, time, at, out)
+    countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
+  }
+  close(engine, owner, out)
+}
+
+function ownerOf(engine: Engine, partition: PartitionId): Owner {
+  const id = engine.settings.keyed ? partition : ''
+  let owner = engine.state.owners.get(id)
+  if (owner === undefined) {
+    owner = createOwner()
+    engine.state.owners.set(id, owner)
+  }
+  return owner
+}
+
+function keyStates(engine: Engine, owner: Owner, table: KeyTable): KeyState[] {
+  let byOwner = engine.lookup.get(table)
+  if (byOwner === undefined) {
+    byOwner = new Map()
+    engine.lookup.set(table, byOwner)
+  }
+  let keys = byOwner.get(owner)
+  if (keys === undefined) {
+    keys = []
+    byOwner.set(owner, keys)
+  }
+  return keys
+}
+
+function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch, key: number, at: EpochMs): KeyState {
+  const known = keys[key]
+  if (known !== undefined) return known
+  const id = batch.keys.ids[key] as ApiKeyId
+  // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
+  const state = keyOf(owner, engine.settings.tenants.keyOfHash.get(id) ?? id, at)
+  keys[key] = state
+  return state
+}
+
+const WEEK_MS = 7 * 288 * SLOT_MS
+
+function isInTime(engine: Engine, owner: Owner, at: EpochMs, latest: EpochMs): boolean {
+  if (at > latest) {
+    engine.state.rejected.future++
+    return false
+  }
+  if (at < owner.time.highest - WEEK_MS && !engine.state.isHistory) {
+    engine.state.rejected.tooOld++
+    return false
+  }
+  return true
+}
+
+/** A call is the newest of its partition: event time may pass whole seconds, and with each there is an early look. */
+function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at: EpochMs, out: Out): void {
+  time.frontier = Math.max(time.frontier, at)
+  if (at <= owner.time.highest) return
+  beginTime(owner, at)
+  owner.time.highest = at
+  const second = Math.floor(at / SECOND_MS)
+  if (second <= owner.lookedAtSecond) return
+  owner.lookedAtSecond = second
+  if (!engine.state.isHistory) lookEarly(engine, owner, second, out)
+  close(engine, owner, out)
+  passTime(engine, owner, out)
+  followPlatform(engine, owner, out)
+}
+
+function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
+  const { state, settings } = engine
+  if (settings.keyed) return // each partition is its own owner's only one
+  const owner = ownerOf(engine, '')
+  setPartitions(owner.time, partitions, state.now)
+}
+
+/** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
+function moveOn(engine: Engine, owner: Owner, out: Out): void {
+  if (owner.closedToSecond < 0) return
+  if (!engine.state.isHistory && owner.dirty.length > 0) {
+    lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
+  }
+  close(engine, owner, out)
+  passTime(engine, owner, out)
+  followPlatform(engine, owner, out)
+}
+
+function endHistory(engine: Engine): void {
+  const unheard: Out = { effects: [], changes: [] }
+  const { state } = engine
+  for (const owner of state.owners.values()) {
+    closeAll(engine, owner, unheard)
+    for (const key of owner.keys.values()) {
+      key.incident = { phase: 'quiet' }
+      key.incidents = 0
+      if (key.activity) resetAccumulators(key.activity.accumulators)
+    }
+    owner.incidents.clear()
+    owner.time.partitions.clear()
+    owner.quiet.isUnknown = true
+  }
+  state.platform = { phase: 'quiet' }
+  state.platformIncidents = 0
+  state.isHistory = false
+}
+
+function closeAll(engine: Engine, owner: Owner, out: Out): void {
+  if (owner.closedToSecond < 0) return
+  const end = Math.max(owner.time.highest + 1, owner.rowsUntil)
+  const endSecond = Math.ceil(end / SECOND_MS)
+  if (!engine.state.isHistory) lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
+  closeOwner(engine, owner, endSecond, out)
+  passTime(engine, owner, out)
+  followPlatform(engine, owner, out)
+}

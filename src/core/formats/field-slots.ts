@@ -1,0 +1,127 @@
+/**
+ * Which names are looked for on a line, and where what stands there is put: every wanted name has a numbered slot. A
+ * reader fills the slots with spans of bytes, the meaning is read out of them afterwards, so that a faster reader cannot
+ * understand a line otherwise than a slower one.
+ */
+import type { FieldMapping } from '../config.ts'
+
+export const paneFields = [
+  'key',
+  'start',
+  'seconds',
+  'calls',
+  'status2xx',
+  'status4xx',
+  'status429',
+  'status5xx',
+  'latencySumMs',
+  'latencyCount',
+  'bytes',
+] as const
+export type PaneField = (typeof paneFields)[number]
+
+export type Role = keyof FieldMapping
+/** With a value of each of these a call is complete; the raw key is only asked for where the id is missing. */
+const settlingRoles = ['keyId', 'time', 'status', 'latencyMs', 'bytes'] as const
+
+export interface FieldSlots {
+  readonly count: number
+  readonly byName: ReadonlyMap<string, readonly number[]>
+  /** Slots of a role's candidate names, the preferred first. Empty where access-log lines are not looked for. */
+  readonly roles: Readonly<Record<Role, readonly number[]>>
+  /** Slots below this belong to roles. */
+  readonly roleSlots: number
+  /** By slot: the bit of the role that a value there settles, since no other candidate can come before it; else 0. */
+  readonly settles: Int32Array
+  /** All the bits; 0 where nothing is ever settled. */
+  readonly allSettled: number
+  readonly pane: Readonly<Record<PaneField, number>> | undefined
+  readonly envelope: { readonly messageType: number; readonly logEvents: number } | undefined
+}
+
+export interface LookedFor {
+  readonly calls: boolean
+  readonly panes: boolean
+  readonly envelopes: boolean
+}
+
+export function createFieldSlots(mapping: FieldMapping, lookedFor: LookedFor): FieldSlots {
+  const byName = new Map<string, number[]>()
+  let count = 0
+  const slotOf = (name: string): number => {
+    byName.set(name, [...(byName.get(name) ?? []), count])
+    return count++
+  }
+  const candidates = (role: Role): readonly number[] => (lookedFor.calls ? mapping[role].map(slotOf) : [])
+  const roles = {
+    keyId: candidates('keyId'),
+    apiKey: candidates('apiKey'),
+    time: candidates('time'),
+    status: candidates('status'),
+    latencyMs: candidates('latencyMs'),
+    bytes: candidates('bytes'),
+  }
+  const roleSlots = count
+  const pane = lookedFor.panes
+    ? (Object.fromEntries(paneFields.map(name => [name, slotOf(name)])) as Record<PaneField, number>)
+    : undefined
+  const envelope = lookedFor.envelopes
+    ? { messageType: slotOf('messageType'), logEvents: slotOf('logEvents') }
+    : undefined
+
+  const settles = new Int32Array(count)
+  for (const [bit, role] of settlingRoles.entries()) {
+    const preferred = roles[role][0]
+    if (preferred !== undefined) settles[preferred] = 1 << bit
+  }
+  const allSettled = lookedFor.calls ? (1 << settlingRoles.length) - 1 : 0
+  return { count, byName, roles, roleSlots, settles, allSettled, pane, envelope }
+}
+
+/** What a slot holds. `-` and the empty string are the gateway's way to say that there is nothing. */
+export const absent = 0
+export const empty = 1
+/** A value that stands in the line as it is. */
+export const plain = 2
+/** A value that was written with escapes: it stands decoded beside the line. */
+export const decoded = 3
+
+/** What one line put into the slots. Reused from line to line. */
+export interface Spans {
+  readonly kind: Uint8Array
+  readonly from: Int32Array
+  readonly to: Int32Array
+  /** Bytes of the `decoded` ones, from 0. */
+  readonly decoded: (Buffer | undefined)[]
+}
+
+export function createSpans({ count }: FieldSlots): Spans {
+  return {
+    kind: new Uint8Array(count),
+    from: new Int32Array(count),
+    to: new Int32Array(count),
+    decoded: Array.from({ length: count }, () => undefined),
+  }
+}
+
+const dash = 0x2d
+
+export function put(spans: Spans, slot: number, bytes: Buffer, from: number, to: number): void {
+  spans.kind[slot] = to === from || (to === from + 1 && bytes[from] === dash) ? empty : plain
+  spans.from[slot] = from
+  spans.to[slot] = to
+}
+
+/** The first candidate that has a value, or -1. */
+export function chosen(spans: Spans, candidates: readonly number[]): number {
+  for (const slot of candidates) if ((spans.kind[slot] ?? absent) >= plain) return slot
+  return -1
+}
+
+export const isPresent = (spans: Spans, candidates: readonly number[]): boolean =>
+  candidates.some(slot => spans.kind[slot] !== absent)
+
+/** The bytes that a slot's `from` and `to` speak of. */
+export function sourceOf(spans: Spans, slot: number, line: Buffer): Buffer {
+  return spans.kind[slot] === decoded ? (spans.decoded[slot] ?? line) : line
+}

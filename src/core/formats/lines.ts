@@ -1,0 +1,216 @@
+/**
+ * Reads lines of JSON, whatever each of them is: a call, a pane row, an envelope of more lines, or nothing that can be
+ * read. The fast reader is tried first and knows calls only; a line that it does not know is read by the thorough one,
+ * which then teaches it. Objects written one after another without a newline (as Firehose does) count as lines.
+ */
+import { type CallBatch, type RejectionReason, reject } from '../call-batch.ts'
+import type { EpochMs, Position } from '../vocabulary.ts'
+import { addCall, hasCallField, isSalvageable } from './access-log.ts'
+import { type Envelope, eventsBeforeBreak, type LogEvent, parseEnvelope } from './envelope.ts'
+import { excerptOf } from './excerpt.ts'
+import { absent, createSpans, type FieldSlots } from './field-slots.ts'
+import { endOfValue, readMembers, skipSpace } from './json-members.ts'
+import type { KeyNames } from './key-names.ts'
+import { createLineLayouts } from './line-layouts.ts'
+import { looksLikePane, paneOf } from './panes.ts'
+
+/** Where lines go, and where they came from. */
+export interface Origin {
+  readonly batch: CallBatch
+  /** Names the place of what begins at this byte. */
+  readonly place: (offset: number) => Position
+  /** The time of a line that has none of its own. */
+  readonly eventTime: EpochMs | undefined
+  /** The bytes end where a damaged record broke: of their last line nothing is said if it cannot be read. */
+  readonly isCut: boolean
+}
+
+export interface LineReader {
+  read(bytes: Buffer, origin: Origin): void
+}
+
+export interface LineReaderOptions {
+  readonly fields: FieldSlots
+  readonly names: KeyNames
+  /** Field names that an excerpt may show. */
+  readonly known: ReadonlySet<string>
+  /** Reads the messages of envelopes, where envelopes are looked for. */
+  readonly messages: LineReader | undefined
+}
+
+const newline = 0x0a
+const openBrace = 0x7b
+
+/** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
+const longestCopied = 64 * 1024
+
+export function createLineReader({ fields, names, known, messages }: LineReaderOptions): LineReader {
+  const spans = createSpans(fields)
+  const layouts = createLineLayouts(fields, spans)
+  const copy = Buffer.alloc(longestCopied + 1)
+  const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
+  const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
+
+  /** A stretch of the bytes at hand, `length` long in all: one line, or as much of one as is spoken of. */
+  type Stretch = { readonly bytes: Buffer; readonly from: number; readonly to: number; readonly length: number }
+
+  const refuse = (reason: RejectionReason, { bytes, from, to, length }: Stretch, origin: Origin): void => {
+    if (origin.isCut && to >= length) return
+    const excerpt = (): string => excerptOf(bytes, from, to, known)
+    reject(origin.batch, { reason, position: origin.place(from), length: to - from, excerpt })
+  }
+
+  const readEvents = (events: readonly LogEvent[], stretch: Stretch, origin: Origin): void => {
+    const place = origin.place(stretch.from)
+    for (const [index, { message, timestamp }] of events.entries()) {
+      if (message === undefined) refuse('bad-envelope', stretch, origin)
+      else {
+        const inner = { batch: origin.batch, place: () => `${place}.${index}`, eventTime: timestamp, isCut: false }
+        messages?.read(Buffer.from(`${message}\n`), inner)
+      }
+    }
+  }
+
+  const takeEnvelope = (envelope: Envelope, stretch: Stretch, origin: Origin): RejectionReason | undefined => {
+    if (envelope.kind === 'bad') {
+      readEvents(eventsBeforeBreak(stretch.bytes, stretch.from, stretch.to), stretch, origin)
+      return 'bad-envelope'
+    }
+    if (envelope.kind === 'data') readEvents(envelope.events, stretch, origin)
+    else origin.batch.controlMessages++
+    return undefined
+  }
+
+  const looksLikeEnvelope = (isWhole: boolean): boolean => {
+    if (onlyEnvelopes) return true
+    if (fields.envelope === undefined) return false
+    const { messageType, logEvents } = fields.envelope
+    return spans.kind[messageType] !== absent && (spans.kind[logEvents] !== absent || !isWhole)
+  }
+
+  /** What a line is, whose members are in the spans. Nothing can be both: what is settled first is a call. */
+  const contentOf = (isWhole: boolean, isSettled: boolean): 'call' | 'pane' | 'envelope' | 'broken' | 'unknown' => {
+    if (isSettled) return 'call'
+    if (looksLikeEnvelope(isWhole)) return 'envelope'
+    if (onlyPanes || looksLikePane(fields, spans)) return isWhole ? 'pane' : 'broken'
+    if (!isWhole) return isSalvageable(fields, spans) ? 'call' : 'broken'
+    // Where only access logs were asked for, a line without any of their fields is one that lacks its time.
+    return fields.pane === undefined || hasCallField(fields, spans) ? 'call' : 'unknown'
+  }
+
+  /** Counts what the spans hold; answers why not, where it was not. */
+  const take = (
+    content: ReturnType<typeof contentOf>,
+    stretch: Stretch,
+    origin: Origin,
+  ): RejectionReason | undefined => {
+    switch (content) {
+      case 'call':
+        return addCall(origin.batch, stretch.bytes, fields, spans, names, origin.eventTime)
+      case 'pane':
+        return takePane(stretch, origin)
+      case 'envelope':
+        return takeEnvelope(parseEnvelope(stretch.bytes.toString('utf8', stretch.from, stretch.to)), stretch, origin)
+      case 'broken':
+        return 'broken-json'
+      case 'unknown':
+        return 'unknown-format'
+      default:
+        return content satisfies never
+    }
+  }
+
+  const takePane = (stretch: Stretch, origin: Origin): RejectionReason | undefined => {
+    const pane = paneOf(stretch.bytes, fields, spans, names)
+    if (pane === undefined) return 'bad-pane'
+    origin.batch.panes.push(pane)
+    return undefined
+  }
+
+  /** Reads what begins at `at` thoroughly, and returns where to go on. */
+  const readThoroughly = (bytes: Buffer, at: number, length: number, origin: Origin): number => {
+    const lineEnd = endOfLine(bytes, at, length)
+    const from = skipSpace(bytes, at, lineEnd)
+    if (from === lineEnd) return lineEnd + 1
+    const line: Stretch = { bytes, from, to: lineEnd, length }
+    if (bytes[from] !== openBrace) {
+      refuse(isJson(bytes, from, lineEnd) ? 'not-an-object' : 'unknown-format', line, origin)
+      return lineEnd + 1
+    }
+
+    const members = readMembers(bytes, from, lineEnd, fields, spans)
+    const rest = members.end === undefined ? lineEnd : skipSpace(bytes, members.end, lineEnd)
+    const isFollowed = rest < lineEnd && rest === members.end && bytes[rest] === openBrace
+    const isWhole = members.end !== undefined && (rest === lineEnd || isFollowed)
+    const stretch = isFollowed ? { ...line, to: rest } : line
+    const content = contentOf(isWhole, members.isSettled)
+    const reason = take(content, stretch, origin)
+    if (reason !== undefined) refuse(reason, stretch, origin)
+    if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
+    return isFollowed ? rest : lineEnd + 1
+  }
+
+  /** An envelope that somebody printed over several lines is read if the record begins with it. Returns where it ends, or 0. */
+  const readPrintedEnvelope = (bytes: Buffer, length: number, origin: Origin): number => {
+    const from = skipSpace(bytes, 0, length)
+    const isBraceAlone =
+      bytes[from] === openBrace && skipSpace(bytes, from + 1, length) > endOfLine(bytes, from, length)
+    const to = isBraceAlone ? endOfValue(bytes, from, length) : -1
+    if (to < 0) return 0
+    const envelope = parseEnvelope(bytes.toString('utf8', from, to))
+    if (envelope.kind === 'bad') return 0
+    takeEnvelope(envelope, { bytes, from, to, length }, origin)
+    return to
+  }
+
+  return {
+    read(record, origin) {
+      const { length } = record
+      let bytes = record
+      if (length <= longestCopied && record[length - 1] !== newline) {
+        record.copy(copy)
+        copy[length] = newline
+        bytes = copy.subarray(0, length + 1)
+      }
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      const lastNewline = bytes.lastIndexOf(newline)
+      let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
+      // The fast reader goes from a settled call to the next newline; an object that begins before it would be missed.
+      let together = nextTogether(bytes, at)
+      while (at < length) {
+        const next = at > lastNewline ? -1 : layouts.match(bytes, view, at)
+        if (next < 0 || together < next) at = readThoroughly(bytes, at, length, origin)
+        else {
+          const reason = addCall(origin.batch, bytes, fields, spans, names, origin.eventTime)
+          if (reason !== undefined) refuse(reason, { bytes, from: at, to: endOfText(bytes, next - 1), length }, origin)
+          at = next
+        }
+        if (together < at) together = nextTogether(bytes, at)
+      }
+    },
+  }
+}
+
+/** Where an object next follows another directly; Infinity where none does. */
+function nextTogether(bytes: Buffer, from: number): number {
+  const at = bytes.indexOf('}{', from)
+  return at < 0 ? Number.POSITIVE_INFINITY : at
+}
+
+function endOfLine(bytes: Buffer, from: number, length: number): number {
+  const end = bytes.indexOf(newline, from)
+  return end < 0 || end > length ? length : end
+}
+
+/** Before the carriage return, where there is one. */
+const endOfText = (bytes: Buffer, lineEnd: number): number => (bytes[lineEnd - 1] === 0x0d ? lineEnd - 1 : lineEnd)
+
+function isJson(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from > longestCopied) return false
+  try {
+    JSON.parse(bytes.toString('utf8', from, to))
+    return true
+  } catch {
+    return false
+  }
+}

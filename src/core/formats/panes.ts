@@ -1,0 +1,52 @@
+/**
+ * What the fields of a pane line mean: how counts and histories of other tools come in.
+ * `{"key":"k1","start":1767225600000,"seconds":60,"calls":420,"status2xx":400,"status5xx":3}`: key, start, seconds and
+ * calls are needed, what is left out is 0.
+ */
+import type { PaneRow } from '../call-batch.ts'
+import { absent, empty, type FieldSlots, type PaneField, plain, type Spans, sourceOf } from './field-slots.ts'
+import { parseNumber, parseTime } from './field-text.ts'
+import type { KeyNames } from './key-names.ts'
+
+/** These three together are what no access log has; a key alone is in every one. */
+export function looksLikePane({ pane }: FieldSlots, spans: Spans): boolean {
+  if (pane === undefined) return false
+  return [pane.start, pane.seconds, pane.calls].every(slot => spans.kind[slot] !== absent)
+}
+
+/** undefined: something needed is missing, is no count, or there is more of a part than of the whole. */
+export function paneOf(line: Buffer, { pane }: FieldSlots, spans: Spans, names: KeyNames): PaneRow | undefined {
+  if (
+    pane === undefined ||
+    ![pane.key, pane.start, pane.seconds, pane.calls].every(slot => (spans.kind[slot] ?? 0) >= plain)
+  )
+    return undefined
+  const spanOf = (field: PaneField): [Buffer, number, number] => {
+    const slot = pane[field]
+    return [sourceOf(spans, slot, line), spans.from[slot] ?? 0, spans.to[slot] ?? 0]
+  }
+  const amount = (field: PaneField): number =>
+    (spans.kind[pane[field]] ?? 0) <= empty ? 0 : parseNumber(...spanOf(field))
+  const count = (field: PaneField): number => {
+    const value = amount(field)
+    return Number.isSafeInteger(value) ? value : Number.NaN
+  }
+
+  const counts = {
+    start: parseTime(...spanOf('start')),
+    seconds: count('seconds'),
+    calls: count('calls'),
+    status2xx: count('status2xx'),
+    status4xx: count('status4xx'),
+    status429: count('status429'),
+    status5xx: count('status5xx'),
+    // A sum of fractions of milliseconds need not be whole.
+    latencySumMs: amount('latencySumMs'),
+    latencyCount: count('latencyCount'),
+    bytes: count('bytes'),
+  }
+  if (Object.values(counts).some(Number.isNaN) || counts.seconds < 1) return undefined
+  const answered = counts.status2xx + counts.status4xx + counts.status429 + counts.status5xx
+  if (answered > counts.calls || counts.latencyCount > counts.calls) return undefined
+  return { key: names.ofId(...spanOf('key')) ?? names.anonymous(), ...counts }
+}

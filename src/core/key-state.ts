@@ -1,0 +1,86 @@
+/**
+ * All that is kept of one API key. `activity` is there only while the key calls: five quiet minutes after its last
+ * call it shrinks to its baseline and its incident, so that a known-but-idle key costs no time and little memory.
+ * Plain data (it is what a checkpoint holds), mutable on purpose.
+ */
+import type { PlainBaseline, Usual } from '../../detectors/contract.ts'
+import { type Accumulators, createAccumulators, type SequentialModel, sequentialModel } from './accumulator.ts'
+import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
+import type { Incident } from './incident.ts'
+import { createPanes, type KeyPanes } from './pane.ts'
+import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
+import type { ApiKeyId } from './vocabulary.ts'
+import { type ClosedWindows, createClosedWindows } from './window.ts'
+
+export interface KeyActivity {
+  readonly panes: KeyPanes
+  readonly windows: ClosedWindows
+  readonly accumulators: Accumulators
+  /** Made with the first call that has a latency. */
+  latency: LatencyBlocks | undefined
+}
+
+/** What is usual in one slot, worked out once and used for all looks in it. */
+export interface SlotKnowledge {
+  readonly slot: number
+  readonly usual: Usual | undefined
+  readonly plain: PlainBaseline
+  readonly model: SequentialModel | undefined
+}
+
+export interface KeyState {
+  readonly keyId: ApiKeyId
+  readonly baseline: KeyBaseline
+  activity: KeyActivity | undefined
+  /** Early looks run ahead of final ones and may be in the next slot: each has its own. */
+  earlySlot: SlotKnowledge | undefined
+  finalSlot: SlotKnowledge | undefined
+  /** Has calls that no early look has seen. */
+  isDirty: boolean
+  incident: Incident
+  /** How many incidents it has had: the next one's ordinal less one. */
+  incidents: number
+}
+
+export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
+  return {
+    keyId,
+    baseline: createBaseline(firstMinute),
+    activity: undefined,
+    earlySlot: undefined,
+    finalSlot: undefined,
+    isDirty: false,
+    incident: { phase: 'quiet' },
+    incidents: 0,
+  }
+}
+
+export function activityOf(key: KeyState): KeyActivity {
+  key.activity ??= {
+    panes: createPanes(),
+    windows: createClosedWindows(),
+    accumulators: createAccumulators(),
+    latency: undefined,
+  }
+  return key.activity
+}
+
+export function latencyOf(activity: KeyActivity): LatencyBlocks {
+  activity.latency ??= createLatencyBlocks()
+  return activity.latency
+}
+
+export function knowledgeFor(key: KeyState, coverage: Coverage, slot: number, look: 'early' | 'final'): SlotKnowledge {
+  const known = look === 'early' ? key.earlySlot : key.finalSlot
+  if (known?.slot === slot) return known
+  const usual = usualOf(key.baseline, coverage, slot)
+  const fresh: SlotKnowledge = {
+    slot,
+    usual,
+    plain: plainBaseline(key.baseline, coverage, slot),
+    model: usual === undefined ? undefined : sequentialModel(usual),
+  }
+  if (look === 'early') key.earlySlot = fresh
+  else key.finalSlot = fresh
+  return fresh
+}

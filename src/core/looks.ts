@@ -1,0 +1,86 @@
+/**
+ * The two looks at a key. Early: on all that has come so far, open panes included, by detectors whose score can only rise
+ * when missing calls arrive; it may open and throttle. Final: on a pane that closes, by all detectors; from it the core learns.
+ */
+import { accumulate, resetAccumulators } from './accumulator.ts'
+import { slotOf } from './baseline.ts'
+import { decide, type Suspect } from './decision.ts'
+import type { Engine, Out } from './engine-state.ts'
+import { judge } from './judge.ts'
+import { type KeyActivity, type KeyState, knowledgeFor } from './key-state.ts'
+import { closeTo, type Owner } from './owner.ts'
+import { CALLS, forgetBefore, paneCount } from './pane.ts'
+import { earlyView, finalView } from './tenant-view.ts'
+import { SECOND_MS } from './vocabulary.ts'
+import { watermark } from './watermark.ts'
+import { closePane } from './window.ts'
+
+export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
+  const keys = owner.dirty
+  if (keys.length === 0) return
+  owner.dirty = []
+  const slot = slotOf((endSecond - 1) * SECOND_MS)
+  const suspects: Suspect[] = []
+  for (const key of keys) {
+    key.isDirty = false
+    const { activity } = key
+    if (activity === undefined) continue
+    const known = knowledgeFor(key, owner.coverage, slot, 'early')
+    const judgement = judge(
+      engine.jury,
+      earlyView(key, activity, known, endSecond),
+      engine.settings.config.incident.staysAbove,
+    )
+    if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
+  }
+  if (suspects.length > 0) decide(engine, owner, suspects, out)
+}
+
+/** Closes what the watermark has passed. */
+export function close(engine: Engine, owner: Owner, out: Out): void {
+  const { delivery, idleAfter } = engine.settings.config.time
+  const mark = watermark(owner.time, { now: engine.state.now, deliveryMs: delivery, idleAfterMs: idleAfter })
+  const toSecond = Math.floor(mark / SECOND_MS)
+  if (toSecond > owner.closedToSecond) closeOwner(engine, owner, toSecond, out)
+}
+
+export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
+  closeTo(owner, toSecond, (key, second) => {
+    const { activity } = key
+    if (activity === undefined) return
+    const suspect = lookFinal(engine, owner, key, activity, second)
+    if (suspect !== undefined) decide(engine, owner, [suspect], out)
+  })
+}
+
+function lookFinal(
+  engine: Engine,
+  owner: Owner,
+  key: KeyState,
+  activity: KeyActivity,
+  second: number,
+): Suspect | undefined {
+  const { panes, windows, accumulators } = activity
+  const known = knowledgeFor(key, owner.coverage, slotOf(second * SECOND_MS), 'final')
+  const { model, usual } = known
+  const index = panes.firstOpen
+  closePane(windows, panes, index)
+  if (model !== undefined) {
+    accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
+    // A whole minute within the band: whatever changed is over, however much evidence it left.
+    if (usual !== undefined && (windows.sums.last60s[CALLS] as number) <= usual.upperPerMinute) settle(activity, second)
+  }
+  panes.firstOpen = index + 1
+  forgetBefore(panes, second + 1 - 300)
+  const judgement = judge(
+    engine.jury,
+    finalView(key, activity, known, second + 1),
+    engine.settings.config.incident.staysAbove,
+  )
+  return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
+}
+
+function settle({ accumulators }: KeyActivity, second: number): void {
+  const sinceFirst = Math.min(accumulators.bank[1] as number, accumulators.bank[5] as number)
+  if (second - sinceFirst >= 60) resetAccumulators(accumulators)
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import type { Outcome } from './effect.ts'
+import { planStories, type StoryEntry } from './plan-story.ts'
+
+const limits = (rateLimit: number, burstLimit = rateLimit) => ({ rateLimit, burstLimit })
+
+const changing = (
+  effectId: string,
+  before: ReturnType<typeof limits> | null,
+  after: ReturnType<typeof limits> | null,
+): StoryEntry => ({ kind: 'plan-changing', effectId, keyId: 'key-a', planId: 'plan-a', before, after })
+
+const outcome = (effectId: string, kind: 'applied' | 'already' | 'refused' = 'applied'): StoryEntry => {
+  const because = 'denied'
+  const what: Outcome = kind === 'refused' ? { kind, because } : { kind }
+  return { kind: 'outcome', effectId, outcome: what }
+}
+
+test('the original is what the plan had before the first of all changes, through half and relapse', () => {
+  const entries = [
+    ...[changing('throttle-1', limits(100.5), limits(5)), outcome('throttle-1')],
+    ...[changing('half-1', limits(5), limits(53)), outcome('half-1')],
+    ...[changing('throttle-2', limits(53), limits(4)), outcome('throttle-2')],
+  ]
+  expect([...planStories(entries).values()]).toEqual([
+    {
+      keyId: 'key-a',
+      planId: 'plan-a',
+      original: limits(100.5),
+      lastSet: limits(4),
+      effectId: 'throttle-2',
+      mayHave: [limits(4)],
+    },
+  ])
+})
+
+test('a restore ends the story only when it is known to have arrived', () => {
+  const throttled = [changing('throttle-1', null, limits(5)), outcome('throttle-1')]
+  const restoring = [...throttled, changing('full-1', limits(5), null)]
+  expect(planStories(restoring).get('key-a')).toMatchObject({ original: null, mayHave: [limits(5), null] })
+  expect(planStories([...restoring, outcome('full-1', 'refused')]).get('key-a')).toMatchObject({ original: null })
+  expect(planStories([...restoring, outcome('full-1', 'already')]).size).toBe(0)
+})
+
+test('what a person set in between is the original from then on', () => {
+  const entries = [changing('throttle-1', limits(100), limits(5)), outcome('throttle-1')]
+  const relapse = changing('throttle-2', limits(40), limits(5))
+  expect(planStories([...entries, relapse]).get('key-a')?.original).toEqual(limits(40))
+})

@@ -1,0 +1,117 @@
+/**
+ * Moves incidents on and tells what came of it: each step of `incident.ts` becomes changes (for whoever follows), alerts
+ * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
+ */
+
+import type { OutcomeReport } from './effect.ts'
+import type { Engine, Out } from './engine-state.ts'
+import type { Explanation } from './explanation.ts'
+import { awaited, follow, type IncidentEvent, type Step, type Story } from './incident.ts'
+import type { KeyState } from './key-state.ts'
+import type { Owner } from './owner.ts'
+import { paneSecond } from './pane.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from './vocabulary.ts'
+
+export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
+  for (const owner of engine.state.owners.values()) {
+    for (const key of owner.incidents) {
+      if (awaited(key.incident) !== report.effectId) continue
+      step(engine, owner, key, { kind: 'outcome', ...report, now: engine.state.now }, out)
+      return
+    }
+  }
+}
+
+/** Incidents whose time has come: calm, expired, past probation, closed. */
+export function passTime(engine: Engine, owner: Owner, out: Out): void {
+  const { state } = engine
+  const now = state.now
+  const eventTime = eventTimeOf(engine, owner)
+  for (const key of owner.incidents) {
+    const panes = key.activity?.panes
+    const newest = panes && panes.firstOpen > panes.first ? paneSecond(panes, panes.firstOpen - 1) : 0
+    const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
+    step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
+  }
+}
+
+/** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */
+function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
+  const closed = owner.closedToSecond * SECOND_MS
+  const { delivery, idleAfter } = settings.config.time
+  for (const { lastArrival } of owner.time.partitions.values()) if (state.now - lastArrival < idleAfter) return closed
+  return Math.max(closed, state.now - idleAfter - delivery)
+}
+
+/** Moves one incident on and says what the step says. */
+export function step(engine: Engine, owner: Owner, key: KeyState, event: IncidentEvent, out: Out): void {
+  const { config } = engine.settings
+  const before = key.incident
+  const taken = follow(before, event, {
+    closesAfterMs: config.incident.closesAfter,
+    calmForMs: config.throttle.calmFor,
+    probationMs: config.throttle.probation,
+  })
+  const wasQuiet = before.phase === 'quiet' || before.phase === 'suspected'
+  key.incident = taken.incident
+  if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
+  else owner.incidents.add(key)
+  if (wasQuiet && taken.phase === 'open') key.incidents++
+  tell(engine, owner, key, taken, out)
+}
+
+function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out): void {
+  const story = taken.ended ?? ('story' in taken.incident ? taken.incident.story : undefined)
+  if (story === undefined || (taken.phase === undefined && taken.alert !== true && taken.effect === undefined)) return
+  const { state } = engine
+  const common = { incidentId: story.incidentId, keyId: key.keyId, decidedAt: state.now }
+  const phase =
+    taken.phase ??
+    (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
+  const explanation = explain(engine, owner, key.keyId, story, phase)
+  if (taken.phase !== undefined) out.changes.push(explanation)
+  if (taken.effect?.kind === 'throttle') {
+    const { current, expected } = story.signal
+    const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))
+    out.effects.push({ ...common, ...taken.effect, urgency })
+  }
+  if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
+  if (taken.alert === true) {
+    const alerts = story.alerts + 1
+    if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
+    out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
+  }
+}
+
+export function explain(
+  engine: Engine,
+  owner: Owner,
+  keyId: ApiKeyId,
+  story: Story,
+  phase: Explanation['phase'],
+): Explanation {
+  const { config, tenants } = engine.settings
+  const tenant = tenants.byKey.get(keyId)
+  const { signal: seen } = story
+  return {
+    incidentId: story.incidentId,
+    keyId,
+    tenant: tenant && {
+      id: tenant.tenantId,
+      name: tenant.name,
+      contact: tenant.contact,
+      escalation: tenant.escalation,
+    },
+    phase,
+    kind: seen.kind,
+    severity: seen.severity,
+    onsetAt: seen.onsetAt,
+    decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
+    current: seen.current,
+    expected: seen.expected,
+    detectors: seen.detectors,
+    evidence: seen.evidence,
+    mode: config.mode,
+    action: story.action,
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * One file or standard input as pieces of about a mebibyte, cut at line ends; plain or gzip, told by the first bytes.
+ *
+ *   bytes → inflate if gzip → cut at the last line end of each mebibyte → pieces and faults
+ *
+ * A position is an offset in the plain bytes, so that it means the same whether the file is compressed or not. Whatever
+ * comes out before a damaged or truncated gzip breaks off is handed over, to the byte: the fault comes after it.
+ */
+import assert from 'node:assert/strict'
+import type { Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { StreamError } from '../core/errors.ts'
+import type { PartitionId, Position } from '../core/vocabulary.ts'
+import type { SourceFault, SourceRecord } from './source.ts'
+
+export type FilePiece =
+  | { readonly kind: 'record'; readonly record: SourceRecord }
+  | { readonly kind: 'fault'; readonly fault: SourceFault }
+
+export interface PieceOptions {
+  /** Plain offset to go on at. A plain file that is shorter than that is another file by now and is read from its start. */
+  readonly from?: Position
+  /** A longer line is a fault; reading goes on after it. At least two mebibytes. */
+  readonly maxRecordBytes: number
+  /** What `-` reads; the process's own unless told. */
+  readonly standardInput?: Readable
+}
+
+export const standardInputPath = '-'
+/** Larger pieces save nothing, smaller ones cost a call each. */
+const filePieceBytes = 1024 * 1024
+/** A pipe's lines are handed over as they come: somebody may be typing them, or `tail -f`. */
+const pipePieceBytes = 1
+/** From this length on, a line is a piece of its own. */
+const longLineBytes = filePieceBytes
+const plainReadBytes = 256 * 1024
+/** Smaller, since a damaged one is read again byte by byte. */
+const gzipReadBytes = 64 * 1024
+const lineEnd = 10
+
+/** Bytes as they come out, or the damage after which nothing more comes. */
+type Plain =
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'damage'; readonly unreadBytes: number }
+
+/** Throws SOURCE_UNREADABLE when the file cannot be opened or read. Ends early, without a word, when `signal` aborts. */
+export async function* readFilePieces(
+  path: string,
+  options: PieceOptions,
+  signal: AbortSignal,
+): AsyncIterable<FilePiece> {
+  assert(options.maxRecordBytes >= 2 * filePieceBytes, 'A record must be allowed to be as long as a piece')
+  const pieces = path === standardInputPath ? readPipe(path, options, signal) : readFile(path, options)
+  if (signal.aborted) return
+  try {
+    for await (const piece of pieces) {
+      yield piece
+      if (signal.aborted) return
+    }
+  } catch (error) {
+    if (!signal.aborted) throw asUnreadable(path, error)
+  }
+}
+
+async function* readFile(
+  path: string,
+  { from: given = '0' as Position, maxRecordBytes }: PieceOptions,
+): AsyncIterable<FilePiece> {
+  const { file, stats } = await openReadable(path)
+  try {
+    const gzip = await isGzip(file)
+    const from = Number(given)
+    const offset = gzip || stats.size >= from ? from : 0
+    const plain = gzip ? skip(inflateFile(file), offset) : asPlain(readRaw(file, plainReadBytes, offset))
+    yield* cut(plain, { path, offset, pieceBytes: filePieceBytes, maxRecordBytes })
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * A pipe cannot be read again: what comes after a restart is new, whatever the checkpoint says, so nothing is skipped and
+ * offsets go on counting. Of a damaged gzip the last 64 KiB that came out may be missing, for the same reason.
+ */
+async function* readPipe(
+  path: string,
+  { from = '0' as Position, maxRecordBytes, standardInput = process.stdin }: PieceOptions,
+  signal: AbortSignal,
+): AsyncIterable<FilePiece> {
+  const stop = () => standardInput.destroy()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    yield* cut(inflateIfGzip(standardInput), { path, offset: Number(from), pieceBytes: pipePieceBytes, maxRecordBytes })
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Throws SOURCE_UNREADABLE where reading would fail at once: better at the start than after an hour of other files. */
+export async function checkReadable(path: string): Promise<void> {
+  if (path !== standardInputPath) await (await openReadable(path)).file.close()
+}
+
+async function openReadable(path: string): Promise<{ file: FileHandle; stats: Stats }> {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, 'r')
+    const stats = await file.stat()
+    if (stats.isDirectory()) throw new Error('it is a directory')
+    return { file, stats }
+  } catch (error) {
+    await file?.close()
+    throw asUnreadable(path, error)
+  }
+}
+
+function asUnreadable(path: string, error: unknown): StreamError {
+  if (error instanceof StreamError) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const reason =
+    (typeof code === 'string' ? reasons[code] : undefined) ?? (error instanceof Error ? error.message : String(error))
+  return new StreamError('SOURCE_UNREADABLE', `Could not read ${path}: ${reason}`, {
+    retry: 'never',
+    hint: 'Give the path of a file that this user may read, or - for standard input',
+    cause: error,
+  })
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EISDIR: 'it is a directory',
+}
+
+async function isGzip(file: FileHandle): Promise<boolean> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
+  return bytesRead === 2 && beginsGzip(buffer)
+}
+
+function beginsGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+async function* readRaw(file: FileHandle, readBytes: number, from = 0): AsyncIterable<Buffer> {
+  for (let offset = from; ; ) {
+    // A buffer of its own each time: pieces go on living in the reader's hands.
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, offset)
+    if (bytesRead === 0) return
+    offset += bytesRead
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+async function* asPlain(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
+  for await (const bytes of chunks) yield { kind: 'bytes', bytes }
+}
+
+async function* inflateIfGzip(stream: AsyncIterable<Buffer>): AsyncIterable<Plain> {
+  let head: Buffer = Buffer.alloc(0)
+  const chunks = stream[Symbol.asyncIterator]()
+  while (head.length < 2) {
+    const { done, value } = await chunks.next()
+    if (done) break
+    head = Buffer.concat([head, value])
+  }
+  const whole = (async function* () {
+    yield head
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
+  })()
+  yield* beginsGzip(head) ? inflate(whole) : asPlain(whole)
+}
+
+/**
+ * zlib throws away what it had inflated of the call in which it meets the damage. So the call is repeated by a second
+ * inflater byte by byte, and what the first one had not handed out yet is handed out before the fault.
+ */
+async function* inflateFile(file: FileHandle): AsyncIterable<Plain> {
+  let handedOut = 0
+  let taken = 0
+  const counted = (async function* () {
+    for await (const chunk of readRaw(file, gzipReadBytes)) {
+      taken += chunk.length
+      yield chunk
+    }
+  })()
+  for await (const plain of inflate(counted)) {
+    if (plain.kind === 'bytes') {
+      handedOut += plain.bytes.length
+      yield plain
+      continue
+    }
+    yield* skip(withoutDamage(inflate(carefully(file, taken))), handedOut)
+    yield { kind: 'damage', unreadBytes: (await file.stat()).size - taken + plain.unreadBytes }
+  }
+}
+
+/** The first `length` bytes of a file, the last read of them byte by byte. */
+async function* carefully(file: FileHandle, length: number): AsyncIterable<Buffer> {
+  let offset = 0
+  for await (const chunk of readRaw(file, gzipReadBytes)) {
+    offset += chunk.length
+    if (offset < length) {
+      yield chunk
+      continue
+    }
+    for (let index = 0; index < chunk.length; index++) yield chunk.subarray(index, index + 1)
+    return
+  }
+}
+
+async function* withoutDamage(plain: AsyncIterable<Plain>): AsyncIterable<Plain> {
+  for await (const each of plain) if (each.kind === 'bytes') yield each
+}
+
+/** Streams through one inflater, which reads several members one after another as one and ignores zeros after the last. */
+async function* inflate(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
+  const inflater = createInflater()
+  try {
+    for await (const chunk of chunks) {
+      const state = await inflater.write(chunk)
+      for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
+      if (state === 'damaged') yield { kind: 'damage', unreadBytes: chunk.length }
+      if (state !== 'open') return
+    }
+    const state = await inflater.finish()
+    for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
+    if (state === 'damaged') yield { kind: 'damage', unreadBytes: 0 }
+  } finally {
+    inflater.close()
+  }
+}
+
+type InflaterState = 'open' | 'ended' | 'damaged'
+
+/** zlib's stream, driven a step at a time: piped, it would throw away at an error what nobody had read yet. */
+function createInflater() {
+  const gunzip = createGunzip({ chunkSize: 64 * 1024 })
+  let out: Buffer[] = []
+  let state: InflaterState = 'open'
+  let wake = () => {}
+  const become = (next: InflaterState) => {
+    if (state === 'open') state = next
+    wake()
+  }
+  gunzip.on('data', (bytes: Buffer) => out.push(bytes))
+  gunzip.on('end', () => become('ended'))
+  gunzip.on('error', () => become('damaged'))
+
+  const step = async (start: () => void): Promise<InflaterState> => {
+    if (state !== 'open') return state
+    await new Promise<void>(resolve => {
+      wake = resolve
+      start()
+    })
+    return state
+  }
+  return {
+    /** Done once all that the chunk holds has come out, or the stream is over. */
+    write: (chunk: Buffer) => step(() => gunzip.write(chunk, error => become(error ? 'damaged' : 'open'))),
+    /** `damaged` if the data ended in the middle of a member. */
+    finish: () => step(() => gunzip.end()),
+    takeOut(): readonly Buffer[] {
+      const taken = out
+      out = []
+      return taken
+    },
+    close: () => gunzip.destroy(),
+  }
+}
+
+async function* skip(plain: AsyncIterable<Plain>, bytes: number): AsyncIterable<Plain> {
+  let left = bytes
+  for await (const each of plain) {
+    if (each.kind === 'damage' || left === 0) {
+      yield each
+      continue
+    }
+    const skipped = Math.min(left, each.bytes.length)
+    left -= skipped
+    if (skipped < each.bytes.length) yield { kind: 'bytes', bytes: each.bytes.subarray(skipped) }
+  }
+}
+
+/** Cuts at line ends. A line longer than a piece is a piece of its own, or a fault if it is longer than is allowed. */
+async function* cut(
+  plain: AsyncIterable<Plain>,
+  {
+    path,
+    offset,
+    pieceBytes,
+    maxRecordBytes,
+  }: { path: string; offset: number; pieceBytes: number; maxRecordBytes: number },
+): AsyncIterable<FilePiece> {
+  let position = offset
+  let pending: Buffer[] = []
+  let pendingBytes = 0
+  /** How much of what is pending are whole lines. */
+  let wholeBytes = 0
+  let isLongLine = false
+
+  const add = (bytes: Buffer) => {
+    const end = bytes.lastIndexOf(lineEnd) + 1
+    if (end > 0) wholeBytes = pendingBytes + end
+    pendingBytes += bytes.length
+    // A line too long already is only measured.
+    if (isLongLine && pendingBytes > maxRecordBytes) pending = []
+    else pending.push(bytes)
+  }
+  const release = (length: number): FilePiece => {
+    position += length
+    const at = position.toString() as Position
+    const isTooLarge = isLongLine && length > maxRecordBytes
+    const bytes = Buffer.concat(pending)
+    const rest = isTooLarge ? bytes : bytes.subarray(length)
+    pending = rest.length > 0 ? [rest] : []
+    pendingBytes = rest.length
+    wholeBytes = 0
+    isLongLine = false
+    return isTooLarge
+      ? { kind: 'fault', fault: { position: at, reason: 'too-large', length } }
+      : { kind: 'record', record: { partition: path as PartitionId, position: at, payload: bytes.subarray(0, length) } }
+  }
+
+  for await (const each of plain) {
+    if (each.kind === 'damage') {
+      if (pendingBytes > 0) yield release(pendingBytes)
+      yield {
+        kind: 'fault',
+        fault: { position: position.toString() as Position, reason: 'bad-gzip', length: each.unreadBytes },
+      }
+      return
+    }
+    let { bytes } = each
+    if (isLongLine) {
+      const end = bytes.indexOf(lineEnd) + 1
+      add(end === 0 ? bytes : bytes.subarray(0, end))
+      if (end === 0) continue
+      yield release(pendingBytes)
+      bytes = bytes.subarray(end)
+    }
+    add(bytes)
+    if (pendingBytes < pieceBytes) continue
+    if (wholeBytes > 0) yield release(wholeBytes)
+    isLongLine = pendingBytes >= longLineBytes
+  }
+  // The last line may lack its end.
+  if (pendingBytes > 0) yield release(pendingBytes)
+}

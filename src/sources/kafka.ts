@@ -1,0 +1,299 @@
+/**
+ * Apache Kafka through kafkajs, as a member of a consumer group.
+ *
+ * kafkajs pushes batches and this source hands them over only when asked, heartbeating while one waits, so that a slow
+ * reader neither piles up memory nor loses its place in the group. Where reading goes on is ours, never the client's:
+ * every partition's start is fixed before the first fetch (given position, else the group's, else the configured end)
+ * and sought again after each join, since kafkajs forgets all it has not committed whenever the group rebalances, and
+ * would begin at `latest` anew where nothing is committed.
+ *
+ * kafkajs is no longer developed; nothing outside this file knows it.
+ */
+import assert from 'node:assert/strict'
+import { type Consumer, type EachBatchPayload, Kafka, type KafkaMessage, type LogEntry, logLevel } from 'kafkajs'
+import type { Clock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
+import type { PartitionId, Position } from '../core/vocabulary.ts'
+import { createHandoff } from './handoff.ts'
+import type { Positions, Source, SourceBatch, SourceEvent } from './source.ts'
+
+export interface KafkaSettings {
+  readonly brokers: readonly string[]
+  readonly topic: string
+  readonly groupId: string
+  /** Where a partition begins for which neither we nor the group have a position. */
+  readonly from: 'latest' | 'earliest'
+  readonly keyed: boolean
+  /** After so long without a heartbeat the group gives our partitions to others; 10 s unless told. */
+  readonly sessionTimeoutMs?: number
+}
+
+export interface KafkaSurroundings {
+  readonly clock: Clock
+  readonly onEvent?: (event: SourceEvent) => void
+}
+
+/**
+ * When the last broker dies, kafkajs comes back as a new member, and the group waits for the old one until its session is
+ * over: this long nothing is read. Shorter than the usual 30 s, since detection has 60; a heartbeat is sent ten times as often.
+ */
+const defaultSessionTimeoutMs = 10_000
+
+/** How long the broker waits for news before it answers an empty fetch: also how long a resumed partition may wait. */
+const fetchWaitMs = 250
+
+/** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
+const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
+
+/** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
+const maxFetchBytes = 16 * 1024 * 1024
+const maxPartitionFetchBytes = 4 * 1024 * 1024
+
+export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): Source {
+  const { brokers, topic, groupId, from, keyed, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
+  const where = `${topic} at ${brokers.join(', ')}`
+  const heartbeatMs = sessionTimeoutMs / 10
+  const kafka = new Kafka({
+    clientId: 'weir',
+    brokers: [...brokers],
+    retry,
+    logLevel: logLevel.WARN,
+    logCreator: () => entry => onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) }),
+  })
+  const handoff = createHandoff<SourceBatch>()
+  /** Where each partition goes on; of a partition that went to another member nothing is kept. */
+  const next = new Map<number, bigint>()
+  let assigned: readonly number[] = []
+  let held: ReadonlySet<number> = new Set()
+  let consumer: Consumer | undefined
+
+  const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
+  const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
+
+  async function start(positions: Positions): Promise<void> {
+    assert(consumer === undefined, 'A source is read once')
+    const uncommitted = await findStarts(positions)
+    // `fromBeginning` speaks only of partitions without a start: those added to the topic later, of which we want all.
+    const joining = kafka.consumer({
+      groupId,
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      maxWaitTimeInMs: fetchWaitMs,
+      maxBytes: maxFetchBytes,
+      maxBytesPerPartition: maxPartitionFetchBytes,
+    })
+    consumer = joining
+    joining.on('consumer.group_join', ({ payload }) => joined(joining, payload.memberAssignment[topic] ?? []))
+    joining.on('consumer.crash', ({ payload }) => {
+      if (payload.restart) onEvent({ level: 'warn', name: 'readerRestarting', detail: payload.error.message })
+      else handoff.end(lost(payload.error))
+    })
+    await joining.connect()
+    await joining.subscribe({ topic, fromBeginning: true })
+    await joining.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => handOver(payload) })
+    // So that another member who inherits a partition before our first checkpoint starts where we did.
+    await commit(new Map(uncommitted.flatMap(each => asPosition(each))))
+  }
+
+  /** Fills `next` for every partition of the topic; answers those of which the group knows nothing. */
+  async function findStarts(positions: Positions): Promise<readonly number[]> {
+    const admin = kafka.admin()
+    try {
+      await admin.connect()
+      const topics = await admin.listTopics()
+      if (!topics.includes(topic)) throw noSuchTopic(topics)
+
+      const [[ofGroup], ends] = await Promise.all([
+        admin.fetchOffsets({ groupId, topics: [topic] }),
+        admin.fetchTopicOffsets(topic),
+      ])
+      const committed = new Map(ofGroup?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
+      for (const { partition, low, high } of ends) {
+        const given = positions.get(nameOf(partition))
+        const stored = committed.get(partition) ?? -1n
+        const start = given !== undefined ? BigInt(given) : stored >= 0n ? stored : undefined
+        const log = { low: BigInt(low), high: BigInt(high) }
+        if (start === undefined) next.set(partition, from === 'latest' ? log.high : log.low)
+        else next.set(partition, within(partition, start, log))
+      }
+      return ends.map(({ partition }) => partition).filter(partition => (committed.get(partition) ?? -1n) < 0n)
+    } catch (error) {
+      if (error instanceof StreamError) throw error
+      throw new StreamError('SOURCE_UNREADABLE', `Could not read Kafka topic ${where}: ${messageOf(error)}`, {
+        retry: 'later',
+        hint: 'Check source.brokers, and that a broker is reachable from here',
+        cause: error,
+      })
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
+  /**
+   * A position outside the log: retention took what came next, or the topic was made anew or cut after a failover. Then
+   * the nearest end that is there: reading a whole log again would count everything in it twice.
+   */
+  function within(partition: number, position: bigint, { low, high }: { low: bigint; high: bigint }): bigint {
+    const start = position < low ? low : position > high ? high : position
+    if (start !== position)
+      onEvent({
+        level: 'warn',
+        name: 'positionMoved',
+        detail: `${nameOf(partition)} holds records ${low} to ${high}; reading goes on at ${start} instead of ${position}`,
+      })
+    return start
+  }
+
+  function joined(joining: Consumer, partitions: readonly number[]): void {
+    for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
+    assigned = [...partitions].sort((a, b) => a - b)
+    for (const partition of assigned) {
+      const offset = next.get(partition)
+      if (offset !== undefined) joining.seek({ topic, partition, offset: offset.toString() })
+    }
+    pauseHeld(joining)
+    onEvent({ level: 'info', name: 'partitionsAssigned', detail: assigned.map(nameOf).join(', ') || 'none' })
+  }
+
+  /** Offers a batch, and keeps our place in the group until somebody takes it. */
+  async function handOver({ batch, heartbeat, resolveOffset, isStale }: EachBatchPayload): Promise<void> {
+    const arrivedAt = clock.now()
+    const { partition } = batch
+    const high = BigInt(batch.highWatermark)
+    const last = batch.lastOffset()
+
+    const offer = handoff.offer(() => {
+      // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
+      if (held.has(partition) || isStale()) return undefined
+      const from = next.get(partition) ?? 0n
+      const begin = from > high ? within(partition, from, { low: 0n, high }) : from
+      next.set(partition, BigInt(last) + 1n > begin ? BigInt(last) + 1n : begin)
+      resolveOffset(last)
+      return {
+        partition: nameOf(partition),
+        records: batch.messages.filter(({ offset }) => BigInt(offset) >= begin).map(each => asRecord(partition, each)),
+        arrivedAt,
+        lag: { records: Number(batch.offsetLag()) },
+      }
+    })
+
+    let waiting = true
+    offer.settled.then(() => {
+      waiting = false
+    })
+    while (waiting) {
+      await firstOf(offer.settled, heartbeatMs)
+      try {
+        await heartbeat()
+      } catch (error) {
+        // The group is rebalancing: kafkajs joins again, and the batch, if nobody took it meanwhile, is fetched again.
+        offer.withdraw()
+        throw error
+      }
+    }
+  }
+
+  function asRecord(partition: number, { offset, value }: KafkaMessage) {
+    const position = (BigInt(offset) + 1n).toString() as Position
+    // A tombstone (no value) is a record of no bytes: it holds no call, and moves the position all the same.
+    return { partition: nameOf(partition), position, payload: value ?? new Uint8Array() }
+  }
+
+  function asPosition(partition: number): readonly (readonly [PartitionId, Position])[] {
+    const offset = next.get(partition)
+    return offset === undefined ? [] : [[nameOf(partition), offset.toString() as Position]]
+  }
+
+  function pauseHeld(joining: Consumer): void {
+    const partitions = { held: [] as number[], free: [] as number[] }
+    for (const partition of assigned) partitions[held.has(partition) ? 'held' : 'free'].push(partition)
+    joining.pause([{ topic, partitions: partitions.held }])
+    joining.resume([{ topic, partitions: partitions.free }])
+  }
+
+  /** The checkpoint's positions win at every start, so a commit that fails costs nothing but a gauge's truth: an event. */
+  async function commit(positions: Positions): Promise<void> {
+    const offsets = [...positions]
+      .map(([id, offset]) => ({ topic, partition: numberOf(id), offset }))
+      .filter(({ partition }) => assigned.includes(partition))
+    if (offsets.length === 0) return
+    try {
+      await consumer?.commitOffsets(offsets)
+    } catch (error) {
+      onEvent({ level: 'warn', name: 'commitRefused', detail: messageOf(error) })
+    }
+  }
+
+  function noSuchTopic(topics: readonly string[]): StreamError {
+    const others = topics.filter(name => !name.startsWith('__')).sort()
+    return new StreamError('SOURCE_UNREADABLE', `There is no Kafka topic ${where}`, {
+      retry: 'later',
+      hint: others.length === 0 ? 'The broker has no topics yet' : `Set source.topic; there are: ${listOf(others)}`,
+    })
+  }
+
+  function lost(error: Error): StreamError {
+    return new StreamError('SOURCE_LOST', `Reading Kafka topic ${where} ended: ${error.message}`, {
+      retry: error.name === 'KafkaJSNotImplemented' ? 'never' : 'later',
+      hint:
+        error.name === 'KafkaJSNotImplemented'
+          ? 'Weir reads uncompressed and gzip records: set compression.type=gzip at the producer or the topic'
+          : `Check that the broker is well and that group ${groupId} may read ${topic}, then start again`,
+      cause: error,
+    })
+  }
+
+  return {
+    description: `kafka topic ${where} (group ${groupId})`,
+    keyed,
+    async *read(positions, signal) {
+      await start(positions)
+      for (;;) {
+        const batch = await handoff.take(signal)
+        if (batch === undefined) return
+        yield batch
+      }
+    },
+    partitions: () => assigned.map(nameOf),
+    hold(partitions) {
+      held = new Set(partitions.map(numberOf))
+      if (!consumer) return
+      try {
+        pauseHeld(consumer)
+      } catch {
+        // Between a crash and the next join there is nothing to pause; the join looks at `held` itself.
+      }
+    },
+    commit,
+    // The reading may have ended long before: until here the group keeps our place, so that a last commit is accepted.
+    async close() {
+      const disconnected = consumer?.disconnect()
+      handoff.end()
+      await disconnected
+    },
+  }
+}
+
+/** Resolves with `settled` or after `ms`. Real time, whatever the clock: the broker's patience is real. */
+async function firstOf(settled: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const elapsed = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([settled, elapsed])
+  clearTimeout(timer)
+}
+
+function sentence({ namespace, log }: LogEntry): string {
+  const cause = typeof log.error === 'string' ? `: ${log.error}` : ''
+  return `${namespace}: ${log.message}${cause}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Twenty are enough to find a misspelt name in. */
+function listOf(names: readonly string[]): string {
+  return names.length <= 20 ? names.join(', ') : `${names.slice(0, 20).join(', ')} and ${names.length - 20} more`
+}

@@ -1,0 +1,85 @@
+/**
+ * The audit log, for people: who changed which limit, when, on what evidence, from what to what, and what came of it.
+ * `audit.ndjson`, one line an effect, only ever appended to. It is not read back by Weir and not cut: at the gateway's own
+ * three changes a minute it grows by under 2 MB on the worst of days. Whoever rotates it may do so at any time but
+ * while the worker runs.
+ */
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Outcome, PlanLimits } from '../core/effect.ts'
+import { StreamError } from '../core/errors.ts'
+import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+
+const fileName = 'audit.ndjson'
+
+export interface AuditEntry {
+  readonly at: EpochMs
+  /** `weir`, or the operator on whose word it was done. */
+  readonly by: string
+  readonly change: 'throttle' | 'restore-half' | 'restore-full'
+  readonly keyId: ApiKeyId
+  /** undefined where it was refused before a plan was found. */
+  readonly planId: string | undefined
+  /** The evidence: what the incident and the effect's intent say. */
+  readonly incidentId: string
+  readonly effectId: string
+  /** undefined = no throttle set, or not changed. */
+  readonly from: PlanLimits | undefined
+  readonly to: PlanLimits | undefined
+  readonly result: Outcome['kind']
+  /** Why it was refused. */
+  readonly because: string | undefined
+}
+
+export interface AuditLog {
+  /** Resolves when the entry is on disk, or `failed` was told why not: what was done to a limit is done all the same. */
+  record(entry: AuditEntry): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openAudit(directory: string, failed: (failure: StreamError) => void): Promise<AuditLog> {
+  const path = join(directory, fileName)
+  const file = await openWhole(directory, path).catch(cause => {
+    throw unwritable(path, cause)
+  })
+  let last: Promise<void> = Promise.resolve()
+  return {
+    record(entry) {
+      const { at, ...rest } = entry
+      const line = `${JSON.stringify({ at: new Date(at).toISOString(), ...rest })}\n`
+      last = last.then(async () => {
+        try {
+          await file.appendFile(line)
+          await file.sync()
+        } catch (cause) {
+          failed(unwritable(path, cause))
+        }
+      })
+      return last
+    },
+    async close() {
+      await last
+      await file.close()
+    },
+  }
+}
+
+/** A line that a crash tore off stays for people to see, but ends there: the next entry starts on a line of its own. */
+async function openWhole(directory: string, path: string) {
+  await mkdir(directory, { recursive: true })
+  const file = await open(path, 'a+')
+  const { size } = await file.stat()
+  if (size === 0) return file
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  if (buffer[0] !== 0x0a) await file.appendFile('\n')
+  return file
+}
+
+function unwritable(path: string, cause: unknown): StreamError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StreamError('STORE_UNWRITABLE', `Could not keep the audit log at ${path}: ${why}`, {
+    retry: 'later',
+    hint: 'Check that the folder of state.directory exists, is writable and has space',
+    cause,
+  })
+}

@@ -1,0 +1,146 @@
+/**
+ * One state directory, one worker. The lock is a file that names its holder: process id, when that process started, host.
+ * A holder that is gone is recognised and its lock taken over: on this host by looking for the process (its start time
+ * tells it from another that got the same id, as in a container, where it is always 1), on another host by the lock's
+ * age, since a live holder touches it at every checkpoint.
+ */
+import { randomUUID } from 'node:crypto'
+import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { StreamError } from '../core/errors.ts'
+
+interface Holder {
+  readonly pid: number
+  /** Start of the process as the system counts it; undefined where it does not say. */
+  readonly started: string | undefined
+  readonly host: string
+}
+
+export interface DirectoryLock {
+  /** Shows those on other hosts that this holder is alive. Throws StreamError STORE_UNWRITABLE if the lock was lost to one. */
+  touch(): Promise<void>
+  release(): Promise<void>
+}
+
+/** A holder on another host that has not touched its lock for so long is taken for dead: twelve checkpoints of 5 s. */
+const silentForMs = 60_000
+
+/** Throws StreamError STORE_UNWRITABLE while another worker holds the directory. */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = join(directory, 'lock')
+  const self: Holder = { pid: process.pid, started: await startOf(process.pid), host: hostname() }
+  // Written whole aside and then linked: nobody ever reads half a lock, and only one of two links succeeds.
+  const candidate = join(directory, `lock.${randomUUID()}`)
+  await writeFile(candidate, JSON.stringify(self), { mode: 0o600 })
+  try {
+    // A lock that is stale is taken away at most once: if another comes between, that one is alive.
+    if (!(await tryLink(candidate, path))) {
+      await removeStale(path, candidate, directory)
+      if (!(await tryLink(candidate, path))) throw held(directory, 'another worker')
+    }
+  } finally {
+    await unlink(candidate)
+  }
+  const ours = JSON.stringify(self)
+  return {
+    async touch() {
+      if ((await readIfThere(path)) !== ours) throw held(directory, 'another worker')
+      // Written over itself, so that the time is the file system's, as the one it will be compared with.
+      const file = await open(path, 'r+')
+      try {
+        await file.write(ours, 0)
+      } finally {
+        await file.close()
+      }
+    },
+    async release() {
+      if ((await readIfThere(path)) === ours) await unlink(path)
+    },
+  }
+}
+
+/** Takes a stale lock away, or throws if its holder lives. */
+async function removeStale(path: string, candidate: string, directory: string): Promise<void> {
+  const text = await readIfThere(path)
+  if (text === undefined) return
+  const holder = parseHolder(text)
+  const alive = holder && (await isAlive(holder, path, candidate))
+  if (holder && alive) throw held(directory, `process ${holder.pid} on ${holder.host}`)
+  // Moved, and looked at again: between reading and moving, another worker may have taken over the stale lock already.
+  const moved = `${candidate}.stale`
+  await rename(path, moved)
+  const movedText = await readIfThere(moved)
+  if (movedText !== text) await tryLink(moved, path)
+  await unlink(moved)
+}
+
+async function isAlive(holder: Holder, path: string, candidate: string): Promise<boolean> {
+  if (holder.host !== hostname()) {
+    // Both times are of the file system's clock, which the two hosts share.
+    const [locked, now] = await Promise.all([stat(path), stat(candidate)])
+    return now.mtimeMs - locked.mtimeMs < silentForMs
+  }
+  if (!isRunning(holder.pid)) return false
+  const started = await startOf(holder.pid)
+  return started === undefined || holder.started === undefined || started === holder.started
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it is there, and someone else's.
+    return hasCode(error, 'EPERM')
+  }
+}
+
+/** `<boot>/<ticks since boot>` of a process, from /proc; elsewhere unknown. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const [stats, boot] = await Promise.all([
+    readIfThere(`/proc/${pid}/stat`),
+    readIfThere('/proc/sys/kernel/random/boot_id'),
+  ])
+  // The second field is the program's name in parentheses and may hold anything; start time is the 22nd, the 20th behind it.
+  const ticks = stats?.slice(stats.lastIndexOf(')') + 2).split(' ')[19]
+  return ticks && boot ? `${boot.trim()}/${ticks}` : undefined
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { pid, started, host } = JSON.parse(text)
+    return Number.isInteger(pid) && pid > 0 && typeof host === 'string' ? { pid, started, host } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function held(directory: string, by: string): StreamError {
+  return new StreamError('STORE_UNWRITABLE', `Cannot use the state directory ${directory}: ${by} is using it`, {
+    retry: 'later',
+    hint: 'Stop that worker, or give this one a directory of its own (state.directory)',
+  })
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

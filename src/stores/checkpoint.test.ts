@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openCheckpoints, type Snapshot } from './checkpoint.ts'
+
+let directory: string
+
+beforeEach(async () => {
+  directory = join(await mkdtemp(join(tmpdir(), 'weir-checkpoint-')), 'state')
+})
+afterEach(() => rm(join(directory, '..'), { recursive: true }))
+
+test('a worker that starts for the first time has no checkpoint', async () => {
+  const checkpoints = await openCheckpoints(directory)
+  expect(await checkpoints.read()).toBeUndefined()
+  await checkpoints.close()
+})
+
+test('state, positions and journal come back as one, with maps and typed arrays, after closing', async () => {
+  const snapshot: Snapshot = {
+    state: { keys: new Map([['k1', { counts: Float64Array.of(1, 2.5), ids: Int32Array.of(-1) }]]), none: undefined },
+    positions: {
+      'access-logs/0': '42',
+      'shardId-000000000000': '49590338271490256608559692538361571095921575989136588898',
+    },
+    journalEntries: 7,
+    writtenAt: 1_795_183_387_000,
+  }
+  await openedWith(checkpoints => checkpoints.write(snapshot))
+  await openedWith(async checkpoints => expect(await checkpoints.read()).toEqual({ snapshot, note: undefined }))
+})
+
+test('the state that is written is the one of the moment of asking, whatever happens to it while it is written', async () => {
+  const state = { calls: 1 }
+  await openedWith(async checkpoints => {
+    const written = checkpoints.write(snapshotOf(1, state))
+    state.calls = 2
+    await written
+    expect((await checkpoints.read())?.snapshot.state).toEqual({ calls: 1 })
+  })
+})
+
+test('a hundred checkpoints leave two files, the newest is read', async () => {
+  await openedWith(async checkpoints => {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => checkpoints.write(snapshotOf(i))))
+    expect(await checkpointFiles()).toEqual(['checkpoint-000000000099', 'checkpoint-000000000100'])
+    expect((await checkpoints.read())?.snapshot.journalEntries).toBe(99)
+  })
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(100)))
+  expect(await checkpointFiles()).toEqual(['checkpoint-000000000100', 'checkpoint-000000000101'])
+})
+
+test('wherever the newest is cut off, or a byte of it flipped, the one before is taken, and it is told', async () => {
+  await openedWith(async checkpoints => {
+    await checkpoints.write(snapshotOf(1))
+    await checkpoints.write(snapshotOf(2))
+  })
+  const newest = join(directory, 'checkpoint-000000000002')
+  const good = await readFile(newest)
+  const cuts = Array.from({ length: good.length }, (_, i) => good.subarray(0, i))
+  // The format's own four bytes are another story: a file of another format is not damaged.
+  const flips = [...good.keys()].filter(i => i < 8 || i >= 12).map(i => good.with(i, (good[i] ?? 0) ^ 1))
+  await openedWith(async checkpoints => {
+    for (const bad of [...cuts, ...flips]) {
+      await writeFile(newest, bad)
+      const read = await checkpoints.read()
+      expect(read?.snapshot).toEqual(snapshotOf(1))
+      expect(read?.note).toMatch(
+        /^checkpoint-000000000002 is damaged: .*\. Going on from checkpoint-000000000001 of 1970-01-01T00:00:00.001Z\.$/,
+      )
+    }
+  })
+})
+
+test('when none can be read the worker does not begin anew by itself', async () => {
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)))
+  await writeFile(join(directory, 'checkpoint-000000000001'), 'WEIR')
+  await openedWith(async checkpoints => {
+    await expect(checkpoints.read()).rejects.toMatchObject({
+      code: 'CHECKPOINT_DAMAGED',
+      message: `No checkpoint in ${directory} can be read: checkpoint-000000000001 is damaged: it has only 4 bytes`,
+    })
+  })
+})
+
+test('a checkpoint of another format is not taken for a damaged one, nor passed over for an older', async () => {
+  await openedWith(async checkpoints => {
+    await checkpoints.write(snapshotOf(1))
+    await checkpoints.write(snapshotOf(2))
+    const path = join(directory, 'checkpoint-000000000002')
+    const file = await readFile(path)
+    file.writeUInt32LE(2, 8)
+    await writeFile(path, file)
+    await expect(checkpoints.read()).rejects.toMatchObject({
+      code: 'CHECKPOINT_DAMAGED',
+      message: `Cannot start from ${path}: it is of format 2, this version reads 1`,
+      hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
+    })
+  })
+})
+
+test('a file half written when the machine stopped is nobody’s checkpoint, and is taken away', async () => {
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)))
+  await writeFile(join(directory, 'checkpoint.tmp'), 'half')
+  await openedWith(async checkpoints => {
+    expect(await checkpoints.read()).toEqual({ snapshot: snapshotOf(1), note: undefined })
+    expect((await readdir(directory)).sort()).toEqual(['checkpoint-000000000001', 'lock'])
+  })
+})
+
+test('what stands in it is for the worker alone to read', async () => {
+  await openedWith(async checkpoints => {
+    await checkpoints.write(snapshotOf(1))
+    const modes = await Promise.all(['.', 'checkpoint-000000000001'].map(name => stat(join(directory, name))))
+    expect(modes.map(({ mode }) => (mode & 0o777).toString(8))).toEqual(['700', '600'])
+  })
+})
+
+test('two workers do not share a directory', async () => {
+  await openedWith(async () => {
+    await expect(openCheckpoints(directory)).rejects.toMatchObject({
+      code: 'STORE_UNWRITABLE',
+      message: `Cannot use the state directory ${directory}: process ${process.pid} on ${hostname()} is using it`,
+    })
+  })
+  await openedWith(async () => undefined)
+})
+
+test('of ten workers that find the lock of a dead one at once, one gets it', async () => {
+  const dead = spawn(process.execPath, ['-e', ''])
+  await once(dead, 'exit')
+  await openedWith(async () => undefined)
+  await writeFile(join(directory, 'lock'), JSON.stringify({ pid: dead.pid, host: hostname() }))
+  const opened = await Promise.allSettled(Array.from({ length: 10 }, () => openCheckpoints(directory)))
+  const holders = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  expect(holders).toHaveLength(1)
+  await holders[0]?.close()
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('a process that lives is not the holder if it only got the same id: a container’s is always 1', async () => {
+  await openedWith(async () => undefined)
+  const lock = join(directory, 'lock')
+  await writeFile(lock, JSON.stringify({ pid: process.pid, started: 'another boot/123', host: hostname() }))
+  await openedWith(async () => expect(JSON.parse(await readFile(lock, 'utf8')).started).not.toBe('another boot/123'))
+})
+
+test('a holder on another host is alive as long as it touches its lock', async () => {
+  await openedWith(async () => undefined)
+  const lock = join(directory, 'lock')
+  await writeFile(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }))
+  await expect(openCheckpoints(directory)).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  const twoMinutesAgo = Date.now() / 1_000 - 120
+  await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+  await openedWith(async () => undefined)
+})
+
+test('a worker that lost its lock while it was frozen writes no more', async () => {
+  const checkpoints = await openCheckpoints(directory)
+  await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 1, host: 'elsewhere' }))
+  await expect(checkpoints.write(snapshotOf(1))).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  expect(await checkpointFiles()).toEqual([])
+  await checkpoints.close()
+  expect(await readdir(directory)).toEqual(['lock'])
+})
+
+test('a directory that cannot be written is told, with what to do', async () => {
+  const file = join(directory, '..', 'file')
+  await writeFile(file, '')
+  await expect(openCheckpoints(join(file, 'state'))).rejects.toMatchObject({
+    code: 'STORE_UNWRITABLE',
+    hint: 'Make room on that disk and let the worker write there, or give it another state.directory',
+  })
+})
+
+function snapshotOf(number: number, state: unknown = { number }): Snapshot {
+  return { state, positions: { p: `${number}` }, journalEntries: number, writtenAt: number }
+}
+
+async function checkpointFiles(): Promise<readonly string[]> {
+  return (await readdir(directory)).filter(name => name.startsWith('checkpoint')).sort()
+}
+
+async function openedWith(use: (checkpoints: Awaited<ReturnType<typeof openCheckpoints>>) => Promise<unknown>) {
+  const checkpoints = await openCheckpoints(directory)
+  try {
+    await use(checkpoints)
+  } finally {
+    await checkpoints.close()
+  }
+}

@@ -1,0 +1,159 @@
+import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import { journalIndex, openEffectJournal } from './effect-journal.ts'
+import type { JournalEntry } from './journal-entry.ts'
+
+let directory: string
+let path: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'weir-journal-'))
+  path = join(directory, 'effects.ndjson')
+})
+
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+const limits = (rateLimit: number, burstLimit = 10) => ({ rateLimit, burstLimit })
+
+function throttle(id: string, keyId = 'key-a'): ThrottleEffect {
+  return { kind: 'throttle', id, incidentId: 'i', keyId, decidedAt: 1, limits: limits(5), urgency: 1 }
+}
+
+function restore(id: string, keyId = 'key-a'): RestoreEffect {
+  return { kind: 'restore', id, incidentId: 'i', keyId, decidedAt: 1, step: 'full' }
+}
+
+const intent = (effect: ThrottleEffect | RestoreEffect): JournalEntry => ({ kind: 'intent', at: 1, effect })
+const applied = (effectId: string): JournalEntry => ({ kind: 'outcome', at: 3, effectId, outcome: { kind: 'applied' } })
+
+function changing(effectId: string, before: number, after: number, keyId = 'key-a'): JournalEntry {
+  const plan = { planId: `plan-of-${keyId}`, before: limits(before), after: limits(after) }
+  return { kind: 'plan-changing', at: 2, effectId, keyId, ...plan }
+}
+
+const throttled = [intent(throttle('t1')), changing('t1', 100.25, 5), applied('t1')]
+const restored = [intent(restore('r1')), changing('r1', 5, 100.25), applied('r1')]
+
+async function write(...appends: readonly (readonly JournalEntry[])[]): Promise<void> {
+  const journal = await openEffectJournal(directory)
+  for (const entries of appends) await journal.append(entries)
+  await journal.close()
+}
+
+async function recover() {
+  const journal = await openEffectJournal(directory)
+  await journal.close()
+  return journal
+}
+
+test('what was appended is there when the journal is opened again', async () => {
+  await write([intent(throttle('t1'))], [changing('t1', 100.25, 5)])
+  expect((await recover()).recovered).toEqual([intent(throttle('t1')), changing('t1', 100.25, 5)])
+})
+
+test('appends that do not wait for each other are written one after another', async () => {
+  const journal = await openEffectJournal(directory)
+  const entries = Array.from({ length: 20 }, (_, n) => intent(throttle(`t${n}`)))
+  await Promise.all(entries.map(entry => journal.append([entry])))
+  await journal.close()
+  expect((await recover()).recovered).toEqual(entries)
+})
+
+test('an append torn at any byte is cut off as a whole, told, and writing goes on', async () => {
+  await write([intent(throttle('t1'))], [changing('t1', 100.25, 5), applied('t1')])
+  const content = await readFile(path)
+  const secondAt = content.indexOf('\n') + 1
+  for (let length = secondAt + 1; length < content.length; length += 7) {
+    await writeFile(path, content)
+    await truncate(path, length)
+    const journal = await openEffectJournal(directory)
+    expect(journal).toMatchObject({ recovered: [intent(throttle('t1'))], cutBytes: length - secondAt })
+    await journal.append([changing('t1', 100.25, 5)])
+    await journal.close()
+    expect((await recover()).recovered).toEqual([intent(throttle('t1')), changing('t1', 100.25, 5)])
+  }
+})
+
+test('a tail of zeros, as a power cut leaves it, is a torn append', async () => {
+  await write(throttled)
+  await appendFile(path, Buffer.alloc(512))
+  expect(await recover()).toMatchObject({ recovered: throttled, cutBytes: 512 })
+})
+
+test('a damaged line in the middle is an error that says what to do, and leaves the file alone', async () => {
+  await write([intent(throttle('t1'))], [changing('t1', 100.25, 5)], [intent(throttle('t2', 'key-b'))])
+  const content = (await readFile(path, 'utf8')).replace('100.25', '900.25')
+  await writeFile(path, content)
+  await expect(openEffectJournal(directory)).rejects.toMatchObject({
+    code: 'CHECKPOINT_DAMAGED',
+    message: expect.stringContaining('line 2'),
+    hint: expect.stringContaining('original limits'),
+  })
+  expect(await readFile(path, 'utf8')).toBe(content)
+})
+
+test('a damaged last line that was written to its end is not taken for a torn one', async () => {
+  await write([intent(throttle('t1'))], [changing('t1', 100.25, 5)])
+  await writeFile(path, (await readFile(path, 'utf8')).replace('100.25', '900.25'))
+  await expect(openEffectJournal(directory)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('compaction keeps the original of a plan that is still lowered, however often the journal is opened', async () => {
+  await write(throttled, [intent(restore('half')), changing('half', 5, 50), applied('half')])
+  const before = journalIndex((await recover()).recovered).stories
+  await recover()
+  const { recovered } = await recover()
+  expect(journalIndex(recovered).stories).toEqual(before)
+  expect(before.get('key-a')).toMatchObject({ original: limits(100.25), lastSet: limits(50), mayHave: [limits(50)] })
+})
+
+test('compaction keeps an intent without outcome and drops a story that is over, but for its outcomes', async () => {
+  await write([...throttled, ...restored, intent(throttle('t2', 'key-b'))])
+  await recover()
+  expect((await recover()).recovered).toEqual([applied('t1'), applied('r1'), intent(throttle('t2', 'key-b'))])
+})
+
+test('a change of a plan announced before a crash is kept with its intent', async () => {
+  await write([intent(throttle('t1')), changing('t1', 100.25, 5)])
+  await recover()
+  const index = journalIndex((await recover()).recovered)
+  expect(index.openIntents).toEqual([throttle('t1')])
+  expect(index.stories.get('key-a')?.mayHave).toEqual([limits(100.25), limits(5)])
+})
+
+test('of answered effects the last 10,000 outcomes are kept, and the original of a lowered plan besides', async () => {
+  const many = Array.from({ length: 10_050 }, (_, n) => applied(`alert-${n}`))
+  await write(throttled, many)
+  await recover()
+  const { recovered } = await recover()
+  expect(recovered).toHaveLength(10_002)
+  expect(journalIndex(recovered).stories.get('key-a')?.original).toEqual(limits(100.25))
+})
+
+test('a journal that grows past 64 MiB while it is open forgets what is over, and no original', async () => {
+  const journal = await openEffectJournal(directory)
+  await journal.append(throttled)
+  const long = (id: string) => intent({ ...throttle(id, 'key-b'), incidentId: '-'.repeat(23 * 1024 * 1024) })
+  for (const id of ['a', 'b', 'c']) await journal.append([long(id), applied(id)])
+  expect((await stat(path)).size).toBeLessThan(1024)
+  await journal.append([changing('half', 5, 50)])
+  await journal.close()
+  const { recovered } = await recover()
+  expect(journalIndex(recovered).stories.get('key-a')).toMatchObject({ original: limits(100.25), lastSet: limits(50) })
+})
+
+test('an intent after an outcome of the same id is open again', () => {
+  const again = [...throttled, intent(throttle('t1'))]
+  expect(journalIndex(again)).toMatchObject({ openIntents: [throttle('t1')], outcomes: new Map() })
+})
+
+test('a folder that cannot be made is told with what to check', async () => {
+  await writeFile(join(directory, 'file'), '')
+  await expect(openEffectJournal(join(directory, 'file', 'state'))).rejects.toMatchObject({
+    code: 'STORE_UNWRITABLE',
+    hint: expect.stringContaining('state.directory'),
+  })
+})

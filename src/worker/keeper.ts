@@ -1,0 +1,349 @@
+/**
+ * Keeps the engine and all that belongs to it: positions, effects in hand, the counts of what was read. Whatever touches
+ * the engine is a method here and runs in a turn of its own, so the engine's input is one sequence. No method waits for
+ * the world outside but for the disk: the journal before an effect is begun, the checkpoint before a commit.
+ */
+import type { Clock } from '../clock.ts'
+import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import type { Effect, Outcome, RestoreEffect } from '../core/effect.ts'
+import {
+  advance,
+  createEngine,
+  type Engine,
+  type EngineSettings,
+  type EngineState,
+  type EngineStatus,
+  engineStatus,
+  restore,
+  snapshot,
+} from '../core/engine.ts'
+import type { EngineInput } from '../core/engine-input.ts'
+import type { Decoder } from '../core/formats/decoder.ts'
+import { type EpochMs, MINUTE_MS, type PartitionId, type Position, SECOND_MS } from '../core/vocabulary.ts'
+import type { Positions, Source, SourceBatch } from '../sources/source.ts'
+import type { Checkpoints } from '../stores/checkpoint.ts'
+import { journalIndex } from '../stores/effect-journal.ts'
+import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
+import type { Rejects } from '../stores/rejects.ts'
+import { type Frontier, partitionsToHold } from './alignment.ts'
+import { recallEffects } from './effect-memory.ts'
+import { createMeter } from './meter.ts'
+import { createPerforming, type Performers } from './performing.ts'
+import type { Telemetry } from './telemetry.ts'
+import { createTurns, type Turns } from './turns.ts'
+
+export interface KeeperSettings {
+  readonly source: Source
+  readonly decoder: Decoder
+  readonly engine: EngineSettings
+  /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
+  readonly teach?: ((engine: Engine) => Promise<void>) | undefined
+  readonly clock: Clock
+  readonly checkpoints: Checkpoints
+  readonly journal: EffectJournal
+  readonly rejects: Rejects
+  readonly performers: Performers
+  readonly telemetry: Telemetry
+  /** observe, suggest or enforce: for telling only, the engine has its own. */
+  readonly mode: string
+  /** Something that may not be lost could not be kept: the worker must stop. */
+  readonly failed: (cause: unknown) => void
+}
+
+export interface Keeper {
+  /** Where reading goes on. */
+  readonly positions: Positions
+  take(batch: SourceBatch): Promise<void>
+  tick(): Promise<void>
+  minute(): Promise<void>
+  checkpoint(): Promise<void>
+  /** The log is over: closes all panes. */
+  end(): Promise<void>
+  throttled(): number
+  effectsRunning(): number
+  totalCalls(): number
+  /** Gives running effects a moment, and writes the last checkpoint. */
+  finish(graceMs: number): Promise<void>
+}
+
+/** What the checkpoint holds beside the positions. */
+interface SavedState {
+  readonly engine: EngineState
+  /** Effects that this engine has decided and has no outcome for. */
+  readonly awaiting: readonly string[]
+}
+
+/** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
+const maxAlerts = 1_000
+const alignment = { aheadMs: 30 * SECOND_MS, idleAfterMs: 30 * SECOND_MS }
+const laggingMs = MINUTE_MS
+
+export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
+  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
+  const saved = await checkpoints.read()
+  const state = saved === undefined ? undefined : savedState(saved.snapshot.state)
+  const engine =
+    state === undefined
+      ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
+      : restore(settings.engine, state.engine)
+  const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
+  // Without a checkpoint incidents are numbered from one again: an earlier life's outcomes would answer for new effects.
+  const memory = recallEffects(state === undefined ? [] : journal.recovered, state?.awaiting ?? [])
+  let journaled = journal.recovered.length
+
+  const turns = createTurns()
+  /** A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed. */
+  let isWhole = true
+  const inTurn: Turns = work =>
+    turns(async () => {
+      try {
+        return await work()
+      } catch (cause) {
+        isWhole = false
+        throw cause
+      }
+    })
+  const batch = createBatch(decoder.keys)
+  const second = createMeter(clock.now())
+  const minute = createMeter(clock.now())
+  const frontiers = new Map<PartitionId, Frontier>()
+  let held: readonly PartitionId[] = []
+  let partitions: readonly PartitionId[] = [...positions.keys()]
+  const performing = createPerforming({
+    performers: settings.performers,
+    clock,
+    maxAlerts,
+    settled: (effect, outcome, tookMs) => inTurn(() => settle(effect, outcome, tookMs)),
+    failed,
+  })
+
+  async function feed(input: EngineInput): Promise<void> {
+    const { effects, changes } = advance(engine, input)
+    for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
+    if (effects.length > 0) await carryOut(effects)
+  }
+
+  /** Intents are on disk before the first of them is begun; one that was answered or begun before a crash is not begun again. */
+  async function carryOut(effects: readonly Effect[]): Promise<void> {
+    const fresh = effects.filter(({ id }) => !memory.known.has(id) && !performing.has(id))
+    await append(fresh.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
+    for (const effect of effects) memory.awaiting.add(effect.id)
+    for (const effect of fresh) {
+      telemetry({ name: 'effectIntended', effect })
+      performing.begin(effect)
+    }
+    for (const { id } of effects) {
+      const outcome = memory.known.get(id)
+      if (outcome) await recallOutcome(id, outcome)
+    }
+  }
+
+  async function recallOutcome(effectId: string, outcome: Outcome): Promise<void> {
+    telemetry({ name: 'effectRecalled', effectId, outcome })
+    await answer(effectId, outcome)
+  }
+
+  async function settle(effect: Effect, outcome: Outcome, tookMs: number): Promise<void> {
+    await append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
+    if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
+    else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
+    // Begun from the journal, and this engine has not come to the decision again yet: it is told when it does.
+    if (memory.awaiting.has(effect.id)) await answer(effect.id, outcome)
+    else memory.known.set(effect.id, outcome)
+  }
+
+  async function answer(effectId: string, outcome: Outcome): Promise<void> {
+    memory.awaiting.delete(effectId)
+    await feed({ kind: 'outcome', report: { effectId, outcome }, at: clock.now() })
+  }
+
+  async function append(entries: readonly JournalEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    await journal.append(entries)
+    journaled += entries.length
+  }
+
+  async function take(from: SourceBatch): Promise<void> {
+    await notePartitions(from.arrivedAt)
+    clearBatch(batch)
+    for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
+    const rejectedBefore = { ...engineStatus(engine).rejected }
+    await feed({
+      kind: 'batch',
+      partition: from.partition,
+      batch,
+      from: 0,
+      to: batch.length,
+      panesFrom: 0,
+      panesTo: batch.panes.length,
+      arrivedAt: from.arrivedAt,
+    })
+    const rejectedFrom = { partition: from.partition, at: from.arrivedAt }
+    rejects.noteBatch(batch, rejectedFrom)
+    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, rejectedFrom)
+    rejects.noteFaults(from.faults ?? [], rejectedFrom)
+
+    const last = from.records.at(-1)?.position ?? from.faults?.at(-1)?.position
+    if (last !== undefined) positions.set(from.partition, last)
+    const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
+    for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
+    align(from.partition)
+  }
+
+  /** What only the engine can refuse: calls of another time. */
+  function untimely(before: EngineStatus["rejected"]): Map<RejectionReason, number> {
+    const { future, tooOld } = engineStatus(engine).rejected
+    const counts: readonly (readonly [RejectionReason, number])[] = [
+      ['future', future - before.future],
+      ['too-old', tooOld - before.tooOld],
+    ]
+    return new Map(counts.filter(([, count]) => count > 0))
+  }
+
+  /** The engine must know of a partition before another overtakes it. */
+  async function notePartitions(at: EpochMs): Promise<void> {
+    const now = source.partitions()
+    // None yet: the source has not been given its share, which says nothing about those of the checkpoint.
+    if (now.length === 0) return
+    if (now.length === partitions.length && now.every((partition, index) => partition === partitions[index])) return
+    partitions = [...now]
+    for (const partition of frontiers.keys()) if (!now.includes(partition)) frontiers.delete(partition)
+    telemetry({ name: 'partitionsChanged', partitions })
+    await feed({ kind: 'partitions', partitions, at })
+  }
+
+  function align(partition: PartitionId): void {
+    if (source.hold === undefined) return
+    const eventTime = engineStatus(engine).frontiers.get(partition)
+    if (eventTime === undefined || eventTime === Number.NEGATIVE_INFINITY) return
+    frontiers.set(partition, { eventTime, seenAt: clock.now() })
+    hold()
+  }
+
+  function hold(): void {
+    const next = partitionsToHold(frontiers, held, clock.now(), alignment)
+    if (next.length === held.length && next.every(partition => held.includes(partition))) return
+    held = next
+    telemetry({ name: 'partitionsHeld', partitions: held })
+    source.hold?.(held)
+  }
+
+  async function tick(): Promise<void> {
+    const at = clock.now()
+    await notePartitions(at)
+    await feed({ kind: 'tick', at })
+    if (held.length > 0) hold()
+    telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine)) })
+  }
+
+  async function tellMinute(): Promise<void> {
+    const now = clock.now()
+    const reading = minute.read(now, engineStatus(engine))
+    telemetry({ name: 'minuteSummarised', ...reading })
+    const summary = rejects.summary()
+    if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
+    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
+    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+  }
+
+  /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
+  async function checkpoint(): Promise<void> {
+    if (!isWhole) return
+    const beganAt = clock.now()
+    const { covered, written } = await inTurn(async () => {
+      const saving: SavedState = { engine: snapshot(engine), awaiting: [...memory.awaiting] }
+      const covered = new Map(positions)
+      const positionsText = Object.fromEntries(covered)
+      const written = checkpoints.write({
+        ...{ state: saving, positions: positionsText, journalEntries: journaled, writtenAt: beganAt },
+      })
+      return { covered, written }
+    })
+    await written
+    const tookMs = clock.now() - beganAt
+    telemetry({ name: 'checkpointWritten', partitions: covered.size, tookMs })
+    await rejects.flush()
+    try {
+      await source.commit(covered)
+    } catch (cause) {
+      telemetry({ name: 'commitFailed', because: cause instanceof Error ? cause.message : String(cause) })
+    }
+  }
+
+  /** What was decided and not answered before the stop: told if the journal has the answer, done if it has not. */
+  async function resumeEffects(): Promise<void> {
+    for (const effectId of [...memory.awaiting]) {
+      const outcome = memory.known.get(effectId)
+      if (outcome) await recallOutcome(effectId, outcome)
+      else if (!memory.open.some(({ id }) => id === effectId))
+        await answer(effectId, { kind: 'refused', because: 'the effect journal no longer has it' })
+    }
+    for (const effect of memory.open) performing.begin(effect)
+  }
+
+  /** The state is gone and the journal is not: nobody would ever give these limits back. */
+  async function giveBackOrphans(): Promise<void> {
+    const { stories } = journalIndex(journal.recovered)
+    const restores = [...stories.values()].map(({ keyId, planId, original }): RestoreEffect => {
+      telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
+      const incidentId = `${keyId}#lost-${clock.now()}`
+      return {
+        id: `${incidentId}/restore-full`,
+        incidentId,
+        keyId,
+        decidedAt: clock.now(),
+        kind: 'restore',
+        step: 'full',
+      }
+    })
+    await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
+    for (const effect of restores) performing.begin(effect)
+  }
+
+  async function resume(): Promise<void> {
+    // They have been silent for as long as we were away, and are about to speak: none of them is idle.
+    if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
+    if (state === undefined) await giveBackOrphans()
+    else await resumeEffects()
+  }
+
+  if (state === undefined) await settings.teach?.(engine)
+  telemetry({
+    name: 'workerStarted',
+    source: source.description,
+    mode: settings.mode,
+    resumedFrom: saved?.snapshot.writtenAt,
+    note: saved?.note,
+  })
+  // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
+  // that the journal speaks of them.
+  await checkpoint()
+  await inTurn(resume)
+  return {
+    positions,
+    take: from => inTurn(() => take(from)),
+    tick: () => inTurn(tick),
+    minute: () => inTurn(tellMinute),
+    checkpoint,
+    end: () => inTurn(() => feed({ kind: 'end' })),
+    throttled: () => engineStatus(engine).throttled,
+    effectsRunning: () => performing.running(),
+    totalCalls: () => engineStatus(engine).calls,
+    async finish(graceMs) {
+      for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
+      await checkpoint()
+    },
+  }
+}
+
+/** Ours by the checkpoint's checksum and version. */
+function savedState(state: unknown): SavedState {
+  return state as SavedState
+}
+
+/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
+function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
+  if (lag === undefined) return 0
+  if ('ms' in lag) return lag.ms
+  return lag.records > 0 ? ageMs : 0
+}

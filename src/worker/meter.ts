@@ -1,0 +1,56 @@
+/** Counts what is read between two tellings. One for the second, one for the minute; it grows with nothing. */
+import type { EngineStatus } from '../core/engine.ts'
+import type { EpochMs, PartitionId } from '../core/vocabulary.ts'
+import type { SourceBatch } from '../sources/source.ts'
+import type { Lag, Reading } from './telemetry.ts'
+
+export interface Meter {
+  count(batch: SourceBatch, calls: number, rejected: number): void
+  /** What was read since the last time this was asked. */
+  read(now: EpochMs, status: EngineStatus): Reading
+}
+
+export function createMeter(startedAt: EpochMs): Meter {
+  let since = startedAt
+  let records = 0
+  let bytes = 0
+  let calls = 0
+  let rejected = 0
+  const lags = new Map<PartitionId, Lag>()
+  return {
+    count(batch, callsRead, linesRejected) {
+      records += batch.records.length
+      for (const { payload } of batch.records) bytes += payload.length
+      calls += callsRead
+      rejected += linesRejected
+      if (batch.lag) lags.set(batch.partition, batch.lag)
+    },
+    read(now, status) {
+      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history } = status
+      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history }
+      const reading = {
+        overMs: now - since,
+        records,
+        bytes,
+        calls,
+        rejected,
+        lag: worst(lags),
+        totalCalls: status.calls,
+      }
+      since = now
+      records = bytes = calls = rejected = 0
+      return { ...reading, ...engine }
+    },
+  }
+}
+
+/** Records add up over partitions; of times the longest counts. */
+function worst(lags: ReadonlyMap<PartitionId, Lag>): Lag | undefined {
+  let total: Lag | undefined
+  for (const lag of lags.values()) {
+    if (total === undefined) total = lag
+    else if ('records' in lag && 'records' in total) total = { records: lag.records + total.records }
+    else if ('ms' in lag && 'ms' in total) total = { ms: Math.max(lag.ms, total.ms) }
+  }
+  return total
+}

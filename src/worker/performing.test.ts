@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest'
+import type { Performer } from '../actions/performer.ts'
+import { scaledClock } from '../clock.ts'
+import type { AlertEffect, Effect, Outcome } from '../core/effect.ts'
+import type { Explanation } from '../core/explanation.ts'
+import { createPerforming } from './performing.ts'
+
+const explanation: Explanation = {
+  ...{ incidentId: 'k1#1', keyId: 'k1', tenant: undefined, phase: 'open', kind: 'surge', severity: 'high' },
+  ...{ onsetAt: 0, decidedAt: 1_000, current: { calls: 9, seconds: 1, callsPerMinute: 540 }, expected: undefined },
+  ...{ detectors: [], evidence: [], mode: 'enforce', action: { kind: 'none' } },
+}
+const alert = (id: string, keyId = 'k1'): AlertEffect => ({
+  ...{ id, incidentId: `${keyId}#1`, keyId, decidedAt: 0, kind: 'alert', explanation },
+})
+const restoring = (id: string): Effect => ({
+  ...{ id, incidentId: 'k1#1', keyId: 'k1', decidedAt: 0, kind: 'restore', step: 'full' },
+})
+
+/** Answers when told to; what it was asked stands in `asked`. */
+function heldPerformer() {
+  const asked: string[] = []
+  const waiting = new Map<string, (outcome: Outcome) => void>()
+  const performer: Performer = {
+    perform: (effect, signal) =>
+      new Promise((resolve, reject) => {
+        asked.push(effect.id)
+        waiting.set(effect.id, resolve)
+        signal.addEventListener('abort', () => reject(signal.reason))
+      }),
+  }
+  return { performer, asked, answer: (id: string, outcome: Outcome) => waiting.get(id)?.(outcome) }
+}
+
+function begin(performer: Performer, maxAlerts = 10) {
+  const settled: string[] = []
+  const failures: unknown[] = []
+  const performing = createPerforming({
+    performers: { alert: performer, plan: performer },
+    clock: scaledClock({ startsAt: 0, speed: 1_000 }),
+    maxAlerts,
+    settled: async (effect, outcome) => {
+      if (effect.id === 'unrecordable') throw new Error('disk full')
+      settled.push(`${effect.id} ${outcome.kind}`)
+    },
+    failed: cause => failures.push(cause),
+  })
+  return { performing, settled, failures }
+}
+
+/** All that can happen without time passing has happened. */
+const settle = () => new Promise(resolve => setImmediate(resolve))
+
+test('alerts of one key go out one after another, those of others do not wait', async () => {
+  const sns = heldPerformer()
+  const { performing, settled } = begin(sns.performer)
+  for (const effect of [alert('k1-open'), alert('k1-closed'), alert('k2-open', 'k2')]) performing.begin(effect)
+  await settle()
+  expect(sns.asked).toEqual(['k1-open', 'k2-open'])
+
+  sns.answer('k1-open', { kind: 'applied' })
+  await settle()
+  expect(sns.asked).toEqual(['k1-open', 'k2-open', 'k1-closed'])
+  expect(settled).toEqual(['k1-open applied'])
+  expect(performing.running()).toBe(2)
+})
+
+test('with too many alerts waiting the next is refused, and a limit is given back all the same', async () => {
+  const silent = heldPerformer()
+  const { performing, settled } = begin(silent.performer, 2)
+  for (const effect of [alert('a1'), alert('a2', 'k2'), alert('a3', 'k3'), restoring('r1')]) performing.begin(effect)
+  await settle()
+  expect(settled).toEqual(['a3 refused'])
+  expect(silent.asked.toSorted()).toEqual(['a1', 'a2', 'r1'])
+})
+
+test('what has no answer when patience ends stays open, and is not settled', async () => {
+  const silent = heldPerformer()
+  const { performing, settled } = begin(silent.performer)
+  performing.begin(alert('first'))
+  performing.begin(alert('second'))
+  expect(await performing.finish(5_000)).toEqual(['first', 'second'])
+  expect(settled).toEqual([])
+  // The second was waiting for the first: nobody sends it after all is over.
+  expect(silent.asked).toEqual(['first'])
+})
+
+test('a performer that breaks its promise counts as a refusal', async () => {
+  const broken: Performer = { perform: () => Promise.reject(new Error('cannot read properties of undefined')) }
+  const { performing, settled, failures } = begin(broken)
+  performing.begin(restoring('r1'))
+  await settle()
+  expect([settled, failures]).toEqual([['r1 refused'], []])
+})
+
+test('an outcome that cannot be recorded is trouble for the worker', async () => {
+  const sns = heldPerformer()
+  const { performing, failures } = begin(sns.performer)
+  performing.begin(restoring('unrecordable'))
+  await settle()
+  sns.answer('unrecordable', { kind: 'applied' })
+  await settle()
+  expect(failures).toEqual([new Error('disk full')])
+})

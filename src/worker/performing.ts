@@ -1,0 +1,101 @@
+/**
+ * Works off the intents beside the stream, so that a queue to the gateway or a silent SNS never stops the reading.
+ *
+ *   begin(effect) ──► alerts of one key one after another ──► performer ──► settled(effect, outcome)
+ *                 └─► plan changes at once: their performer has the gateway's queue, and orders and coalesces in it
+ *
+ * Bounds: at most `maxAlerts` alerts wait; beyond that an alert is refused, and told as such. Plan changes are bounded by
+ * the number of tenants that may be throttled, and a limit that must be given back is never refused for want of room.
+ */
+import type { Performer } from '../actions/performer.ts'
+import type { Clock } from '../clock.ts'
+import type { AlertEffect, Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import type { ApiKeyId } from '../core/vocabulary.ts'
+
+export interface Performers {
+  readonly alert: Performer<AlertEffect>
+  readonly plan: Performer<ThrottleEffect | RestoreEffect>
+}
+
+export interface Performing {
+  /** Takes an effect whose intent is on disk, and returns at once. */
+  begin(effect: Effect): void
+  has(effectId: string): boolean
+  /** How many were begun and have no outcome yet. */
+  running(): number
+  /** Lets them finish for `graceMs`, then gives up; returns the ids of those without an outcome. */
+  finish(graceMs: number): Promise<readonly string[]>
+}
+
+export interface PerformingOptions {
+  readonly performers: Performers
+  readonly clock: Clock
+  readonly maxAlerts: number
+  /** Journals the outcome and tells the engine; awaited before the effect counts as done. */
+  readonly settled: (effect: Effect, outcome: Outcome, tookMs: number) => Promise<void>
+  /** An outcome could not be recorded: the worker must stop, since it would forget what it has done. */
+  readonly failed: (cause: unknown) => void
+}
+
+export function createPerforming({ performers, clock, maxAlerts, settled, failed }: PerformingOptions): Performing {
+  const giveUp = new AbortController()
+  const inHand = new Map<string, Promise<void>>()
+  const lastAlertOf = new Map<ApiKeyId, Promise<void>>()
+  let alerts = 0
+
+  async function carry(effect: Effect, perform: () => Promise<Outcome>): Promise<void> {
+    if (giveUp.signal.aborted) return
+    const beganAt = clock.now()
+    let outcome: Outcome
+    try {
+      outcome = await perform()
+    } catch (failure) {
+      // Given up while stopping: the intent stays open in the journal and is performed at the next start.
+      if (giveUp.signal.aborted) return
+      outcome = { kind: 'refused', because: failure instanceof Error ? failure.message : String(failure) }
+    }
+    await settled(effect, outcome, clock.now() - beganAt)
+  }
+
+  function alertInOrder(effect: AlertEffect): Promise<void> {
+    if (alerts >= maxAlerts)
+      return carry(effect, async () => ({
+        kind: 'refused',
+        because: `${maxAlerts} alerts are waiting to be sent already`,
+      }))
+    alerts++
+    const before = lastAlertOf.get(effect.keyId) ?? Promise.resolve()
+    const mine = before
+      .then(() => carry(effect, () => performers.alert.perform(effect, giveUp.signal)))
+      .finally(() => {
+        alerts--
+        if (lastAlertOf.get(effect.keyId) === mine) lastAlertOf.delete(effect.keyId)
+      })
+    lastAlertOf.set(effect.keyId, mine)
+    return mine
+  }
+
+  return {
+    begin(effect) {
+      const work =
+        effect.kind === 'alert'
+          ? alertInOrder(effect)
+          : carry(effect, () => performers.plan.perform(effect, giveUp.signal))
+      inHand.set(
+        effect.id,
+        work.catch(failed).finally(() => inHand.delete(effect.id)),
+      )
+    },
+    has: effectId => inHand.has(effectId),
+    running: () => inHand.size,
+    async finish(graceMs) {
+      const patience = new AbortController()
+      await Promise.race([Promise.allSettled(inHand.values()), clock.sleep(graceMs, patience.signal)])
+      patience.abort()
+      const left = [...inHand.keys()]
+      giveUp.abort()
+      await Promise.allSettled(inHand.values())
+      return left
+    },
+  }
+}

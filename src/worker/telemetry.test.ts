@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { lagText, levelOf, limitsText, sentenceOf } from './telemetry.ts'
+
+test('a checkpoint that had to be the older one is a warning, starting anew is not', () => {
+  const started = { name: 'workerStarted', source: 'kafka topic logs', mode: 'observe' } as const
+  expect(levelOf({ ...started, resumedFrom: undefined, note: undefined })).toBe('info')
+  const older = { ...started, resumedFrom: 0, note: 'The newest checkpoint is damaged' }
+  expect(levelOf(older)).toBe('warn')
+  expect(sentenceOf(older)).toBe(
+    'Watching kafka topic logs in mode observe, starting from the checkpoint of 1970-01-01T00:00:00.000Z. The newest checkpoint is damaged',
+  )
+})
+
+test('rejected lines are told by reason', () => {
+  const counts = { 'broken-json': 3, 'no-key': 1 }
+  expect(
+    sentenceOf({ name: 'rejectsSummarised', recent: counts, total: counts, unwritten: 0, trouble: undefined }),
+  ).toBe('Rejected in the last minute: 4 lines: broken-json 3, no-key 1')
+})
+
+test('a lag is said in what the source counts in, and an unknown one is not none', () => {
+  expect([undefined, { records: 0 }, { records: 7 }, { ms: 400 }, { ms: 90_000 }].map(lagText)).toEqual([
+    ...['unknown', 'none', '7 records', 'none', '90 s'],
+  ])
+})
+
+test('a plan without a throttle is not a plan with a limit of nothing', () => {
+  expect(limitsText(undefined)).toBe('no limit of its own')
+  expect(limitsText({ rateLimit: 0.5, burstLimit: 3 })).toBe('0.5/s, burst 3')
+})

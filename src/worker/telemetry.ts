@@ -1,0 +1,211 @@
+/**
+ * Everything worth knowing about a running worker, as named events: a noun and what happened to it. Each has a level
+ * (info: it worked, warn: we coped, error: a person must come; debug: once a second or oftener) and one sentence.
+ * Sinks (a JSON log, the terminal) render these and nothing else, so there is no second kind of log line. Events are
+ * counted per batch, never per call, and hold no payload and no secret.
+ */
+import type { Effect, Outcome, PlanLimits } from '../core/effect.ts'
+import type { Explanation } from '../core/explanation.ts'
+import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
+
+/** How far behind the newest record the source is: the worst partition that can tell. */
+export type Lag = { readonly records: number } | { readonly ms: number }
+
+/** What was read over a stretch of wall time, and where that leaves the engine. */
+export interface Reading {
+  /** Wall time it covers, ms. */
+  readonly overMs: number
+  readonly records: number
+  readonly bytes: number
+  /** Lines that were read as calls; the engine may still count some as late. */
+  readonly calls: number
+  readonly rejected: number
+  readonly lag: Lag | undefined
+  readonly eventTime: EpochMs | undefined
+  readonly watermark: EpochMs | undefined
+  readonly keys: number
+  readonly activeKeys: number
+  /** Since the engine was made. */
+  readonly totalCalls: number
+  readonly late: number
+  readonly openIncidents: number
+  readonly throttled: number
+  readonly history: boolean
+}
+
+export type TelemetryEvent =
+  | {
+      readonly name: 'workerStarted'
+      readonly source: string
+      readonly mode: string
+      /** When the checkpoint was written that it goes on from; undefined: it starts anew. */
+      readonly resumedFrom: EpochMs | undefined
+      readonly note: string | undefined
+    }
+  | {
+      readonly name: 'historyTaught'
+      readonly calls: number
+      readonly paneRows: number
+      readonly rejected: number
+      readonly keys: number
+    }
+  | { readonly name: 'alertsUnsent' }
+  | ({ readonly name: 'batchesRead' } & Reading)
+  | ({ readonly name: 'minuteSummarised' } & Reading)
+  | { readonly name: 'lagReported'; readonly behindMs: number }
+  | { readonly name: 'partitionsChanged'; readonly partitions: readonly PartitionId[] }
+  | { readonly name: 'partitionsHeld'; readonly partitions: readonly PartitionId[] }
+  | { readonly name: 'incidentChanged'; readonly explanation: Explanation }
+  | { readonly name: 'effectIntended'; readonly effect: Effect }
+  | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
+  | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  | { readonly name: 'effectRecalled'; readonly effectId: string; readonly outcome: Outcome }
+  | { readonly name: 'effectLeftOpen'; readonly effectId: string }
+  | {
+      readonly name: 'limitLeftLowered'
+      readonly keyId: ApiKeyId
+      readonly planId: string
+      readonly original: PlanLimits | undefined
+    }
+  | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
+  | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
+  | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'commitFailed'; readonly because: string }
+  | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
+  | { readonly name: 'sourceTroubled'; readonly because: string }
+  | { readonly name: 'sourceEnded' }
+  | {
+      readonly name: 'workerStopping'
+      readonly because: 'asked' | 'source-ended' | 'trouble'
+      readonly effectsRunning: number
+    }
+  | { readonly name: 'workerStopped'; readonly totalCalls: number }
+
+export type Level = 'debug' | 'info' | 'warn' | 'error'
+export type Telemetry = (event: TelemetryEvent) => void
+
+export function levelOf(event: TelemetryEvent): Level {
+  switch (event.name) {
+    case 'batchesRead':
+    case 'checkpointWritten':
+    case 'partitionsHeld':
+    case 'effectIntended':
+      return 'debug'
+    case 'workerStarted':
+      return event.note === undefined ? 'info' : 'warn'
+    case 'incidentChanged':
+      return event.explanation.phase === 'open' ? 'warn' : 'info'
+    case 'sourceReported':
+      return event.level
+    case 'alertsUnsent':
+    case 'lagReported':
+    case 'rejectsSummarised':
+    case 'commitFailed':
+    case 'effectLeftOpen':
+      return 'warn'
+    case 'auditFailed':
+    case 'effectRefused':
+    case 'limitLeftLowered':
+    case 'sourceTroubled':
+      return 'error'
+    case 'historyTaught':
+    case 'minuteSummarised':
+    case 'partitionsChanged':
+    case 'effectPerformed':
+    case 'effectRecalled':
+    case 'sourceEnded':
+    case 'workerStopping':
+    case 'workerStopped':
+      return 'info'
+    default:
+      event satisfies never
+      return 'error'
+  }
+}
+
+export function sentenceOf(event: TelemetryEvent): string {
+  switch (event.name) {
+    case 'workerStarted': {
+      const from = event.resumedFrom === undefined ? 'anew' : `from the checkpoint of ${isoTime(event.resumedFrom)}`
+      return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
+    }
+    case 'historyTaught':
+      return `History taught ${event.keys} keys: ${event.paneRows} counted rows and ${event.calls} calls, ${event.rejected} lines rejected`
+    case 'alertsUnsent':
+      return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'batchesRead':
+    case 'minuteSummarised':
+      return readingSentence(event)
+    case 'lagReported':
+      return `Reading ${Math.round(event.behindMs / 1000)} s behind: what is decided now is about calls that old`
+    case 'partitionsChanged':
+      return `Reading ${event.partitions.length} partitions: ${event.partitions.join(', ')}`
+    case 'partitionsHeld':
+      return event.partitions.length === 0
+        ? 'No partition is held any more'
+        : `Held until the others have caught up: ${event.partitions.join(', ')}`
+    case 'incidentChanged':
+      return `Incident ${event.explanation.incidentId} is ${event.explanation.phase}: ${event.explanation.kind} of ${event.explanation.keyId}`
+    case 'effectIntended':
+      return `Decided and journaled: ${event.effect.id}`
+    case 'effectPerformed':
+      return performedSentence(event.effect, event.outcome)
+    case 'effectRefused':
+      return `${event.effect.id} was not done: ${event.because}`
+    case 'effectRecalled':
+      return `${event.effectId} was done before the restart (${event.outcome.kind}) and is not done again`
+    case 'effectLeftOpen':
+      return `${event.effectId} had no answer before stopping; it is tried again at the next start`
+    case 'limitLeftLowered':
+      return `Usage plan ${event.planId} of key ${event.keyId} is still lowered by an earlier run whose state is gone; it is being given back (${limitsText(event.original)})`
+    case 'checkpointWritten':
+      return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
+    case 'rejectsSummarised':
+      return `Rejected in the last minute: ${rejectsText(event)}`
+    case 'auditFailed':
+      return `${event.because}; what was done to limits is done all the same`
+    case 'commitFailed':
+      return `The source did not take the positions (${event.because}); the checkpoint holds them, nothing is lost`
+    case 'sourceReported':
+      return `The source reports: ${event.detail}`
+    case 'sourceTroubled':
+      return `The source cannot go on: ${event.because}`
+    case 'sourceEnded':
+      return 'The source has ended'
+    case 'workerStopping':
+      return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
+    case 'workerStopped':
+      return `Stopped after ${event.totalCalls} calls`
+    default:
+      event satisfies never
+      return ''
+  }
+}
+
+/** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
+export function limitsText(limits: PlanLimits | undefined): string {
+  return limits === undefined ? 'no limit of its own' : `${limits.rateLimit}/s, burst ${limits.burstLimit}`
+}
+
+export function lagText(lag: Lag | undefined): string {
+  if (lag === undefined) return 'unknown'
+  if ('records' in lag) return lag.records === 0 ? 'none' : `${lag.records} records`
+  return lag.ms < 1000 ? 'none' : `${Math.round(lag.ms / 1000)} s`
+}
+
+function readingSentence(reading: Reading): string {
+  const perSecond = Math.round((reading.calls * 1000) / Math.max(1, reading.overMs))
+  const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
+  return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
+}
+
+function performedSentence(effect: Effect, outcome: Outcome): string {
+  const done = outcome.kind === 'already' ? 'was so already' : 'done'
+  if (effect.kind === 'alert') return `${effect.id} ${done}: people were told`
+  if (outcome.kind === 'applied')
+    return `${effect.id} ${done}: limit ${limitsText(outcome.before)} → ${limitsText(outcome.after)}`
+  return `${effect.id} ${done}`
+}
+
+const isoTime = (at: EpochMs): string => new Date(at).toISOString()

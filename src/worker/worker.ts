@@ -1,0 +1,82 @@
+/**
+ * The long-lived worker: read → decode → advance → journal the intents → hand them to the performers → checkpoint → commit.
+ *
+ *   source ─ batch ─┐                          ┌─ intents (fsync) ─► performing ─► SNS, usage plans
+ *   clock ── tick ──┼─► one turn at a time ──► advance                   │
+ *   outcomes ───────┘            │                                       │
+ *        ▲                       └─ every few seconds: checkpoint {engine, awaiting, positions}, then source.commit
+ *        └──────────────── journaled, then an input of the core ─────────┘
+ *
+ * Killed anywhere and started again it ends with the same incidents: state and positions are one file, and whatever
+ * was decided after it is decided again under the same ids and found in the journal (effect-memory.ts).
+ */
+import { setImmediate as breathe } from 'node:timers/promises'
+import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
+import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
+
+export interface WorkerSettings extends Omit<KeeperSettings, 'failed'> {
+  readonly checkpointEveryMs: number
+}
+
+/** How long running effects may take when the worker stops: an alert on its way gets there, a queue of hours does not. */
+const stopGraceMs = 5 * SECOND_MS
+
+/**
+ * Runs until `signal` aborts, or the source has ended and every limit is given back. Stops cleanly in any case: running
+ * effects get a moment, then checkpoint and commit. Throws what stopped it, if it was trouble (a StreamError is a person's).
+ * The stores and the source stay open: whoever opened them closes them.
+ */
+export async function runWorker(settings: WorkerSettings, signal: AbortSignal): Promise<void> {
+  const { source, clock, telemetry, checkpointEveryMs } = settings
+  const stop = new AbortController()
+  let trouble: { readonly cause: unknown } | undefined
+  const failed = (cause: unknown): void => {
+    trouble ??= { cause }
+    stop.abort()
+  }
+  const asked = (): void => stop.abort()
+  if (signal.aborted) return
+  signal.addEventListener('abort', asked, { once: true })
+
+  const keeper = await openKeeper({ ...settings, failed })
+  const beats = [
+    every(SECOND_MS, keeper.tick),
+    every(MINUTE_MS, keeper.minute),
+    every(checkpointEveryMs, keeper.checkpoint),
+  ]
+  try {
+    await readAll(keeper)
+  } catch (cause) {
+    telemetry({ name: 'sourceTroubled', because: cause instanceof Error ? cause.message : String(cause) })
+    failed(cause)
+  }
+  const because = trouble ? 'trouble' : signal.aborted ? 'asked' : 'source-ended'
+  stop.abort()
+  await Promise.all(beats)
+  telemetry({ name: 'workerStopping', because, effectsRunning: keeper.effectsRunning() })
+  await keeper.finish(stopGraceMs).catch(failed)
+  telemetry({ name: 'workerStopped', totalCalls: keeper.totalCalls() })
+  signal.removeEventListener('abort', asked)
+  if (trouble) throw trouble.cause
+
+  async function readAll(into: Keeper): Promise<void> {
+    for await (const batch of source.read(into.positions, stop.signal)) {
+      await into.take(batch).catch(failed)
+      if (stop.signal.aborted) return
+      // A source that always has more would otherwise keep timers, and with them ticks and outcomes, from their turn.
+      await breathe()
+    }
+    if (stop.signal.aborted) return
+    telemetry({ name: 'sourceEnded' })
+    await into.end()
+    // The stream is over and the promise is not: what was taken from a tenant is given back when it expires.
+    while (into.throttled() > 0 && !stop.signal.aborted) await clock.sleep(SECOND_MS, stop.signal)
+  }
+
+  async function every(ms: number, work: () => Promise<void>): Promise<void> {
+    while (!stop.signal.aborted) {
+      await clock.sleep(ms, stop.signal)
+      if (!stop.signal.aborted) await work().catch(failed)
+    }
+  }
+}
