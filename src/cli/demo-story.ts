@@ -67,7 +67,8 @@ export function tallyOthers(inner: Decoder, culprit: ApiKeyId): Tally {
       let worst: { at: EpochMs; share: number } | undefined
       for (const [stretch, { calls, failed }] of between(from, to)) {
         if (calls < leastCalls) continue
-        if (worst === undefined || failed / calls > worst.share) worst = { at: stretch * tallyMs, share: failed / calls }
+        if (worst === undefined || failed / calls > worst.share)
+          worst = { at: stretch * tallyMs, share: failed / calls }
       }
       return worst
     },
@@ -109,31 +110,40 @@ export interface StoryEnd {
   readonly fixedAt: EpochMs
   /** From a changed limit to its taking effect. */
   readonly propagationMs: number
+  /** Alerts that SNS took. */
+  readonly messages: number
   readonly speed: number
 }
 
-export function summaryText({ timetable, tally, stormAt, fixedAt, propagationMs, speed }: StoryEnd): string {
+export function summaryText({ timetable, tally, stormAt, fixedAt, propagationMs, messages, speed }: StoryEnd): string {
   const { decidedAt, onsetAt, alertedAt, throttledAt, restoredAt, closedAt } = timetable
   if (decidedAt === undefined || onsetAt === undefined)
     return '  The storm came and went, and Weir said nothing. That should not be: please report it.'
   const lines = [`detected     ${span(onsetAt, decidedAt)} after it began to show`]
-  if (alertedAt !== undefined) lines.push(`alerted      ${span(onsetAt, alertedAt)} after, through SNS`)
+  if (alertedAt !== undefined)
+    lines.push(`alerted      ${span(onsetAt, alertedAt)} after, through SNS; ${messages} messages in all`)
   if (throttledAt !== undefined) {
     const bitesAt = throttledAt + propagationMs
-    lines.push(`throttled    ${span(onsetAt, throttledAt)} after; the gateway took ${span(throttledAt, bitesAt)} more to enforce it`)
+    lines.push(
+      `throttled    ${span(onsetAt, throttledAt)} after; the gateway took ${span(throttledAt, bitesAt)} more to enforce it`,
+    )
     const before = tally.worst(stormAt, bitesAt)
     const after = tally.failedShare(bitesAt + tallyMs, fixedAt)
     if (before) lines.push(`the others   ${percent(before.share)} of their payments failed in the worst ten seconds`)
     if (after !== undefined)
-      lines.push(`             ${percent(after)} while the storm went on for ${span(bitesAt, fixedAt)} against the lowered limit`)
+      lines.push(
+        `             ${percent(after)} while the storm went on for ${span(bitesAt, fixedAt)} against the lowered limit`,
+      )
   } else {
     const during = tally.failedShare(stormAt, fixedAt)
-    if (during !== undefined) lines.push(`the others   ${percent(during)} of their payments failed while it lasted: nothing was throttled`)
+    if (during !== undefined)
+      lines.push(`the others   ${percent(during)} of their payments failed while it lasted: nothing was throttled`)
   }
   if (restoredAt !== undefined) lines.push(`given back   the whole limit, ${span(onsetAt, restoredAt)} after it began`)
   if (closedAt !== undefined) lines.push(`closed       ${span(onsetAt, closedAt)} after it began`)
-  const life = speed === 1 ? '' : ` (of the story's time, which runs ${speed} times as fast as life: so does the wait for AWS)`
-  return ['What happened, in seconds of event time' + life, ...lines.map(line => `  ${line}`)].join('\n')
+  const life =
+    speed === 1 ? '' : ` (of the story's time, which runs ${speed} times as fast as life: so does the wait for AWS)`
+  return [`What happened, in seconds of event time${life}`, ...lines.map(line => `  ${line}`)].join('\n')
 }
 
 export const realStreamText = `Point it at a real stream: weir.yaml
@@ -154,6 +164,10 @@ Every setting: npx weir config. All of it in an example: weir.example.yaml`
 
 const span = (from: EpochMs, to: EpochMs): string => {
   const seconds = Math.max(0, (to - from) / 1000)
-  return seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 120 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`
+  return seconds < 10
+    ? `${seconds.toFixed(1)} s`
+    : seconds < 120
+      ? `${Math.round(seconds)} s`
+      : `${(seconds / 60).toFixed(1)} min`
 }
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`

@@ -8,14 +8,21 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
 
+/** With `keep: false` (a replay leaves nothing behind) the kept one is used if there is one, else one for this run only. */
 export async function loadHashSecret(
   directory: string,
   env: Readonly<Record<string, string | undefined>>,
+  { keep = true } = {},
 ): Promise<string> {
   const given = env.WEIR_HASH_SECRET
   if (given) return given
   const path = join(directory, 'hash-secret')
   try {
+    if (!keep)
+      return await readFile(path, 'utf8').then(
+        text => text.trim(),
+        () => randomBytes(32).toString('hex'),
+      )
     await mkdir(directory, { recursive: true })
     // `wx`: of two that start at once, one makes it and both read it.
     await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' }).catch(alreadyThere)
@@ -26,6 +33,22 @@ export async function loadHashSecret(
       hint: 'Make the folder of state.directory writable, or set WEIR_HASH_SECRET',
       cause,
     })
+  }
+}
+
+/**
+ * For a command that keeps no state: the worker's secret where there is one, else one for this run alone, so that
+ * looking at a log leaves nothing behind. `hash:…` ids are then good within the run only.
+ */
+export async function borrowHashSecret(
+  directory: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  if (env.WEIR_HASH_SECRET) return env.WEIR_HASH_SECRET
+  try {
+    return (await readFile(join(directory, 'hash-secret'), 'utf8')).trim()
+  } catch {
+    return randomBytes(32).toString('hex')
   }
 }
 

@@ -15,6 +15,7 @@ import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
 import { fileSource } from '../sources/file.ts'
+import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
@@ -49,7 +50,7 @@ export function runCommand(): Command {
     .option('-c, --config <file>', 'weir.yaml; tenants.yaml is looked for beside it', 'weir.yaml')
     .option(
       '--history <log...>',
-      'logs or counts of the days before, to learn what is usual; oldest first; read once, when there is no state yet',
+      'logs or counts of the days before, to learn what is usual; read once, when there is no state yet',
     )
     .addOption(
       new Option('--mode <mode>', 'instead of the mode in the file').choices(['observe', 'suggest', 'enforce']),
@@ -129,8 +130,9 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              const past = fileSource({ paths: history, maxRecordBytes }, { clock })
-              await teachHistory(fresh, decoder, past.read(new Map(), signal), telemetry)
+              for (const path of history) await checkReadable(path)
+              const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
+              await teachHistory(fresh, decoder, logs, telemetry)
             }
       await runWorker(
         {
@@ -182,7 +184,10 @@ function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemet
     return { perform: async () => ({ kind: 'applied' }) }
   }
   const { topicArn } = alerts.sns
-  return snsPerformer({ client: snsClient(alerts.sns), topicArn, clock, random: Math.random })
+  return snsPerformer({
+    ...{ client: snsClient(alerts.sns), topicArn, clock, random: Math.random },
+    onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
+  })
 }
 
 interface PlanSurroundings {

@@ -43,6 +43,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
   let overMs = 0
   let eventTime: number | undefined
   let closed = false
+  /** As the last incident of each key told them; effects carry the key only. Bounded by the keys that ever misbehaved. */
+  const names = new Map<string, string>()
 
   function clearStatus(): void {
     if (live && status !== '') write('\r\u001b[2K')
@@ -94,6 +96,7 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
   function incident(explanation: Explanation): void {
     const { phase, tenant, keyId, kind, severity, decidedAt } = explanation
     const [label, style] = phaseLook(explanation)
+    if (tenant?.name !== undefined) names.set(keyId, tenant.name)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
     if (phase === 'open') block(alertText(explanation), style)
@@ -101,13 +104,18 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
 
   function performed(effect: Effect, outcome: Outcome): void {
     if (effect.kind === 'alert') {
-      line(eventTime, 'told', 'cyan', `people, by ${effect.id}`)
+      line(
+        eventTime,
+        'told',
+        'cyan',
+        `people, about ${names.get(effect.keyId) ?? effect.keyId}: ${effect.explanation.phase}`,
+      )
       return
     }
     const label = effect.kind === 'throttle' ? 'lowered' : effect.step === 'half' ? 'half back' : 'given back'
     const done =
       outcome.kind === 'applied' ? `${limitsText(outcome.before)} → ${limitsText(outcome.after)}` : 'it was so already'
-    line(eventTime, label, 'cyan', `${effect.keyId}: ${done}`)
+    line(eventTime, label, 'cyan', `${names.get(effect.keyId) ?? effect.keyId}: ${done}`)
   }
 
   function sentence(event: TelemetryEvent): void {
@@ -178,6 +186,7 @@ function phaseLook({ phase, severity, action }: Explanation): readonly [string, 
 }
 
 function statusText(reading: Reading, callsPerSecond: number): string {
+  if (reading.lag === undefined && callsPerSecond === 0) return 'waiting for the first call'
   const parts = [
     `${callsPerSecond.toLocaleString('en-US', { maximumFractionDigits: callsPerSecond < 10 ? 1 : 0 })} calls/s`,
     `lag ${lagText(reading.lag)}`,

@@ -8,7 +8,7 @@ test('the reference tells path, value, default and meaning of a setting', () => 
     '| `throttle.maxTenants` | a whole number of at least 0 | 5 | at most so many tenants throttled at once |',
     '| `throttle.expiresAfter` | a duration with its unit (ms, s, m, h, d) from 1s to 1d | 10m | every throttle is given back after this, storm or no storm |',
     '| `source` | a mapping whose kind is kafka, kinesis or files |  | the stream of access logs |',
-    '| `source (kafka).topic` | text |  | topic of access-log records |',
+    '| `source (kafka).topic` | text | (required) | topic of access-log records |',
     '| `source (kinesis).from` | one of LATEST, TRIM_HORIZON or a time with zone, e.g. 2026-11-20T14:00:00Z | LATEST | where a shard with no position starts: LATEST, TRIM_HORIZON or a time with zone |',
     '| `fields.keyId` | the name of a field, or a list of names of which the first present counts | apiKeyId, keyId, api_key_id | id of the API key, not its value |',
     '| `tenants.<id>.exempt` | true or false | false | never acted upon, alerted on all the same |',

@@ -99,22 +99,28 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
 
 type Row = readonly [path: string, value: string, fallback: string, meaning: string]
 
-function rows(node: Node, path: string): readonly Row[] {
+function rows(node: Node, path: string, required = false): readonly Row[] {
   const inside = (name: string) => (path === '' ? name : `${path}.${name}`)
   const properties = Object.entries(node.properties ?? {})
   const branches = options(node).filter(branch => branch.properties)
+  const fallback = required ? '(required)' : shownDefault(node)
   if (isNode(node.additionalProperties)) return rows(node.additionalProperties, inside('<id>'))
   if (properties.length > 0) {
     const own: readonly Row[] = node.description ? [[`\`${path}\``, 'a mapping', '', node.description]] : []
-    return [...own, ...properties.flatMap(([name, property]) => (isNode(property) ? rows(property, inside(name)) : []))]
+    return [
+      ...own,
+      ...properties.flatMap(([name, property]) =>
+        isNode(property) ? rows(property, inside(name), node.required?.includes(name)) : [],
+      ),
+    ]
   }
   // A list whose items may also be mappings (keys of a tenant) is one setting; a choice of mappings is a row for each.
   if (branches.length > 0 && node.type !== 'array')
     return [
-      [`\`${path}\``, expectedOf(node), shownDefault(node), node.description ?? ''],
+      [`\`${path}\``, expectedOf(node), fallback, node.description ?? ''],
       ...branches.flatMap(branch => rows(branch, `${path} (${constant(branch.properties?.kind) ?? 'mapping'})`)),
     ]
-  return [[`\`${path}\``, expectedOf(node), shownDefault(node), node.description ?? '']]
+  return [[`\`${path}\``, expectedOf(node), fallback, node.description ?? '']]
 }
 
 function shownDefault({ default: value }: Node): string {

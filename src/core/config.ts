@@ -147,7 +147,13 @@ export const weirSchema = z.strictObject({
     .prefault({}),
   alerts: z
     .strictObject({
-      sns: z.strictObject({ topicArn, ...awsClient }).optional(),
+      sns: z
+        .strictObject({
+          topicArn,
+          ...awsClient,
+          region: z.string().optional().describe('AWS region; without it that of the topic’s ARN'),
+        })
+        .optional(),
     })
     .prefault({}),
   gateway: z.strictObject(awsClient).optional().describe('the API Gateway whose usage plans are throttled'),

@@ -23,7 +23,7 @@ import { passTime, takeOutcome } from './storyline.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 import { partitionTime, setPartitions } from './watermark.ts'
 
-export type { Engine, EngineSettings } from './engine-state.ts'
+export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'
 
 export function engineSettings(config: WeirConfig, tenants: Readonly<Record<string, Tenant>>): EngineSettings {

@@ -10,11 +10,13 @@ import type { Incident } from './incident.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import type { ApiKeyId } from './vocabulary.ts'
-import { type ClosedWindows, createClosedWindows } from './window.ts'
+import { createWindows, type RollingWindows } from './window.ts'
 
 export interface KeyActivity {
   readonly panes: KeyPanes
-  readonly windows: ClosedWindows
+  /** Windows over closed panes, and over all that had come at the last early look. */
+  readonly windows: RollingWindows
+  readonly earlyWindows: RollingWindows
   readonly accumulators: Accumulators
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
@@ -58,7 +60,8 @@ export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
 export function activityOf(key: KeyState): KeyActivity {
   key.activity ??= {
     panes: createPanes(),
-    windows: createClosedWindows(),
+    windows: createWindows(),
+    earlyWindows: createWindows(),
     accumulators: createAccumulators(),
     latency: undefined,
   }

@@ -13,7 +13,7 @@ import { CALLS, forgetBefore, paneCount } from './pane.ts'
 import { earlyView, finalView } from './tenant-view.ts'
 import { SECOND_MS } from './vocabulary.ts'
 import { watermark } from './watermark.ts'
-import { closePane } from './window.ts'
+import { rollTo } from './window.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
   const keys = owner.dirty
@@ -64,13 +64,13 @@ function lookFinal(
   const known = knowledgeFor(key, owner.coverage, slotOf(second * SECOND_MS), 'final')
   const { model, usual } = known
   const index = panes.firstOpen
-  closePane(windows, panes, index)
+  panes.firstOpen = index + 1
+  rollTo(windows, panes, second + 1)
   if (model !== undefined) {
     accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
     // A whole minute within the band: whatever changed is over, however much evidence it left.
     if (usual !== undefined && (windows.sums.last60s[CALLS] as number) <= usual.upperPerMinute) settle(activity, second)
   }
-  panes.firstOpen = index + 1
   forgetBefore(panes, second + 1 - 300)
   const judgement = judge(
     engine.jury,

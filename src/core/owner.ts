@@ -21,6 +21,7 @@ import { addCall, addCounts, CALLS, newestIs, openPane, paneSecond, STATUS_5XX }
 import { addLatency } from './sketches.ts'
 import { type ApiKeyId, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
+import { addStraggler, addStragglers, paneInserted } from './window.ts'
 
 const MINUTES_PER_DAY = 1_440
 const MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY
@@ -111,7 +112,9 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   const index = paneOf(owner, key, second)
   const activity = activityOf(key)
   const latencyMs = batch.latencyMs[row] as number
-  addCall(activity.panes, index, timeMs, batch.status[row] as number, latencyMs, batch.bytes[row] as number)
+  const status = batch.status[row] as number
+  addCall(activity.panes, index, timeMs, status, latencyMs, batch.bytes[row] as number)
+  addStraggler(activity.earlyWindows, second, status)
   if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs)
 }
 
@@ -135,7 +138,10 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     for (let call = 0; call < row.calls; call++) learnLateCall(key.baseline, Math.floor(start / MINUTE_MS))
     return
   }
-  addCounts(activityOf(key).panes, paneOf(owner, key, second), row)
+  const index = paneOf(owner, key, second)
+  const { panes, earlyWindows } = activityOf(key)
+  addCounts(panes, index, row)
+  addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
 }
 
 function paneOf(owner: Owner, key: KeyState, second: number): number {
@@ -144,7 +150,7 @@ function paneOf(owner: Owner, key: KeyState, second: number): number {
     owner.dirty.push(key)
   }
   if (key.activity === undefined) owner.active.add(key)
-  const { panes } = activityOf(key)
+  const { panes, earlyWindows } = activityOf(key)
   if (newestIs(panes, second)) return panes.end - 1
   const before = panes.end - panes.first
   const index = openPane(panes, second)
@@ -152,6 +158,7 @@ function paneOf(owner: Owner, key: KeyState, second: number): number {
     const keys = owner.openSeconds.get(second)
     if (keys === undefined) owner.openSeconds.set(second, [key])
     else keys.push(key)
+    paneInserted(earlyWindows, index + panes.passed, second)
   }
   return index
 }

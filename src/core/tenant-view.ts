@@ -8,7 +8,7 @@ import { accumulateOpen, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
 import { CALLS, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { SECOND_MS } from './vocabulary.ts'
-import { countAll, createWindowSums, type WindowSums } from './window.ts'
+import { rollTo, type WindowSums } from './window.ts'
 
 type Writable<T> = { -readonly [name in keyof T]: T[name] }
 
@@ -52,16 +52,15 @@ function createReusedView(): ReusedView {
 }
 
 const reused = createReusedView()
-const earlySums = createWindowSums()
 
 /** The view at `endSecond` (exclusive) with open panes. Valid until the next view is made. */
 export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
-  countAll(earlySums, activity.windows, activity.panes, endSecond)
+  rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { model } = known
   const evidence = model
     ? accumulateOpen(activity.accumulators, model, activity.panes, endSecond)
     : activity.accumulators
-  return fill(key, known, earlySums, 'early', endSecond, evidence)
+  return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
 }
 
 /** The view at the end of the last closed pane. Valid until the next view is made. */

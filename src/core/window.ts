@@ -1,12 +1,22 @@
 /**
  * What one key did in the last 10 s, 60 s and 5 min, and in the UTC minute and five-minute slot under way.
  *
- * Closed panes are added once and subtracted once (O(1) a pane); an early look adds the open panes on top, at most
- * the watermark's lag of them. Both fill the same `WindowSums`, so a detector cannot tell how it was made. Mutable on purpose.
+ * The same rolling windows twice a key: the closed ones end with the last closed pane, the early ones with the last early
+ * look and take in open panes. A pane is added once and subtracted once, O(1) a pane; a call that comes into a pane that
+ * early windows already hold is added to them directly. Mutable on purpose.
  */
-import { COUNTS, type KeyPanes, paneCount, paneLatencyCount, paneLatencySumMs, paneSecond } from './pane.ts'
+import {
+  CALLS,
+  COUNTS,
+  type KeyPanes,
+  paneCount,
+  paneLatencyCount,
+  paneLatencySumMs,
+  paneSecond,
+  statusCount,
+} from './pane.ts'
 
-export const WINDOW_SECONDS = [10, 60, 300] as const
+const WINDOW_SECONDS = [10, 60, 300] as const
 const MINUTE_SECONDS = 60
 const SLOT_SECONDS = 300
 
@@ -19,29 +29,31 @@ export interface WindowSums {
   readonly slot: Float64Array
 }
 
-export const createWindowSums = (): WindowSums => ({
-  last10s: new Float64Array(COUNTS),
-  last60s: new Float64Array(COUNTS),
-  last5min: new Float64Array(COUNTS),
-  minute: new Float64Array(COUNTS),
-  slot: new Float64Array(COUNTS),
-})
-
-/** The closed side: sums that end where the last closed pane ended. */
-export interface ClosedWindows {
+export interface RollingWindows {
   readonly sums: WindowSums
-  /** For each of WINDOW_SECONDS the lasting number (pane.ts) of the oldest pane still inside it. */
+  /** Second (exclusive) at which the windows end. */
+  end: number
+  /** Lasting number (pane.ts) of the first pane not yet added, and for each of WINDOW_SECONDS of the oldest still inside. */
+  head: number
   readonly tails: Float64Array
   /** Minute and slot (epoch s / 60, / 300) that `sums.minute` and `sums.slot` belong to. */
   minute: number
   slot: number
-  /** Latency sum (ms) and count of the minute under way: what baselines learn. */
+  /** Latency sum (ms) and count of the minute under way: what baselines learn from the closed windows. */
   minuteLatencySumMs: number
   minuteLatencyCount: number
 }
 
-export const createClosedWindows = (): ClosedWindows => ({
-  sums: createWindowSums(),
+export const createWindows = (): RollingWindows => ({
+  sums: {
+    last10s: new Float64Array(COUNTS),
+    last60s: new Float64Array(COUNTS),
+    last5min: new Float64Array(COUNTS),
+    minute: new Float64Array(COUNTS),
+    slot: new Float64Array(COUNTS),
+  },
+  end: 0,
+  head: 0,
   tails: new Float64Array(WINDOW_SECONDS.length),
   minute: -1,
   slot: -1,
@@ -49,97 +61,99 @@ export const createClosedWindows = (): ClosedWindows => ({
   minuteLatencyCount: 0,
 })
 
-/** Adds the pane at `index`, the oldest open one, and moves every window's end to the end of its second. */
-export function closePane(windows: ClosedWindows, panes: KeyPanes, index: number): void {
-  const second = paneSecond(panes, index)
-  startPeriods(windows, second)
-  const { sums } = windows
-  for (let count = 0; count < COUNTS; count++) {
-    const amount = paneCount(panes, index, count)
-    if (amount === 0) continue
-    add(sums.last10s, count, amount)
-    add(sums.last60s, count, amount)
-    add(sums.last5min, count, amount)
-    add(sums.minute, count, amount)
-    add(sums.slot, count, amount)
-  }
-  windows.minuteLatencySumMs += paneLatencySumMs(panes, index)
-  windows.minuteLatencyCount += paneLatencyCount(panes, index)
-  expire(windows, panes, index + 1, second + 1)
-}
-
-/** Subtracts the closed panes that lie outside the windows that end at `endSecond`. `closedEnd`: one past the last closed pane. */
-export function expire(windows: ClosedWindows, panes: KeyPanes, closedEnd: number, endSecond: number): void {
-  expireOne(windows, 0, windows.sums.last10s, panes, closedEnd, endSecond)
-  expireOne(windows, 1, windows.sums.last60s, panes, closedEnd, endSecond)
-  expireOne(windows, 2, windows.sums.last5min, panes, closedEnd, endSecond)
-}
-
-function expireOne(
-  windows: ClosedWindows,
-  window: 0 | 1 | 2,
-  sum: Float64Array,
-  panes: KeyPanes,
-  closedEnd: number,
-  endSecond: number,
-): void {
-  const firstSecond = endSecond - WINDOW_SECONDS[window]
-  let index = (windows.tails[window] as number) - panes.passed
-  for (; index < closedEnd && paneSecond(panes, index) < firstSecond; index++) {
-    for (let count = 0; count < COUNTS; count++) add(sum, count, -paneCount(panes, index, count))
-  }
-  windows.tails[window] = index + panes.passed
-}
-
-function startPeriods(windows: ClosedWindows, second: number): void {
-  const minute = Math.floor(second / MINUTE_SECONDS)
-  if (minute !== windows.minute) {
-    windows.minute = minute
-    windows.sums.minute.fill(0)
-    windows.minuteLatencySumMs = 0
-    windows.minuteLatencyCount = 0
-  }
-  const slot = Math.floor(second / SLOT_SECONDS)
-  if (slot !== windows.slot) {
-    windows.slot = slot
-    windows.sums.slot.fill(0)
-  }
-}
-
-/** Fills `into` with all that is counted up to `endSecond` (exclusive), open panes included. */
-export function countAll(into: WindowSums, windows: ClosedWindows, panes: KeyPanes, endSecond: number): void {
-  const lastSecond = endSecond - 1
-  const minuteStart = Math.floor(lastSecond / MINUTE_SECONDS) * MINUTE_SECONDS
-  const slotStart = Math.floor(lastSecond / SLOT_SECONDS) * SLOT_SECONDS
-  into.last10s.fill(0)
-  into.last60s.fill(0)
-  into.minute.fill(0)
-  if (slotStart === windows.slot * SLOT_SECONDS) into.slot.set(windows.sums.slot)
-  else into.slot.fill(0)
-  into.last5min.set(windows.sums.last5min)
-
-  for (let index = panes.end - 1; index >= panes.first; index--) {
-    const second = paneSecond(panes, index)
-    if (second >= endSecond) continue
-    const isOpen = index >= panes.firstOpen
-    if (!isOpen && second < endSecond - 60) break
+/** Moves the windows' end to `endSecond` (exclusive): takes in the panes before it, and lets go of those too old. */
+export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: number): void {
+  const { sums, tails } = windows
+  if (windows.head < panes.first + panes.passed) startOver(windows, panes)
+  let index = windows.head - panes.passed
+  for (; index < panes.end && paneSecond(panes, index) < endSecond; index++) {
+    startPeriods(windows, paneSecond(panes, index))
     for (let count = 0; count < COUNTS; count++) {
       const amount = paneCount(panes, index, count)
-      if (amount === 0) continue
-      if (second >= endSecond - 10) add(into.last10s, count, amount)
-      if (second >= endSecond - 60) add(into.last60s, count, amount)
-      if (second >= minuteStart) add(into.minute, count, amount)
-      if (isOpen) {
-        if (second >= endSecond - 300) add(into.last5min, count, amount)
-        if (second >= slotStart) add(into.slot, count, amount)
-      }
+      if (amount > 0) addEverywhere(sums, count, amount)
+    }
+    windows.minuteLatencySumMs += paneLatencySumMs(panes, index)
+    windows.minuteLatencyCount += paneLatencyCount(panes, index)
+  }
+  windows.head = index + panes.passed
+  startPeriods(windows, endSecond - 1)
+  windows.end = endSecond
+  tails[0] = expire(sums.last10s, tails[0] as number, panes, index, endSecond - WINDOW_SECONDS[0])
+  tails[1] = expire(sums.last60s, tails[1] as number, panes, index, endSecond - WINDOW_SECONDS[1])
+  tails[2] = expire(sums.last5min, tails[2] as number, panes, index, endSecond - WINDOW_SECONDS[2])
+}
+
+function addEverywhere(sums: WindowSums, count: number, amount: number): void {
+  add(sums.last10s, count, amount)
+  add(sums.last60s, count, amount)
+  add(sums.last5min, count, amount)
+  add(sums.minute, count, amount)
+  add(sums.slot, count, amount)
+}
+
+/** Subtracts panes before `firstSecond`; returns the new tail. */
+function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, firstSecond: number): number {
+  let index = tail - panes.passed
+  for (; index < head && paneSecond(panes, index) < firstSecond; index++) {
+    for (let count = 0; count < COUNTS; count++) {
+      const amount = paneCount(panes, index, count)
+      if (amount > 0) add(sum, count, -amount)
     }
   }
-  // The closed five-minute sum ends at the last closed pane: take off what has passed out of it since.
-  for (let index = (windows.tails[2] as number) - panes.passed; index < panes.firstOpen; index++) {
-    if (paneSecond(panes, index) >= endSecond - 300) break
-    for (let count = 0; count < COUNTS; count++) add(into.last5min, count, -paneCount(panes, index, count))
+  return index + panes.passed
+}
+
+/** The panes that the windows counted on are gone (nobody looked for minutes): begin with those that are there. */
+function startOver(windows: RollingWindows, panes: KeyPanes): void {
+  for (const sum of Object.values(windows.sums)) sum.fill(0)
+  windows.head = panes.first + panes.passed
+  windows.tails.fill(windows.head)
+}
+
+function startPeriods(windows: RollingWindows, second: number): void {
+  const minute = Math.floor(second / MINUTE_SECONDS)
+  if (minute === windows.minute) return
+  windows.minute = minute
+  windows.sums.minute.fill(0)
+  windows.minuteLatencySumMs = 0
+  windows.minuteLatencyCount = 0
+  const slot = Math.floor(second / SLOT_SECONDS)
+  if (slot === windows.slot) return
+  windows.slot = slot
+  windows.sums.slot.fill(0)
+}
+
+/** A pane was put in at this lasting number, in the middle of those that were there: what stands behind it moves by one. */
+export function paneInserted(windows: RollingWindows, number: number, second: number): void {
+  const { tails } = windows
+  if (number < windows.head || (number === windows.head && second < windows.end)) windows.head++
+  for (let window = 0; window < WINDOW_SECONDS.length; window++) {
+    const tail = tails[window] as number
+    const isOutside = second < windows.end - (WINDOW_SECONDS[window] as number)
+    if (number < tail || (number === tail && isOutside)) tails[window] = tail + 1
   }
+}
+
+/** A call came into a second that the windows hold already. */
+export function addStraggler(windows: RollingWindows, second: number, status: number): void {
+  if (second >= windows.end) return // it comes in with its pane
+  count(windows, second, CALLS, 1)
+  const kind = statusCount(status)
+  if (kind > 0) count(windows, second, kind, 1)
+}
+
+/** As `addStraggler`, for calls that another tool counted. `amounts` in pane.ts's order. */
+export function addStragglers(windows: RollingWindows, second: number, amounts: readonly number[]): void {
+  if (second >= windows.end) return
+  for (const [index, amount] of amounts.entries()) count(windows, second, index, amount)
+}
+
+function count({ sums, end, minute, slot }: RollingWindows, second: number, index: number, amount: number): void {
+  if (second >= end - WINDOW_SECONDS[0]) add(sums.last10s, index, amount)
+  if (second >= end - WINDOW_SECONDS[1]) add(sums.last60s, index, amount)
+  if (second >= end - WINDOW_SECONDS[2]) add(sums.last5min, index, amount)
+  if (Math.floor(second / MINUTE_SECONDS) === minute) add(sums.minute, index, amount)
+  if (Math.floor(second / SLOT_SECONDS) === slot) add(sums.slot, index, amount)
 }
 
 function add(sum: Float64Array, count: number, amount: number): void {

@@ -24,7 +24,13 @@ export interface SimulatorOptions {
 /** However late it is, one record of a partition holds no more than this much event time, so that records stay small. */
 const mostPerRecordMs = SECOND_MS
 
-export function simulatorSource({ payflow, clock, seed, wakeEveryMs, partitions: count = 4 }: SimulatorOptions): Source {
+export function simulatorSource({
+  payflow,
+  clock,
+  seed,
+  wakeEveryMs,
+  partitions: count = 4,
+}: SimulatorOptions): Source {
   const partitions = Array.from({ length: count }, (_, index): PartitionId => `payflow/${index}`)
   const random = createRandom(seed, 'partitions')
 
@@ -37,7 +43,9 @@ export function simulatorSource({ payflow, clock, seed, wakeEveryMs, partitions:
       const lines = linesOf[index] ?? []
       if (lines.length === 0 || payflow.now() <= Number(positions.get(partition) ?? 0)) return []
       const payload = Buffer.from(`${lines.join('\n')}\n`)
-      return [{ partition, records: [{ partition, position, payload }], arrivedAt, lag: { ms: arrivedAt - payflow.now() } }]
+      return [
+        { partition, records: [{ partition, position, payload }], arrivedAt, lag: { ms: arrivedAt - payflow.now() } },
+      ]
     })
   }
 

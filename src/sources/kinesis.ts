@@ -7,6 +7,7 @@
  * A poller reads on only when its batch was taken, so that what waits is one answer a shard (at most 10 MiB).
  * Facts about limits and errors: the Kinesis API reference, GetRecords and GetShardIterator.
  */
+import { setMaxListeners } from 'node:events'
 import {
   GetRecordsCommand,
   type GetRecordsCommandOutput,
@@ -85,6 +86,8 @@ export function kinesisSource(
   const open = new Set<string>()
   const seen = new Set<string>()
   const stopped = closing.signal
+  // Every shard listens to it while it waits, and there may be hundreds: that is no leak to be warned of.
+  setMaxListeners(0, stopped)
   /** Wakes whoever looks for new shards: they begin where others end. */
   let ended = new AbortController()
   let hasRead = false

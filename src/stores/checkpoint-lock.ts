@@ -4,8 +4,8 @@
  * tells it from another that got the same id, as in a container, where it is always 1), on another host by the lock's
  * age, since a live holder touches it at every checkpoint.
  */
-import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { link, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
@@ -29,20 +29,17 @@ const silentForMs = 60_000
 /** Throws StreamError STORE_UNWRITABLE while another worker holds the directory. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'lock')
+  const id = randomUUID()
   const self: Holder = { pid: process.pid, started: await startOf(process.pid), host: hostname() }
-  // Written whole aside and then linked: nobody ever reads half a lock, and only one of two links succeeds.
-  const candidate = join(directory, `lock.${randomUUID()}`)
-  await writeFile(candidate, JSON.stringify(self), { mode: 0o600 })
+  const ours = JSON.stringify({ ...self, id })
+  // Written whole aside and then linked: nobody ever reads half a lock, and only one of several links succeeds.
+  const candidate = join(directory, `lock.${id}`)
+  await writeFile(candidate, ours, { mode: 0o600 })
   try {
-    // A lock that is stale is taken away at most once: if another comes between, that one is alive.
-    if (!(await tryLink(candidate, path))) {
-      await removeStale(path, candidate, directory)
-      if (!(await tryLink(candidate, path))) throw held(directory, 'another worker')
-    }
+    if (!(await tryLink(candidate, path))) await takeOver(directory, path, candidate)
   } finally {
-    await unlink(candidate)
+    await rm(candidate, { force: true })
   }
-  const ours = JSON.stringify(self)
   return {
     async touch() {
       if ((await readIfThere(path)) !== ours) throw held(directory, 'another worker')
@@ -60,30 +57,39 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
-/** Takes a stale lock away, or throws if its holder lives. */
-async function removeStale(path: string, candidate: string, directory: string): Promise<void> {
-  const text = await readIfThere(path)
-  if (text === undefined) return
+/**
+ * Puts the candidate in the place of a lock whose holder is gone, or throws. Only one may succeed a given lock: the one
+ * who links the name made of its content, and still finds that content in place. The replacing itself leaves no gap.
+ */
+async function takeOver(directory: string, path: string, candidate: string): Promise<void> {
+  const text = (await readIfThere(path)) ?? ''
   const holder = parseHolder(text)
-  const alive = holder && (await isAlive(holder, path, candidate))
-  if (holder && alive) throw held(directory, `process ${holder.pid} on ${holder.host}`)
-  // Moved, and looked at again: between reading and moving, another worker may have taken over the stale lock already.
-  const moved = `${candidate}.stale`
-  await rename(path, moved)
-  const movedText = await readIfThere(moved)
-  if (movedText !== text) await tryLink(moved, path)
-  await unlink(moved)
+  if (holder && (await isAlive(holder, path, candidate)))
+    throw held(directory, `process ${holder.pid} on ${holder.host}`)
+
+  const right = join(directory, `lock.after-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
+  // Left behind by one who was killed between these lines.
+  if ((await ageAgainst(candidate, right)) > silentForMs) await rm(right, { force: true })
+  if (!(await tryLink(candidate, right))) throw held(directory, 'another worker')
+  const stillThere = (await readIfThere(path)) === text
+  if (stillThere) await rename(candidate, path)
+  await rm(right, { force: true })
+  if (!stillThere) throw held(directory, 'another worker')
 }
 
 async function isAlive(holder: Holder, path: string, candidate: string): Promise<boolean> {
   if (holder.host !== hostname()) {
-    // Both times are of the file system's clock, which the two hosts share.
-    const [locked, now] = await Promise.all([stat(path), stat(candidate)])
-    return now.mtimeMs - locked.mtimeMs < silentForMs
+    return (await ageAgainst(candidate, path)) < silentForMs
   }
   if (!isRunning(holder.pid)) return false
   const started = await startOf(holder.pid)
   return started === undefined || holder.started === undefined || started === holder.started
+}
+
+/** How much older a file is than one just written, both by the file system's clock, which all hosts share; 0 if it is gone. */
+async function ageAgainst(written: string, path: string): Promise<number> {
+  const [now, then] = await Promise.all([stat(written), stat(path).catch(() => undefined)])
+  return then ? now.mtimeMs - then.mtimeMs : 0
 }
 
 function isRunning(pid: number): boolean {

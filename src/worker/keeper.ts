@@ -11,7 +11,6 @@ import {
   createEngine,
   type Engine,
   type EngineSettings,
-  type EngineState,
   type EngineStatus,
   engineStatus,
   restore,
@@ -68,7 +67,7 @@ export interface Keeper {
 
 /** What the checkpoint holds beside the positions. */
 interface SavedState {
-  readonly engine: EngineState
+  readonly engine: ReturnType<typeof snapshot>
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
 }
@@ -191,7 +190,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   }
 
   /** What only the engine can refuse: calls of another time. */
-  function untimely(before: EngineStatus["rejected"]): Map<RejectionReason, number> {
+  function untimely(before: EngineStatus['rejected']): Map<RejectionReason, number> {
     const { future, tooOld } = engineStatus(engine).rejected
     const counts: readonly (readonly [RejectionReason, number])[] = [
       ['future', future - before.future],
@@ -242,6 +241,8 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     telemetry({ name: 'minuteSummarised', ...reading })
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
+    const delayed = performing.delayed(MINUTE_MS)
+    if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
   }

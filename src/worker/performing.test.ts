@@ -85,6 +85,14 @@ test('what has no answer when patience ends stays open, and is not settled', asy
   expect(silent.asked).toEqual(['first'])
 })
 
+test('what waits long for its answer is known by name', async () => {
+  const silent = heldPerformer()
+  const { performing } = begin(silent.performer)
+  performing.begin(restoring('r1'))
+  expect(performing.delayed(60_000).effectIds).toEqual([])
+  expect(performing.delayed(-1).effectIds).toEqual(['r1'])
+})
+
 test('a performer that breaks its promise counts as a refusal', async () => {
   const broken: Performer = { perform: () => Promise.reject(new Error('cannot read properties of undefined')) }
   const { performing, settled, failures } = begin(broken)

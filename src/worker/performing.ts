@@ -10,7 +10,7 @@
 import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
 import type { AlertEffect, Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
-import type { ApiKeyId } from '../core/vocabulary.ts'
+import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export interface Performers {
   readonly alert: Performer<AlertEffect>
@@ -21,6 +21,8 @@ export interface Performing {
   /** Takes an effect whose intent is on disk, and returns at once. */
   begin(effect: Effect): void
   has(effectId: string): boolean
+  /** Those that were begun longer ago than `ms`, and the longest wait. */
+  delayed(ms: number): { readonly effectIds: readonly string[]; readonly longestMs: number }
   /** How many were begun and have no outcome yet. */
   running(): number
   /** Lets them finish for `graceMs`, then gives up; returns the ids of those without an outcome. */
@@ -39,7 +41,7 @@ export interface PerformingOptions {
 
 export function createPerforming({ performers, clock, maxAlerts, settled, failed }: PerformingOptions): Performing {
   const giveUp = new AbortController()
-  const inHand = new Map<string, Promise<void>>()
+  const inHand = new Map<string, { readonly beganAt: EpochMs; readonly work: Promise<void> }>()
   const lastAlertOf = new Map<ApiKeyId, Promise<void>>()
   let alerts = 0
 
@@ -75,26 +77,33 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
     return mine
   }
 
+  const allDone = (): Promise<unknown> => Promise.all([...inHand.values()].map(({ work }) => work))
+
   return {
     begin(effect) {
       const work =
         effect.kind === 'alert'
           ? alertInOrder(effect)
           : carry(effect, () => performers.plan.perform(effect, giveUp.signal))
-      inHand.set(
-        effect.id,
-        work.catch(failed).finally(() => inHand.delete(effect.id)),
-      )
+      inHand.set(effect.id, {
+        beganAt: clock.now(),
+        work: work.catch(failed).finally(() => inHand.delete(effect.id)),
+      })
     },
     has: effectId => inHand.has(effectId),
     running: () => inHand.size,
+    delayed(ms) {
+      const now = clock.now()
+      const waits = [...inHand].map(([id, { beganAt }]) => ({ id, ms: now - beganAt })).filter(wait => wait.ms > ms)
+      return { effectIds: waits.map(({ id }) => id), longestMs: Math.max(0, ...waits.map(wait => wait.ms)) }
+    },
     async finish(graceMs) {
       const patience = new AbortController()
-      await Promise.race([Promise.allSettled(inHand.values()), clock.sleep(graceMs, patience.signal)])
+      await Promise.race([allDone(), clock.sleep(graceMs, patience.signal)])
       patience.abort()
       const left = [...inHand.keys()]
       giveUp.abort()
-      await Promise.allSettled(inHand.values())
+      await allDone()
       return left
     },
   }

@@ -61,6 +61,8 @@ export type TelemetryEvent =
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
   | { readonly name: 'effectRecalled'; readonly effectId: string; readonly outcome: Outcome }
+  | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
+  | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
   | {
       readonly name: 'limitLeftLowered'
@@ -103,6 +105,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'rejectsSummarised':
     case 'commitFailed':
     case 'effectLeftOpen':
+    case 'effectTroubled':
+    case 'effectsDelayed':
       return 'warn'
     case 'auditFailed':
     case 'effectRefused':
@@ -155,6 +159,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `${event.effect.id} was not done: ${event.because}`
     case 'effectRecalled':
       return `${event.effectId} was done before the restart (${event.outcome.kind}) and is not done again`
+    case 'effectTroubled':
+      return `${event.effectId} has not got through yet and is tried again: ${event.because}`
+    case 'effectsDelayed':
+      return `Waiting for an answer for up to ${Math.round(event.longestMs / 1000)} s: ${event.effectIds.join(', ')}`
     case 'effectLeftOpen':
       return `${event.effectId} had no answer before stopping; it is tried again at the next start`
     case 'limitLeftLowered':

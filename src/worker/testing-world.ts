@@ -23,11 +23,12 @@ export function handClock(startsAt: EpochMs): HandClock {
         if (signal?.aborted) return resolve()
         const wake = (): void => {
           sleepers.delete(sleeper)
+          signal?.removeEventListener('abort', wake)
           resolve()
         }
         const sleeper = { until: now + ms, wake }
         sleepers.add(sleeper)
-        signal?.addEventListener('abort', sleeper.wake, { once: true })
+        signal?.addEventListener('abort', wake, { once: true })
       }),
     async pass(ms) {
       now += ms

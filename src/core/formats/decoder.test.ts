@@ -154,6 +154,13 @@ describe('access log', () => {
   test('what a client gets into its user agent cannot take another tenant’s name', () => {
     const forged = line().replace('payflow-java/1.4', 'x","apiKeyId":"victim","status":"500')
     expect(callsOf(decode([forged, `${line()}\n${forged}\n`]))).toEqual([call, call, call])
+    // Nor where the line must be read to its end for want of a latency.
+    const unsettled = forged.replace('"responseLatency":"45"', '"responseLatency":"-"')
+    expect(callsOf(decode([unsettled, `${line()}\n${unsettled}\n`]))).toEqual([
+      { ...call, latencyMs: -1 },
+      call,
+      { ...call, latencyMs: -1 },
+    ])
   })
 })
 

@@ -40,6 +40,7 @@ export interface LineReaderOptions {
 
 const newline = 0x0a
 const openBrace = 0x7b
+const closeBrace = 0x7d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
 const longestCopied = 64 * 1024
@@ -191,9 +192,10 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
   }
 }
 
-/** Where an object next follows another directly; Infinity where none does. */
+/** Where an object next follows another directly; Infinity where none does. Bytes are found sooner than strings. */
 function nextTogether(bytes: Buffer, from: number): number {
-  const at = bytes.indexOf('}{', from)
+  let at = bytes.indexOf(closeBrace, from)
+  while (at >= 0 && bytes[at + 1] !== openBrace) at = bytes.indexOf(closeBrace, at + 1)
   return at < 0 ? Number.POSITIVE_INFINITY : at
 }
 

@@ -1,0 +1,50 @@
+import { CommanderError } from 'commander'
+import { expect, test } from 'vitest'
+import { StreamError } from '../core/errors.ts'
+import { exitCodeOf, failureText } from './exit.ts'
+import { weirCommand } from './main.ts'
+
+/** What a command line prints, and how it ends. */
+async function say(...words: string[]) {
+  let printed = ''
+  const write = (text: string): void => {
+    printed += text
+  }
+  const weir = weirCommand()
+  for (const command of [weir, ...weir.commands]) command.configureOutput({ writeOut: write, writeErr: write })
+  const ended: unknown = await weir.parseAsync(['node', 'weir', ...words]).catch((failure: unknown) => failure)
+  return { printed, exitCode: ended instanceof CommanderError ? ended.exitCode : undefined }
+}
+
+test('help names every command, and what the exit codes mean', async () => {
+  const { printed, exitCode } = await say('--help')
+  for (const { name } of weirCommand().commands.map(command => ({ name: command.name() })))
+    expect(printed).toContain(`  ${name}`)
+  expect(printed).toContain('Exit codes:')
+  expect(exitCode).toBe(0)
+})
+
+test('the commands that run something teach by examples', async () => {
+  for (const name of ['run', 'replay', 'demo']) {
+    const { printed } = await say(name, '--help')
+    expect(printed).toContain('Examples:\n  weir ')
+  }
+})
+
+test('a wrong option is told, with where to look', async () => {
+  const { printed, exitCode } = await say('run', '--mod', 'observe')
+  expect(printed).toContain("unknown option '--mod'")
+  expect(printed).toContain('weir --help')
+  expect(exitCode).not.toBe(0)
+})
+
+test('what a person must mend before trying again ends with 2, what the world did with 1', () => {
+  expect(exitCodeOf(new StreamError('CONFIG_INVALID', 'wrong', { retry: 'never' }))).toBe(2)
+  expect(exitCodeOf(new StreamError('SOURCE_LOST', 'gone', { retry: 'later' }))).toBe(1)
+  expect(exitCodeOf(new TypeError('ours'))).toBe(1)
+})
+
+test('a failure is a sentence and a hint, and nothing in it can steer the terminal', () => {
+  const failure = new StreamError('SOURCE_UNREADABLE', 'no topic \u001b[31mlogs', { retry: 'never', hint: 'make it' })
+  expect(failureText(failure)).toBe('weir: no topic logs\n  make it\n')
+})

@@ -1,0 +1,167 @@
+/**
+ * Bare logs as the core's input: recorded files have no arrival times, so they get the one canonical sequence. Each
+ * file is a partition; the one whose next call is oldest is read next; a batch ends at each event-time second; arrival is
+ * the frontier. So a replay is the same on every machine, however the files were cut or zipped.
+ *
+ * A call dated more than a minute past its file's frontier counts only if the next call agrees: a single wild clock must
+ * not close every pane before it.
+ */
+import { type CallBatch, clearBatch, createBatch, type PaneRow } from '../core/call-batch.ts'
+import type { EngineInput } from '../core/engine-input.ts'
+import type { Decoder } from '../core/formats/decoder.ts'
+import { type EpochMs, MINUTE_MS, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
+import type { FilePiece } from '../sources/file-pieces.ts'
+
+export type BatchInput = Extract<EngineInput, { kind: 'batch' }>
+
+export interface BareLog {
+  readonly path: string
+  readonly pieces: AsyncIterable<FilePiece>
+}
+
+/** What became of the lines, as they are read. */
+export interface LogTally {
+  records: number
+  bytes: number
+  calls: number
+  paneRows: number
+  readonly rejected: Map<string, number>
+}
+
+export const createTally = (): LogTally => ({ records: 0, bytes: 0, calls: 0, paneRows: 0, rejected: new Map() })
+
+/** A jump ahead that the next call must confirm. */
+const JUMP_MS = MINUTE_MS
+
+/** One file as far as it is decoded. */
+interface Reader {
+  readonly partition: PartitionId
+  readonly pieces: AsyncIterator<FilePiece>
+  readonly batch: CallBatch
+  row: number
+  pane: number
+  frontier: EpochMs
+  isDone: boolean
+}
+
+/** All of `logs` in canonical order. Columns are valid until the next input is asked for. */
+export async function* canonicalInputs(
+  logs: readonly BareLog[],
+  decoder: Decoder,
+  tally: LogTally,
+): AsyncGenerator<BatchInput> {
+  const readers = logs.map(({ path, pieces }): Reader => {
+    const batch = createBatch(decoder.keys, 16_384)
+    const partition = path as PartitionId
+    const iterator = pieces[Symbol.asyncIterator]()
+    return { partition, pieces: iterator, batch, row: 0, pane: 0, frontier: Number.NEGATIVE_INFINITY, isDone: false }
+  })
+  for (;;) {
+    let next: Reader | undefined
+    let nextAt = Number.POSITIVE_INFINITY
+    for (const reader of readers) {
+      await fill(reader, decoder, tally)
+      const at = nextTime(reader)
+      if (at < nextAt) {
+        next = reader
+        nextAt = at
+      }
+    }
+    if (next === undefined) return
+    const input = await takeSecond(next, decoder, tally)
+    if (input !== undefined) yield input
+  }
+}
+
+/** Makes sure that there is a next call or row, unless the file is over. */
+async function fill(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {
+  while (!reader.isDone && reader.row >= reader.batch.length && reader.pane >= reader.batch.panes.length) {
+    clearBatch(reader.batch)
+    reader.row = 0
+    reader.pane = 0
+    await decodeNext(reader, decoder, tally)
+  }
+}
+
+async function decodeNext(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {
+  const { done, value: piece } = await reader.pieces.next()
+  if (done) {
+    reader.isDone = true
+    return
+  }
+  if (piece.kind === 'fault') {
+    count(tally, piece.fault.reason, 1)
+    return
+  }
+  const { batch } = reader
+  const before = { calls: batch.length, panes: batch.panes.length }
+  const rejected = new Map(batch.rejected)
+  decoder.decode(piece.record.payload, piece.record.position, batch)
+  tally.records++
+  tally.bytes += piece.record.payload.length
+  tally.calls += batch.length - before.calls
+  tally.paneRows += batch.panes.length - before.panes
+  for (const [reason, total] of batch.rejected) count(tally, reason, total - (rejected.get(reason) ?? 0))
+}
+
+function count(tally: LogTally, reason: string, lines: number): void {
+  if (lines > 0) tally.rejected.set(reason, (tally.rejected.get(reason) ?? 0) + lines)
+}
+
+/** When the next thing of this file belongs: never before what it has shown. Infinity when it is over. */
+function nextTime({ batch, row, pane, frontier }: Reader): EpochMs {
+  const call = row < batch.length ? (batch.time[row] ?? 0) : Number.POSITIVE_INFINITY
+  const start = batch.panes[pane]?.start ?? Number.POSITIVE_INFINITY
+  return Math.max(frontier, Math.min(call, start))
+}
+
+/** The calls up to the end of the second in which the next one lies, or the count rows that start there. */
+async function takeSecond(reader: Reader, decoder: Decoder, tally: LogTally): Promise<BatchInput | undefined> {
+  const { batch } = reader
+  const row = batch.panes[reader.pane]
+  const call = reader.row < batch.length ? (batch.time[reader.row] ?? 0) : Number.POSITIVE_INFINITY
+  if (row !== undefined && row.start <= call) return takeRows(reader, row)
+
+  if (!(await isBelievable(reader, decoder, tally))) {
+    count(tally, 'future', 1)
+    tally.calls--
+    reader.row++
+    return undefined
+  }
+  const from = reader.row
+  reader.frontier = Math.max(reader.frontier, batch.time[from] ?? 0)
+  const endOfSecond = (Math.floor(reader.frontier / SECOND_MS) + 1) * SECOND_MS
+  let to = from + 1
+  for (; to < batch.length; to++) {
+    const at = batch.time[to] ?? 0
+    if (at >= endOfSecond) break
+    if (at > reader.frontier) reader.frontier = at
+  }
+  reader.row = to
+  return inputOf(reader, { from, to, panesFrom: 0, panesTo: 0 })
+}
+
+function takeRows(reader: Reader, first: PaneRow): BatchInput {
+  const { panes } = reader.batch
+  const from = reader.pane
+  let to = from + 1
+  for (; to < panes.length && panes[to]?.start === first.start; to++);
+  reader.pane = to
+  reader.frontier = Math.max(reader.frontier, first.start)
+  return inputOf(reader, { from: 0, to: 0, panesFrom: from, panesTo: to })
+}
+
+const inputOf = (
+  { partition, batch, frontier }: Reader,
+  range: Pick<BatchInput, 'from' | 'to' | 'panesFrom' | 'panesTo'>,
+): BatchInput => ({ kind: 'batch', partition, batch, ...range, arrivedAt: frontier })
+
+/** Whether the next call's time is near the frontier, or the call after it bears it out. */
+async function isBelievable(reader: Reader, decoder: Decoder, tally: LogTally): Promise<boolean> {
+  const { batch } = reader
+  const at = batch.time[reader.row] ?? 0
+  if (at <= reader.frontier + JUMP_MS) return true
+  while (reader.row + 1 >= batch.length && !reader.isDone) await decodeNext(reader, decoder, tally)
+  // The last call of a file has nobody to contradict it.
+  return reader.row + 1 >= batch.length || (batch.time[reader.row + 1] ?? 0) >= at - JUMP_MS
+}

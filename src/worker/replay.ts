@@ -1,0 +1,127 @@
+/**
+ * Recorded logs through the same core as the worker's, as fast as they can be read. What the core wants done is answered
+ * `applied` at once, so a replay shows what a gateway that obeys would have made of it; nothing outside is touched.
+ */
+import type { Effect, Outcome } from '../core/effect.ts'
+import { advance, createEngine, type EngineSettings, type EngineStatus, engineStatus } from '../core/engine.ts'
+import type { EngineInput } from '../core/engine-input.ts'
+import { StreamError } from '../core/errors.ts'
+import type { Explanation } from '../core/explanation.ts'
+import type { Decoder } from '../core/formats/decoder.ts'
+import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
+
+export interface Replay {
+  readonly settings: EngineSettings
+  readonly decoder: Decoder
+  readonly history: readonly BareLog[]
+  readonly logs: readonly BareLog[]
+  /** Each change of an incident, ordered by decidedAt, then key id. */
+  readonly changed: (change: Explanation) => void
+  /** Each effect in the order decided. */
+  readonly decided?: (effect: Effect) => void
+  /** Called now and then, for a progress line. */
+  readonly progressed?: (tally: LogTally, status: () => EngineStatus) => void
+}
+
+export interface ReplayResult {
+  readonly history: LogTally
+  readonly log: LogTally
+  readonly status: EngineStatus
+  /** First and last event time of the log proper, epoch ms. */
+  readonly span: { readonly from: number; readonly to: number } | undefined
+}
+
+/** Throws HISTORY_OVERLAPS when a log begins before the history ends, NOTHING_READ when no line could be counted. */
+export async function replay({
+  settings,
+  decoder,
+  history,
+  logs,
+  changed,
+  decided,
+  progressed,
+}: Replay): Promise<ReplayResult> {
+  const engine = createEngine(settings, { withHistory: history.length > 0 })
+  const historyTally = createTally()
+  const tally = createTally()
+  let inputs = 0
+  for await (const input of canonicalInputs(history, decoder, historyTally)) {
+    advance(engine, input)
+    if (++inputs % 1024 === 0) progressed?.(historyTally, () => engineStatus(engine))
+  }
+  if (history.length > 0) {
+    if (historyTally.calls + historyTally.paneRows === 0) throw nothingRead('history', historyTally)
+    advance(engine, { kind: 'history-ended' })
+  }
+  const knownUntil = engineStatus(engine).knownUntil
+
+  const inOrder = createOrder(changed)
+  const take = (input: EngineInput): void => {
+    const { effects, changes } = advance(engine, input)
+    for (const change of changes) inOrder.add(change)
+    for (const effect of effects) {
+      decided?.(effect)
+      if (effect.kind === 'alert') continue
+      const at = 'arrivedAt' in input ? input.arrivedAt : effect.decidedAt
+      take({ kind: 'outcome', at, report: { effectId: effect.id, outcome: obeyed(effect) } })
+    }
+  }
+  let from: number | undefined
+  let to = 0
+  for await (const input of canonicalInputs(logs, decoder, tally)) {
+    if (from === undefined) {
+      from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
+      if (knownUntil !== undefined && from < knownUntil) throw overlaps(from, knownUntil)
+    }
+    to = input.arrivedAt
+    take(input)
+    if (++inputs % 1024 === 0) progressed?.(tally, () => engineStatus(engine))
+  }
+  if (from === undefined) throw nothingRead('log', tally)
+  take({ kind: 'end' })
+  inOrder.flush()
+  return { history: historyTally, log: tally, status: engineStatus(engine), span: { from, to } }
+}
+
+const obeyed = (effect: Effect): Outcome =>
+  effect.kind === 'throttle' ? { kind: 'applied', after: effect.limits } : { kind: 'applied' }
+
+function firstTime({ time }: { readonly time: Float64Array }, from: number, to: number, otherwise: number): number {
+  let first = otherwise
+  for (let row = from; row < to; row++) first = Math.min(first, time[row] ?? otherwise)
+  return first
+}
+
+/** Changes that were decided at one moment are told in the order of their keys. */
+function createOrder(changed: (change: Explanation) => void) {
+  let waiting: Explanation[] = []
+  const flush = (): void => {
+    if (waiting.length > 1)
+      waiting.sort((one, other) => (one.keyId < other.keyId ? -1 : one.keyId > other.keyId ? 1 : 0))
+    for (const change of waiting) changed(change)
+    waiting = []
+  }
+  return {
+    add(change: Explanation): void {
+      if (waiting.length > 0 && waiting[0]?.decidedAt !== change.decidedAt) flush()
+      waiting.push(change)
+    },
+    flush,
+  }
+}
+
+const iso = (at: number): string => new Date(at).toISOString()
+
+const overlaps = (from: number, until: number): StreamError =>
+  new StreamError('HISTORY_OVERLAPS', `The log begins at ${iso(from)}, before the history ends at ${iso(until)}`, {
+    retry: 'never',
+    hint: 'Give --history only what lies before LOG: a call that counts in both would be taken for usual and for new',
+  })
+
+function nothingRead(what: 'log' | 'history', { rejected }: LogTally): StreamError {
+  const reasons = [...rejected].map(([reason, lines]) => `${lines} × ${reason}`).join(', ')
+  return new StreamError('NOTHING_READ', `No call was found in the ${what}${reasons === '' ? '' : ` (${reasons})`}`, {
+    retry: 'never',
+    hint: 'weir reads JSON access logs, CloudWatch Logs envelopes and panes; other field names: `fields:` in weir.yaml',
+  })
+}
