@@ -2,13 +2,14 @@
  * Does this key call more often than it does, in a way that is sure, that is many calls, and that is out of its range?
  *
  *     score = min( max over the bank of min( nats ÷ natsThreshold, calls beyond usual ÷ excessFloor ),
- *                  calls of the last 60 s ÷ ( timesUpper × upper end of the usual minute ) )
+ *                  calls of the last 60 s ÷ max( excessFloor, timesUpper × upper end of the usual minute ) )
  *
  * - *Sure*: the bank adds up evidence pane by pane, so a 500× storm is beyond doubt within a second and a small shift
  *   within minutes. A CUSUM of log-likelihood ratios that fires at h nats does so by chance at most once in e^h panes on
  *   average (Lorden 1971). e^19 s is 5.7 years of a key: for each accumulator of the bank one alarm a week in a fleet of
  *   300, as far as the tenants behave as the fitted model says.
- * - *Many*: a handful of calls from a tenant who makes none can be sure too, and nobody wants to hear of it.
+ * - *Many*: a handful of calls from a tenant who makes none can be sure too, and nobody wants to hear of it; nor of a few
+ *   dozen that took an hour to gather: so many must have come in the last minute.
  * - *Out of range*: real tenants leave the model. On average 26 always-on ServeGen clients left the upper end of their band 31
  *   times in a week, 1.5 × that end 5 times, twice it 2 times and 3 × it once (their ten-minute windows). Twice keeps most
  *   of that quiet and still sees a threefold rise of a steady tenant. The band is one of whole minutes and so
@@ -40,7 +41,7 @@ export const sequentialSurge = defineDetector({
       min: 1,
       max: 1_000_000,
       unit: 'calls',
-      sentence: 'more calls than this beyond the usual since it began',
+      sentence: 'more calls than this beyond the usual since it began, and more than this in the last 60 s',
     },
     timesUpper: {
       default: 2,
@@ -56,7 +57,8 @@ export const sequentialSurge = defineDetector({
     const surest = [...sequential].sort((one, other) => surely(other) - surely(one))[0]
     if (usual === undefined || surest === undefined) return undefined // no history: nothing to exceed
 
-    const outOfRange = timesLimit({ calls: last60s.calls, limit: timesUpper * usual.upperPerMinute })
+    const limit = Math.max(excessFloor, timesUpper * usual.upperPerMinute)
+    const outOfRange = timesLimit({ calls: last60s.calls, limit })
     const seconds = Math.max(1, (at - surest.since) / 1_000) // with no evidence yet it begins now
     return {
       kind: 'surge',

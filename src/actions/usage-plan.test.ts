@@ -39,8 +39,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-async function serve(plans: readonly PlanSetup[]): Promise<void> {
-  gateway = createGateway({ clock, plans, keys: [{ id: 'key-free' }] })
+async function serve(plans: readonly PlanSetup[], time = clock): Promise<void> {
+  gateway = createGateway({ clock: time, plans, keys: [{ id: 'key-free' }] })
   const here = await serveGateway(gateway)
   const talking = apiGatewayClient({ endpoint: here.endpoint, timeoutMs: 250 })
   served = here
@@ -180,8 +180,11 @@ describe('is refused', () => {
 describe('the gateway’s limits', () => {
   test('two plans are changed 20 seconds apart, the most dangerous first', async () => {
     const names = ['first', 'calm', 'storm']
-    await serve(names.map(name => ({ id: `plan-${name}`, limits: original, keys: [`key-${name}`] })))
-    const { perform } = await start()
+    const plans = names.map(name => ({ id: `plan-${name}`, limits: original, keys: [`key-${name}`] }))
+    // Slow enough that both are looked up well before the second's turn.
+    const slow = scaledClock({ startsAt: 0, speed: 40 })
+    await serve(plans, slow)
+    const { perform } = await start({ clock: slow, queue: controlPlaneQueue({ clock: slow }) })
     const urgencyOf = { first: 1, calm: 5, storm: 500 }
     await perform(throttle('throttle-1', low, { keyId: 'key-first' }), never)
     const outcomes = await Promise.all(

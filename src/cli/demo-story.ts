@@ -141,9 +141,8 @@ export function summaryText({ timetable, tally, stormAt, fixedAt, propagationMs,
   }
   if (restoredAt !== undefined) lines.push(`given back   the whole limit, ${span(onsetAt, restoredAt)} after it began`)
   if (closedAt !== undefined) lines.push(`closed       ${span(onsetAt, closedAt)} after it began`)
-  const life =
-    speed === 1 ? '' : ` (of the story's time, which runs ${speed} times as fast as life: so does the wait for AWS)`
-  return [`What happened, in seconds of event time${life}`, ...lines.map(line => `  ${line}`)].join('\n')
+  const life = speed === 1 ? '' : ` (at ${speed} times life: what a real call to AWS takes counts ${speed} times here)`
+  return [`What happened, in the story's time${life}`, ...lines.map(line => `  ${line}`)].join('\n')
 }
 
 export const realStreamText = `Point it at a real stream: weir.yaml

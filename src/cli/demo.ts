@@ -239,7 +239,8 @@ function followStory({ clock, terminal, bug, signal }: StoryFollowing) {
     },
     note(event: TelemetryEvent): void {
       noteMoment(timetable, event, culprit, clock.now())
-      if (timetable.closedAt !== undefined) end()
+      // The last that is to be seen of it: the word that it is over.
+      if (event.name === 'effectPerformed' && event.effect.kind === 'alert' && timetable.closedAt !== undefined) end()
     },
   }
 }

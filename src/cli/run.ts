@@ -14,6 +14,7 @@ import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/effect.
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
+import { MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
@@ -153,7 +154,9 @@ function openSource(
   { source: settings }: WeirConfig,
   { clock, folder, telemetry }: { readonly clock: Clock; readonly folder: string; readonly telemetry: Telemetry },
 ): Source {
-  const onEvent = ({ level, detail }: SourceEvent): void => telemetry({ name: 'sourceReported', level, detail })
+  const onEvent = seldom(clock, ({ level, detail }: SourceEvent) =>
+    telemetry({ name: 'sourceReported', level, detail }),
+  )
   switch (settings?.kind) {
     case 'kafka':
       return kafkaSource(settings, { clock, onEvent })
@@ -174,6 +177,21 @@ function openSource(
     default:
       settings satisfies never
       throw new Error('unreachable')
+  }
+}
+
+/** The same trouble is told once a minute: a broker that is away is reported with every try. */
+function seldom(clock: Clock, tell: (event: SourceEvent) => void): (event: SourceEvent) => void {
+  const told = new Set<string>()
+  let since = clock.now()
+  return event => {
+    if (clock.now() - since > MINUTE_MS) {
+      told.clear()
+      since = clock.now()
+    }
+    if (told.has(event.detail)) return
+    told.add(event.detail)
+    tell(event)
   }
 }
 

@@ -9,7 +9,7 @@
 import { slotOf } from './baseline.ts'
 import type { WeirConfig } from './config.ts'
 import { type KeyState, knowledgeFor } from './key-state.ts'
-import type { Owner } from './owner.ts'
+import { busiestMinute, type Owner } from './owner.ts'
 import { CALLS, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from './pane.ts'
 import type { Standing } from './response.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -33,6 +33,7 @@ export interface FleetSurvey {
   readonly calls: number
   readonly excess: number
   readonly active: number
+  readonly provenCalls: number
   readonly failing: number
   /** Keys with an incident that is not over, as of the survey. */
   readonly wrong: number
@@ -44,9 +45,11 @@ export function surveyFleet(owners: Iterable<Owner>, newlyWrong: ReadonlySet<Key
   let calls = 0
   let excess = 0
   let failing = 0
+  let provenCalls = 0
   let wrong = newlyWrong.size
   for (const owner of owners) {
     const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
+    provenCalls += (busiestMinute(owner) * SURVEY_SECONDS) / 60
     for (const key of owner.active) {
       const sums = sumKey(owner, key, endSecond)
       if (sums.calls === 0) continue
@@ -60,7 +63,7 @@ export function surveyFleet(owners: Iterable<Owner>, newlyWrong: ReadonlySet<Key
       if (key.incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrong++
     }
   }
-  return { keys, calls, excess, active: keys.size, failing, wrong }
+  return { keys, calls, excess, active: keys.size, provenCalls, failing, wrong }
 }
 
 function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
@@ -95,6 +98,7 @@ export function standingOf(survey: FleetSurvey, key: KeyState, rules: WeirConfig
     timesUpper: own?.timesUpper,
     fleetCalls: survey.calls,
     fleetExcess: survey.excess,
+    provenCalls: survey.provenCalls,
     othersFail: othersFailing >= manyKeys(survey, rules),
   }
 }

@@ -69,7 +69,8 @@ function lookFinal(
   if (model !== undefined) {
     accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
     // A whole minute within the band: whatever changed is over, however much evidence it left.
-    if (usual !== undefined && (windows.sums.last60s[CALLS] as number) <= usual.upperPerMinute) settle(activity, second)
+    const isWithinBand = (windows.sums.last60s[CALLS] as number) <= Math.max(LEAST_BAND, usual?.upperPerMinute ?? 0)
+    if (isWithinBand) settle(activity, second)
   }
   forgetBefore(panes, second + 1 - 300)
   const judgement = judge(
@@ -79,6 +80,9 @@ function lookFinal(
   )
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
+
+/** A band that ends below this is taken to end here: of a tenant that hardly calls, a few calls are within it. */
+const LEAST_BAND = 5
 
 function settle({ accumulators }: KeyActivity, second: number): void {
   const sinceFirst = Math.min(accumulators.bank[1] as number, accumulators.bank[5] as number)

@@ -47,6 +47,8 @@ export interface Owner {
   /** Calls of the whole stream in minutes not yet learned. */
   readonly minuteCalls: Map<number, number>
   quiet: QuietStretch
+  /** Calls in the busiest minute of each of the last seven days, by day: what the API has been seen to carry. */
+  readonly busiestMinutes: Map<number, number>
   /** End of the latest count row, epoch ms: time to which a history of counts reaches. */
   rowsUntil: number
   calls: number
@@ -77,6 +79,7 @@ export const createOwner = (): Owner => ({
   minuteKeys: [],
   minuteCalls: new Map(),
   quiet: { fromMinute: 0, minutes: 0, isUnknown: false, recentPerMinute: 0 },
+  busiestMinutes: new Map(),
   rowsUntil: Number.NEGATIVE_INFINITY,
   calls: 0,
   lateCalls: 0,
@@ -253,9 +256,21 @@ function coverOrWait(owner: Owner, minute: number): void {
   }
   quiet.isUnknown = false
   coverMinute(owner.coverage, minute)
+  provenMinute(owner, minute, calls)
   quiet.recentPerMinute =
     quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / 15
 }
+
+/** A minute in which somebody harms the others shows what broke the API, not what it carries. */
+function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, calls: number): void {
+  for (const { incident } of incidents) if ('story' in incident && incident.story.signal.severity === 'high') return
+  const day = Math.floor(minute / MINUTES_PER_DAY)
+  busiestMinutes.set(day, Math.max(busiestMinutes.get(day) ?? 0, calls))
+  busiestMinutes.delete(day - 8)
+}
+
+/** Calls in the busiest minute of the last seven days; 0 when none is known. */
+export const busiestMinute = ({ busiestMinutes }: Owner): number => Math.max(0, ...busiestMinutes.values())
 
 /** A stream that brought this many calls in as long a time just before does not fall silent by chance. */
 const GAP_CALLS = 50

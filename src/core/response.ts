@@ -54,6 +54,8 @@ export interface Standing {
   /** The whole fleet, this key included. */
   readonly fleetCalls: number
   readonly fleetExcess: number
+  /** Calls in ten seconds that the whole fleet has been seen to carry: its busiest minute of the last seven days. */
+  readonly provenCalls: number
   /** Whether many other keys' calls are failing. */
   readonly othersFail: boolean
 }
@@ -67,10 +69,11 @@ export const isDominant = ({ excess, fleetExcess, timesUpper }: Standing): boole
 
 /**
  * Retries after failures harm by themselves. A surge with the usual errors harms when it drowns the others: it brings
- * more than all other clients together at many times its usual, or the others have begun to fail while it dominates.
+ * more than all other clients together, at many times its usual, and together they are more than the API has been seen
+ * to carry; or the others have begun to fail while it dominates.
  */
 export function severityOf(kind: IncidentKind, standing: Standing): Severity {
   if (kind === 'retry-storm' || kind === 'platform') return 'high'
-  const drowns = standing.calls >= DOMINANT_SHARE * standing.fleetCalls
+  const drowns = standing.calls >= DOMINANT_SHARE * standing.fleetCalls && standing.fleetCalls > standing.provenCalls
   return isDominant(standing) && (drowns || standing.othersFail) ? 'high' : 'low'
 }

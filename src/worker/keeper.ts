@@ -61,7 +61,7 @@ export interface Keeper {
   throttled(): number
   effectsRunning(): number
   totalCalls(): number
-  /** Gives running effects a moment, and writes the last checkpoint. */
+  /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
 }
 
@@ -332,6 +332,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
+      await inTurn(tellMinute)
       await checkpoint()
     },
   }

@@ -3,7 +3,7 @@
  * learned from a line that `readMembers` understood, and on the next line only compared: no name is looked up, no string
  * made. A line is read to where its call is settled and no further. Whatever is not exactly as learned (an
  * escape, a literal, a control character, another name) is a miss, and the line goes to `readMembers`: a miss costs
- * time, never meaning. Mutable on purpose; measured in decoder.bench.ts.
+ * time, never meaning. Mutable on purpose.
  */
 import { absent, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
 import type { Members } from './json-members.ts'
