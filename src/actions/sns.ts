@@ -11,7 +11,7 @@ import {
   SNSClient,
   SNSServiceException,
 } from '@aws-sdk/client-sns'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { AlertEffect, Outcome } from '../core/effect.ts'
 import { alertBody } from '../core/explanation-json.ts'
@@ -49,25 +49,13 @@ export interface SnsPerformerOptions {
   readonly onTrouble?: (trouble: SnsTrouble) => void
 }
 
-export interface SnsClientOptions {
+export interface SnsClientOptions extends AwsClientSettings {
   readonly topicArn: string
-  readonly region?: string | undefined
-  readonly endpoint?: string | undefined
 }
 
-/** The SDK's own retries are off: the performer's know the clock, tell of themselves, and go on for as long as is wanted. */
+/** A topic is only in its own region: the ARN knows it better than the environment does. */
 export function snsClient({ topicArn, region, endpoint }: SnsClientOptions): SNSClient {
-  return new SNSClient({
-    // A topic is only in its own region: the ARN knows it better than the environment does.
-    region: region ?? topicArn.split(':')[3] ?? 'us-east-1',
-    ...(endpoint === undefined ? {} : { endpoint }),
-    maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: 5_000,
-      requestTimeout: answerWithinMs,
-      throwOnRequestTimeout: true,
-    }),
-  })
+  return new SNSClient(awsClientOptions({ region: region ?? topicArn.split(':')[3], endpoint }, { answerWithinMs }))
 }
 
 export function snsPerformer(options: SnsPerformerOptions): Performer<AlertEffect> {

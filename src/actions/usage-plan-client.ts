@@ -9,39 +9,20 @@ import {
   GetUsagePlansCommand,
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { LimitsOrNone } from '../core/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
 import type { ControlPlaneQueue } from './control-plane-queue.ts'
 import { patchTo } from './usage-plan-decision.ts'
 
-export interface ClientOptions {
-  readonly region?: string | undefined
-  readonly endpoint?: string | undefined
+export interface ClientOptions extends AwsClientSettings {
   /** How long an answer may take, in real time. */
   readonly timeoutMs?: number
 }
 
-/** A simulation on loopback knows no accounts: there the SDK need not look for a region or credentials. */
-export function apiGatewayClient({ region, endpoint, timeoutMs = 10 * SECOND_MS }: ClientOptions): APIGatewayClient {
-  const simulated = endpoint !== undefined && isLoopback(endpoint)
-  const regionOrNone = region ?? (simulated ? 'us-east-1' : undefined)
-  return new APIGatewayClient({
-    ...(regionOrNone !== undefined && { region: regionOrNone }),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(simulated && { credentials: { accessKeyId: 'simulated', secretAccessKey: 'simulated' } }),
-    maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: 3 * SECOND_MS,
-      requestTimeout: timeoutMs,
-      throwOnRequestTimeout: true,
-    }),
-  })
-}
-
-function isLoopback(endpoint: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(endpoint).hostname)
+export function apiGatewayClient({ timeoutMs = 10 * SECOND_MS, ...settings }: ClientOptions): APIGatewayClient {
+  return new APIGatewayClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
 }
 
 /** What a failed call means for what to do next. */

@@ -40,7 +40,7 @@ describe('a restore', () => {
   test.each([
     ['full', limits(100.25, 200), limits(5, 10), set(limits(100.25, 200))],
     ['full', null, limits(5, 10), set(null)],
-    ['half', limits(100, 200), limits(5, 11), set(limits(53, 106))],
+    ['half', limits(100, 200), limits(5, 11), set(limits(22, 47))],
     ['half', null, limits(5, 10), set(limits(10, 20))],
     ['half', limits(0.8, 200), limits(0.5, 200), set(limits(0.8, 200))],
     ['half', limits(1.4, 200), limits(1, 200), already(limits(1, 200))],
@@ -67,9 +67,9 @@ describe('a restore', () => {
   })
 
   test('half, cut short and tried again, goes to the same half and not to half of the rest', () => {
-    const cutShort = { ...story(limits(100, 200), limits(53, 105), 'half'), mayHave: [limits(5, 10), limits(53, 105)] }
-    expect(decidePlan(restore('half'), limits(5, 10), cutShort)).toEqual(set(limits(53, 105)))
-    expect(decidePlan(restore('half'), limits(53, 105), cutShort)).toEqual(already(limits(53, 105)))
+    const cutShort = { ...story(limits(100, 200), limits(22, 45), 'half'), mayHave: [limits(5, 10), limits(22, 45)] }
+    expect(decidePlan(restore('half'), limits(5, 10), cutShort)).toEqual(set(limits(22, 45)))
+    expect(decidePlan(restore('half'), limits(22, 45), cutShort)).toEqual(already(limits(22, 45)))
   })
 })
 

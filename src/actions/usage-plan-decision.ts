@@ -58,9 +58,12 @@ function halfWay(throttled: LimitsOrNone, original: LimitsOrNone): LimitsOrNone 
   }
 }
 
-/** In whole numbers, and never outside the two: between 0.5 and 0.8 there is no whole number. */
+/**
+ * Half way in proportion: between 15 and 5,000 that is 274, which still stops a storm, where 2,508 would stop nothing. In
+ * whole numbers, and never outside the two: between 0.5 and 0.8 there is no whole number.
+ */
 function middle(low: number, high: number): number {
-  return Math.min(Math.max(Math.round((low + high) / 2), low), high)
+  return Math.min(Math.max(Math.round(Math.sqrt(low * high)), low), high)
 }
 
 function setUnless(current: LimitsOrNone, after: LimitsOrNone): PlanDecision {

@@ -74,8 +74,8 @@ describe('a plan of the key’s own', () => {
   test('is lowered, given half back, lowered again when the storm returns, and restored to the fraction', async () => {
     const { perform } = await start()
     expect(await perform(throttle('throttle-1'), never)).toEqual({ kind: 'applied', before: original, after: low })
-    expect(await perform(restore('half'), never)).toEqual({ kind: 'applied', before: low, after: limits(53, 105) })
-    expect(await perform(throttle('throttle-2'), never)).toMatchObject({ before: limits(53, 105), after: low })
+    expect(await perform(restore('half'), never)).toEqual({ kind: 'applied', before: low, after: limits(22, 45) })
+    expect(await perform(throttle('throttle-2'), never)).toMatchObject({ before: limits(22, 45), after: low })
     expect(await perform(restore('full'), never)).toEqual({ kind: 'applied', before: low, after: original })
     expect(gateway.planLimits('plan-a')).toEqual(original)
     expect(gateway.changes()).toHaveLength(4)
@@ -333,7 +333,7 @@ describe('a crash', () => {
     await before.perform(throttle('throttle-1'), never)
     await before.perform(restore('half'), never)
     const { perform } = await start()
-    expect(await perform(restore('half'), never)).toEqual({ kind: 'already', after: limits(53, 105) })
+    expect(await perform(restore('half'), never)).toEqual({ kind: 'already', after: limits(22, 45) })
   })
 
   test('in the middle of the restore: it is done after the restart', async () => {

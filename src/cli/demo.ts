@@ -6,10 +6,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SNSClient } from '@aws-sdk/client-sns'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
-import { snsPerformer } from '../actions/sns.ts'
+import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, scaledClock, systemClock } from '../clock.ts'
@@ -154,7 +153,12 @@ async function play(
           },
           performers: {
             alert: snsPerformer({
-              ...{ client: loopbackSns(servedSns.endpoint), topicArn, clock, random: Math.random },
+              ...{
+                client: snsClient({ topicArn, endpoint: servedSns.endpoint }),
+                topicArn,
+                clock,
+                random: Math.random,
+              },
               onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
             }),
             plan: usagePlanPerformer({
@@ -173,12 +177,6 @@ async function play(
     await servedGateway.close()
     await servedSns.close()
   }
-}
-
-/** The simulation knows no accounts: nothing of the machine's own is looked for, and nothing of it is sent. */
-function loopbackSns(endpoint: string): SNSClient {
-  const credentials = { accessKeyId: 'simulated', secretAccessKey: 'simulated' }
-  return new SNSClient({ region: 'us-east-1', endpoint, credentials, maxAttempts: 1 })
 }
 
 interface StartableClock extends Clock {

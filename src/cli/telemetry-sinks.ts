@@ -34,7 +34,8 @@ export function terminalOn(screen: Screen, env: Readonly<Record<string, string |
     write: text => void screen.write(text),
     live,
     colour: mayColour(screen, env),
-    columns: () => screen.columns ?? 100,
+    // A pseudo terminal that nobody has sized says 0.
+    columns: () => screen.columns || 100,
     nowMs: () => performance.now(),
   })
 }

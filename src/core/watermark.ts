@@ -37,7 +37,11 @@ export function partitionTime(time: EventTime, partition: PartitionId, arrivedAt
 export function setPartitions(time: EventTime, partitions: readonly PartitionId[], at: EpochMs): void {
   const wanted = new Set(partitions)
   for (const partition of time.partitions.keys()) if (!wanted.has(partition)) time.partitions.delete(partition)
-  for (const partition of partitions) partitionTime(time, partition, at)
+  for (const partition of partitions) {
+    // After a restart they were all silent for as long as the worker was down: that is no idleness of theirs.
+    const known = partitionTime(time, partition, at)
+    known.lastArrival = Math.max(known.lastArrival, at)
+  }
 }
 
 /**

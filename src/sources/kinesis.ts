@@ -16,7 +16,7 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
@@ -39,24 +39,8 @@ export interface KinesisSurroundings {
 }
 
 /** Retries are made here, where they are told and jittered over shards; the client makes none of its own. */
-export function kinesisClient({
-  region,
-  endpoint,
-}: {
-  region?: string | undefined
-  endpoint?: string | undefined
-}): KinesisClient {
-  return new KinesisClient({
-    maxAttempts: 1,
-    ...(region === undefined ? {} : { region }),
-    // This client speaks HTTP/2 unless told otherwise, and what listens at another endpoint usually does not.
-    ...(endpoint === undefined
-      ? { requestHandler: { requestTimeout: answerTimeoutMs } }
-      : {
-          endpoint,
-          requestHandler: new NodeHttpHandler({ requestTimeout: answerTimeoutMs, throwOnRequestTimeout: true }),
-        }),
-  })
+export function kinesisClient(settings: AwsClientSettings): KinesisClient {
+  return new KinesisClient(awsClientOptions(settings, { answerWithinMs: answerTimeoutMs }))
 }
 
 /** A connection that died silently would otherwise be waited for as long as the system keeps it. */

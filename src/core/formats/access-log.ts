@@ -4,7 +4,7 @@
  */
 import { type CallBatch, nextRow, type RejectionReason } from '../call-batch.ts'
 import type { EpochMs } from '../vocabulary.ts'
-import { chosen, type FieldSlots, isPresent, type Spans, sourceOf } from './field-slots.ts'
+import { chosen, decided, type FieldSlots, isPresent, type Spans, sourceOf } from './field-slots.ts'
 import { parseNumber, parseTime } from './field-text.ts'
 import type { KeyNames } from './key-names.ts'
 
@@ -54,7 +54,7 @@ export const hasCallField = ({ roles }: FieldSlots, spans: Spans): boolean =>
   Object.values(roles).some(candidates => isPresent(spans, candidates))
 
 function keyOf(line: Buffer, roles: FieldSlots['roles'], spans: Spans, names: KeyNames): number | undefined {
-  const id = chosen(spans, roles.keyId)
+  const id = decided(spans, roles.keyId)
   if (id >= 0) return names.ofId(sourceOf(spans, id, line), spans.from[id] ?? 0, spans.to[id] ?? 0)
   const secret = chosen(spans, roles.apiKey)
   if (secret >= 0) return names.ofSecret(sourceOf(spans, secret, line), spans.from[secret] ?? 0, spans.to[secret] ?? 0)

@@ -91,10 +91,18 @@ describe('access log', () => {
   test('of several candidate names the first that has a value is taken', () => {
     const fields = { keyId: ['client', 'apiKeyId'], status: ['code', 'status'] }
     const batch = decode(
-      [line({ client: 'c9', code: '503' }), line({ client: '-', code: '' }), `{"client":"c9",${line().slice(1)}`],
+      [line({ client: 'c9', code: '503' }), line({ code: '' }), `{"client":"c9",${line().slice(1)}`],
       { fields },
     )
     expect(callsOf(batch)).toEqual([{ ...call, key: 'c9', status: 503 }, call, { ...call, key: 'c9' }])
+  })
+
+  test('where the gateway says that there is no key, no other name for it is believed: a client may have written it', () => {
+    const batch = decode([
+      line({ apiKeyId: '-', userAgent: 'x","keyId":"k1abcd2345' }),
+      line({ apiKeyId: '-', keyId: 'k1abcd2345' }),
+    ])
+    expect(callsOf(batch)).toEqual(Array(2).fill({ ...call, key: 'anonymous' }))
   })
 
   test('times are read as epoch seconds or milliseconds, ISO 8601 with a zone, or the gateway’s own form', () => {

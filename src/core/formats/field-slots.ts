@@ -118,6 +118,15 @@ export function chosen(spans: Spans, candidates: readonly number[]): number {
   return -1
 }
 
+/**
+ * The first candidate that is there at all, or -1 where it says that there is nothing. For what must not be forged: the
+ * gateway's own `-` counts, so that another name smuggled in by a client (an unescaped quote in its user agent) does not.
+ */
+export function decided(spans: Spans, candidates: readonly number[]): number {
+  const first = candidates.find(slot => spans.kind[slot] !== absent)
+  return first !== undefined && (spans.kind[first] ?? absent) >= plain ? first : -1
+}
+
 export const isPresent = (spans: Spans, candidates: readonly number[]): boolean =>
   candidates.some(slot => spans.kind[slot] !== absent)
 
