@@ -2,7 +2,7 @@
 import type { Engine } from './engine-state.ts'
 import { holdsLimit } from './incident.ts'
 import type { Owner } from './owner.ts'
-import { type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
+import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
 
 export interface EngineStatus {
   /** Highest event time seen, epoch ms; undefined before the first call. */
@@ -18,13 +18,16 @@ export interface EngineStatus {
   readonly knownUntil: EpochMs | undefined
   readonly openIncidents: number
   readonly throttled: number
+  /** Keys whose limit is lowered, or on its way down or up. */
+  readonly limitedKeys: ReadonlySet<ApiKeyId>
   readonly history: boolean
   readonly frontiers: ReadonlyMap<PartitionId, EpochMs>
 }
 
 export function engineStatus({ state }: Engine): EngineStatus {
   const owners = [...state.owners.values()].filter(({ closedToSecond }) => closedToSecond >= 0)
-  const incidents = owners.flatMap(({ incidents: keys }) => [...keys].map(({ incident }) => incident))
+  const unquiet = owners.flatMap(({ incidents }) => [...incidents])
+  const limited = unquiet.filter(({ incident }) => holdsLimit(incident))
   const sum = (of: (owner: Owner) => number) => owners.reduce((total, owner) => total + of(owner), 0)
   const isKnown = owners.length > 0
   return {
@@ -38,8 +41,9 @@ export function engineStatus({ state }: Engine): EngineStatus {
     knownUntil: isKnown
       ? Math.max(...owners.map(({ time, rowsUntil }) => Math.max(time.highest, rowsUntil)))
       : undefined,
-    openIncidents: incidents.filter(({ phase }) => phase !== 'quiet' && phase !== 'suspected').length,
-    throttled: incidents.filter(holdsLimit).length,
+    openIncidents: unquiet.filter(({ incident }) => incident.phase !== 'suspected').length,
+    throttled: limited.length,
+    limitedKeys: new Set(limited.map(({ keyId }) => keyId)),
     history: state.isHistory,
     frontiers: new Map(
       owners.flatMap(({ time }) => [...time.partitions].map(([id, { frontier }]) => [id, frontier] as const)),

@@ -17,7 +17,7 @@ import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts
 import { createJury } from './judge.ts'
 import type { KeyState } from './key-state.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
-import { beginTime, countCall, countRow, createOwner, keyOf, type Owner } from './owner.ts'
+import { beginTime, countCall, countRow, createHeir, createOwner, inherit, keyOf, type Owner } from './owner.ts'
 import { followPlatform } from './platform.ts'
 import { passTime, takeOutcome } from './storyline.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
@@ -114,15 +114,19 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
   close(engine, owner, out)
 }
 
-function ownerOf(engine: Engine, partition: PartitionId): Owner {
-  const id = engine.settings.keyed ? partition : ''
-  let owner = engine.state.owners.get(id)
+/** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
+function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
+  const id = settings.keyed && !state.isHistory ? partition : SHARED_OWNER
+  let owner = state.owners.get(id)
   if (owner === undefined) {
-    owner = createOwner()
-    engine.state.owners.set(id, owner)
+    const taught = state.owners.get(SHARED_OWNER)
+    owner = taught === undefined ? createOwner() : createHeir(taught)
+    state.owners.set(id, owner)
   }
   return owner
 }
+
+const SHARED_OWNER = ''
 
 function keyStates(engine: Engine, owner: Owner, table: KeyTable): KeyState[] {
   let byOwner = engine.lookup.get(table)
@@ -143,7 +147,9 @@ function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatc
   if (known !== undefined) return known
   const id = batch.keys.ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
-  const state = keyOf(owner, engine.settings.tenants.keyOfHash.get(id) ?? id, at)
+  const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
+  if (engine.settings.keyed && !engine.state.isHistory) inherit(owner, engine.state.owners.get(SHARED_OWNER), keyId)
+  const state = keyOf(owner, keyId, at)
   keys[key] = state
   return state
 }
@@ -180,7 +186,7 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine
   if (settings.keyed) return // each partition is its own owner's only one
-  const owner = ownerOf(engine, '')
+  const owner = ownerOf(engine, SHARED_OWNER as PartitionId)
   setPartitions(owner.time, partitions, state.now)
 }
 

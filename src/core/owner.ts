@@ -85,6 +85,28 @@ export const createOwner = (): Owner => ({
   lateCalls: 0,
 })
 
+/** An owner that begins with what another one was taught of the stream as a whole: which minutes it delivered. */
+export function createHeir(taught: Owner): Owner {
+  const { minutes, running, newestSlot, total } = taught.coverage
+  return {
+    ...createOwner(),
+    coverage: { minutes: minutes.slice(), running: running.slice(), newestSlot, total },
+    quiet: { ...taught.quiet, isUnknown: true },
+  }
+}
+
+/** What was taught of a key goes to the owner in whose partition it turns up. */
+export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId): void {
+  const key = taught?.keys.get(keyId)
+  if (taught === undefined || key === undefined || owner.keys.has(keyId)) return
+  taught.keys.delete(keyId)
+  taught.active.delete(key)
+  key.activity = undefined
+  key.earlySlot = undefined
+  key.finalSlot = undefined
+  owner.keys.set(keyId, key)
+}
+
 export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
   let key = owner.keys.get(keyId)
   if (key === undefined) {

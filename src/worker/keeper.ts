@@ -76,6 +76,8 @@ interface SavedState {
 const maxAlerts = 1_000
 const alignment = { aheadMs: 30 * SECOND_MS, idleAfterMs: 30 * SECOND_MS }
 const laggingMs = MINUTE_MS
+/** By then the worker has caught up with what came after its checkpoint, and decided again what was to be decided. */
+const orphanedAfterMs = 5 * MINUTE_MS
 
 export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
@@ -106,6 +108,9 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
   const frontiers = new Map<PartitionId, Frontier>()
+  const startedAt = clock.now()
+  /** Lowered when the journal was opened. */
+  let orphans = [...journalIndex(journal.recovered).stories.values()]
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   const performing = createPerforming({
@@ -243,6 +248,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
+    if (orphans.length > 0 && now - startedAt >= orphanedAfterMs) await giveBackOrphans()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
   }
@@ -282,21 +288,27 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     for (const effect of memory.open) performing.begin(effect)
   }
 
-  /** The state is gone and the journal is not: nobody would ever give these limits back. */
+  /**
+   * Limits that the journal says are lowered and no incident holds: the state is gone, or a crash came between them and
+   * the next checkpoint and the decision was not taken again. Nobody else would ever give them back.
+   */
   async function giveBackOrphans(): Promise<void> {
-    const { stories } = journalIndex(journal.recovered)
-    const restores = [...stories.values()].map(({ keyId, planId, original }): RestoreEffect => {
-      telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
-      const incidentId = `${keyId}#lost-${clock.now()}`
-      return {
-        id: `${incidentId}/restore-full`,
-        incidentId,
-        keyId,
-        decidedAt: clock.now(),
-        kind: 'restore',
-        step: 'full',
-      }
-    })
+    const { limitedKeys } = engineStatus(engine)
+    const restores = orphans
+      .filter(({ keyId }) => !limitedKeys.has(keyId))
+      .map(({ keyId, planId, original }): RestoreEffect => {
+        telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
+        const incidentId = `${keyId}#lost-${clock.now()}`
+        return {
+          id: `${incidentId}/restore-full`,
+          incidentId,
+          keyId,
+          decidedAt: clock.now(),
+          kind: 'restore',
+          step: 'full',
+        }
+      })
+    orphans = []
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
