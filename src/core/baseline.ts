@@ -8,6 +8,7 @@
  *
  * Memory a key: 12 bytes a slot, allocated by days in which the key called, 24 KB for seven. Mutable on purpose.
  */
+import { median, medianSorted, quantileSorted } from 'simple-statistics'
 import type { PlainBaseline, Usual } from '../../detectors/contract.ts'
 import { BASELINE_DAYS, MINUTE_MS, SLOTS_PER_DAY } from './vocabulary.ts'
 
@@ -344,11 +345,9 @@ const LEAST_RECENT_SLOTS = 2
 /** The band: 5th and 95th percentile. */
 const LOWER_SHARE = 0.05
 const UPPER_SHARE = 0.95
-const UPPER_SIGMAS = 1.645
-
-/** Scratch for the slot values; the core is single-threaded and `usualOf` does not call itself. */
-const rates = new Float64Array((2 * NEIGHBOURS + 1) * BASELINE_DAYS)
-const variances = new Float64Array(rates.length)
+/** A normal value is above its mean by more than so many standard deviations in 5 of 100 cases. */
+const BAND_SIGMAS = 1.645
+const MOST_DISPERSION = 10
 
 /**
  * What a minute of this slot usually brings, robustly: the median over the same slot and its neighbours of the last
@@ -356,53 +355,63 @@ const variances = new Float64Array(rates.length)
  * undefined when neither a day nor the last hour is known.
  */
 export function usualOf(baseline: KeyBaseline, coverage: Coverage, slot: number): Usual | undefined {
-  let values = 0
+  let slots: SlotRate[] = []
   let days = 0
-  const take = (one: number): boolean => {
-    const known = knownMinutes(baseline, coverage, one)
-    if (known === 0) return false
-    const rate = slotCallsOf(baseline, one) / known
-    rates[values] = rate
-    // Never less than chance alone makes it; the sample variance wants two minutes at least.
-    const spread = known > 1 ? (slotSquaresOf(baseline, one) / known - rate * rate) * (known / (known - 1)) : rate
-    variances[values] = Math.max(rate, spread)
-    values++
-    return true
-  }
   for (let day = 1; day <= BASELINE_DAYS; day++) {
     const same = slot - day * SLOTS_PER_DAY
-    if (take(same)) days++
-    for (let away = 1; away <= NEIGHBOURS; away++) {
-      take(same - away)
-      take(same + away)
+    for (let one = same - NEIGHBOURS; one <= same + NEIGHBOURS; one++) {
+      const rate = slotRate(baseline, coverage, one)
+      if (rate !== undefined) slots.push(rate)
+      if (rate !== undefined && one === same) days++
     }
   }
   if (days === 0) {
-    values = 0
-    for (let back = 1; back <= RECENT_SLOTS; back++) take(slot - back)
-    if (values < LEAST_RECENT_SLOTS) return undefined
+    slots = []
+    for (let back = 1; back <= RECENT_SLOTS; back++) {
+      const rate = slotRate(baseline, coverage, slot - back)
+      if (rate !== undefined) slots.push(rate)
+    }
+    if (slots.length < LEAST_RECENT_SLOTS) return undefined
   }
 
-  const sorted = rates.subarray(0, values).sort()
-  const middle = quantile(sorted, 0.5)
-  const within = quantile(variances.subarray(0, values).sort(), 0.5)
+  const rates = slots.map(({ perMinute }) => perMinute).sort((one, other) => one - other)
+  const middle = medianSorted(rates)
+  const within = median(slots.map(({ variance }) => variance))
   // Few values hide the spread between days: the fewer there are, the wider the band is taken to be.
-  const unseen = middle / (2 * Math.sqrt(values))
-  const above = Math.max(quantile(sorted, UPPER_SHARE) - middle, unseen)
-  const below = Math.max(middle - quantile(sorted, LOWER_SHARE), unseen)
-  const minuteSpread = UPPER_SIGMAS * UPPER_SIGMAS * within
-  const between = Math.max(above, below) / UPPER_SIGMAS
+  const unseen = middle / (2 * Math.sqrt(slots.length))
+  const above = Math.max(quantileSorted(rates, UPPER_SHARE) - middle, unseen)
+  const below = Math.max(middle - quantileSorted(rates, LOWER_SHARE), unseen)
+  const minuteSpread = BAND_SIGMAS * BAND_SIGMAS * within
+  const between = Math.max(above, below) / BAND_SIGMAS
   const { failures, calls, latencySumMs, latencyCount } = sumTotals(baseline.totals)
   return {
     callsPerMinute: middle,
     lowerPerMinute: Math.max(0, middle - Math.sqrt(below * below + minuteSpread)),
     upperPerMinute: middle + Math.sqrt(above * above + minuteSpread),
-    dispersion: middle === 0 ? 0 : Math.min(10, Math.max(0, (within - middle + between * between) / (middle * middle))),
+    dispersion: middle === 0 ? 0 : clamp((within - middle + between * between) / (middle * middle), 0, MOST_DISPERSION),
     failureShare: calls === 0 ? 0 : failures / calls,
     latencyMs: latencyCount === 0 ? undefined : latencySumMs / latencyCount,
     days,
   }
 }
+
+interface SlotRate {
+  readonly perMinute: number
+  /** Of its minutes. */
+  readonly variance: number
+}
+
+/** undefined for a slot of which no minute is known. */
+function slotRate(baseline: KeyBaseline, coverage: Coverage, slot: number): SlotRate | undefined {
+  const known = knownMinutes(baseline, coverage, slot)
+  if (known === 0) return undefined
+  const perMinute = slotCallsOf(baseline, slot) / known
+  // Never less than chance alone makes it; the sample variance wants two minutes at least.
+  const seen = known > 1 ? (slotSquaresOf(baseline, slot) / known - perMinute * perMinute) * (known / (known - 1)) : 0
+  return { perMinute, variance: Math.max(perMinute, seen) }
+}
+
+const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value))
 
 function sumTotals(totals: readonly DayTotals[]): DayTotals {
   const sum = emptyTotals()
@@ -413,15 +422,6 @@ function sumTotals(totals: readonly DayTotals[]): DayTotals {
     sum.latencyCount += day.latencyCount
   }
   return sum
-}
-
-/** Linear between the two nearest of a sorted, non-empty array. */
-function quantile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1)
-  const low = Math.floor(at)
-  const lower = sorted[low] as number
-  const upper = sorted[Math.min(low + 1, sorted.length - 1)] as number
-  return lower + (upper - lower) * (at - low)
 }
 
 export const slotOf = (timeMs: number): number => Math.floor(timeMs / (MINUTE_MS * MINUTES_PER_SLOT))

@@ -62,7 +62,10 @@ describe('the panes of a key', () => {
     const found = Array.from({ length: panes.end - panes.first }, (_, offset) => {
       const index = panes.first + offset
       const calls = paneCount(panes, index, CALLS)
-      return [paneSecond(panes, index), { calls, number: index + panes.passed, bytes: paneBytes(panes, index) }] as const
+      return [
+        paneSecond(panes, index),
+        { calls, number: index + panes.passed, bytes: paneBytes(panes, index) },
+      ] as const
     })
     expect(found).toEqual(expected.slice(expected.length - found.length))
     expect(found.length).toBeGreaterThan(100)

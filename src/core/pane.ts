@@ -45,6 +45,8 @@ export function createPanes(): KeyPanes {
 }
 
 export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[index * WORDS] as number
+/** Where the five counts of a pane begin in `counts`. */
+export const firstCount = (index: number): number => index * WORDS + 1
 export const paneCount = (panes: KeyPanes, index: number, count: number): number =>
   panes.counts[index * WORDS + 1 + count] as number
 export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS] as number

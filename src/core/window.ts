@@ -8,8 +8,8 @@
 import {
   CALLS,
   COUNTS,
+  firstCount,
   type KeyPanes,
-  paneCount,
   paneLatencyCount,
   paneLatencySumMs,
   paneSecond,
@@ -66,12 +66,11 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
   const { sums, tails } = windows
   if (windows.head < panes.first + panes.passed) startOver(windows, panes)
   let index = windows.head - panes.passed
-  for (; index < panes.end && paneSecond(panes, index) < endSecond; index++) {
-    startPeriods(windows, paneSecond(panes, index))
-    for (let count = 0; count < COUNTS; count++) {
-      const amount = paneCount(panes, index, count)
-      if (amount > 0) addEverywhere(sums, count, amount)
-    }
+  for (; index < panes.end; index++) {
+    const second = paneSecond(panes, index)
+    if (second >= endSecond) break
+    startPeriods(windows, second)
+    takeIn(sums, panes.counts, firstCount(index))
     windows.minuteLatencySumMs += paneLatencySumMs(panes, index)
     windows.minuteLatencyCount += paneLatencyCount(panes, index)
   }
@@ -83,21 +82,28 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
   tails[2] = expire(sums.last5min, tails[2] as number, panes, index, endSecond - WINDOW_SECONDS[2])
 }
 
-function addEverywhere(sums: WindowSums, count: number, amount: number): void {
-  add(sums.last10s, count, amount)
-  add(sums.last60s, count, amount)
-  add(sums.last5min, count, amount)
-  add(sums.minute, count, amount)
-  add(sums.slot, count, amount)
+/** Adds the five counts that begin at `from`. The hot path: most are zero. */
+function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts: Uint32Array, from: number): void {
+  for (let count = 0; count < COUNTS; count++) {
+    const amount = counts[from + count] as number
+    if (amount === 0) continue
+    last10s[count] = (last10s[count] as number) + amount
+    last60s[count] = (last60s[count] as number) + amount
+    last5min[count] = (last5min[count] as number) + amount
+    minute[count] = (minute[count] as number) + amount
+    slot[count] = (slot[count] as number) + amount
+  }
 }
 
 /** Subtracts panes before `firstSecond`; returns the new tail. */
 function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, firstSecond: number): number {
+  const { counts } = panes
   let index = tail - panes.passed
   for (; index < head && paneSecond(panes, index) < firstSecond; index++) {
+    const from = firstCount(index)
     for (let count = 0; count < COUNTS; count++) {
-      const amount = paneCount(panes, index, count)
-      if (amount > 0) add(sum, count, -amount)
+      const amount = counts[from + count] as number
+      if (amount > 0) sum[count] = (sum[count] as number) - amount
     }
   }
   return index + panes.passed

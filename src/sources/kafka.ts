@@ -10,7 +10,15 @@
  * kafkajs is no longer developed; nothing outside this file knows it.
  */
 import assert from 'node:assert/strict'
-import { type Consumer, type EachBatchPayload, Kafka, type KafkaMessage, type LogEntry, logLevel } from 'kafkajs'
+import {
+  type Admin,
+  type Consumer,
+  type EachBatchPayload,
+  Kafka,
+  type KafkaMessage,
+  type LogEntry,
+  logLevel,
+} from 'kafkajs'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { PartitionId, Position } from '../core/vocabulary.ts'
@@ -44,6 +52,9 @@ const fetchWaitMs = 250
 
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
+
+/** How long a group may be without a coordinator that knows it: while a broker starts, or takes over from another. */
+const coordinatorPatienceMs = 30_000
 
 /** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
 const maxFetchBytes = 16 * 1024 * 1024
@@ -103,10 +114,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       const topics = await admin.listTopics()
       if (!topics.includes(topic)) throw noSuchTopic(topics)
 
-      const [[ofGroup], ends] = await Promise.all([
-        admin.fetchOffsets({ groupId, topics: [topic] }),
-        admin.fetchTopicOffsets(topic),
-      ])
+      const [[ofGroup], ends] = await Promise.all([committedOffsets(admin), admin.fetchTopicOffsets(topic)])
       const committed = new Map(ofGroup?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
       for (const { partition, low, high } of ends) {
         const given = positions.get(nameOf(partition))
@@ -126,6 +134,19 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       })
     } finally {
       await admin.disconnect()
+    }
+  }
+
+  /** kafkajs tries all but this call again while the group's coordinator is loading or moving. */
+  async function committedOffsets(admin: Admin): ReturnType<Admin['fetchOffsets']> {
+    const until = clock.now() + coordinatorPatienceMs
+    for (;;) {
+      try {
+        return await admin.fetchOffsets({ groupId, topics: [topic] })
+      } catch (error) {
+        if (!isWithoutCoordinator(error) || clock.now() > until) throw error
+        await clock.sleep(retry.initialRetryTime)
+      }
     }
   }
 
@@ -287,6 +308,16 @@ async function firstOf(settled: Promise<void>, ms: number): Promise<void> {
 function sentence({ namespace, log }: LogEntry): string {
   const cause = typeof log.error === 'string' ? `: ${log.error}` : ''
   return `${namespace}: ${log.message}${cause}`
+}
+
+/** By Kafka's error codes, as kafkajs names them. */
+function isWithoutCoordinator(error: unknown): boolean {
+  const type = error instanceof Error && 'type' in error ? error.type : undefined
+  return (
+    type === 'GROUP_LOAD_IN_PROGRESS' ||
+    type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
+    type === 'NOT_COORDINATOR_FOR_GROUP'
+  )
 }
 
 function messageOf(error: unknown): string {

@@ -23,12 +23,15 @@ export interface Decoder {
   decode(payload: Uint8Array, position: Position, batch: CallBatch): void
 }
 
+/** What a record may be, as it came or inflated: a guard against gzip bombs. */
+export const maxRecordBytes = 32 * 1024 * 1024
+
 export interface DecoderOptions {
   readonly format: FormatName
   readonly fields: FieldMapping
   /** Keys the HMAC-SHA256 that a raw key value becomes (`hash:` + 16 hex digits). The raw value goes no further. */
   readonly hashSecret: string
-  /** A record larger than this, as it came or inflated, is refused: 32 MiB guards against gzip bombs. */
+  /** A record larger than this, as it came or inflated, is refused (`maxRecordBytes`, where nothing speaks for another). */
   readonly maxRecordBytes: number
 }
 

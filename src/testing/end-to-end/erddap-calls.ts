@@ -32,14 +32,23 @@ export async function readErddapCalls(): Promise<readonly RecordedCall[]> {
 export interface Loop {
   readonly calls: readonly { readonly offsetMs: number; readonly call: RecordedCall }[]
   readonly lengthMs: number
+  /** A moment at which it begins anew. */
+  readonly beginsAt: EpochMs
+}
+
+export interface LoopOptions {
+  /** How many times as fast as life. */
+  readonly speed: number
+  readonly beginsAt: EpochMs
 }
 
 /** `calls` in the order of their time. */
-export function loopOf(calls: readonly RecordedCall[], speed: number): Loop {
+export function loopOf(calls: readonly RecordedCall[], { speed, beginsAt }: LoopOptions): Loop {
   const first = calls[0]?.ts ?? 0
   const last = calls.at(-1)?.ts ?? first
   const offsetMs = (ts: number): number => ((ts - first) * 1_000) / speed
-  return { calls: calls.map(each => ({ offsetMs: offsetMs(each.ts), call: each })), lengthMs: offsetMs(last) + 1 }
+  const placed = calls.map(each => ({ offsetMs: offsetMs(each.ts), call: each }))
+  return { calls: placed, lengthMs: offsetMs(last) + 1, beginsAt }
 }
 
 export interface PlayedCall {
@@ -47,14 +56,14 @@ export interface PlayedCall {
   readonly call: RecordedCall
 }
 
-/** What the loop, which began with the epoch, brings from `from` up to `to` (exclusive), in order. */
+/** What the loop brings from `from` up to `to` (exclusive), in order. */
 export function* callsBetween(
-  { calls, lengthMs }: Loop,
+  { calls, lengthMs, beginsAt }: Loop,
   { from, to }: { readonly from: EpochMs; readonly to: EpochMs },
 ): Generator<PlayedCall> {
-  for (let round = Math.floor(from / lengthMs); round * lengthMs < to; round++) {
+  for (let begin = beginsAt + Math.floor((from - beginsAt) / lengthMs) * lengthMs; begin < to; begin += lengthMs) {
     for (const { offsetMs, call: each } of calls) {
-      const at = round * lengthMs + offsetMs
+      const at = begin + offsetMs
       if (at >= to) return
       if (at >= from) yield { at, call: each }
     }

@@ -1,6 +1,6 @@
 /**
  * `weir run` as a process of its own, as a user starts it: the built command, a configuration, a log of JSON lines. It can
- * be asked to stop and it can be killed; and it never outlives whoever started it (it hangs on their standard output's end).
+ * be asked to stop and it can be killed; and it never outlives whoever started it, since their end of its input ends with them.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,6 +26,7 @@ export interface WorkerProcess {
   events(): Promise<readonly LoggedEvent[]>
   /** All that it has written, for a person. */
   output(): Promise<string>
+  hasEnded(): boolean
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>
   /** SIGKILL: no last word, no checkpoint. */
@@ -70,6 +71,7 @@ export async function startWorker({ config, history, logFile }: WorkerOptions): 
   const text = (): Promise<string> => readFile(logFile, 'utf8')
   return {
     output: text,
+    hasEnded: () => child.exitCode !== null,
     async events() {
       const lines = (await text()).split('\n').slice(0, -1)
       return lines.filter(line => line.startsWith('{')).map(line => logLine.parse(JSON.parse(line)))

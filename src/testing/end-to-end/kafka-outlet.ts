@@ -1,0 +1,42 @@
+/** Lines into a Kafka topic, spread over its partitions as a producer without a key would: one tenant is in all of them. */
+import { Kafka, logLevel } from 'kafkajs'
+import type { Outlet } from './traffic.ts'
+
+export interface KafkaOutletOptions {
+  readonly brokers: readonly string[]
+  readonly topic: string
+  /** Of a topic that is made here; one that is there already keeps its own. */
+  readonly partitions: number
+}
+
+export async function kafkaOutlet({ brokers, topic, partitions }: KafkaOutletOptions): Promise<Outlet> {
+  const kafka = new Kafka({ clientId: 'weir-traffic', brokers: [...brokers], logLevel: logLevel.NOTHING })
+  const spread = await topicWith(kafka, topic, partitions)
+  const producer = kafka.producer()
+  await producer.connect()
+  let next = 0
+  return {
+    async send(lines) {
+      const shares = Array.from({ length: spread }, (): { value: string; partition: number }[] => [])
+      for (const value of lines) {
+        const partition = next++ % spread
+        shares[partition]?.push({ value, partition })
+      }
+      // One partition a send: kafkajs has lost records of a send that spans several when a broker fails.
+      await Promise.all(shares.flatMap(messages => (messages.length === 0 ? [] : [producer.send({ topic, messages })])))
+    },
+    close: () => producer.disconnect(),
+  }
+}
+
+async function topicWith(kafka: Kafka, topic: string, numPartitions: number): Promise<number> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return topics[0]?.partitions.length ?? numPartitions
+  } finally {
+    await admin.disconnect()
+  }
+}
