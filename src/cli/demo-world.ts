@@ -189,7 +189,7 @@ function followStory({ clock, terminal, bug, signal }: StoryFollowing) {
   async function tell(): Promise<Timetable> {
     await say(
       bug.startsAt,
-      "A network blip: for 45 s, 3 % of Client A's payments fail. Its newest release tries each failure again, ten times a second.",
+      "A network blip: for 45 s, 3 % of Client A's payments fail. It retries each, ten times a second.",
     )
     await say(bug.fixedAt, 'Client A has found the bug and switched its retries off.')
     await Promise.race([closed, clock.sleep(bug.startsAt + storyEndsAfterMs - clock.now(), signal)])

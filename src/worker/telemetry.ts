@@ -135,7 +135,7 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
     case 'historyTaught':
-      return `History taught ${event.keys} keys: ${event.paneRows} counted rows and ${event.calls} calls, ${event.rejected} lines rejected`
+      return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
     case 'batchesRead':
@@ -215,5 +215,7 @@ function performedSentence(effect: Effect, outcome: Outcome): string {
     return `${effect.id} ${done}: limit ${limitsText(outcome.before)} → ${limitsText(outcome.after)}`
   return `${effect.id} ${done}`
 }
+
+const grouped = (count: number): string => count.toLocaleString('en-US')
 
 const isoTime = (at: EpochMs): string => new Date(at).toISOString()
