@@ -111,7 +111,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
   const { kind, onsetAt, decidedAt, current, expected, evidence, detectors, tenant } = explanation
   const seconds = Math.max(0, decidedAt - onsetAt) / 1_000
   const listed = evidence.slice(0, shownEvidence).map(({ measure, observed, usual }) => {
-    const beside = usual === undefined ? '' : `, usually ${threeFigures(usual)}`
+    const beside = usual === undefined ? '' : `, usually ${threeFigures(Number(usual.toFixed(2)))}`
     return `- ${cleanText(measure)}: ${threeFigures(observed)}${beside}`
   })
   const left = evidence.length - listed.length
@@ -201,10 +201,9 @@ function timeText(at: EpochMs): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
-/** `50,000`, `1.25`, `0.08`: what a person can take in. */
+/** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */
 function threeFigures(value: number): string {
-  const figures = Number(value.toPrecision(3))
-  return withThousands(figures < 1 ? Number(figures.toFixed(2)) : figures)
+  return withThousands(Number(value.toPrecision(3)))
 }
 
 function withThousands(value: number): string {
