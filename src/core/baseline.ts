@@ -33,7 +33,7 @@ interface DayTotals {
 
 export interface KeyBaseline {
   /** Minute (epoch min) from which on the key is known. */
-  readonly firstMinute: number
+  firstMinute: number
   readonly days: (DayOfSlots | undefined)[]
   readonly totals: DayTotals[]
   /** Newest slot (epoch ms / SLOT_MS) that is in the ring; the ring holds it and the 2,015 before it. */
@@ -110,31 +110,42 @@ export function createBaseline(firstMinute: number): KeyBaseline {
 
 const emptyTotals = (): DayTotals => ({ calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 })
 
-/** One closed minute of this key. Minutes come in order; one that is older than the slot being learned is `late`. */
-export function learnMinute(
-  baseline: KeyBaseline,
-  minute: number,
-  seen: {
-    readonly calls: number
-    readonly failures: number
-    readonly latencySumMs: number
-    readonly latencyCount: number
-  },
-): void {
+/** What a key did in one closed minute. */
+export interface MinuteSeen {
+  readonly calls: number
+  readonly failures: number
+  readonly latencySumMs: number
+  readonly latencyCount: number
+}
+
+/** Calls come in any order: the key is known from its earliest on, whichever was read first. */
+export function knowFrom(baseline: KeyBaseline, minute: number): void {
+  if (minute < baseline.firstMinute) baseline.firstMinute = minute
+}
+
+/** One closed minute of this key. Minutes mostly come in order; one older than the slot being learned goes straight to the ring. */
+export function learnMinute(baseline: KeyBaseline, minute: number, seen: MinuteSeen): void {
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
-  if (slot < baseline.slot) {
-    learnLate(baseline, slot, seen.calls, seen.calls * seen.calls)
-    return
-  }
   moveTo(baseline, slot)
-  baseline.slotCalls += seen.calls
-  baseline.slotSquares += seen.calls * seen.calls
-  const day = baseline.totals[Math.floor(slot / SLOTS_PER_DAY) % BASELINE_DAYS]
+  learnInto(baseline, slot, seen.calls, seen.calls * seen.calls)
+  addTotals(totalsOf(baseline, slot), seen, 1)
+}
+
+function addTotals(day: DayTotals | undefined, seen: MinuteSeen, times: 1 | -1): void {
   if (day === undefined) return
-  day.calls += seen.calls
-  day.failures += seen.failures
-  day.latencySumMs += seen.latencySumMs
-  day.latencyCount += seen.latencyCount
+  day.calls += times * seen.calls
+  day.failures += times * seen.failures
+  day.latencySumMs += times * seen.latencySumMs
+  day.latencyCount += times * seen.latencyCount
+}
+
+/** Takes back what `learnMinute` was given: the minute turned out to lie in an incident. Not twice: it is excluded from then on. */
+export function unlearnMinute(baseline: KeyBaseline, minute: number, seen: MinuteSeen): void {
+  if (isExcluded(baseline, minute)) return
+  const slot = Math.floor(minute / MINUTES_PER_SLOT)
+  learnInto(baseline, slot, -seen.calls, -(seen.calls * seen.calls))
+  addTotals(totalsOf(baseline, slot), seen, -1)
+  excludeMinute(baseline, minute)
 }
 
 /**
@@ -162,28 +173,22 @@ export function learnRow(
   const perMinute = calls / minutes
   for (let minute = firstMinute; minute < firstMinute + minutes; minute++) {
     const slot = Math.floor(minute / MINUTES_PER_SLOT)
-    const squares = perMinute * perMinute + perMinute
-    if (slot < baseline.slot) {
-      learnLate(baseline, slot, perMinute, squares)
-      continue
-    }
     moveTo(baseline, slot)
-    baseline.slotCalls += perMinute
-    baseline.slotSquares += squares
+    learnInto(baseline, slot, perMinute, perMinute * perMinute + perMinute)
   }
-  const day = baseline.totals[Math.floor(firstMinute / MINUTES_PER_DAY) % BASELINE_DAYS]
-  if (day === undefined) return
-  day.calls += calls
-  day.failures += failures
-  day.latencySumMs += latencySumMs
-  day.latencyCount += latencyCount
+  const day = totalsOf(baseline, Math.floor(firstMinute / MINUTES_PER_SLOT))
+  addTotals(day, { calls, failures, latencySumMs, latencyCount }, 1)
 }
 
-/** A call that came after its minute was learned. What its minute held is gone: the slot's mean minute stands in for it. */
+/**
+ * A call that came after its minute was learned. What its minute held is gone: the slot's mean minute stands in for it.
+ * Of a minute that was not to be learned it teaches nothing either.
+ */
 export function learnLateCall(baseline: KeyBaseline, minute: number): void {
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
+  if (isExcluded(baseline, minute)) return
   const mean = slotCallsOf(baseline, slot) / MINUTES_PER_SLOT
-  learnLate(baseline, slot, 1, 2 * mean + 1)
+  learnInto(baseline, slot, 1, 2 * mean + 1)
 }
 
 /** This minute lies in an incident of the key: neither what it brought nor that it was observed counts. */
@@ -193,17 +198,28 @@ export function excludeMinute(baseline: KeyBaseline, minute: number): void {
   baseline.excluded.set(slot, (baseline.excluded.get(slot) ?? 0) | (1 << (minute % MINUTES_PER_SLOT)))
 }
 
-function learnLate(baseline: KeyBaseline, slot: number, calls: number, squares: number): void {
+function isExcluded(baseline: KeyBaseline, minute: number): boolean {
+  const mask = baseline.excluded.get(Math.floor(minute / MINUTES_PER_SLOT)) ?? 0
+  return (mask & (1 << (minute % MINUTES_PER_SLOT))) !== 0
+}
+
+/** Where the slot is kept: aside while it is being learned, in the ring once it is older, nowhere beyond the two. */
+function learnInto(baseline: KeyBaseline, slot: number, calls: number, squares: number): void {
   if (slot === baseline.slot) {
     baseline.slotCalls += calls
     baseline.slotSquares += squares
     return
   }
-  if (slot > baseline.newestSlot || slot <= baseline.newestSlot - RING) return
-  addToRing(baseline, slot, calls, squares)
+  if (inRing(baseline, slot)) addToRing(baseline, slot, calls, squares)
 }
 
-/** Makes `slot` the one being learned: the one before it goes into the ring, silent slots between become zeros. */
+function totalsOf(baseline: KeyBaseline, slot: number): DayTotals | undefined {
+  const day = Math.floor(slot / SLOTS_PER_DAY)
+  const age = Math.floor(baseline.slot / SLOTS_PER_DAY) - day
+  return age < BASELINE_DAYS ? baseline.totals[day % BASELINE_DAYS] : undefined
+}
+
+/** Makes `slot` the one being learned, unless it is older: the one before it goes into the ring, silent slots between become zeros. */
 function moveTo(baseline: KeyBaseline, slot: number): void {
   if (slot <= baseline.slot) return
   clearSlot(baseline, baseline.slot)
@@ -269,8 +285,12 @@ function slotSquaresOf(baseline: KeyBaseline, slot: number): number {
   return baseline.days[Math.floor(place / SLOTS_PER_DAY)]?.squares[place % SLOTS_PER_DAY] ?? 0
 }
 
-/** Minutes of a slot that count for this key: delivered, not in an incident, not before it was first seen. */
+/**
+ * Minutes of a slot that count for this key: delivered, not in an incident, not before it was first seen. Coverage
+ * remembers longer than the ring: what fell out of the ring is not known to have been zero.
+ */
 function knownMinutes(baseline: KeyBaseline, coverage: Coverage, slot: number): number {
+  if (slot <= baseline.newestSlot - RING) return 0
   let mask = coveredMask(coverage, slot) & ~(baseline.excluded.get(slot) ?? 0)
   const firstSlot = Math.floor(baseline.firstMinute / MINUTES_PER_SLOT)
   if (slot < firstSlot) return 0
@@ -292,6 +312,14 @@ function knownWeekMinutes(baseline: KeyBaseline, coverage: Coverage, slot: numbe
     }
   }
   return Math.max(0, minutes)
+}
+
+/** Calls of the seven days before `slot`. A key that was silent since has older slots in its ring as well. */
+function weekCalls(baseline: KeyBaseline, slot: number): number {
+  if (baseline.slot < slot - RING) return 0
+  let calls = baseline.ringCalls + (slot > baseline.slot ? baseline.slotCalls : 0)
+  for (let old = baseline.newestSlot - RING + 1; old < slot - RING; old++) calls -= slotCallsOf(baseline, old)
+  return calls
 }
 
 function runningAt(coverage: Coverage, slot: number): number {
@@ -328,12 +356,11 @@ export function plainBaseline(baseline: KeyBaseline, coverage: Coverage, slot: n
     squares += slotSquaresOf(baseline, same)
   }
   const minuteMean = calls / minutes
-  const weekCalls = baseline.ringCalls + (slot > baseline.slot ? baseline.slotCalls : 0)
   return {
     slotMeanCalls: days === 0 ? undefined : slotCalls / days,
     slotMinuteMean: days === 0 ? undefined : minuteMean,
     slotMinuteStdDev: days === 0 ? undefined : Math.sqrt(Math.max(0, squares / minutes - minuteMean * minuteMean)),
-    weekMinuteMean: weekCalls / weekMinutes,
+    weekMinuteMean: weekCalls(baseline, slot) / weekMinutes,
   }
 }
 
@@ -360,7 +387,7 @@ export function usualOf(baseline: KeyBaseline, coverage: Coverage, slot: number)
   for (let day = 1; day <= BASELINE_DAYS; day++) {
     const same = slot - day * SLOTS_PER_DAY
     for (let one = same - NEIGHBOURS; one <= same + NEIGHBOURS; one++) {
-      const rate = slotRate(baseline, coverage, one)
+      const rate = one < slot - RING ? undefined : slotRate(baseline, coverage, one)
       if (rate !== undefined) slots.push(rate)
       if (rate !== undefined && one === same) days++
     }

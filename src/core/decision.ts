@@ -106,7 +106,7 @@ function throttledBeside(state: EngineState, beside: KeyState): number {
 }
 
 /** Sequential evidence knows best when it began; without it, the leading detector says. */
-function onsetOf(judgement: Judgement, key: KeyState, known: SlotKnowledge, at: EpochMs): EpochMs {
+export function onsetOf(judgement: Judgement, key: KeyState, known: SlotKnowledge, at: EpochMs): EpochMs {
   const surge = judgement.voices.find(({ name }) => name === 'sequential-surge')
   const since = (surge ?? leading(judgement))?.finding.since ?? at
   if (surge !== undefined || known.model === undefined) return Math.min(since, at - SECOND_MS)

@@ -111,7 +111,6 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     if (at > time.frontier) moveTime(engine, owner, time, at, out)
     countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
   }
-  close(engine, owner, out)
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -168,7 +167,10 @@ function isInTime(engine: Engine, owner: Owner, at: EpochMs, latest: EpochMs): b
   return true
 }
 
-/** A call is the newest of its partition: event time may pass whole seconds, and with each there is an early look. */
+/**
+ * A call is the newest of its partition: event time may pass whole seconds, and with each there is an early look. Looks and
+ * closings happen here and on ticks alone, never at a batch's end: how the source cut its batches must not show.
+ */
 function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at: EpochMs, out: Out): void {
   time.frontier = Math.max(time.frontier, at)
   if (at <= owner.time.highest) return
@@ -208,10 +210,12 @@ function endHistory(engine: Engine): void {
     closeAll(engine, owner, unheard)
     for (const key of owner.keys.values()) {
       key.incident = { phase: 'quiet' }
+      key.wrong = undefined
       key.incidents = 0
       if (key.activity) resetAccumulators(key.activity.accumulators)
     }
     owner.incidents.clear()
+    owner.wrong.clear()
     owner.time.partitions.clear()
     owner.quiet.isUnknown = true
   }

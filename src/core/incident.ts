@@ -188,11 +188,17 @@ const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: M
 
 /** Open, newly or again: told, and throttled when the policy says so. */
 function opened(before: Story, event: Of<'signal'>): Step {
-  const isMerged = event.action.kind === 'held' && event.action.because === 'platform-incident'
+  const isMerged = isPlatforms(event.action)
   const isRelapse = before.action.kind !== 'none'
-  const alert = !isMerged && (!isRelapse || acts(event.action))
+  const alert = !isMerged && (!isRelapse || acts(toldAction(before, event.action)))
   return { ...withAction({ ...before, isMerged }, event), phase: 'open', alert }
 }
+
+const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
+
+/** What is done of what the policy wants: a throttle that was refused stays refused. */
+const toldAction = ({ refused }: Story, wanted: Action): Action =>
+  wanted.kind === 'throttle' && refused !== undefined ? { kind: 'throttle-refused', because: refused } : wanted
 
 const acts = (action: Action): boolean => action.kind === 'throttle' || action.kind === 'suggest'
 
@@ -200,17 +206,17 @@ const acts = (action: Action): boolean => action.kind === 'throttle' || action.k
 function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'signal'>): Step {
   const story = worse(incident.story, event.signal)
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
-  const changes = acts(event.action) && !acts(story.action)
+  const changes = acts(toldAction(story, event.action)) && !acts(story.action)
   if (!escalates && !changes) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
-  return { ...withAction({ ...story, signal, isMerged: false }, event), alert: true }
+  const isMerged = isPlatforms(event.action)
+  return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
 }
 
 function withAction(story: Story, { action, now }: Of<'signal'>): Step {
   if (action.kind !== 'throttle' || story.refused !== undefined) {
-    const told: Action = story.refused === undefined ? action : { kind: 'throttle-refused', because: story.refused }
-    return { incident: { phase: 'open', story: { ...story, action: told }, asked: undefined } }
+    return { incident: { phase: 'open', story: { ...story, action: toldAction(story, action) }, asked: undefined } }
   }
   const throttles = story.throttles + 1
   const effectId = `${story.incidentId}/throttle-${throttles}`
@@ -308,6 +314,8 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       before: outcome.kind === 'applied' ? outcome.before : undefined,
       expiresAt: asked.expiresAt,
     }
+    // It was on its way when the fleet guard saw that the client is not to blame: back with it.
+    if (story.isMerged) return giveBack({ ...story, action }, 'full', 'platform-incident')
     return { incident: { phase: 'mitigated', story: { ...story, action }, throttle: asked }, phase: 'mitigated' }
   }
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
@@ -335,9 +343,7 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
 function onPlatform(incident: Incident): Step {
   switch (incident.phase) {
     case 'open':
-      return incident.story.isMerged || incident.asked
-        ? { incident }
-        : { incident: { ...incident, story: merged(incident.story) } }
+      return { incident: { ...incident, story: merged(incident.story) } }
     case 'mitigated':
       return giveBack(merged(incident.story), 'full', 'platform-incident')
     default:

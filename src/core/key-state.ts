@@ -9,7 +9,7 @@ import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf
 import type { Incident } from './incident.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
-import type { ApiKeyId } from './vocabulary.ts'
+import type { ApiKeyId, EpochMs } from './vocabulary.ts'
 import { createWindows, type RollingWindows } from './window.ts'
 
 export interface KeyActivity {
@@ -30,6 +30,14 @@ export interface SlotKnowledge {
   readonly model: SequentialModel | undefined
 }
 
+/** From where on, and until when at least, a key is not as it should be; event time. */
+export interface WrongStretch {
+  readonly onsetAt: EpochMs
+  /** When a final look first found it. */
+  readonly foundAt: EpochMs
+  readonly until: EpochMs
+}
+
 export interface KeyState {
   readonly keyId: ApiKeyId
   readonly baseline: KeyBaseline
@@ -40,6 +48,8 @@ export interface KeyState {
   /** Has calls that no early look has seen. */
   isDirty: boolean
   incident: Incident
+  /** What final looks made of it: the stretch that is not to be learned. Incidents open on early looks, and those must not teach. */
+  wrong: WrongStretch | undefined
   /** How many incidents it has had: the next one's ordinal less one. */
   incidents: number
 }
@@ -53,6 +63,7 @@ export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
     finalSlot: undefined,
     isDirty: false,
     incident: { phase: 'quiet' },
+    wrong: undefined,
     incidents: 0,
   }
 }

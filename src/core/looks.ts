@@ -4,11 +4,11 @@
  */
 import { accumulate, resetAccumulators } from './accumulator.ts'
 import { slotOf } from './baseline.ts'
-import { decide, type Suspect } from './decision.ts'
+import { decide, onsetOf, type Suspect } from './decision.ts'
 import type { Engine, Out } from './engine-state.ts'
 import { judge } from './judge.ts'
 import { type KeyActivity, type KeyState, knowledgeFor } from './key-state.ts'
-import { closeTo, type Owner } from './owner.ts'
+import { closeTo, type Owner, turnedWrong } from './owner.ts'
 import { CALLS, forgetBefore, paneCount } from './pane.ts'
 import { earlyView, finalView } from './tenant-view.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -49,8 +49,18 @@ export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: 
     const { activity } = key
     if (activity === undefined) return
     const suspect = lookFinal(engine, owner, key, activity, second)
-    if (suspect !== undefined) decide(engine, owner, [suspect], out)
+    if (suspect === undefined) return
+    noteWrong(engine, owner, suspect)
+    decide(engine, owner, [suspect], out)
   })
+}
+
+/** Wrong from a score above 1 on, and for as long after the last one above the stay level as an incident takes to close. */
+function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
+  const until = at + engine.settings.config.incident.closesAfter
+  if (key.wrong !== undefined && at <= key.wrong.until) key.wrong = { ...key.wrong, until }
+  else if (judgement.score > 1)
+    turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
 
 function lookFinal(

@@ -11,13 +11,27 @@ import {
   coverMinute,
   createCoverage,
   excludeMinute,
+  knowFrom,
   learnLateCall,
   learnMinute,
   learnRow,
+  unlearnMinute,
 } from './baseline.ts'
 import type { CallBatch, PaneRow } from './call-batch.ts'
-import { activityOf, createKeyState, type KeyState, latencyOf } from './key-state.ts'
-import { addCall, addCounts, CALLS, newestIs, openPane, paneSecond, STATUS_5XX } from './pane.ts'
+import { holdsLimit } from './incident.ts'
+import { activityOf, createKeyState, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import {
+  addCall,
+  addCounts,
+  CALLS,
+  newestIs,
+  openPane,
+  paneCount,
+  paneLatencyCount,
+  paneLatencySumMs,
+  paneSecond,
+  STATUS_5XX,
+} from './pane.ts'
 import { addLatency } from './sketches.ts'
 import { type ApiKeyId, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
@@ -32,6 +46,8 @@ export interface Owner {
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
   readonly incidents: Set<KeyState>
+  /** Keys in a stretch that final looks found wrong. */
+  readonly wrong: Set<KeyState>
   readonly time: EventTime
   readonly coverage: Coverage
   /** Keys with a pane in each second that is still open. */
@@ -59,7 +75,7 @@ export interface Owner {
 interface QuietStretch {
   fromMinute: number
   minutes: number
-  /** The stretch holds the seam between history and stream: nothing is known of it. */
+  /** The stretch holds the beginning, or the seam between history and stream: nothing is known of it. */
   isUnknown: boolean
   /** Calls a minute of the whole stream before it, averaged over about a quarter of an hour. */
   recentPerMinute: number
@@ -69,6 +85,7 @@ export const createOwner = (): Owner => ({
   keys: new Map(),
   active: new Set(),
   incidents: new Set(),
+  wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
   openSeconds: new Map(),
@@ -78,7 +95,7 @@ export const createOwner = (): Owner => ({
   learnedToMinute: -1,
   minuteKeys: [],
   minuteCalls: new Map(),
-  quiet: { fromMinute: 0, minutes: 0, isUnknown: false, recentPerMinute: 0 },
+  quiet: { fromMinute: 0, minutes: 0, isUnknown: true, recentPerMinute: 0 },
   busiestMinutes: new Map(),
   rowsUntil: Number.NEGATIVE_INFINITY,
   calls: 0,
@@ -116,12 +133,15 @@ export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
   return key
 }
 
-/** The first call of all: time begins as far before it as open panes may reach. */
+/**
+ * The first call of all: time begins as far before it as open panes may reach, since the first to be read need not be the
+ * oldest. What lies before the oldest is unknown, not quiet.
+ */
 export function beginTime(owner: Owner, timeMs: number): void {
   if (owner.closedToSecond >= 0) return
   const from = Math.max(0, timeMs - OPEN_SPAN_MS)
   owner.closedToSecond = Math.floor(from / SECOND_MS)
-  owner.learnedToMinute = Math.floor(timeMs / MINUTE_MS)
+  owner.learnedToMinute = Math.floor(from / MINUTE_MS)
 }
 
 /** Counts one call of the batch. Time has been moved on to it already. */
@@ -153,6 +173,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
       countMinute(owner, minute, row.calls / minutes)
     const { calls, status5xx, latencySumMs, latencyCount } = row
+    knowFrom(key.baseline, firstMinute)
     learnRow(key.baseline, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
     return
   }
@@ -170,6 +191,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
 }
 
 function paneOf(owner: Owner, key: KeyState, second: number): number {
+  knowFrom(key.baseline, Math.floor(second / 60))
   if (!key.isDirty) {
     key.isDirty = true
     owner.dirty.push(key)
@@ -233,7 +255,7 @@ function learnTo(owner: Owner, minute: number): void {
     if (windows === undefined || windows.minute !== learned) continue
     const calls = windows.sums.minute[CALLS] as number
     countMinute(owner, learned, calls)
-    if (isInIncident(key, learned)) continue
+    if (isNotLearned(key, learned)) continue
     learnMinute(key.baseline, learned, {
       calls,
       failures: windows.sums.minute[STATUS_5XX] as number,
@@ -241,7 +263,12 @@ function learnTo(owner: Owner, minute: number): void {
       latencyCount: windows.minuteLatencyCount,
     })
   }
-  for (const key of owner.incidents) if (isInIncident(key, learned)) excludeMinute(key.baseline, learned)
+  for (const key of new Set([...owner.wrong, ...owner.incidents])) {
+    if (isNotLearned(key, learned)) excludeMinute(key.baseline, learned)
+    if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
+    key.wrong = undefined
+    owner.wrong.delete(key)
+  }
   owner.minuteKeys = []
   if (learned >= owner.learnedToMinute) {
     coverOrWait(owner, learned)
@@ -251,13 +278,35 @@ function learnTo(owner: Owner, minute: number): void {
 }
 
 /**
- * Minutes of an incident are not learned, from its onset on. But for one day only: a tenant that has grown for good
- * would else stay a stranger for ever.
+ * Minutes in which a key is wrong are not learned, from the onset on; nor are those in which its limit is lowered. But for
+ * one day only: a tenant that has grown for good would else stay a stranger for ever.
  */
-function isInIncident({ incident }: KeyState, minute: number): boolean {
-  if (incident.phase === 'quiet' || incident.phase === 'suspected') return false
-  const onset = Math.floor(incident.story.signal.onsetAt / MINUTE_MS)
-  return minute >= onset && minute - Math.floor(incident.story.openedAt / MINUTE_MS) < MINUTES_PER_DAY
+function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
+  const at = minute * MINUTE_MS
+  if (wrong !== undefined && at <= wrong.until && at + MINUTE_MS > wrong.onsetAt) {
+    return minute - Math.floor(wrong.foundAt / MINUTE_MS) < MINUTES_PER_DAY
+  }
+  return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
+}
+
+/** Minutes since the onset may have been learned before the evidence was enough: they are taken back. */
+export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): void {
+  key.wrong = wrong
+  owner.wrong.add(key)
+  const panes = key.activity?.panes
+  if (panes === undefined) return
+  const learnedTo = Math.floor(owner.closedToSecond / 60)
+  for (let minute = Math.floor(wrong.onsetAt / MINUTE_MS); minute < learnedTo; minute++) {
+    const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
+    for (let index = panes.first; index < panes.firstOpen; index++) {
+      if (Math.floor(paneSecond(panes, index) / 60) !== minute) continue
+      seen.calls += paneCount(panes, index, CALLS)
+      seen.failures += paneCount(panes, index, STATUS_5XX)
+      seen.latencySumMs += paneLatencySumMs(panes, index)
+      seen.latencyCount += paneLatencyCount(panes, index)
+    }
+    unlearnMinute(key.baseline, minute, seen)
+  }
 }
 
 function coverOrWait(owner: Owner, minute: number): void {
@@ -288,7 +337,7 @@ function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, call
   for (const { incident } of incidents) if ('story' in incident && incident.story.signal.severity === 'high') return
   const day = Math.floor(minute / MINUTES_PER_DAY)
   busiestMinutes.set(day, Math.max(busiestMinutes.get(day) ?? 0, calls))
-  busiestMinutes.delete(day - 8)
+  for (const old of busiestMinutes.keys()) if (old < day - 6) busiestMinutes.delete(old)
 }
 
 /** Calls in the busiest minute of the last seven days; 0 when none is known. */

@@ -137,14 +137,14 @@ describe('the windows of a key', () => {
   test('count what a plain list counts, whatever comes, is looked at and is closed in whatever order', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 200 }), happenings => play(happenings)),
-      { numRuns: 400 },
+      { numRuns: 300 },
     )
   })
 
   test('… and through thousands of calls, over which panes are forgotten, moved and made room for', () => {
     fc.assert(
       fc.property(fc.array(happening, { minLength: 2_000, maxLength: 3_000 }), happenings => play(happenings)),
-      { numRuns: 6 },
+      { numRuns: 6, endOnFailure: true },
     )
   })
 
@@ -157,6 +157,17 @@ describe('the windows of a key', () => {
       closeTo(key, second)
     }
     lookEarly(key, START + 700)
+  })
+
+  test('begin afresh when what they held was forgotten before they let go of it', () => {
+    const key = keyAt(START)
+    for (const second of [START, START + 1]) call(key, second)
+    lookEarly(key, START + 2)
+    for (let second = START + 400; second < START + 420; second++) {
+      call(key, second)
+      closeTo(key, second)
+    }
+    lookEarly(key, START + 420)
   })
 
   test('keep what an early look of long ago held, until it is too old', () => {

@@ -64,7 +64,7 @@ export const createWindows = (): RollingWindows => ({
 /** Moves the windows' end to `endSecond` (exclusive): takes in the panes before it, and lets go of those too old. */
 export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: number): void {
   const { sums, tails } = windows
-  if (windows.head < panes.first + panes.passed) startOver(windows, panes)
+  if ((tails[2] as number) < panes.first + panes.passed) startOver(windows, panes)
   let index = windows.head - panes.passed
   for (; index < panes.end; index++) {
     const second = paneSecond(panes, index)
@@ -109,7 +109,7 @@ function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, 
   return index + panes.passed
 }
 
-/** The panes that the windows counted on are gone (nobody looked for minutes): begin with those that are there. */
+/** Panes that the widest window holds are gone (nobody looked for minutes): begin with those that are there. */
 function startOver(windows: RollingWindows, panes: KeyPanes): void {
   for (const sum of Object.values(windows.sums)) sum.fill(0)
   windows.head = panes.first + panes.passed

@@ -26,6 +26,7 @@ import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { type Frontier, partitionsToHold } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
+import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -70,6 +71,8 @@ interface SavedState {
   readonly engine: ReturnType<typeof snapshot>
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
+  /** End of the history, until the stream has shown that it begins after it. */
+  readonly taughtUntil: EpochMs | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -111,6 +114,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   const startedAt = clock.now()
   /** Lowered when the journal was opened. */
   let orphans = [...journalIndex(journal.recovered).stories.values()]
+  let taughtUntil = state?.taughtUntil
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   const performing = createPerforming({
@@ -171,6 +175,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     await notePartitions(from.arrivedAt)
     clearBatch(batch)
     for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
+    if (taughtUntil !== undefined && batch.length > 0) refuseOverlap(taughtUntil)
     const rejectedBefore = { ...engineStatus(engine).rejected }
     await feed({
       kind: 'batch',
@@ -192,6 +197,13 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
     for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
     align(from.partition)
+  }
+
+  /** Asked of the first calls only. */
+  function refuseOverlap(until: EpochMs): void {
+    taughtUntil = undefined
+    const from = goesBackInto(until, batch)
+    if (from !== undefined) throw historyOverlaps(from, until)
   }
 
   /** What only the engine can refuse: calls of another time. */
@@ -258,7 +270,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     if (!isWhole) return
     const beganAt = clock.now()
     const { covered, written } = await inTurn(async () => {
-      const saving: SavedState = { engine: snapshot(engine), awaiting: [...memory.awaiting] }
+      const saving: SavedState = { engine: snapshot(engine), awaiting: [...memory.awaiting], taughtUntil }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
       const written = checkpoints.write({
@@ -320,7 +332,10 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     else await resumeEffects()
   }
 
-  if (state === undefined) await settings.teach?.(engine)
+  if (state === undefined && settings.teach !== undefined) {
+    await settings.teach(engine)
+    taughtUntil = engineStatus(engine).knownUntil
+  }
   telemetry({
     name: 'workerStarted',
     source: source.description,

@@ -9,6 +9,7 @@ import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
+import { historyOverlaps } from './history.ts'
 
 export interface Replay {
   readonly settings: EngineSettings
@@ -71,7 +72,7 @@ export async function replay({
   for await (const input of canonicalInputs(logs, decoder, tally)) {
     if (from === undefined) {
       from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
-      if (knownUntil !== undefined && from < knownUntil) throw overlaps(from, knownUntil)
+      if (knownUntil !== undefined && from < knownUntil) throw historyOverlaps(from, knownUntil)
     }
     to = input.arrivedAt
     take(input)
@@ -109,14 +110,6 @@ function createOrder(changed: (change: Explanation) => void) {
     flush,
   }
 }
-
-const iso = (at: number): string => new Date(at).toISOString()
-
-const overlaps = (from: number, until: number): StreamError =>
-  new StreamError('HISTORY_OVERLAPS', `The log begins at ${iso(from)}, before the history ends at ${iso(until)}`, {
-    retry: 'never',
-    hint: 'Give --history only what lies before LOG: a call that counts in both would be taken for usual and for new',
-  })
 
 function nothingRead(what: 'log' | 'history', { rejected }: LogTally): StreamError {
   const reasons = [...rejected].map(([reason, lines]) => `${lines} × ${reason}`).join(', ')

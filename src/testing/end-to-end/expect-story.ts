@@ -19,6 +19,8 @@ export function expectWholeStory(told: StoryTold, { copiesOf = [] }: Allowed = {
   expect(told.exitCode).toBe(0)
   expect(told.callsCounted).toBe(told.callsSent)
   expect(rejectedLines(told)).toBe(0)
+  expect(resumptions(told).slice(0, 1)).toEqual(['anew'])
+  expect(new Set(resumptions(told).slice(1))).toEqual(new Set(told.wasInterrupted ? ['from its checkpoint'] : []))
 
   expect(told.msToAlert).toBeLessThan(alertWithinMs)
   expectOpening(told)
@@ -102,6 +104,12 @@ function expectOpening({ keyId, alerts, limitsSeen }: StoryTold): void {
     '',
   ])
 }
+
+/** How each life of the worker began. */
+const resumptions = ({ events }: StoryTold): readonly string[] =>
+  events
+    .filter(({ event }) => event === 'workerStarted')
+    .map(({ resumedFrom }) => (typeof resumedFrom === 'number' ? 'from its checkpoint' : 'anew'))
 
 const rejectedLines = ({ events }: StoryTold): number =>
   events

@@ -5,7 +5,7 @@
 import { setInterval } from 'node:timers/promises'
 import type { EpochMs } from '../../core/vocabulary.ts'
 import { accessLogLine } from './access-log-line.ts'
-import { callsBetween, type Loop, type RecordedCall } from './erddap-calls.ts'
+import { callsBetween, type Loop, type RecordedCall } from './call-loop.ts'
 
 /** Where lines go: a topic, a log group. */
 export interface Outlet {

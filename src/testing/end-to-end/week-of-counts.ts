@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { DAY_MS, type EpochMs, MINUTE_MS } from '../../core/vocabulary.ts'
-import { callsBetween, type Loop } from './erddap-calls.ts'
+import { callsBetween, type Loop } from './call-loop.ts'
 
 export interface WeekOptions {
   readonly loop: Loop

@@ -1,0 +1,383 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  type Coverage,
+  coverMinute,
+  createBaseline,
+  createCoverage,
+  excludeMinute,
+  type KeyBaseline,
+  learnLateCall,
+  learnMinute,
+  learnRow,
+  plainBaseline,
+  usualOf,
+} from './baseline.ts'
+
+const MINUTES_PER_DAY = 1_440
+const SLOTS_PER_DAY = 288
+/** Monday, 2 March 2026, 00:00 UTC, in minutes since 1970. */
+const MONDAY = Date.UTC(2026, 2, 2) / 60_000
+
+/** One key's past, learned by the baseline and kept as plain lists beside it. */
+interface Past {
+  readonly baseline: KeyBaseline
+  readonly coverage: Coverage
+  readonly firstMinute: number
+  readonly calls: Map<number, number>
+  readonly covered: Set<number>
+  readonly excluded: Set<number>
+  /** All minutes before this one are settled. */
+  now: number
+}
+
+const pastFrom = (minute: number): Past => ({
+  baseline: createBaseline(minute),
+  coverage: createCoverage(),
+  firstMinute: minute,
+  calls: new Map(),
+  covered: new Set(),
+  excluded: new Set(),
+  now: minute,
+})
+
+/** Settles the next minute as an owner does. `calls` undefined: the key was silent. */
+function live(past: Past, kind: 'delivered' | 'gap' | 'incident', calls: number | undefined): void {
+  const minute = past.now++
+  const isIncident = kind === 'incident'
+  if (calls !== undefined && !isIncident) {
+    const { baseline } = past
+    learnMinute(baseline, minute, { calls, failures: 0, latencySumMs: 0, latencyCount: 0 })
+    past.calls.set(minute, calls)
+  }
+  if (isIncident) {
+    excludeMinute(past.baseline, minute)
+    past.excluded.add(minute)
+  }
+  if (kind === 'gap') return
+  coverMinute(past.coverage, minute)
+  past.covered.add(minute)
+}
+
+/** Known minutes of a stretch and what each brought. */
+function known({ covered, excluded, calls, firstMinute }: Past, fromMinute: number, toMinute: number): number[] {
+  const values: number[] = []
+  for (let minute = Math.max(fromMinute, firstMinute); minute < toMinute; minute++) {
+    if (covered.has(minute) && !excluded.has(minute)) values.push(calls.get(minute) ?? 0)
+  }
+  return values
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+const mean = (values: readonly number[]): number | undefined =>
+  values.length === 0 ? undefined : sum(values) / values.length
+const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((one, other) => one - other)
+  const half = (sorted.length - 1) / 2
+  return ((sorted[Math.floor(half)] ?? 0) + (sorted[Math.ceil(half)] ?? 0)) / 2
+}
+
+/** The three statistics straight from the words of the design. */
+function plainly(past: Past, slot: number) {
+  const week = known(past, (slot - 7 * SLOTS_PER_DAY) * 5, slot * 5)
+  if (week.length < MINUTES_PER_DAY) {
+    return {
+      slotMeanCalls: undefined,
+      slotMinuteMean: undefined,
+      slotMinuteStdDev: undefined,
+      weekMinuteMean: undefined,
+    }
+  }
+  const days = [1, 2, 3, 4, 5, 6, 7].map(day => {
+    const from = (slot - day * SLOTS_PER_DAY) * 5
+    return known(past, from, from + 5)
+  })
+  const observed = days.filter(minutes => minutes.length > 0)
+  const minutes = observed.flat()
+  const minuteMean = mean(minutes)
+  return {
+    // A day of which the stream brought three minutes counts for five.
+    slotMeanCalls: mean(observed.map(day => 5 * (mean(day) ?? 0))),
+    slotMinuteMean: minuteMean,
+    slotMinuteStdDev: minuteMean && Math.sqrt(mean(minutes.map(calls => (calls - minuteMean) ** 2)) ?? 0),
+    weekMinuteMean: mean(week),
+  }
+}
+
+function usuallyInTheMiddle(past: Past, slot: number): { callsPerMinute: number; days: number } | undefined {
+  const oldest = slot - 7 * SLOTS_PER_DAY
+  const rateOf = (one: number): number[] => {
+    const minutes = one < oldest ? [] : known(past, one * 5, one * 5 + 5)
+    return minutes.length === 0 ? [] : [sum(minutes) / minutes.length]
+  }
+  const days = [1, 2, 3, 4, 5, 6, 7].map(day => slot - day * SLOTS_PER_DAY)
+  const observed = days.filter(day => rateOf(day).length > 0).length
+  if (observed > 0)
+    return { callsPerMinute: median(days.flatMap(day => [day - 1, day, day + 1].flatMap(rateOf))), days: observed }
+  const recent = Array.from({ length: 12 }, (_, back) => rateOf(slot - 1 - back)).flat()
+  return recent.length < 2 ? undefined : { callsPerMinute: median(recent), days: 0 }
+}
+
+function expectAsCounted(past: Past, slot: number): void {
+  const { baseline, coverage } = past
+  const plain = plainBaseline(baseline, coverage, slot)
+  const expected = plainly(past, slot)
+  for (const name of ['slotMeanCalls', 'slotMinuteMean', 'slotMinuteStdDev', 'weekMinuteMean'] as const) {
+    const is = { name, value: plain[name] }
+    const should = expected[name]
+    // What is a sum of whole numbers divided once or twice differs in the last places only.
+    if (should === undefined || is.value === undefined) expect(is).toEqual({ name, value: should })
+    else
+      expect({ name, off: Math.abs(is.value - should) < 1e-6 * Math.max(1, should) || is.value }).toEqual({
+        name,
+        off: true,
+      })
+  }
+  const usual = usualOf(baseline, coverage, slot)
+  const middle = usuallyInTheMiddle(past, slot)
+  expect(usual && { days: usual.days }).toEqual(middle && { days: middle.days })
+  if (usual && middle) expect(usual.callsPerMinute).toBeCloseTo(middle.callsPerMinute, 6)
+}
+
+const stretch = fc.record({
+  kind: fc.constantFrom('busy' as const, 'busy' as const, 'idle' as const, 'gap' as const, 'incident' as const),
+  minutes: fc.oneof(
+    { weight: 2, arbitrary: fc.integer({ min: 1, max: 12 }) },
+    { weight: 3, arbitrary: fc.integer({ min: 100, max: 4_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 9_000, max: 11_000 }) },
+  ),
+  rate: fc.integer({ min: 1, max: 500 }),
+  every: fc.integer({ min: 1, max: 40 }),
+})
+
+function liveThrough(
+  past: Past,
+  { kind, minutes, rate, every }: typeof stretch extends fc.Arbitrary<infer T> ? T : never,
+) {
+  for (let minute = 0; minute < minutes; minute++) {
+    const calls = past.now % every === 0 ? rate + (past.now % 7) : undefined
+    if (kind === 'busy') live(past, 'delivered', calls)
+    if (kind === 'idle') live(past, 'delivered', undefined)
+    // What little a gap lets through is calls all the same, but of an unknown minute: the owner never teaches it.
+    if (kind === 'gap') live(past, 'gap', undefined)
+    if (kind === 'incident') live(past, 'incident', calls)
+  }
+}
+
+describe('the plain statistics and the robust middle', () => {
+  test('are what a plain list of minutes says, through gaps, incidents, idle weeks and weeks on end', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 3_000 }),
+        fc.array(stretch, { minLength: 1, maxLength: 9 }),
+        (from, stretches) => {
+          const past = pastFrom(MONDAY + from)
+          for (const one of stretches) {
+            liveThrough(past, one)
+            const slot = Math.floor(past.now / 5)
+            expectAsCounted(past, slot)
+            expectAsCounted(past, slot + 1) // an early look may be in the next slot already
+          }
+        },
+      ),
+      { numRuns: 60, endOnFailure: true },
+    )
+  })
+
+  test('keep to the last seven days when the key comes back after six idle ones', () => {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < 7 * MINUTES_PER_DAY; minute++) live(past, 'delivered', 70)
+    for (let minute = 0; minute < 6 * MINUTES_PER_DAY; minute++) live(past, 'delivered', undefined)
+    const { weekMinuteMean } = plainBaseline(past.baseline, past.coverage, past.now / 5)
+    expect(weekMinuteMean).toBeCloseTo(10, 9)
+  })
+
+  test('are silent under one observed day, and an observed zero is a zero', () => {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < MINUTES_PER_DAY - 1; minute++) live(past, 'delivered', undefined)
+    expect(plainBaseline(past.baseline, past.coverage, MONDAY / 5 + SLOTS_PER_DAY)).toEqual({
+      slotMeanCalls: undefined,
+      slotMinuteMean: undefined,
+      slotMinuteStdDev: undefined,
+      weekMinuteMean: undefined,
+    })
+    live(past, 'delivered', undefined)
+    expect(plainBaseline(past.baseline, past.coverage, MONDAY / 5 + SLOTS_PER_DAY)).toEqual({
+      slotMeanCalls: 0,
+      slotMinuteMean: 0,
+      slotMinuteStdDev: 0,
+      weekMinuteMean: 0,
+    })
+  })
+})
+
+describe('what comes otherwise than minute by minute', () => {
+  test('a row of five minutes teaches five even minutes', () => {
+    const rows = pastFrom(MONDAY)
+    const minutes = pastFrom(MONDAY)
+    for (let slot = 0; slot < 2 * SLOTS_PER_DAY; slot++) {
+      const firstMinute = MONDAY + slot * 5
+      learnRow(rows.baseline, {
+        firstMinute,
+        minutes: 5,
+        calls: 600,
+        failures: 6,
+        latencySumMs: 1_200,
+        latencyCount: 600,
+      })
+      for (let minute = 0; minute < 5; minute++) {
+        coverMinute(rows.coverage, firstMinute + minute)
+        live(minutes, 'delivered', 120)
+      }
+    }
+    const slot = MONDAY / 5 + 2 * SLOTS_PER_DAY
+    const { slotMinuteStdDev, ...means } = plainBaseline(rows.baseline, rows.coverage, slot)
+    const { slotMinuteStdDev: _, ...expected } = plainBaseline(minutes.baseline, minutes.coverage, slot)
+    expect(means).toEqual(expected)
+    // Nothing is known of how the minutes differed: as chance makes them.
+    expect(slotMinuteStdDev).toBeCloseTo(Math.sqrt(120), 6)
+    expect(usualOf(rows.baseline, rows.coverage, slot)).toMatchObject({
+      callsPerMinute: 120,
+      failureShare: 0.01,
+      latencyMs: 2,
+      days: 2,
+    })
+  })
+
+  test('a late call counts in its slot, on whatever day of the seven', () => {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < 3 * MINUTES_PER_DAY; minute++) live(past, 'delivered', 10)
+    const slot = past.now / 5
+    for (const daysAgo of [1, 2, 3])
+      for (let call = 0; call < 5; call++) learnLateCall(past.baseline, past.now - daysAgo * MINUTES_PER_DAY + 2)
+    expect(plainBaseline(past.baseline, past.coverage, slot)).toMatchObject({ slotMeanCalls: 55, slotMinuteMean: 11 })
+    // Neither a call of before the key's ring nor one of a time that is not yet learned is put where it does not belong.
+    const before = structuredClone(past.baseline)
+    learnLateCall(past.baseline, past.now - 8 * MINUTES_PER_DAY)
+    learnLateCall(past.baseline, past.now + 100)
+    expect(past.baseline).toEqual(before)
+  })
+
+  test('a late call of an incident is no more learned than the incident', () => {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < 2 * MINUTES_PER_DAY; minute++)
+      live(past, minute === 2_000 ? 'incident' : 'delivered', 10)
+    const slot = past.now / 5
+    for (let call = 0; call < 1_000; call++) learnLateCall(past.baseline, MONDAY + 2_000)
+    expect(plainBaseline(past.baseline, past.coverage, slot).weekMinuteMean).toBeCloseTo(10, 9)
+    expectAsCounted(past, slot)
+  })
+
+  test('minutes in any order teach the same', () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], { minLength: 12 }), order => {
+        const learned = (minutes: readonly number[]): KeyBaseline => {
+          const baseline = createBaseline(MONDAY)
+          for (const minute of minutes) {
+            learnMinute(baseline, MONDAY + minute, {
+              calls: 1 + minute,
+              failures: minute,
+              latencySumMs: 4,
+              latencyCount: 1,
+            })
+          }
+          return baseline
+        }
+        expect(learned(order)).toEqual(learned(order.toSorted((one, other) => one - other)))
+      }),
+    )
+  })
+})
+
+describe('what is usual', () => {
+  /** Office hours: a smooth day whose minutes differ from each other as little as counts can. */
+  const daily = (minute: number): number => {
+    const ofDay = minute % MINUTES_PER_DAY
+    return 300 + Math.round(200 * Math.sin((2 * Math.PI * ofDay) / MINUTES_PER_DAY)) + (minute % 3) * 10
+  }
+  function lived(days: number, calls: (minute: number) => number): Past {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < days * MINUTES_PER_DAY; minute++) live(past, 'delivered', calls(MONDAY + minute))
+    return past
+  }
+  const usualAt = ({ baseline, coverage, now }: Past, minutesOn = 0) =>
+    usualOf(baseline, coverage, Math.floor((now + minutesOn) / 5))
+
+  test('is not known without a past', () => {
+    const past = pastFrom(MONDAY)
+    expect(usualAt(past)).toBeUndefined()
+    live(past, 'delivered', 10)
+    expect(usualAt(past)).toBeUndefined()
+  })
+
+  test('is the last hour where no day has this slot, from ten minutes of it on, and says that no day is behind it', () => {
+    const past = pastFrom(MONDAY)
+    for (let minute = 0; minute < 5; minute++) live(past, 'delivered', 10)
+    expect(usualAt(past)).toBeUndefined()
+    for (let minute = 0; minute < 5; minute++) live(past, 'delivered', 20)
+    expect(usualAt(past)).toMatchObject({ callsPerMinute: 15, days: 0 })
+  })
+
+  test('lies in its band at any hour, and the band holds the minutes that come', () => {
+    const past = lived(7, daily)
+    for (let minutesOn = 0; minutesOn < MINUTES_PER_DAY; minutesOn += 35) {
+      const usual = usualAt(past, minutesOn)
+      const now = daily(past.now + minutesOn)
+      expect(usual).toMatchObject({ days: 7 })
+      expect(usual!.lowerPerMinute).toBeLessThan(usual!.callsPerMinute)
+      expect(usual!.upperPerMinute).toBeGreaterThan(usual!.callsPerMinute)
+      expect(usual!.lowerPerMinute).toBeLessThanOrEqual(now)
+      expect(usual!.upperPerMinute).toBeGreaterThanOrEqual(now)
+      expect(usual!.upperPerMinute).toBeLessThan(1.5 * now)
+    }
+  })
+
+  test('is hardly moved by one day that nobody noticed was wild', () => {
+    const calm = usualAt(lived(7, daily))!
+    const wild = usualAt(
+      lived(7, minute => (Math.floor((minute - MONDAY) / MINUTES_PER_DAY) === 3 ? 100 : 1) * daily(minute)),
+    )!
+    expect(wild.callsPerMinute / calm.callsPerMinute).toBeCloseTo(1, 1)
+  })
+
+  test('is surer the more days it rests on', () => {
+    const widths = [1, 2, 4, 7].map(days => {
+      const { upperPerMinute, lowerPerMinute } = usualAt(lived(days, daily))!
+      return upperPerMinute - lowerPerMinute
+    })
+    expect(widths).toEqual(widths.toSorted((one, other) => other - one))
+    expect(new Set(widths).size).toBe(4)
+  })
+
+  test('of a tenant who never called is nothing, and every number of it is one', () => {
+    const usual = usualAt(lived(2, () => 0))!
+    expect(usual).toMatchObject({
+      callsPerMinute: 0,
+      lowerPerMinute: 0,
+      upperPerMinute: 0,
+      dispersion: 0,
+      failureShare: 0,
+    })
+    expect(usual.latencyMs).toBeUndefined()
+  })
+
+  test('keeps each of its numbers finite and its band in order, whatever the past', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.nat({ max: 1e6 }), { maxLength: 30 }), { maxLength: 8 }), days => {
+        const past = pastFrom(MONDAY)
+        for (const minutes of days) {
+          for (let minute = 0; minute < MINUTES_PER_DAY; minute++) live(past, 'delivered', minutes[minute])
+        }
+        const usual = usualAt(past)
+        if (usual === undefined) return
+        const { lowerPerMinute, callsPerMinute, upperPerMinute, dispersion } = usual
+        expect([lowerPerMinute, callsPerMinute, upperPerMinute, dispersion].every(Number.isFinite)).toBe(true)
+        expect([0, lowerPerMinute, callsPerMinute, upperPerMinute]).toEqual(
+          [0, lowerPerMinute, callsPerMinute, upperPerMinute].toSorted((one, other) => one - other),
+        )
+        expect(dispersion).toBeGreaterThanOrEqual(0)
+      }),
+      { numRuns: 20, endOnFailure: true },
+    )
+  })
+})

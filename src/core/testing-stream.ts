@@ -1,0 +1,191 @@
+/**
+ * Small streams for the engine's tests: calls go in as a source would bring them, and what the core decided is kept, told
+ * and answered. Nothing here decides anything. Only tests import this file.
+ */
+import { deserialize, serialize } from 'node:v8'
+import { type CallBatch, createBatch, type KeyTable, nextRow } from './call-batch.ts'
+import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
+import type { Effect, Outcome } from './effect.ts'
+import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
+import type { EngineInput } from './engine-input.ts'
+import type { Explanation } from './explanation.ts'
+import type { ApiKeyId, EpochMs, PartitionId } from './vocabulary.ts'
+
+/** Wednesday, 4 March 2026, 10:00 UTC: nothing begins or ends here. */
+export const TEN = Date.UTC(2026, 2, 4, 10)
+const MINUTE_MS = 60_000
+const DAY_MS = 1_440 * MINUTE_MS
+
+export interface Call {
+  readonly key: string
+  readonly at: EpochMs
+  readonly status?: number
+  readonly latencyMs?: number
+}
+
+/** As users write them: durations with units, all else left to its default. */
+export function settingsOf(
+  config: Readonly<Record<string, unknown>> = {},
+  tenants: Readonly<Record<string, { readonly keys: readonly string[]; readonly exempt?: boolean }>> = {},
+): EngineSettings {
+  const parsed: Readonly<Record<string, Tenant>> = tenantsSchema.parse({ tenants }).tenants
+  const settings: WeirConfig = weirSchema.parse({ mode: 'enforce', ...config })
+  return engineSettings(settings, parsed)
+}
+
+/** An engine with a source in front of it and performers behind. */
+export interface Stream {
+  readonly engine: Engine
+  readonly effects: Effect[]
+  readonly changes: Explanation[]
+  /** One batch of one partition; `arrivedAt` is the newest call's time unless told. */
+  give(calls: readonly Call[], from?: { readonly partition?: string; readonly arrivedAt?: EpochMs }): void
+  take(input: EngineInput): void
+  tick(at: EpochMs): void
+  /** The same, serialised and brought back, as a checkpoint does. */
+  afterCheckpoint(): Stream
+}
+
+/** `answer`: what comes of a throttle or restore, at once; undefined: nothing yet. */
+export function streamInto(
+  engine: Engine,
+  answer: (effect: Effect) => Outcome | undefined = obeyed,
+  told: Pick<Stream, 'effects' | 'changes'> = { effects: [], changes: [] },
+): Stream {
+  const table: KeyTable = { ids: [] }
+  const { effects, changes } = told
+  const take = (input: EngineInput): void => {
+    const decided = advance(engine, input)
+    effects.push(...decided.effects)
+    changes.push(...decided.changes)
+    for (const effect of decided.effects) {
+      const outcome = effect.kind === 'alert' ? undefined : answer(effect)
+      if (outcome !== undefined)
+        take({ kind: 'outcome', at: effect.decidedAt, report: { effectId: effect.id, outcome } })
+    }
+  }
+  return {
+    engine,
+    effects,
+    changes,
+    take,
+    give(calls, { partition = 'stream/0', arrivedAt = Math.max(...calls.map(({ at }) => at)) } = {}) {
+      const batch = batchOf(calls, table)
+      take({ ...whole(batch), kind: 'batch', partition: partition as PartitionId, arrivedAt })
+    },
+    tick: at => take({ kind: 'tick', at }),
+    afterCheckpoint() {
+      const state = deserialize(serialize(snapshot(engine)))
+      return streamInto(restore(engine.settings, state), answer, {
+        effects: structuredClone(effects),
+        changes: structuredClone(changes),
+      })
+    },
+  }
+}
+
+export const obeyed = (effect: Effect): Outcome =>
+  effect.kind === 'throttle' ? { kind: 'applied', after: effect.limits } : { kind: 'applied' }
+
+export function batchOf(calls: readonly Call[], table: KeyTable): CallBatch {
+  const batch = createBatch(table, Math.max(1, calls.length))
+  for (const { key, at, status = 200, latencyMs = -1 } of calls) {
+    const row = nextRow(batch)
+    batch.key[row] = keyIn(table, key)
+    batch.time[row] = at
+    batch.status[row] = status
+    batch.latencyMs[row] = latencyMs
+    batch.bytes[row] = -1
+  }
+  return batch
+}
+
+function keyIn(table: KeyTable, key: string): number {
+  const known = table.ids.indexOf(key as ApiKeyId)
+  return known >= 0 ? known : table.ids.push(key as ApiKeyId) - 1
+}
+
+const whole = (batch: CallBatch) => ({ batch, from: 0, to: batch.length, panesFrom: 0, panesTo: batch.panes.length })
+
+/**
+ * An engine that was taught so many days up to `until`, in five-minute counts: each key with its calls a minute, one in a
+ * thousand of them failed.
+ */
+export function taught(
+  settings: EngineSettings,
+  callsPerMinute: Readonly<Record<string, number>>,
+  { days = 2, until = TEN }: { readonly days?: number; readonly until?: EpochMs } = {},
+): Engine {
+  const engine = createEngine(settings, { withHistory: true })
+  const table: KeyTable = { ids: [] }
+  const rates = Object.entries(callsPerMinute).map(([key, rate]) => ({ key: keyIn(table, key), calls: rate * 5 }))
+  for (let start = until - days * DAY_MS; start < until; start += 5 * MINUTE_MS) {
+    const batch = createBatch(table, 1)
+    const none = { status2xx: 0, status4xx: 0, status429: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
+    for (const { key, calls } of rates)
+      batch.panes.push({ ...none, key, start, seconds: 300, calls, status5xx: Math.floor(calls / 1_000) })
+    advance(engine, { ...whole(batch), kind: 'batch', partition: 'history' as PartitionId, arrivedAt: start })
+  }
+  advance(engine, { kind: 'history-ended' })
+  return engine
+}
+
+/** Evenly spread calls of one key over [from, to). */
+export function steady(
+  key: string,
+  {
+    perSecond,
+    from,
+    seconds,
+    status = 200,
+  }: { readonly perSecond: number; readonly from: EpochMs; readonly seconds: number; readonly status?: number },
+): Call[] {
+  const calls = Math.round(perSecond * seconds)
+  return Array.from({ length: calls }, (_, call) => ({
+    key,
+    at: from + Math.floor((call * 1_000) / perSecond),
+    status,
+  }))
+}
+
+export const inOrder = (...calls: readonly (readonly Call[])[]): Call[] =>
+  calls.flat().sort((one, other) => one.at - other.at)
+
+/** Calls in order of their time, a batch for each second in which there are some, with a tick after each second. */
+export function live(stream: Stream, calls: readonly Call[], { until }: { readonly until?: EpochMs } = {}): void {
+  const first = calls[0]
+  if (first === undefined) return
+  const end = until ?? Math.max(...calls.map(({ at }) => at)) + 1
+  let next = 0
+  for (let second = Math.floor(first.at / 1_000); second * 1_000 < end; second++) {
+    const batch: Call[] = []
+    for (let call = calls[next]; call !== undefined && call.at < (second + 1) * 1_000; call = calls[++next])
+      batch.push(call)
+    if (batch.length > 0) stream.give(batch)
+    stream.tick((second + 1) * 1_000)
+  }
+}
+
+/** `12.5s open key_a#1 retry-storm high throttle`: seconds since TEN, for a timetable of what was told. */
+export const timetable = (changes: readonly Explanation[], since = TEN): string[] =>
+  changes.map(
+    ({ decidedAt, phase, incidentId, kind, severity, action }) =>
+      `${(decidedAt - since) / 1_000}s ${phase} ${incidentId} ${kind} ${severity} ${action.kind}${action.kind === 'held' ? ` (${action.because})` : ''}`,
+  )
+
+/** What closed panes have taught: baselines, coverage, closed windows and the evidence in them, by key. */
+export function learned({ state }: Engine) {
+  return [...state.owners].map(([id, owner]) => ({
+    id,
+    coverage: owner.coverage,
+    late: owner.lateCalls,
+    keys: [...owner.keys.values()]
+      .toSorted((one, other) => (one.keyId < other.keyId ? -1 : 1))
+      .map(({ keyId, baseline, activity }) => ({
+        keyId,
+        baseline: { ...baseline, excluded: [...baseline.excluded].sort(([one], [other]) => one - other) },
+        windows: activity?.windows.sums,
+        accumulators: activity?.accumulators,
+      })),
+  }))
+}
