@@ -40,7 +40,7 @@ Examples:
   weir replay friday.ndjson.gz --json | jq -r '[.decidedAt, .phase, .keyId, .kind] | @tsv'
   zcat access.log.gz | weir replay - --config weir.yaml
 
-Without --history the log's own past teaches: after ten minutes of a key something is known of it.
+Without --history the log's own past teaches: after some four minutes of a key something is known of it.
 ${exitCodesHelp}
      (with --fail-on-incident 1 also means: there was an incident)`,
     )

@@ -114,8 +114,10 @@ function usuallyInTheMiddle(past: Past, slot: number): { callsPerMinute: number;
   const observed = days.filter(day => rateOf(day).length > 0).length
   if (observed > 0)
     return { callsPerMinute: median(days.flatMap(day => [day - 1, day, day + 1].flatMap(rateOf))), days: observed }
-  const recent = Array.from({ length: 12 }, (_, back) => rateOf(slot - 1 - back)).flat()
-  return recent.length < 2 ? undefined : { callsPerMinute: median(recent), days: 0 }
+  const lastHour = Array.from({ length: 13 }, (_, back) => slot - back)
+  const recent = lastHour.flatMap(rateOf)
+  const minutes = sum(lastHour.map(one => known(past, one * 5, one * 5 + 5).length))
+  return minutes < 2 ? undefined : { callsPerMinute: median(recent), days: 0 }
 }
 
 function expectAsCounted(past: Past, slot: number): void {
@@ -310,10 +312,13 @@ describe('what is usual', () => {
     expect(usualAt(past)).toBeUndefined()
   })
 
-  test('is the last hour where no day has this slot, from ten minutes of it on, and says that no day is behind it', () => {
+  test('is the last hour where no day has this slot, from two minutes of it on, and says that no day is behind it', () => {
     const past = pastFrom(MONDAY)
-    for (let minute = 0; minute < 5; minute++) live(past, 'delivered', 10)
+    live(past, 'delivered', 10)
     expect(usualAt(past)).toBeUndefined()
+    live(past, 'delivered', 10)
+    expect(usualAt(past)).toMatchObject({ callsPerMinute: 10, days: 0 })
+    for (let minute = 2; minute < 5; minute++) live(past, 'delivered', 10)
     for (let minute = 0; minute < 5; minute++) live(past, 'delivered', 20)
     expect(usualAt(past)).toMatchObject({ callsPerMinute: 15, days: 0 })
   })

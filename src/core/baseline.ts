@@ -366,9 +366,9 @@ export function plainBaseline(baseline: KeyBaseline, coverage: Coverage, slot: n
 
 /** Neighbours on each side that help a slot: its days are few, and quarter hours are alike. */
 const NEIGHBOURS = 1
-/** Slots of the last hour that stand in where no day has this slot yet, and how many of them are the least. */
+/** Slots of the last hour that stand in where no day has this slot yet, and how many minutes of them are the least. */
 const RECENT_SLOTS = 12
-const LEAST_RECENT_SLOTS = 2
+const LEAST_RECENT_MINUTES = 2
 /** The band: 5th and 95th percentile. */
 const LOWER_SHARE = 0.05
 const UPPER_SHARE = 0.95
@@ -393,12 +393,15 @@ export function usualOf(baseline: KeyBaseline, coverage: Coverage, slot: number)
     }
   }
   if (days === 0) {
+    // No day has this slot yet: the last hour stands in, the slot under way with it, so that a new key is soon known.
     slots = []
-    for (let back = 1; back <= RECENT_SLOTS; back++) {
+    let minutes = 0
+    for (let back = 0; back <= RECENT_SLOTS; back++) {
       const rate = slotRate(baseline, coverage, slot - back)
       if (rate !== undefined) slots.push(rate)
+      minutes += knownMinutes(baseline, coverage, slot - back)
     }
-    if (slots.length < LEAST_RECENT_SLOTS) return undefined
+    if (minutes < LEAST_RECENT_MINUTES) return undefined
   }
 
   const rates = slots.map(({ perMinute }) => perMinute).sort((one, other) => one - other)

@@ -202,3 +202,8 @@ function storm(changed: Partial<Explanation>): Explanation {
 function secondLine(explanation: Explanation): string | undefined {
   return alertText(explanation).split('\n')[1]
 }
+
+test('a key that is known since this hour only says so', () => {
+  const expected = { callsPerMinute: 100, lowerPerMinute: 60, upperPerMinute: 140, days: 0 }
+  expect(alertText(storm({ expected }))).toContain('Usual is based on the last hour alone: no day has this time yet.')
+})

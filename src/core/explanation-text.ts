@@ -121,7 +121,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
     ...listed,
     ...(left > 0 ? [`- and ${left} more`] : []),
     ...(detectors.length > 0 ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
-    expected ? `Usual is based on ${expected.days} of 7 days.` : 'Nothing usual is known: no history of this key.',
+    expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.',
     ...limitLines(explanation.action),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
@@ -171,6 +171,11 @@ const kinds: Readonly<Record<IncidentKind, { readonly sentence: string; readonly
       'Platform incident: many keys are wrong at the same moment, so it is likely the API that is sick, not its clients.',
   },
 }
+
+const basisText = (days: number): string =>
+  days === 0
+    ? 'Usual is based on the last hour alone: no day has this time yet.'
+    : `Usual is based on ${days} of 7 days.`
 
 const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',

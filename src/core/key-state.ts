@@ -25,6 +25,8 @@ export interface KeyActivity {
 /** What is usual in one slot, worked out once and used for all looks in it. */
 export interface SlotKnowledge {
   readonly slot: number
+  /** Minutes that the stream had delivered when it was worked out. */
+  readonly minutes: number
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly model: SequentialModel | undefined
@@ -86,10 +88,13 @@ export function latencyOf(activity: KeyActivity): LatencyBlocks {
 
 export function knowledgeFor(key: KeyState, coverage: Coverage, slot: number, look: 'early' | 'final'): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
-  if (known?.slot === slot) return known
+  // While only the last minutes speak for a key, each further one counts.
+  const isLasting = known?.usual !== undefined && known.usual.days > 0
+  if (known?.slot === slot && (isLasting || known.minutes === coverage.total)) return known
   const usual = usualOf(key.baseline, coverage, slot)
   const fresh: SlotKnowledge = {
     slot,
+    minutes: coverage.total,
     usual,
     plain: plainBaseline(key.baseline, coverage, slot),
     model: usual === undefined ? undefined : sequentialModel(usual),

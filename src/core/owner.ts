@@ -127,7 +127,8 @@ export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId
 export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
   let key = owner.keys.get(keyId)
   if (key === undefined) {
-    key = createKeyState(keyId, Math.floor(timeMs / MINUTE_MS))
+    // The minute in which a key turns up is not a whole one, unless it turns up as the minute begins.
+    key = createKeyState(keyId, Math.ceil((timeMs - SECOND_MS) / MINUTE_MS))
     owner.keys.set(keyId, key)
   }
   return key
@@ -289,14 +290,18 @@ function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
   return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
 }
 
-/** Minutes since the onset may have been learned before the evidence was enough: they are taken back. */
+/**
+ * Minutes since the onset may have been learned before the evidence was enough: they are taken back, as far as panes still
+ * tell what was in them. What began longer ago was slow, and no more than the robust statistic bears.
+ */
 export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): void {
   key.wrong = wrong
   owner.wrong.add(key)
   const panes = key.activity?.panes
   if (panes === undefined) return
   const learnedTo = Math.floor(owner.closedToSecond / 60)
-  for (let minute = Math.floor(wrong.onsetAt / MINUTE_MS); minute < learnedTo; minute++) {
+  const oldest = Math.ceil((owner.closedToSecond + 1 - 300) / 60)
+  for (let minute = Math.max(oldest, Math.floor(wrong.onsetAt / MINUTE_MS)); minute < learnedTo; minute++) {
     const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
     for (let index = panes.first; index < panes.firstOpen; index++) {
       if (Math.floor(paneSecond(panes, index) / 60) !== minute) continue
