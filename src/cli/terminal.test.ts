@@ -78,7 +78,7 @@ test('an incident opens with the whole text of its alert, and what was done is s
     '           │ Client is in AUTOMATIC throttle reduction.',
     '           │ Contact: client-a-sre@partner.com per escalation policy.',
   ])
-  expect(lines.at(-2)).toBe(' --:--:--  lowered   Client A: 100/s, burst 200 → 15/s, burst 30')
+  expect(lines.at(-2)).toBe(' 12:00:00  lowered   Client A: 100/s, burst 200 → 15/s, burst 30')
 })
 
 test('a tenant cannot paint on the screen', () => {

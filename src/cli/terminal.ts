@@ -98,6 +98,7 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const [label, style] = phaseLook(explanation)
     if (tenant?.name !== undefined) names.set(keyId, tenant.name)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
+    eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
     if (phase === 'open') block(alertText(explanation), style)
   }

@@ -49,12 +49,19 @@ export interface Accumulators {
   readonly bank: Float64Array
   /** All seconds before this one are in. */
   upTo: number
+  /** Seconds before this one are no evidence. */
+  from: number
 }
 
-export const createAccumulators = (): Accumulators => ({ bank: new Float64Array(MULTIPLES.length * WORDS), upTo: 0 })
+export const createAccumulators = (): Accumulators => ({
+  bank: new Float64Array(MULTIPLES.length * WORDS),
+  upTo: 0,
+  from: 0,
+})
 
 /** Takes in one second's calls, and the silent seconds since the last. */
 export function accumulate(into: Accumulators, model: SequentialModel, second: number, calls: number): void {
+  if (second < into.from) return
   const { bank } = into
   const silent = Math.max(0, second - into.upTo)
   for (let index = 0; index < MULTIPLES.length; index++) {
@@ -84,6 +91,12 @@ export function resetAccumulators(accumulators: Accumulators): void {
   accumulators.bank.fill(0)
 }
 
+/** Begins anew: what was called before `second` has been dealt with, also where it is still to come in. */
+export function accumulateFrom(accumulators: Accumulators, second: number): void {
+  resetAccumulators(accumulators)
+  accumulators.from = second
+}
+
 /** Scratch for early looks: the closed evidence with the open panes on top. */
 const early: Accumulators = createAccumulators()
 
@@ -96,6 +109,7 @@ export function accumulateOpen(
 ): Accumulators {
   early.bank.set(closed.bank)
   early.upTo = closed.upTo
+  early.from = closed.from
   for (let index = panes.firstOpen; index < panes.end; index++) {
     const second = paneSecond(panes, index)
     if (second >= endSecond) break

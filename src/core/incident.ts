@@ -116,6 +116,9 @@ export type Planned =
 /** A suspicion that nothing follows is dropped after this long. */
 const SUSPICION_MS = 30_000
 
+/** The shortest windows look back this far: before they are past the restore, what they show may be from before it. */
+const RELAPSE_AFTER_MS = 10_000
+
 export function follow(incident: Incident, event: IncidentEvent, rules: IncidentRules): Step {
   switch (event.kind) {
     case 'signal':
@@ -162,7 +165,7 @@ function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: O
   const story = worse(incident.story, event.signal)
   const goesOn = { incident: { ...incident, story } }
   if (givingBack !== undefined) {
-    if (givingBack.doneAt === undefined || event.signal.at <= givingBack.doneAt) return goesOn
+    if (givingBack.doneAt === undefined || event.signal.at < givingBack.doneAt + RELAPSE_AFTER_MS) return goesOn
     const lowersAgain = event.action.kind === 'throttle' && story.refused === undefined
     if (givingBack.step === 'half' && !lowersAgain) return goesOn
   }

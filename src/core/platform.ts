@@ -8,7 +8,7 @@ import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fle
 import type { Signal, Story } from './incident.ts'
 import type { Owner } from './owner.ts'
 import { isDominant } from './response.ts'
-import { explain, step } from './storyline.ts'
+import { eventTimeOf, explain, step } from './storyline.ts'
 import type { ApiKeyId } from './vocabulary.ts'
 
 /** The name under which the platform itself stands where a key id stands otherwise. */
@@ -69,8 +69,10 @@ function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
 export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const { state, settings } = engine
   if (state.platform.phase !== 'open') return
-  const at = owner.time.highest
-  if (isPlatformSick(surveyFleet(state.owners.values(), new Set()), settings.config.platform)) {
+  // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
+  const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
+  const isSeen = at === owner.time.highest
+  if (isSeen && isPlatformSick(surveyFleet(state.owners.values(), new Set()), settings.config.platform)) {
     state.platform = { ...state.platform, lastSickAt: at }
     return
   }

@@ -3,11 +3,13 @@
  * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
  */
 
+import { accumulateFrom } from './accumulator.ts'
 import type { OutcomeReport } from './effect.ts'
 import type { Engine, Out } from './engine-state.ts'
 import type { Explanation } from './explanation.ts'
-import { awaited, follow, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
 import type { KeyState } from './key-state.ts'
+import { currentOf, measured } from './measure.ts'
 import type { Owner } from './owner.ts'
 import { paneSecond } from './pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from './vocabulary.ts'
@@ -36,7 +38,7 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
 }
 
 /** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */
-function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
+export function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
   const closed = owner.closedToSecond * SECOND_MS
   const { delivery, idleAfter } = settings.config.time
   for (const { lastArrival } of owner.time.partitions.values()) if (state.now - lastArrival < idleAfter) return closed
@@ -57,7 +59,17 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
   if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
   else owner.incidents.add(key)
   if (wasQuiet && taken.phase === 'open') key.incidents++
+  const restoredAt = isRestoredNow(before, taken.incident)
+  if (restoredAt !== undefined && key.activity) {
+    accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
+  }
   tell(engine, owner, key, taken, out)
+}
+
+/** A limit was raised just now: only what is called from here on is evidence of a relapse. */
+function isRestoredNow(before: Incident, after: Incident): EpochMs | undefined {
+  if (before.phase !== 'recovering' || after.phase !== 'recovering') return undefined
+  return before.givingBack?.doneAt === undefined ? after.givingBack?.doneAt : undefined
 }
 
 function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out): void {
@@ -68,7 +80,7 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   const phase =
     taken.phase ??
     (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
-  const explanation = explain(engine, owner, key.keyId, story, phase)
+  const explanation = explain(engine, owner, key.keyId, nowOf(owner, key, story, phase), phase)
   if (taken.phase !== undefined) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {
     const { current, expected } = story.signal
@@ -81,6 +93,14 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
     if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
+}
+
+/** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
+function nowOf(owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
+  if (phase !== 'recovering' && phase !== 'closed') return story
+  const at = Math.floor(owner.time.highest / SECOND_MS) * SECOND_MS
+  const current = currentOf(key, at - 60 * SECOND_MS, at)
+  return { ...story, signal: { ...story.signal, current, evidence: measured(key, at) } }
 }
 
 export function explain(
