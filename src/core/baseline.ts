@@ -120,11 +120,18 @@ export interface MinuteSeen {
 
 /** Calls come in any order: the key is known from its earliest on, whichever was read first. */
 export function knowFrom(baseline: KeyBaseline, minute: number): void {
-  if (minute < baseline.firstMinute) baseline.firstMinute = minute
+  if (minute >= baseline.firstMinute) return
+  baseline.firstMinute = minute
+  const slot = Math.floor(minute / MINUTES_PER_SLOT)
+  const isNew = baseline.ringCalls === 0 && baseline.slotCalls === 0 && baseline.newestSlot === baseline.slot - 1
+  if (slot >= baseline.slot || !isNew) return
+  baseline.slot = slot
+  baseline.newestSlot = slot - 1
 }
 
 /** One closed minute of this key. Minutes mostly come in order; one older than the slot being learned goes straight to the ring. */
 export function learnMinute(baseline: KeyBaseline, minute: number, seen: MinuteSeen): void {
+  if (minute < baseline.firstMinute) return // known in part only
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   moveTo(baseline, slot)
   learnInto(baseline, slot, seen.calls, seen.calls * seen.calls)
@@ -141,7 +148,7 @@ function addTotals(day: DayTotals | undefined, seen: MinuteSeen, times: 1 | -1):
 
 /** Takes back what `learnMinute` was given: the minute turned out to lie in an incident. Not twice: it is excluded from then on. */
 export function unlearnMinute(baseline: KeyBaseline, minute: number, seen: MinuteSeen): void {
-  if (isExcluded(baseline, minute)) return
+  if (minute < baseline.firstMinute || isExcluded(baseline, minute)) return
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   learnInto(baseline, slot, -seen.calls, -(seen.calls * seen.calls))
   addTotals(totalsOf(baseline, slot), seen, -1)

@@ -96,7 +96,10 @@ describe('a throttled storm', () => {
   })
 
   test('expires even while it goes on, and is lowered again only for what comes after the limit rose', () => {
-    const lines = play([[0, 'storm'], [1, 'applied'], ...each(2, 604, 'storm'), [605, 'applied'], ...each(606, 615, 'storm')], 615)
+    const lines = play(
+      [[0, 'storm'], [1, 'applied'], ...each(2, 604, 'storm'), [605, 'applied'], ...each(606, 615, 'storm')],
+      615,
+    )
     expect(lines.slice(4)).toEqual([
       '600s recovering',
       '600s ! alert: restore half (expired)',

@@ -8,7 +8,7 @@ import { decide, onsetOf, type Suspect } from './decision.ts'
 import type { Engine, Out } from './engine-state.ts'
 import { judge } from './judge.ts'
 import { type KeyActivity, type KeyState, knowledgeFor } from './key-state.ts'
-import { closeTo, type Owner, turnedWrong } from './owner.ts'
+import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './owner.ts'
 import { CALLS, forgetBefore, paneCount } from './pane.ts'
 import { earlyView, finalView } from './tenant-view.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -76,6 +76,7 @@ function lookFinal(
   const index = panes.firstOpen
   panes.firstOpen = index + 1
   rollTo(windows, panes, second + 1)
+  if (wasForgotten(accumulators.upTo, second)) resetAccumulators(accumulators)
   if (model !== undefined) {
     accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
     // A whole minute within the band: whatever changed is over, however much evidence it left.
@@ -90,6 +91,13 @@ function lookFinal(
   )
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
+
+/**
+ * Whether a key was silent for so long that it shrank to its baseline (`forgetIdle`). It may have been spared only because
+ * its next calls had come in already: evidence must not depend on that.
+ */
+const wasForgotten = (upToSecond: number, second: number): boolean =>
+  Math.floor(second / 60) - Math.floor((upToSecond - 1) / 60) > IDLE_MINUTES + 1
 
 /** A band that ends below this is taken to end here: of a tenant that hardly calls, a few calls are within it. */
 const LEAST_BAND = 5

@@ -127,12 +127,14 @@ export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId
 export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
   let key = owner.keys.get(keyId)
   if (key === undefined) {
-    // The minute in which a key turns up is not a whole one, unless it turns up as the minute begins.
-    key = createKeyState(keyId, Math.ceil((timeMs - SECOND_MS) / MINUTE_MS))
+    key = createKeyState(keyId, firstWholeMinute(Math.floor(timeMs / SECOND_MS)))
     owner.keys.set(keyId, key)
   }
   return key
 }
+
+/** The minute in which a key turns up is not a whole one, unless it turns up as the minute begins. */
+const firstWholeMinute = (second: number): number => Math.ceil(second / 60)
 
 /**
  * The first call of all: time begins as far before it as open panes may reach, since the first to be read need not be the
@@ -192,7 +194,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
 }
 
 function paneOf(owner: Owner, key: KeyState, second: number): number {
-  knowFrom(key.baseline, Math.floor(second / 60))
+  knowFrom(key.baseline, firstWholeMinute(second))
   if (!key.isDirty) {
     key.isDirty = true
     owner.dirty.push(key)
@@ -356,13 +358,15 @@ const GAP_MINUTES = 15
 const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
   isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
 
-/** A key that has not called for five minutes shrinks to its baseline. */
+/** A key that has not called for so many whole minutes shrinks to its baseline. */
+export const IDLE_MINUTES = 5
+
 function forgetIdle(owner: Owner, minute: number): void {
   for (const key of owner.active) {
     const panes = key.activity?.panes
     if (panes !== undefined && panes.end > panes.firstOpen) continue
     const newest = panes && panes.end > panes.first ? paneSecond(panes, panes.end - 1) : 0
-    if (Math.floor(newest / 60) >= minute - 5) continue
+    if (Math.floor(newest / 60) >= minute - IDLE_MINUTES) continue
     key.activity = undefined
     key.earlySlot = undefined
     key.finalSlot = undefined

@@ -183,7 +183,12 @@ export function learned({ state }: Engine) {
       .toSorted((one, other) => (one.keyId < other.keyId ? -1 : 1))
       .map(({ keyId, baseline, activity }) => ({
         keyId,
-        baseline: { ...baseline, excluded: [...baseline.excluded].sort(([one], [other]) => one - other) },
+        baseline: {
+          ...baseline,
+          excluded: [...baseline.excluded].sort(([one], [other]) => one - other),
+          // A day of zeros and one that was never allocated say the same.
+          days: baseline.days.map(day => (day?.calls.some(calls => calls !== 0) ? day : undefined)),
+        },
         windows: activity?.windows.sums,
         accumulators: activity?.accumulators,
       })),

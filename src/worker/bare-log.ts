@@ -128,17 +128,36 @@ async function takeSecond(reader: Reader, decoder: Decoder, tally: LogTally): Pr
     reader.row++
     return undefined
   }
-  const from = reader.row
+  let from = reader.row
   reader.frontier = Math.max(reader.frontier, batch.time[from] ?? 0)
   const endOfSecond = (Math.floor(reader.frontier / SECOND_MS) + 1) * SECOND_MS
   let to = from + 1
-  for (; to < batch.length; to++) {
-    const at = batch.time[to] ?? 0
-    if (at >= endOfSecond) break
-    if (at > reader.frontier) reader.frontier = at
+  for (;;) {
+    for (; to < batch.length; to++) {
+      const at = batch.time[to] ?? 0
+      if (at >= endOfSecond) break
+      if (at > reader.frontier) reader.frontier = at
+    }
+    if (to < batch.length || reader.isDone) break
+    // The second may go on in the file's next piece: where pieces were cut must not show.
+    to -= dropTaken(reader)
+    from = reader.row
+    await decodeNext(reader, decoder, tally)
   }
   reader.row = to
   return inputOf(reader, { from, to, panesFrom: 0, panesTo: 0 })
+}
+
+/** Makes room in the batch by what was taken of it already. Returns how many calls that is. */
+function dropTaken(reader: Reader): number {
+  const { batch, row } = reader
+  for (const column of [batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes])
+    column.copyWithin(0, row, batch.length)
+  batch.length -= row
+  batch.panes.splice(0, reader.pane)
+  reader.row = 0
+  reader.pane = 0
+  return row
 }
 
 function takeRows(reader: Reader, first: PaneRow): BatchInput {
