@@ -39,22 +39,22 @@ export async function replayLogs(logs: readonly string[], options: ReplayOptions
       path,
       pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
     })
-    let opened = 0
+    const incidents = new Set<string>()
     const result = await replay({
       settings,
       decoder,
       history: history.map(open),
       logs: logs.map(open),
       changed(change) {
-        if (change.phase === 'open') opened++
+        incidents.add(change.incidentId)
         progress.clear()
         process.stdout.write(options.json ? `${changeLine(change)}\n` : changeText(change))
       },
       progressed: progress.show,
     })
     progress.clear()
-    if (!options.json) process.stdout.write(summaryText(result, opened))
-    if (options.failOnIncident && opened > 0) process.exitCode = exitCodes.failed
+    if (!options.json) process.stdout.write(summaryText(result, incidents.size))
+    if (options.failOnIncident && incidents.size > 0) process.exitCode = exitCodes.failed
   } finally {
     progress.clear()
     stop.release()

@@ -31,9 +31,7 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
   const survey =
-    undecided.length === 0
-      ? undefined
-      : surveyFleet(engine.state.owners.values(), new Set(undecided.map(({ key }) => key)))
+    undecided.length === 0 ? undefined : surveyFleet(engine.state.owners, new Set(undecided.map(({ key }) => key)))
   const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
   for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
     signal(engine, owner, suspect, survey, out)

@@ -17,7 +17,17 @@ import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts
 import { createJury } from './judge.ts'
 import type { KeyState } from './key-state.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
-import { beginTime, countCall, countRow, createHeir, createOwner, inherit, keyOf, type Owner } from './owner.ts'
+import {
+  beginTime,
+  countCall,
+  countRow,
+  createHeir,
+  createOwner,
+  inherit,
+  keyOf,
+  type Owner,
+  SHARED_OWNER,
+} from './owner.ts'
 import { followPlatform } from './platform.ts'
 import { passTime, takeOutcome } from './storyline.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
@@ -124,8 +134,6 @@ function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
   }
   return owner
 }
-
-const SHARED_OWNER = ''
 
 function keyStates(engine: Engine, owner: Owner, table: KeyTable): KeyState[] {
   let byOwner = engine.lookup.get(table)

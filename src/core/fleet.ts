@@ -9,7 +9,7 @@
 import { slotOf } from './baseline.ts'
 import type { WeirConfig } from './config.ts'
 import { type KeyState, knowledgeFor } from './key-state.ts'
-import { busiestMinute, type Owner } from './owner.ts'
+import { busiestMinute, type Owner, SHARED_OWNER } from './owner.ts'
 import { CALLS, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from './pane.ts'
 import type { Standing } from './response.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -40,16 +40,16 @@ export interface FleetSurvey {
 }
 
 /** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
-export function surveyFleet(owners: Iterable<Owner>, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
+export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
   let excess = 0
   let failing = 0
-  let provenCalls = 0
+  let provenMinute = 0
   let wrong = newlyWrong.size
-  for (const owner of owners) {
+  for (const [id, owner] of owners) {
     const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
-    provenCalls += (busiestMinute(owner) * SURVEY_SECONDS) / 60
+    if (id !== SHARED_OWNER) provenMinute += busiestMinute(owner)
     for (const key of owner.active) {
       const sums = sumKey(owner, key, endSecond)
       if (sums.calls === 0) continue
@@ -63,6 +63,10 @@ export function surveyFleet(owners: Iterable<Owner>, newlyWrong: ReadonlySet<Key
       if (key.incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrong++
     }
   }
+  // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
+  const shared = owners.get(SHARED_OWNER)
+  if (shared !== undefined) provenMinute = Math.max(provenMinute, busiestMinute(shared))
+  const provenCalls = (provenMinute * SURVEY_SECONDS) / 60
   return { keys, calls, excess, active: keys.size, provenCalls, failing, wrong }
 }
 

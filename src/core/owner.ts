@@ -81,6 +81,9 @@ interface QuietStretch {
   recentPerMinute: number
 }
 
+/** Name of the one owner of a stream that is not keyed; of a keyed one it holds what the history taught. */
+export const SHARED_OWNER = ''
+
 export const createOwner = (): Owner => ({
   keys: new Map(),
   active: new Set(),
@@ -316,6 +319,8 @@ export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): v
   }
 }
 
+const AVERAGE_MINUTES = 15
+
 function coverOrWait(owner: Owner, minute: number): void {
   const { quiet } = owner
   const calls = owner.minuteCalls.get(minute)
@@ -330,13 +335,15 @@ function coverOrWait(owner: Owner, minute: number): void {
       const from = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
       for (let silent = from; silent < minute; silent++) coverMinute(owner.coverage, silent)
     }
+    // Silence counts in the average too, or a stream that comes in bursts would seem to fall silent after each.
+    quiet.recentPerMinute *= (1 - 1 / AVERAGE_MINUTES) ** quiet.minutes
     quiet.minutes = 0
   }
   quiet.isUnknown = false
   coverMinute(owner.coverage, minute)
   provenMinute(owner, minute, calls)
   quiet.recentPerMinute =
-    quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / 15
+    quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / AVERAGE_MINUTES
 }
 
 /** A minute in which somebody harms the others shows what broke the API, not what it carries. */

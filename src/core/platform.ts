@@ -72,7 +72,7 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
   const isSeen = at === owner.time.highest
-  if (isSeen && isPlatformSick(surveyFleet(state.owners.values(), new Set()), settings.config.platform)) {
+  if (isSeen && isPlatformSick(surveyFleet(state.owners, new Set()), settings.config.platform)) {
     state.platform = { ...state.platform, lastSickAt: at }
     return
   }

@@ -42,20 +42,20 @@ function textOf({ partition, arrivedAt, batch, from, to, panesFrom, panesTo }: B
 }
 
 describe('a bare log', () => {
-  test('becomes batches that end at each event-time second; arrival is how far it has come', async () => {
+  test('becomes batches that end at each event-time second, the call that passes it by itself; arrival is how far it has come', async () => {
     const { inputs, tally } = await read(
       file(
         'log',
         [0, 400, 999, 1_000, 2_500, 2_600].map(ms => line(ms)),
       ),
     )
-    expect(inputs).toEqual(['log@999: 0 400 999', 'log@1000: 1000', 'log@2600: 2500 2600'])
+    expect(inputs).toEqual(['log@0: 0', 'log@999: 400 999', 'log@1000: 1000', 'log@2500: 2500', 'log@2600: 2600'])
     expect(tally).toMatchObject({ calls: 6, records: 1 })
   })
 
   test('keeps the order in which its lines were delivered', async () => {
     const { inputs } = await read(file('log', [line(1_500), line(200), line(1_600), line(3_000), line(1_700)]))
-    expect(inputs).toEqual(['log@1600: 1500 200 1600', 'log@3000: 3000 1700'])
+    expect(inputs).toEqual(['log@1500: 1500', 'log@1600: 200 1600', 'log@3000: 3000', 'log@3000: 1700'])
   })
 
   test('of several files is read where it is oldest', async () => {
@@ -85,15 +85,15 @@ describe('a bare log', () => {
 
   test('does not follow one wild clock, and follows two calls that agree', async () => {
     const wild = await read(file('log', [line(0), line(3_600_000), line(1_000), line(1_100)]))
-    expect(wild.inputs).toEqual(['log@0: 0', 'log@1100: 1000 1100'])
+    expect(wild.inputs).toEqual(['log@0: 0', 'log@1000: 1000', 'log@1100: 1100'])
     expect([wild.tally.calls, [...wild.tally.rejected]]).toEqual([3, [['future', 1]]])
     const gap = await read(file('log', [line(0), line(3_600_000), line(3_600_100)], 1))
-    expect(gap.inputs).toEqual(['log@0: 0', 'log@3600100: 3600000 3600100'])
+    expect(gap.inputs).toEqual(['log@0: 0', 'log@3600000: 3600000', 'log@3600100: 3600100'])
   })
 
   test('does not begin with a wild clock either', async () => {
     const { inputs, tally } = await read(file('log', [line(3_600_000), line(0), line(100)], 1))
-    expect(inputs).toEqual(['log@100: 0 100'])
+    expect(inputs).toEqual(['log@0: 0', 'log@100: 100'])
     expect([...tally.rejected]).toEqual([['future', 1]])
   })
 
@@ -107,7 +107,7 @@ describe('a bare log', () => {
 
   test('that is damaged says so, and its good lines count', async () => {
     const { inputs, tally } = await read(file('log', [line(0), '{"requestTimeEpoch":', line(500), '{}', 'nonsense']))
-    expect(inputs).toEqual(['log@500: 0 500'])
+    expect(inputs).toEqual(['log@0: 0', 'log@500: 500'])
     expect([...tally.rejected.values()].reduce((sum, count) => sum + count, 0)).toBe(3)
   })
 })

@@ -129,7 +129,13 @@ async function takeSecond(reader: Reader, decoder: Decoder, tally: LogTally): Pr
     return undefined
   }
   let from = reader.row
-  reader.frontier = Math.max(reader.frontier, batch.time[from] ?? 0)
+  const passesSecond = Math.floor(call / SECOND_MS) > Math.floor(reader.frontier / SECOND_MS)
+  reader.frontier = Math.max(reader.frontier, call)
+  if (passesSecond) {
+    // A batch of its own: what is decided as the second passes is answered at that moment, and not a second later.
+    reader.row++
+    return inputOf(reader, { from, to: reader.row, panesFrom: 0, panesTo: 0 })
+  }
   const endOfSecond = (Math.floor(reader.frontier / SECOND_MS) + 1) * SECOND_MS
   let to = from + 1
   for (;;) {

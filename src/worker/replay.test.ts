@@ -91,10 +91,10 @@ describe('a replay', () => {
     const { changes } = await told([log(['d', 'a', 'c'])])
     expect(changes.slice(0, 6).map(({ keyId, phase }) => `${keyId} ${phase}`)).toEqual([
       'a open',
-      'c open',
-      'd open',
       'a mitigated',
+      'c open',
       'c mitigated',
+      'd open',
       'd mitigated',
     ])
     const times = changes.map(({ decidedAt }) => decidedAt)
