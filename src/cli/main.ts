@@ -9,6 +9,7 @@ import { runCommand } from './run.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
+  stopWhenNobodyReads()
   try {
     await weirCommand().parseAsync([...argv])
   } catch (failure) {
@@ -20,6 +21,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(failureText(failure))
     process.exitCode = exitCodeOf(failure)
   }
+}
+
+/** `weir replay … | head`: whoever read has gone, and there is no use in going on. */
+function stopWhenNobodyReads(): void {
+  let isStopping = false
+  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== 'EPIPE') throw failure
+    if (isStopping) return
+    isStopping = true
+    if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
+    else process.exit(exitCodes.ok)
+  })
 }
 
 export function weirCommand(): Command {

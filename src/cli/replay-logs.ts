@@ -6,7 +6,7 @@ import { tenantsSchema, weirSchema } from '../core/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import type { Explanation } from '../core/explanation.ts'
 import { changeLine } from '../core/explanation-json.ts'
-import { alertText } from '../core/explanation-text.ts'
+import { actionLine, alertText, isPartOfPlatform } from '../core/explanation-text.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
@@ -72,15 +72,17 @@ async function settingsFor({ config: path, mode }: ReplayOptions): Promise<Engin
 
 const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')
 
-/** An opening is told whole, what follows in one line. */
+/** An opening is told whole; what follows, and what is part of a platform incident told already, in one line. */
 function changeText(change: Explanation): string {
-  const head = `${iso(change.decidedAt)}  ${change.phase.toUpperCase().padEnd(10)}  ${change.incidentId}`
-  if (change.phase !== 'open') return `${head}\n\n`
+  const { phase, incidentId, kind, severity, action, decidedAt } = change
+  const head = `${iso(decidedAt)}  ${phase.toUpperCase().padEnd(10)}  ${incidentId}  ${kind}, severity ${severity}`
+  if (phase === 'closed') return `${head}\n\n`
+  if (phase !== 'open' || isPartOfPlatform(change)) return `${head}. ${actionLine(action)}\n\n`
   const text = alertText(change)
     .split('\n')
     .map(line => (line === '' ? '' : `    ${line}`))
     .join('\n')
-  return `${head}  ${change.kind}, severity ${change.severity}\n${text}\n\n`
+  return `${head}\n${text}\n\n`
 }
 
 function summaryText({ history, log, status, span }: ReplayResult, opened: number): string {

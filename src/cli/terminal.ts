@@ -7,7 +7,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Effect, Outcome } from '../core/effect.ts'
 import type { Explanation } from '../core/explanation.ts'
-import { alertText } from '../core/explanation-text.ts'
+import { alertText, isPartOfPlatform } from '../core/explanation-text.ts'
 import { lagText, levelOf, limitsText, type Reading, sentenceOf, type TelemetryEvent } from '../worker/telemetry.ts'
 
 export interface TerminalOptions {
@@ -100,7 +100,7 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
-    if (phase === 'open') block(alertText(explanation), style)
+    if (phase === 'open' && !isPartOfPlatform(explanation)) block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {

@@ -75,7 +75,7 @@ function bandText(lower: number, upper: number): string {
   return `${from === to ? from : `${from}-${to}`} req/min`
 }
 
-function actionLine(action: Action): string {
+export function actionLine(action: Action): string {
   switch (action.kind) {
     case 'held':
       return `Client's limit was not changed: ${heldReasons[action.because]}.`
@@ -101,6 +101,10 @@ function actionLine(action: Action): string {
   }
 }
 
+/** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
+export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>
+  kind !== 'platform' && action.kind === 'held' && action.because === 'platform-incident'
+
 function contactLine({ tenant }: Explanation): string {
   return tenant?.contact === undefined
     ? 'Contact: none configured.'
@@ -121,7 +125,9 @@ function evidenceLines(explanation: Explanation): readonly string[] {
     ...listed,
     ...(left > 0 ? [`- and ${left} more`] : []),
     ...(detectors.length > 0 ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
-    expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.',
+    ...(kind === 'platform'
+      ? []
+      : [expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.']),
     ...limitLines(explanation.action),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
