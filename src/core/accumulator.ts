@@ -86,6 +86,16 @@ export function accumulate(into: Accumulators, model: SequentialModel, second: n
   into.upTo = second + 1
 }
 
+/** Since when there has been evidence without a break, epoch ms; undefined while there is none. */
+export function grownSince({ bank }: Accumulators): number | undefined {
+  let since: number | undefined
+  for (let at = 0; at < bank.length; at += WORDS) {
+    if ((bank[at] as number) > 0)
+      since = Math.min(since ?? Number.POSITIVE_INFINITY, (bank[at + 1] as number) * SECOND_MS)
+  }
+  return since
+}
+
 /** Back to nothing: the change is over, or there is no longer anything usual to compare with. */
 export function resetAccumulators(accumulators: Accumulators): void {
   accumulators.bank.fill(0)

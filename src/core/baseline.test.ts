@@ -7,7 +7,7 @@ import {
   createCoverage,
   excludeMinute,
   type KeyBaseline,
-  learnLateCall,
+  learnLateCalls,
   learnMinute,
   learnRow,
   plainBaseline,
@@ -250,13 +250,12 @@ describe('what comes otherwise than minute by minute', () => {
     const past = pastFrom(MONDAY)
     for (let minute = 0; minute < 3 * MINUTES_PER_DAY; minute++) live(past, 'delivered', 10)
     const slot = past.now / 5
-    for (const daysAgo of [1, 2, 3])
-      for (let call = 0; call < 5; call++) learnLateCall(past.baseline, past.now - daysAgo * MINUTES_PER_DAY + 2)
+    for (const daysAgo of [1, 2, 3]) learnLateCalls(past.baseline, past.now - daysAgo * MINUTES_PER_DAY + 2, 5)
     expect(plainBaseline(past.baseline, past.coverage, slot)).toMatchObject({ slotMeanCalls: 55, slotMinuteMean: 11 })
     // Neither a call of before the key's ring nor one of a time that is not yet learned is put where it does not belong.
     const before = structuredClone(past.baseline)
-    learnLateCall(past.baseline, past.now - 8 * MINUTES_PER_DAY)
-    learnLateCall(past.baseline, past.now + 100)
+    learnLateCalls(past.baseline, past.now - 8 * MINUTES_PER_DAY, 1)
+    learnLateCalls(past.baseline, past.now + 100, 1)
     expect(past.baseline).toEqual(before)
   })
 
@@ -265,7 +264,7 @@ describe('what comes otherwise than minute by minute', () => {
     for (let minute = 0; minute < 2 * MINUTES_PER_DAY; minute++)
       live(past, minute === 2_000 ? 'incident' : 'delivered', 10)
     const slot = past.now / 5
-    for (let call = 0; call < 1_000; call++) learnLateCall(past.baseline, MONDAY + 2_000)
+    for (let call = 0; call < 1_000; call++) learnLateCalls(past.baseline, MONDAY + 2_000, 1)
     expect(plainBaseline(past.baseline, past.coverage, slot).weekMinuteMean).toBeCloseTo(10, 9)
     expectAsCounted(past, slot)
   })

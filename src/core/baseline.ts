@@ -188,14 +188,15 @@ export function learnRow(
 }
 
 /**
- * A call that came after its minute was learned. What its minute held is gone: the slot's mean minute stands in for it.
+ * Calls that came after their minute was learned. What that minute held is gone: the slot's mean minute stands in for it.
  * Of a minute that was not to be learned it teaches nothing either.
  */
-export function learnLateCall(baseline: KeyBaseline, minute: number): void {
+export function learnLateCalls(baseline: KeyBaseline, minute: number, calls: number): void {
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   if (isExcluded(baseline, minute)) return
   const mean = slotCallsOf(baseline, slot) / MINUTES_PER_SLOT
-  learnInto(baseline, slot, 1, 2 * mean + 1)
+  // As if they came one by one, each into a minute that holds what the ones before it left.
+  learnInto(baseline, slot, calls, calls * (2 * mean + 1) + (calls * (calls - 1)) / MINUTES_PER_SLOT)
 }
 
 /** This minute lies in an incident of the key: neither what it brought nor that it was observed counts. */

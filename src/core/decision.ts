@@ -2,6 +2,7 @@
  * From judgements to signals: of the keys that a look found wrong, which is the most dangerous, what kind and how severe,
  * since when, and what is to be done about it.
  */
+import { grownSince } from './accumulator.ts'
 import type { Engine, EngineState, Out } from './engine-state.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
@@ -51,7 +52,10 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const standing = survey && standingOf(survey, key, config.platform)
   const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
   const isPlatform =
-    survey !== undefined && standing !== undefined && isPlatformSick(survey, config.platform) && !isDominant(standing)
+    survey !== undefined &&
+    standing !== undefined &&
+    (isPlatformSick(survey, config.platform) || state.platform.phase === 'open') &&
+    !isDominant(standing)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -62,10 +66,12 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       isPlatformIncident: isPlatform,
       throttledTenants: throttledBeside(state, key),
       now: state.now,
+      at,
     },
     config.throttle,
   )
-  if (isPlatform && survey !== undefined) platformSick(engine, owner, survey, out)
+  if (isPlatform && survey !== undefined && isPlatformSick(survey, config.platform))
+    platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: IncidentEvent = {
     kind: 'signal',
@@ -102,11 +108,10 @@ function throttledBeside(state: EngineState, beside: KeyState): number {
 
 /** Sequential evidence knows best when it began; without it, the leading detector says. */
 export function onsetOf(judgement: Judgement, key: KeyState, known: SlotKnowledge, at: EpochMs): EpochMs {
-  const surge = judgement.voices.find(({ name }) => name === 'sequential-surge')
+  const surge = judgement.voices.find(({ opens, finding }) => opens && finding.kind === 'surge')
   const since = (surge ?? leading(judgement))?.finding.since ?? at
   if (surge !== undefined || known.model === undefined) return Math.min(since, at - SECOND_MS)
   // Not surely a surge by itself, but the accumulator may have begun to grow inside the detector's window.
-  const bank = key.activity?.accumulators.bank
-  const grownSince = bank !== undefined && (bank[0] as number) > 0 ? (bank[1] as number) * SECOND_MS : since
-  return Math.min(Math.max(since, grownSince), at - SECOND_MS)
+  const grown = key.activity && grownSince(key.activity.accumulators)
+  return Math.min(Math.max(since, grown ?? since), at - SECOND_MS)
 }

@@ -1,7 +1,7 @@
 /** Figures of a running engine, for people: telemetry, the terminal and the end of a replay show these. */
 import type { Engine } from './engine-state.ts'
 import { holdsLimit } from './incident.ts'
-import type { Owner } from './owner.ts'
+import { type Owner, SHARED_OWNER } from './owner.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
 
 export interface EngineStatus {
@@ -26,13 +26,16 @@ export interface EngineStatus {
 
 export function engineStatus({ state }: Engine): EngineStatus {
   const owners = [...state.owners.values()].filter(({ closedToSecond }) => closedToSecond >= 0)
+  // Of a keyed stream the shared owner only holds what the history taught: its time stands still.
+  const apart = owners.filter(owner => owner !== state.owners.get(SHARED_OWNER))
+  const living = apart.length > 0 ? apart : owners
   const unquiet = owners.flatMap(({ incidents }) => [...incidents])
   const limited = unquiet.filter(({ incident }) => holdsLimit(incident))
   const sum = (of: (owner: Owner) => number) => owners.reduce((total, owner) => total + of(owner), 0)
   const isKnown = owners.length > 0
   return {
     eventTime: isKnown ? Math.max(...owners.map(({ time }) => time.highest)) : undefined,
-    watermark: isKnown ? Math.min(...owners.map(({ closedToSecond }) => closedToSecond * SECOND_MS)) : undefined,
+    watermark: isKnown ? Math.min(...living.map(({ closedToSecond }) => closedToSecond * SECOND_MS)) : undefined,
     keys: sum(({ keys }) => keys.size),
     activeKeys: sum(({ active }) => active.size),
     calls: sum(({ calls }) => calls),

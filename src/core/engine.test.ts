@@ -140,12 +140,14 @@ describe('many keys wrong at once', () => {
   test('are throttled no more than the user allows', () => {
     const how = settingsOf({ throttle: { maxTenants: 2 }, platform: { keys: 100 } })
     const stream = streamInto(taughtEngine(how))
-    live(stream, outage(60))
+    // One is well, or it would be the platform whatever the user says.
+    const stormy = sickKeys.filter(key => key !== 'key_a')
+    live(stream, inOrder(usualCalls(300), ...stormy.map(key => storm(key, { at: 60, seconds: 30, perSecond: 60 }))))
     expect(new Set(stream.effects.filter(({ kind }) => kind === 'throttle').map(({ keyId }) => keyId)).size).toBe(2)
     const held = stream.changes.filter(
       ({ action }) => action.kind === 'held' && action.because === 'too-many-throttled',
     )
-    expect(new Set(held.map(({ keyId }) => keyId)).size).toBe(sickKeys.length - 2)
+    expect(new Set(held.map(({ keyId }) => keyId)).size).toBe(stormy.length - 2)
   })
 
   test('give back a limit that was on its way down when the guard saw them all', () => {
@@ -191,8 +193,34 @@ describe('time', () => {
     expect(engineStatus(stream.engine)).toMatchObject({
       calls: 2,
       rejected: { future: 1, tooOld: 0 },
-      eventTime: TEN + 60_000,
+      // Counted where it belongs, and time waits for the wall clock to get there.
+      eventTime: TEN,
     })
+  })
+
+  test('is not moved by one clock that is ahead: what the others call meanwhile still counts', () => {
+    const stream = streamInto(taughtEngine())
+    const calls = inOrder(usualCalls(100), storm('key_1', { at: 60, seconds: 20 }))
+    const ahead = { key: 'key_2', at: TEN + 58_000 + 59_000 }
+    live(
+      stream,
+      calls.filter(({ at }) => at < TEN + 58_000),
+    )
+    stream.give([ahead], { arrivedAt: TEN + 58_000 })
+    live(
+      stream,
+      calls.filter(({ at }) => at >= TEN + 58_000),
+    )
+    expect(engineStatus(stream.engine).late).toBe(0)
+    expect(stream.changes[0]).toMatchObject({ keyId: 'key_1', phase: 'open' })
+  })
+
+  test('long past is alerted on and acted upon no more', () => {
+    const stream = streamInto(taughtEngine())
+    const calls = inOrder(usualCalls(100), storm('key_1', { at: 60, seconds: 20 }))
+    for (const call of calls) stream.give([call], { arrivedAt: call.at + 3_600_000 })
+    expect(stream.effects.map(({ kind }) => kind)).not.toContain('throttle')
+    expect(stream.changes[0]).toMatchObject({ keyId: 'key_1', action: { kind: 'held', because: 'too-old' } })
   })
 
   test('does not go back by more than a week', () => {

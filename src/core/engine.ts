@@ -105,20 +105,22 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
   const { batch, arrivedAt, partition } = input
   const owner = ownerOf(engine, partition)
   const time = partitionTime(owner.time, partition, arrivedAt)
-  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
   const latest = arrivedAt + engine.settings.config.time.future
   const keys = keyStates(engine, owner, batch.keys)
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
     if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
-    moveTime(engine, owner, time, row.start, out)
+    time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+    moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
   }
   for (let row = input.from; row < input.to; row++) {
     const at = batch.time[row] as number
     if (!isInTime(engine, owner, at, latest)) continue
-    if (at > time.frontier) moveTime(engine, owner, time, at, out)
+    time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+    // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
+    if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
     countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
   }
 }
@@ -195,7 +197,13 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine
-  if (settings.keyed) return // each partition is its own owner's only one
+  if (settings.keyed) {
+    for (const partition of partitions) {
+      const owner = state.owners.get(partition)
+      if (owner !== undefined) setPartitions(owner.time, [partition], state.now)
+    }
+    return
+  }
   const owner = ownerOf(engine, SHARED_OWNER as PartitionId)
   setPartitions(owner.time, partitions, state.now)
 }
@@ -234,7 +242,8 @@ function endHistory(engine: Engine): void {
 
 function closeAll(engine: Engine, owner: Owner, out: Out): void {
   if (owner.closedToSecond < 0) return
-  const end = Math.max(owner.time.highest + 1, owner.rowsUntil)
+  const newest = Math.max(-1, ...owner.openSeconds.keys())
+  const end = Math.max(owner.time.highest + 1, owner.rowsUntil, (newest + 1) * SECOND_MS)
   const endSecond = Math.ceil(end / SECOND_MS)
   if (!engine.state.isHistory) lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
   closeOwner(engine, owner, endSecond, out)

@@ -7,6 +7,9 @@
  *   Client is in AUTOMATIC throttle reduction.
  *   Contact: client-a-sre@partner.com per escalation policy.
  *
+ * What is told of a recovery or an end is when it began, how long that is ago, and what the key does now: nothing of the
+ * storm in the present tense.
+ *
  * Names, contacts and key ids come from tenants and logs: whatever could steer a terminal or fake a line is taken out.
  */
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
@@ -112,25 +115,45 @@ function contactLine({ tenant }: Explanation): string {
 }
 
 function evidenceLines(explanation: Explanation): readonly string[] {
-  const { kind, onsetAt, decidedAt, current, expected, evidence, detectors, tenant } = explanation
-  const seconds = Math.max(0, decidedAt - onsetAt) / 1_000
+  const { kind, expected, detectors, tenant } = explanation
+  const evidence = explanation.evidence.filter(({ measure }) => !measure.endsWith(' in nats'))
   const listed = evidence.slice(0, shownEvidence).map(({ measure, observed, usual }) => {
     const beside = usual === undefined ? '' : `, usually ${threeFigures(Number(usual.toFixed(2)))}`
     return `- ${cleanText(measure)}: ${threeFigures(observed)}${beside}`
   })
   const left = evidence.length - listed.length
+  const past = isOver(explanation)
   return [
-    kinds[kind].sentence,
-    `Since ${timeText(onsetAt)}, decided ${threeFigures(seconds)} s later. Counted: ${counted(current)}.`,
-    ...listed,
-    ...(left > 0 ? [`- and ${left} more`] : []),
-    ...(detectors.length > 0 ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
+    ...(past ? pastLines(explanation) : presentLines(explanation)),
+    // The platform's measures are of its sickness; a key's are of now, whatever now is.
+    ...(past && kind === 'platform' ? [] : listed),
+    ...(left > 0 && !(past && kind === 'platform') ? [`- and ${left} more`] : []),
+    ...(detectors.length > 0 && !past ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
     ...(kind === 'platform'
       ? []
       : [expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.']),
     ...limitLines(explanation.action),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
+  ]
+}
+
+/** Whether it is told as something that was. A limit that a person must give back is very much present. */
+const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
+
+function presentLines({ kind, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+  return [
+    kinds[kind].sentence,
+    `Since ${timeText(onsetAt)}, decided ${threeFigures(Math.max(0, decidedAt - onsetAt) / 1_000)} s later. Counted: ${counted(current)}.`,
+  ]
+}
+
+function pastLines({ kind, phase, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+  const began = `It began at ${timeText(onsetAt)} as a ${kinds[kind].name}`
+  const lasted = durationText(decidedAt - onsetAt)
+  return [
+    phase === 'closed' ? `${began}, and was over ${lasted} later.` : `${began}; since then ${lasted} have passed.`,
+    ...(kind === 'platform' ? [] : [`Now: ${counted(current)}.`]),
   ]
 }
 
@@ -165,14 +188,18 @@ function limitLines(action: Action): readonly string[] {
   }
 }
 
-/** What each kind is; `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
-const kinds: Readonly<Record<IncidentKind, { readonly sentence: string; readonly measure?: string }>> = {
-  surge: { sentence: 'Surge: this key calls far more often than it usually does at this time.' },
+/** What each kind is; `name` follows "a". `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
+const kinds: Readonly<
+  Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
+> = {
+  surge: { name: 'surge', sentence: 'Surge: this key calls far more often than it usually does at this time.' },
   'retry-storm': {
+    name: 'retry storm',
     sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
     measure: '5xx in',
   },
   platform: {
+    name: 'platform incident',
     sentence:
       'Platform incident: many keys are wrong at the same moment, so it is likely the API that is sick, not its clients.',
   },
@@ -191,6 +218,7 @@ const heldReasons: Readonly<Record<HeldReason, string>> = {
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
   'platform-incident': 'many clients are wrong at the same moment, so no one is throttled',
   'too-many-throttled': 'as many tenants are throttled already as are allowed at once',
+  'too-old': 'what it called is minutes old, and says nothing about now',
   'history-unknown': 'without history it is not known what this client normally needs',
 }
 
@@ -210,6 +238,14 @@ function limitsText(limits: PlanLimits | undefined): string {
 /** `2026-11-20 14:03:07 UTC` */
 function timeText(at: EpochMs): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** `45 s`, `6 min 5 s`, `2 h 3 min`: two units are enough. */
+function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)]
+  if (hours > 0) return `${withThousands(hours)} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
 }
 
 /** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */

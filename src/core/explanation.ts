@@ -19,6 +19,7 @@ export type HeldReason =
   | 'platform-incident'
   | 'too-many-throttled'
   | 'history-unknown'
+  | 'too-old'
 
 export type Action =
   | { readonly kind: 'held'; readonly because: HeldReason }

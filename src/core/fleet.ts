@@ -18,6 +18,7 @@ const SURVEY_SECONDS = 10
 /** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
 const FAILING_SHARE = 0.2
 const FAILING_CALLS = 5
+const MINUTES_PER_DAY = 1_440
 /** A key counts as wrong for this long after it was last seen so. */
 const WRONG_FOR_MS = 60 * SECOND_MS
 
@@ -32,6 +33,7 @@ export interface FleetSurvey {
   readonly keys: ReadonlyMap<KeyState, KeySums>
   readonly calls: number
   readonly excess: number
+  /** Keys that call enough to be seen failing: a long tail of small ones must not hide that all large ones fail. */
   readonly active: number
   readonly provenCalls: number
   readonly failing: number
@@ -44,6 +46,7 @@ export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: Read
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
   let excess = 0
+  let active = 0
   let failing = 0
   let provenMinute = 0
   let wrong = newlyWrong.size
@@ -57,6 +60,7 @@ export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: Read
       calls += sums.calls
       excess += sums.excess
       if (sums.isFailing) failing++
+      if (sums.calls >= FAILING_CALLS) active++
     }
     for (const key of owner.incidents) {
       if (newlyWrong.has(key) || key.incident.phase === 'quiet' || key.incident.phase === 'suspected') continue
@@ -66,8 +70,10 @@ export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: Read
   // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
   const shared = owners.get(SHARED_OWNER)
   if (shared !== undefined) provenMinute = Math.max(provenMinute, busiestMinute(shared))
-  const provenCalls = (provenMinute * SURVEY_SECONDS) / 60
-  return { keys, calls, excess, active: keys.size, provenCalls, failing, wrong }
+  // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
+  const isProven = [...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)
+  const provenCalls = isProven ? (provenMinute * SURVEY_SECONDS) / 60 : Number.POSITIVE_INFINITY
+  return { keys, calls, excess, active, provenCalls, failing, wrong }
 }
 
 function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
@@ -109,7 +115,8 @@ export function standingOf(survey: FleetSurvey, key: KeyState, rules: WeirConfig
 
 /** Whether so many keys are wrong or failing that it cannot be their own doing. */
 export const isPlatformSick = (survey: FleetSurvey, rules: WeirConfig['platform']): boolean =>
-  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules)
+  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules) ||
+  (survey.active >= 2 && survey.failing >= survey.active)
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

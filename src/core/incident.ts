@@ -210,20 +210,21 @@ function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'si
   const story = worse(incident.story, event.signal)
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
-  if (!escalates && !changes) return { incident: { ...incident, story } }
+  const standsAlone = story.isMerged && !isPlatforms(event.action)
+  if (!escalates && !changes && !standsAlone) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
   const isMerged = isPlatforms(event.action)
   return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
 }
 
-function withAction(story: Story, { action, now }: Of<'signal'>): Step {
+function withAction(story: Story, { action }: Of<'signal'>): Step {
   if (action.kind !== 'throttle' || story.refused !== undefined) {
     return { incident: { phase: 'open', story: { ...story, action: toldAction(story, action) }, asked: undefined } }
   }
   const throttles = story.throttles + 1
   const effectId = `${story.incidentId}/throttle-${throttles}`
-  const asked = { effectId, limits: action.limits, expiresAt: Math.max(action.expiresAt, now) }
+  const asked = { effectId, limits: action.limits, expiresAt: action.expiresAt }
   return {
     incident: { phase: 'open', story: { ...story, action, throttles }, asked },
     effect: { kind: 'throttle', id: effectId, limits: action.limits },
@@ -306,6 +307,8 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     const { story, asked } = incident
     if (outcome.kind === 'refused') {
       const action: Action = { kind: 'throttle-refused', because: outcome.because }
+      // Half of the limit is still away from the throttle before: it goes on being given back.
+      if (story.restores > 0) return giveBack({ ...story, action, refused: outcome.because }, 'full', 'expired')
       return {
         incident: { phase: 'open', story: { ...story, action, refused: outcome.because }, asked: undefined },
         alert: true,
@@ -329,7 +332,7 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       return {
         incident: {
           phase: 'recovering',
-          story: { ...story, action },
+          story: { ...story, action, refused: outcome.because },
           givingBack: { ...givingBack, step: 'full', doneAt: now },
         },
         alert: true,

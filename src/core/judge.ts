@@ -42,6 +42,8 @@ const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record
 /** A detector that speaks, and what it says. */
 export interface Voice {
   readonly name: string
+  /** Whether it may open an incident by itself. */
+  readonly opens: boolean
   readonly finding: Finding
 }
 
@@ -61,12 +63,12 @@ export function judge(jury: Jury, view: TenantView, interest: number): Judgement
     if (finding === undefined || finding.score <= interest) continue
     score = Math.max(score, finding.score)
     voices ??= []
-    voices.push({ name: detector.name, finding })
+    voices.push({ name: detector.name, opens: true, finding })
   }
   if (voices === undefined) return undefined
   for (const { detector, values } of view.look === 'early' ? jury.corroborateEarly : jury.corroborate) {
     const finding = detector.evaluate(view, values)
-    if (finding !== undefined && finding.score > 1) voices.push({ name: detector.name, finding })
+    if (finding !== undefined && finding.score > 1) voices.push({ name: detector.name, opens: false, finding })
   }
   return { score, voices }
 }

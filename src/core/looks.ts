@@ -2,7 +2,7 @@
  * The two looks at a key. Early: on all that has come so far, open panes included, by detectors whose score can only rise
  * when missing calls arrive; it may open and throttle. Final: on a pane that closes, by all detectors; from it the core learns.
  */
-import { accumulate, resetAccumulators } from './accumulator.ts'
+import { accumulate, grownSince, resetAccumulators } from './accumulator.ts'
 import { slotOf } from './baseline.ts'
 import { decide, onsetOf, type Suspect } from './decision.ts'
 import type { Engine, Out } from './engine-state.ts'
@@ -103,6 +103,6 @@ const wasForgotten = (upToSecond: number, second: number): boolean =>
 const LEAST_BAND = 5
 
 function settle({ accumulators }: KeyActivity, second: number): void {
-  const sinceFirst = Math.min(accumulators.bank[1] as number, accumulators.bank[5] as number)
-  if (second - sinceFirst >= 60) resetAccumulators(accumulators)
+  const since = grownSince(accumulators)
+  if (since !== undefined && second - since / SECOND_MS >= 60) resetAccumulators(accumulators)
 }

@@ -12,7 +12,7 @@ import {
   createCoverage,
   excludeMinute,
   knowFrom,
-  learnLateCall,
+  learnLateCalls,
   learnMinute,
   learnRow,
   unlearnMinute,
@@ -122,6 +122,7 @@ export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId
   taught.keys.delete(keyId)
   taught.active.delete(key)
   key.activity = undefined
+  key.isDirty = false
   key.earlySlot = undefined
   key.finalSlot = undefined
   owner.keys.set(keyId, key)
@@ -157,7 +158,7 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   owner.calls++
   if (second < owner.closedToSecond) {
     owner.lateCalls++
-    learnLateCall(key.baseline, Math.floor(timeMs / MINUTE_MS))
+    learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), 1)
     return
   }
   const index = paneOf(owner, key, second)
@@ -187,7 +188,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
     owner.lateCalls += row.calls
-    for (let call = 0; call < row.calls; call++) learnLateCall(key.baseline, Math.floor(start / MINUTE_MS))
+    learnLateCalls(key.baseline, Math.floor(start / MINUTE_MS), row.calls)
     return
   }
   const index = paneOf(owner, key, second)

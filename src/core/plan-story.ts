@@ -4,6 +4,7 @@
  * must never disagree about which original is still owed.
  *
  *   changing(before O, after T) → {original O, may have O or T} → outcome → {may have T} → changing(T, H) → … → (…, O) → over
+ *                                        └ seen with its original, or with what somebody else set: left ────────────────┘
  */
 import type { Outcome, PlanLimits } from './effect.ts'
 import type { ApiKeyId } from './vocabulary.ts'
@@ -23,6 +24,8 @@ export interface PlanChange {
 export type StoryEntry =
   | { readonly kind: 'intent' }
   | ({ readonly kind: 'plan-changing' } & PlanChange)
+  /** We saw that nothing of ours is in the plan any more. */
+  | { readonly kind: 'plan-left'; readonly keyId: ApiKeyId; readonly planId: string }
   | { readonly kind: 'outcome'; readonly effectId: string; readonly outcome: Outcome }
 
 /** What we did to the plan of one key since it last had its original. */
@@ -51,6 +54,12 @@ export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanSto
       return stories
     case 'plan-changing':
       return new Map(stories).set(entry.keyId, changing(stories.get(entry.keyId), entry))
+    case 'plan-left': {
+      if (stories.get(entry.keyId)?.planId !== entry.planId) return stories
+      const next = new Map(stories)
+      next.delete(entry.keyId)
+      return next
+    }
     case 'outcome':
       // A refusal leaves both values possible: an earlier try of the same change may have arrived.
       return entry.outcome.kind === 'refused' ? stories : settled(stories, entry.effectId)
@@ -65,6 +74,14 @@ export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanSto
  */
 export function continuesStory(story: PlanStory | undefined, change: PlanChange): story is PlanStory {
   return story !== undefined && story.planId === change.planId && mayHave(story, change.before)
+}
+
+/**
+ * Whether nothing is owed to a plan that has these limits: it has its original, or what somebody else set, and our old
+ * original must never be put over that, not even when they come back to our value later.
+ */
+export function owesNothing(story: PlanStory, current: LimitsOrNone): boolean {
+  return sameLimits(current, story.original) || !mayHave(story, current)
 }
 
 /** Whether the story's plan may have these limits without anybody else's doing. */

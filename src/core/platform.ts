@@ -18,7 +18,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
   const { state } = engine
   const at = owner.time.highest
   if (state.platform.phase === 'open') {
-    state.platform = { ...state.platform, lastSickAt: at }
+    state.platform = { ...state.platform, lastSickAt: state.now }
     return
   }
   state.platformIncidents++
@@ -50,7 +50,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     restores: 0,
     alerts: 1,
   }
-  state.platform = { phase: 'open', story, lastSickAt: at }
+  state.platform = { phase: 'open', story, lastSickAt: state.now }
   tellPlatform(engine, owner, story, 'open', 1, out)
   releaseAll(engine, survey, out)
 }
@@ -73,10 +73,10 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
   const isSeen = at === owner.time.highest
   if (isSeen && isPlatformSick(surveyFleet(state.owners, new Set()), settings.config.platform)) {
-    state.platform = { ...state.platform, lastSickAt: at }
+    state.platform = { ...state.platform, lastSickAt: state.now }
     return
   }
-  if (at - state.platform.lastSickAt < settings.config.incident.closesAfter) return
+  if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
   const { story } = state.platform
   state.platform = { phase: 'quiet' }
   tellPlatform(engine, owner, { ...story, action: { kind: 'none' } }, 'closed', 2, out)

@@ -22,6 +22,7 @@ const harmful: ResponseQuestion = {
   isPlatformIncident: false,
   throttledTenants: 0,
   now: 1_000,
+  at: 1_000,
 }
 const why = (question: Partial<ResponseQuestion>): string => {
   const action = respond({ ...harmful, ...question }, policy)

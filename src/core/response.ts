@@ -2,10 +2,10 @@
  * What is done about a signal: the policy, with its reason. Misbehaviour is surprise *and* harm; surprise alone is told
  * and never throttled. The order of the questions is the order of the answers' precedence.
  */
-import type { Usual } from '../../detectors/contract.ts'
+import type { Kind, Usual } from '../../detectors/contract.ts'
 import type { Mode, WeirConfig } from './config.ts'
-import type { Action, IncidentKind, Severity } from './explanation.ts'
-import { ANONYMOUS, type ApiKeyId, type EpochMs, type PlanLimits } from './vocabulary.ts'
+import type { Action, Severity } from './explanation.ts'
+import { ANONYMOUS, type ApiKeyId, type EpochMs, MINUTE_MS, type PlanLimits } from './vocabulary.ts'
 
 export interface ResponseQuestion {
   readonly mode: Mode
@@ -18,7 +18,12 @@ export interface ResponseQuestion {
   /** Tenants throttled now, this one not counted. */
   readonly throttledTenants: number
   readonly now: EpochMs
+  /** End of what was looked at, event time: long before `now` when the worker is catching up. */
+  readonly at: EpochMs
 }
+
+/** Limits are of now: what somebody called longer ago than this says nothing about what to do to them now. */
+const TOO_OLD_MS = 5 * MINUTE_MS
 
 export function respond(question: ResponseQuestion, policy: WeirConfig['throttle']): Action {
   const { keyId, usual } = question
@@ -27,6 +32,7 @@ export function respond(question: ResponseQuestion, policy: WeirConfig['throttle
   if (keyId === ANONYMOUS) return { kind: 'held', because: 'anonymous' }
   if (keyId.startsWith('hash:')) return { kind: 'held', because: 'key-id-unknown' }
   if (question.isExempt) return { kind: 'held', because: 'exempt' }
+  if (question.now - question.at > TOO_OLD_MS) return { kind: 'held', because: 'too-old' }
   if (question.mode === 'observe') return { kind: 'held', because: 'observe-mode' }
   if (usual === undefined) return { kind: 'held', because: 'history-unknown' }
   const limits = throttledLimits(usual, policy)
@@ -72,8 +78,8 @@ export const isDominant = ({ excess, fleetExcess, timesUpper }: Standing): boole
  * more than all other clients together, at many times its usual, and together they are more than the API has been seen
  * to carry; or the others have begun to fail while it dominates.
  */
-export function severityOf(kind: IncidentKind, standing: Standing): Severity {
-  if (kind === 'retry-storm' || kind === 'platform') return 'high'
+export function severityOf(kind: Kind, standing: Standing): Severity {
+  if (kind === 'retry-storm') return 'high'
   const drowns = standing.calls >= DOMINANT_SHARE * standing.fleetCalls && standing.fleetCalls > standing.provenCalls
   return isDominant(standing) && (drowns || standing.othersFail) ? 'high' : 'low'
 }

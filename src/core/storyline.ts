@@ -41,8 +41,11 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
 export function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
   const closed = owner.closedToSecond * SECOND_MS
   const { delivery, idleAfter } = settings.config.time
-  for (const { lastArrival } of owner.time.partitions.values()) if (state.now - lastArrival < idleAfter) return closed
-  return Math.max(closed, state.now - idleAfter - delivery)
+  let latest = Number.NEGATIVE_INFINITY
+  for (const { lastArrival } of owner.time.partitions.values()) latest = Math.max(latest, lastArrival)
+  if (state.now - latest < idleAfter) return closed
+  if (latest === Number.NEGATIVE_INFINITY) return Math.max(closed, state.now - idleAfter - delivery)
+  return closed + Math.max(0, state.now - latest - idleAfter - delivery)
 }
 
 /** Moves one incident on and says what the step says. */
@@ -81,7 +84,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
     taken.phase ??
     (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
   const explanation = explain(engine, owner, key.keyId, nowOf(owner, key, story, phase), phase)
-  if (taken.phase !== undefined) out.changes.push(explanation)
+  // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
+  if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {
     const { current, expected } = story.signal
     const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))

@@ -133,7 +133,7 @@ export function skipSpace(bytes: Buffer, from: number, to: number): number {
   return at
 }
 
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a
+export const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a
 
 function putValue(bytes: Buffer, from: number, to: number, slot: number, spans: Spans): void {
   const first = bytes[from] ?? 0

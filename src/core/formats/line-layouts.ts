@@ -40,6 +40,7 @@ const mostLayouts = 4
 const newline = 0x0a
 const carriageReturn = 0x0d
 const quote = 0x22
+const closeBrace = 0x7d
 
 /** What may stand within a string that is taken as it is: all but the quote, the backslash and control characters. */
 const isStringByte = new Uint8Array(256).fill(1, 0x20)
@@ -114,7 +115,12 @@ function matchLayout(
     put(spans, slot, bytes, from, to)
     if (kind[slot] === plain) {
       settled |= settles[slot] ?? 0
-      if (settled === allSettled) return bytes.indexOf(newline, at) + 1
+      if (settled === allSettled) {
+        const end = bytes.indexOf(newline, at)
+        const last = bytes[end - 1] === carriageReturn ? end - 2 : end - 1
+        // A line that was cut off is for the reader that says so.
+        return bytes[last] === closeBrace ? end + 1 : -1
+      }
     }
   }
   for (let index = 0; index < tail.length; index++) if (bytes[at++] !== tail[index]) return -1

@@ -9,7 +9,7 @@ import { addCall, hasCallField, isSalvageable } from './access-log.ts'
 import { type Envelope, eventsBeforeBreak, type LogEvent, parseEnvelope } from './envelope.ts'
 import { excerptOf } from './excerpt.ts'
 import { absent, createSpans, type FieldSlots } from './field-slots.ts'
-import { endOfValue, readMembers, skipSpace } from './json-members.ts'
+import { endOfValue, isSpace, readMembers, skipSpace } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import { createLineLayouts } from './line-layouts.ts'
 import { looksLikePane, paneOf } from './panes.ts'
@@ -121,6 +121,16 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     }
   }
 
+  /** A call that was had from a line that was cut off counts, and is told all the same: the next cut may be earlier. */
+  const noted = (
+    reason: RejectionReason | undefined,
+    content: ReturnType<typeof contentOf>,
+    { bytes, from, to }: Stretch,
+  ): RejectionReason | undefined => {
+    const lostNothing = content === 'call' && (reason === undefined || reason === 'no-key')
+    return lostNothing && !endsInBrace(bytes, from, to) ? 'broken-json' : reason
+  }
+
   const takePane = (stretch: Stretch, origin: Origin): RejectionReason | undefined => {
     const pane = paneOf(stretch.bytes, fields, spans, names)
     if (pane === undefined) return 'bad-pane'
@@ -145,7 +155,7 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const isWhole = members.end !== undefined && (rest === lineEnd || isFollowed)
     const stretch = isFollowed ? { ...line, to: rest } : line
     const content = contentOf(isWhole, members.isSettled)
-    const reason = take(content, stretch, origin)
+    const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
     if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
     return isFollowed ? rest : lineEnd + 1
@@ -206,6 +216,13 @@ function endOfLine(bytes: Buffer, from: number, length: number): number {
 
 /** Before the carriage return, where there is one. */
 const endOfText = (bytes: Buffer, lineEnd: number): number => (bytes[lineEnd - 1] === 0x0d ? lineEnd - 1 : lineEnd)
+
+/** Whether the line's last byte that is no space is a closing brace. */
+function endsInBrace(bytes: Buffer, from: number, to: number): boolean {
+  let last = to - 1
+  while (last > from && isSpace(bytes[last] ?? 0)) last--
+  return bytes[last] === closeBrace
+}
 
 function isJson(bytes: Buffer, from: number, to: number): boolean {
   if (to - from > longestCopied) return false

@@ -14,7 +14,12 @@ export function looksLikePane({ pane }: FieldSlots, spans: Spans): boolean {
   return [pane.start, pane.seconds, pane.calls].every(slot => spans.kind[slot] !== absent)
 }
 
-/** undefined: something needed is missing, is no count, or there is more of a part than of the whole. */
+/** A row is spread over its seconds, so one of years would stop the stream for as long. */
+const longestSeconds = 86_400
+/** What a pane can count of a key; more is a unit or a field mixed up. */
+const mostCalls = 2 ** 32 - 1
+
+/** undefined: something needed is missing, is no count or beyond what a row may hold, or there is more of a part than of the whole. */
 export function paneOf(line: Buffer, { pane }: FieldSlots, spans: Spans, names: KeyNames): PaneRow | undefined {
   if (
     pane === undefined ||
@@ -45,7 +50,8 @@ export function paneOf(line: Buffer, { pane }: FieldSlots, spans: Spans, names: 
     latencyCount: count('latencyCount'),
     bytes: count('bytes'),
   }
-  if (Object.values(counts).some(Number.isNaN) || counts.seconds < 1) return undefined
+  if (Object.values(counts).some(value => !Number.isFinite(value))) return undefined
+  if (counts.seconds < 1 || counts.seconds > longestSeconds || counts.calls > mostCalls) return undefined
   const answered = counts.status2xx + counts.status4xx + counts.status429 + counts.status5xx
   if (answered > counts.calls || counts.latencyCount > counts.calls) return undefined
   return { key: names.ofId(...spanOf('key')) ?? names.anonymous(), ...counts }
