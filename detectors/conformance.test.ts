@@ -71,6 +71,18 @@ describe.each(detectors)('$name', detector => {
     )
   })
 
+  test('has nothing to say of a calm key, if it says that it rests then', () => {
+    fc.assert(
+      fc.property(stories, story => {
+        if (!detector.restsWhenCalm) return
+        const view = viewOf(story)
+        const sequential = view.sequential.map(evidence => ({ ...evidence, nats: 0, calls: 0, usualCalls: 0 }))
+        const calm = { ...view, sequential, last10s: { ...view.last10s, status5xx: 0 } }
+        expect(scoreOf(detector.evaluate(calm, defaultValues(detector)))).toBe(0)
+      }),
+    )
+  })
+
   test.runIf(detector.early)('may judge an early look: its score only rises when missing calls arrive', () => {
     fc.assert(
       fc.property(stories, missingCalls, (story, missing) => {

@@ -128,6 +128,11 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * The conformance suite tests the claim.
    */
   readonly early: boolean
+  /**
+   * Whether its score is 0 (or it is silent) while there is no sequential evidence and no 5xx in the last ten seconds: then
+   * it need not be asked of a calm key, which most are. The conformance suite tests the claim.
+   */
+  readonly restsWhenCalm: boolean
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

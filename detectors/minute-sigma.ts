@@ -10,6 +10,7 @@ export const minuteSigma = defineDetector({
   kind: 'surge',
   sees: 'more calls in a minute than the mean of this slot’s minutes in the last 7 days plus some standard deviations',
   early: true,
+  restsWhenCalm: false,
   opens: false,
   thresholds: {
     sigmas: {

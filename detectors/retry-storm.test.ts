@@ -9,7 +9,7 @@ test('a tenant that answers each failure with ten calls more is told with its fa
     score: 900 / 350, // demand is what is nearer its threshold: 3 × 700 a minute
     evidence: [
       { measure: '5xx in 10 s', observed: 100, usual: 0.1 },
-      { measure: 'calls/min', observed: 5_400, usual: 600 },
+      { measure: 'calls/min, last 10 s', observed: 5_400, usual: 600 },
       { measure: 'extra calls per 5xx', observed: 8, usual: 0 },
     ],
     since: HALF_PAST - 10_000,
@@ -52,7 +52,7 @@ test('without history only very many failures count, and the finding does not pr
     score: 1.5,
     evidence: [
       { measure: '5xx in 10 s', observed: 450, usual: undefined },
-      { measure: 'calls/min', observed: 2_700, usual: undefined },
+      { measure: 'calls/min, last 10 s', observed: 2_700, usual: undefined },
     ],
     since: HALF_PAST - 10_000,
   })

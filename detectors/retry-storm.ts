@@ -19,6 +19,7 @@ export const retryStorm = defineDetector({
   kind: 'retry-storm',
   sees: 'failures (5xx, never 429) far beyond the usual while demand multiplies: it retries what fails',
   early: true,
+  restsWhenCalm: true,
   opens: true,
   thresholds: {
     failureFloor: {
@@ -61,7 +62,7 @@ export const retryStorm = defineDetector({
       score: Math.min(failing, multiplying),
       evidence: [
         { measure: '5xx in 10 s', observed: last10s.status5xx, usual: usually?.failures },
-        { measure: 'calls/min', observed: perMinute(last10s), usual: usual?.callsPerMinute },
+        { measure: 'calls/min, last 10 s', observed: perMinute(last10s), usual: usual?.callsPerMinute },
         ...(usually ? [extraCallsPerFailure(last10s, usually.calls)] : []),
       ],
       since: at - last10s.seconds * 1_000,

@@ -21,7 +21,7 @@ test('a storm of 500 times the usual opens in its first second, and the finding 
   expect(finding).toMatchObject({
     kind: 'surge',
     evidence: [
-      { measure: 'calls/min', observed: 300_000, usual: 600 },
+      { measure: 'calls/min since it began', observed: 300_000, usual: 600 },
       { measure: 'evidence in nats', usual: undefined },
     ],
     since: HALF_PAST - 1_000,

@@ -27,6 +27,7 @@ export const sequentialSurge = defineDetector({
   kind: 'surge',
   sees: 'so many calls beyond what is usual at this time of day that chance is ruled out',
   early: true,
+  restsWhenCalm: true,
   opens: true,
   thresholds: {
     natsThreshold: {
@@ -64,7 +65,11 @@ export const sequentialSurge = defineDetector({
       kind: 'surge',
       score: Math.max(0, Math.min(surely(surest), outOfRange)),
       evidence: [
-        { measure: 'calls/min', observed: perMinute({ calls: surest.calls, seconds }), usual: usual.callsPerMinute },
+        {
+          measure: 'calls/min since it began',
+          observed: perMinute({ calls: surest.calls, seconds }),
+          usual: usual.callsPerMinute,
+        },
         { measure: 'evidence in nats', observed: surest.nats, usual: undefined },
       ],
       since: surest.since,

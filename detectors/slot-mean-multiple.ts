@@ -10,6 +10,7 @@ export const slotMeanMultiple = defineDetector({
   kind: 'surge',
   sees: 'more calls in a five-minute slot than a multiple of what the slot had on average in the last 7 days',
   early: true,
+  restsWhenCalm: false,
   opens: false,
   thresholds: {
     timesUsual: {

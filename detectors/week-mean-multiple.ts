@@ -11,6 +11,7 @@ export const weekMeanMultiple = defineDetector({
   kind: 'surge',
   sees: 'more calls in a minute than a multiple of the mean minute of the last 7 days',
   early: true,
+  restsWhenCalm: false,
   opens: false,
   thresholds: {
     timesUsual: {

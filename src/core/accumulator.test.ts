@@ -5,6 +5,7 @@ import {
   accumulate,
   accumulateOpen,
   createAccumulators,
+  createEarlyEvidence,
   MULTIPLES,
   resetAccumulators,
   sequentialEvidence,
@@ -87,9 +88,9 @@ describe('sequential evidence', () => {
         }
         const before = structuredClone(closedOnes)
         const end = START + all.length
-        expect(sequentialEvidence(accumulateOpen(closedOnes, model, panes, end), model, end)).toEqual(
-          sequentialEvidence(everything, model, end),
-        )
+        expect(
+          sequentialEvidence(accumulateOpen(createEarlyEvidence(), closedOnes, model, panes, end), model, end),
+        ).toEqual(sequentialEvidence(everything, model, end))
         expect(closedOnes).toEqual(before)
       }),
     )

@@ -107,25 +107,51 @@ export function accumulateFrom(accumulators: Accumulators, second: number): void
   accumulators.from = second
 }
 
-/** Scratch for early looks: the closed evidence with the open panes on top. */
-const early: Accumulators = createAccumulators()
+/** The closed evidence with the open panes on top, kept from look to look. */
+export interface EarlyEvidence {
+  readonly accumulators: Accumulators
+  /** What it was worked out with; undefined before the first look. */
+  model: SequentialModel | undefined
+  /** Something changed under it: a call came into a second that it holds, or the closed evidence began anew. */
+  isStale: boolean
+}
+
+export const createEarlyEvidence = (): EarlyEvidence => ({
+  accumulators: createAccumulators(),
+  model: undefined,
+  isStale: true,
+})
 
 /** Evidence up to `endSecond` (exclusive), open panes included; the closed accumulators stay as they are. */
 export function accumulateOpen(
+  early: EarlyEvidence,
   closed: Accumulators,
   model: SequentialModel,
   panes: KeyPanes,
   endSecond: number,
 ): Accumulators {
-  early.bank.set(closed.bank)
-  early.upTo = closed.upTo
-  early.from = closed.from
-  for (let index = panes.firstOpen; index < panes.end; index++) {
+  const { accumulators } = early
+  if (early.isStale || early.model !== model || accumulators.upTo < closed.upTo) {
+    accumulators.bank.set(closed.bank)
+    accumulators.upTo = closed.upTo
+    accumulators.from = closed.from
+    early.model = model
+    early.isStale = false
+  }
+  let index = panes.end
+  while (index > panes.firstOpen && paneSecond(panes, index - 1) >= accumulators.upTo) index--
+  for (; index < panes.end; index++) {
     const second = paneSecond(panes, index)
     if (second >= endSecond) break
-    accumulate(early, model, second, paneCount(panes, index, CALLS))
+    accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
   }
-  return early
+  return accumulators
+}
+
+/** Whether there is no evidence at all. */
+export function isWithoutEvidence({ bank }: Accumulators): boolean {
+  for (let at = 0; at < bank.length; at += WORDS) if ((bank[at] as number) > 0) return false
+  return true
 }
 
 /** As detectors read it, at the end of `endSecond` (exclusive): silent seconds since the last pane count. */

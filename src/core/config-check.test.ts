@@ -25,6 +25,20 @@ test('a misspelled name is answered with the nearest known one of that place, or
   ])
 })
 
+test('whoever asks for a key’s id is never sent to where its value belongs', () => {
+  for (const name of ['apiKeyID', 'apiKeyId', 'api_key_id', 'keyIds'])
+    expect(texts({ fields: { [name]: 'x' } }, {})).toEqual([`fields.${name} ("x") is no setting: did you mean keyId?`])
+  expect(texts({ fields: { apikey: 'x' } }, {})[0]).toContain('did you mean apiKey?')
+})
+
+test('enforce without a gateway is refused where limits are changed, and let pass where none is', () => {
+  const raw = { weir: { mode: 'enforce' }, tenants: {} }
+  expect(texts(raw.weir, raw.tenants)).toEqual([
+    'mode is "enforce": should be observe or suggest: enforce needs `gateway: {region: …}`',
+  ])
+  expect(checkConfig(raw, { acts: false })).toMatchObject({ kind: 'good', config: { mode: 'enforce' } })
+})
+
 test('a source of a kind that is not there is answered with those that are', () => {
   expect(texts({ source: { kind: 'rabbit' } }, {})).toEqual([
     'source.kind is "rabbit": should be one of kafka, kinesis, files',

@@ -1,5 +1,5 @@
 /**
- * What the schema knows of every setting: the reference that `weir config --help` prints, and the words in which a
+ * What the schema knows of every setting: the reference that `weir config` prints, and the words in which a
  * complaint says what would be right. Both are made from the schema, so neither can tell of a setting that is not there.
  */
 import { z } from 'zod'

@@ -25,6 +25,68 @@ test('the alert of the Friday incident reads exactly so', () => {
   )
 })
 
+test('a recovery tells when it began and what the key does now, and not the storm again', () => {
+  const evidence = [{ measure: 'calls in the busiest 100 ms', observed: 3, usual: undefined }]
+  const after = {
+    ...{ decidedAt: onsetAt + 365_000, current: { calls: 510, seconds: 60, callsPerMinute: 510 }, evidence },
+    ...{ expected: { callsPerMinute: 502, lowerPerMinute: 400, upperPerMinute: 600, days: 7 } },
+  }
+  const restore: Action = { kind: 'restore', step: 'half', because: 'calm' }
+  expect(alertText(storm({ ...after, phase: 'recovering', action: restore }))).toBe(
+    [
+      'Client A (key_abc123) is recovering.',
+      'Current: 510 req/min. Expected: 400-600 req/min.',
+      'Client gets half of its limit back, on probation: its demand is back to normal.',
+      'Contact: client-a-sre@partner.com per escalation policy.',
+      '',
+      'It began at 2026-11-20 14:03:07 UTC as a retry storm; since then 6 min 5 s have passed.',
+      'Now: 510 calls in 60 s.',
+      '- calls in the busiest 100 ms: 3',
+      'Usual is based on 7 of 7 days.',
+      'Escalation policy: payments-oncall.',
+      'Incident key_abc123#1: recovering, severity high, mode enforce.',
+    ].join('\n'),
+  )
+  const closed = storm({ ...after, decidedAt: onsetAt + 7_500_000, phase: 'closed', mode: 'suggest' })
+  expect(
+    alertText({ ...closed, action: { kind: 'suggest', limits: { rateLimit: 15, burstLimit: 30 } } })
+      .split('\n')
+      .slice(0, 7),
+  ).toEqual([
+    'Client A (key_abc123) is back to normal.',
+    'Current: 510 req/min. Expected: 400-600 req/min.',
+    "Client's limit was not changed.",
+    'Contact: client-a-sre@partner.com per escalation policy.',
+    '',
+    'It began at 2026-11-20 14:03:07 UTC as a retry storm, and was over 2 h 5 min later.',
+    'Now: 510 calls in 60 s.',
+  ])
+})
+
+test('the end of a platform incident tells how long it lasted, and no number of its sickness', () => {
+  const over = storm({ kind: 'platform', phase: 'closed', tenant: undefined, action: { kind: 'none' } })
+  expect(alertText({ ...over, decidedAt: onsetAt + 42_000 })).toBe(
+    [
+      'The platform incident is over.',
+      "Client's limit is not changed.",
+      'Contact: none configured.',
+      '',
+      'It began at 2026-11-20 14:03:07 UTC as a platform incident, and was over 42 s later.',
+      'Incident key_abc123#1: closed, severity high, mode enforce.',
+    ].join('\n'),
+  )
+})
+
+test('nats are for machines: the text leaves them out', () => {
+  const evidence = [
+    { measure: 'calls/min since it began', observed: 300, usual: 100 },
+    { measure: 'evidence in nats', observed: 240, usual: undefined },
+  ]
+  const text = alertText(storm({ evidence }))
+  expect(text).toContain('- calls/min since it began: 300, usually 100\n')
+  expect(text).not.toContain('nats')
+})
+
 test('a key of no tenant, without history, stands alone and says what is not known', () => {
   const unknown = storm({
     kind: 'surge',

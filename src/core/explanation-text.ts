@@ -21,10 +21,13 @@ const longestText = 200
 
 /** The whole text of an alert, without a line break at its end. */
 export function alertText(explanation: Explanation): string {
+  const { kind, action } = explanation
   return [
     headline(explanation),
-    rateLine(explanation),
-    actionLine(explanation.action),
+    // What is known of the platform's rate is that of its sickness.
+    ...(kind === 'platform' && isOver(explanation) ? [] : [rateLine(explanation)]),
+    // Nobody needs a limit that would have helped.
+    action.kind === 'suggest' && isOver(explanation) ? "Client's limit was not changed." : actionLine(action),
     contactLine(explanation),
     '',
     ...evidenceLines(explanation),
@@ -138,7 +141,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
   ]
 }
 
-/** Whether it is told as something that was. A limit that a person must give back is very much present. */
+/** Whether it is told as something that was. */
 const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
 
 function presentLines({ kind, onsetAt, decidedAt, current }: Explanation): readonly string[] {

@@ -19,6 +19,9 @@ export interface Jury {
   readonly open: readonly ConfiguredDetector[]
   readonly corroborateEarly: readonly ConfiguredDetector[]
   readonly corroborate: readonly ConfiguredDetector[]
+  /** Whether none of those that may open has anything to say of a calm key. */
+  readonly restsEarly: boolean
+  readonly rests: boolean
 }
 
 export function createJury(config: WeirConfig): Jury {
@@ -31,7 +34,15 @@ export function createJury(config: WeirConfig): Jury {
   const open = configured.filter(({ opens }) => opens)
   const corroborate = configured.filter(({ opens }) => !opens)
   const early = ({ detector }: ConfiguredDetector) => detector.early
-  return { openEarly: open.filter(early), open, corroborateEarly: corroborate.filter(early), corroborate }
+  const rests = ({ detector }: ConfiguredDetector) => detector.restsWhenCalm
+  return {
+    openEarly: open.filter(early),
+    open,
+    corroborateEarly: corroborate.filter(early),
+    corroborate,
+    restsEarly: open.filter(early).every(rests),
+    rests: open.every(rests),
+  }
 }
 
 const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> =>

@@ -4,7 +4,14 @@
  * Plain data (it is what a checkpoint holds), mutable on purpose.
  */
 import type { PlainBaseline, Usual } from '../../detectors/contract.ts'
-import { type Accumulators, createAccumulators, type SequentialModel, sequentialModel } from './accumulator.ts'
+import {
+  type Accumulators,
+  createAccumulators,
+  createEarlyEvidence,
+  type EarlyEvidence,
+  type SequentialModel,
+  sequentialModel,
+} from './accumulator.ts'
 import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
 import type { Incident } from './incident.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
@@ -18,6 +25,7 @@ export interface KeyActivity {
   readonly windows: RollingWindows
   readonly earlyWindows: RollingWindows
   readonly accumulators: Accumulators
+  readonly early: EarlyEvidence
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
 }
@@ -76,6 +84,7 @@ export function activityOf(key: KeyState): KeyActivity {
     windows: createWindows(),
     earlyWindows: createWindows(),
     accumulators: createAccumulators(),
+    early: createEarlyEvidence(),
     latency: undefined,
   }
   return key.activity

@@ -10,7 +10,7 @@ import { judge } from './judge.ts'
 import { type KeyActivity, type KeyState, knowledgeFor } from './key-state.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './owner.ts'
 import { CALLS, forgetBefore, paneCount } from './pane.ts'
-import { earlyView, finalView } from './tenant-view.ts'
+import { earlyView, finalView, isCalm } from './tenant-view.ts'
 import { SECOND_MS } from './vocabulary.ts'
 import { watermark } from './watermark.ts'
 import { rollTo } from './window.ts'
@@ -26,6 +26,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     const { activity } = key
     if (activity === undefined) continue
     const known = knowledgeFor(key, owner.coverage, slot, 'early')
+    if (engine.jury.restsEarly && isCalm(activity, known, endSecond, 'early')) continue
     const judgement = judge(
       engine.jury,
       earlyView(key, activity, known, endSecond),
@@ -76,7 +77,7 @@ function lookFinal(
   const index = panes.firstOpen
   panes.firstOpen = index + 1
   rollTo(windows, panes, second + 1)
-  if (wasForgotten(accumulators.upTo, second)) resetAccumulators(accumulators)
+  if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {
     accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
     // A whole minute within the band: whatever changed is over, however much evidence it left.
@@ -84,6 +85,7 @@ function lookFinal(
     if (isWithinBand) settle(activity, second)
   }
   forgetBefore(panes, second + 1 - 300)
+  if (engine.jury.rests && isCalm(activity, known, second + 1, 'final')) return undefined
   const judgement = judge(
     engine.jury,
     finalView(key, activity, known, second + 1),
@@ -102,7 +104,12 @@ const wasForgotten = (upToSecond: number, second: number): boolean =>
 /** A band that ends below this is taken to end here: of a tenant that hardly calls, a few calls are within it. */
 const LEAST_BAND = 5
 
-function settle({ accumulators }: KeyActivity, second: number): void {
-  const since = grownSince(accumulators)
-  if (since !== undefined && second - since / SECOND_MS >= 60) resetAccumulators(accumulators)
+function settle(activity: KeyActivity, second: number): void {
+  const since = grownSince(activity.accumulators)
+  if (since !== undefined && second - since / SECOND_MS >= 60) beginAnew(activity)
+}
+
+function beginAnew({ accumulators, early }: KeyActivity): void {
+  resetAccumulators(accumulators)
+  early.isStale = true
 }

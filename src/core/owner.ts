@@ -167,6 +167,7 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   const status = batch.status[row] as number
   addCall(activity.panes, index, timeMs, status, latencyMs, batch.bytes[row] as number)
   addStraggler(activity.earlyWindows, second, status)
+  if (second < activity.early.accumulators.upTo) activity.early.isStale = true
   if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs)
 }
 
@@ -192,7 +193,8 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     return
   }
   const index = paneOf(owner, key, second)
-  const { panes, earlyWindows } = activityOf(key)
+  const { panes, earlyWindows, early } = activityOf(key)
+  if (second < early.accumulators.upTo) early.isStale = true
   addCounts(panes, index, row)
   addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Outcome } from './effect.ts'
-import { planStories, type StoryEntry } from './plan-story.ts'
+import { owesNothing, planStories, type StoryEntry } from './plan-story.ts'
 
 const limits = (rateLimit: number, burstLimit = rateLimit) => ({ rateLimit, burstLimit })
 
@@ -46,4 +46,24 @@ test('what a person set in between is the original from then on', () => {
   const entries = [changing('throttle-1', limits(100), limits(5)), outcome('throttle-1')]
   const relapse = changing('throttle-2', limits(40), limits(5))
   expect(planStories([...entries, relapse]).get('key-a')?.original).toEqual(limits(40))
+})
+
+test('a plan that was seen to be left owes nothing, and a later change has its own original', () => {
+  const left: StoryEntry = { kind: 'plan-left', keyId: 'key-a', planId: 'plan-a' }
+  const entries = [changing('throttle-1', limits(100), limits(5)), outcome('throttle-1'), left]
+  expect(planStories(entries).size).toBe(0)
+  expect(planStories([...entries, changing('throttle-2', limits(5), limits(2))]).get('key-a')?.original).toEqual(
+    limits(5),
+  )
+})
+
+test('that the plan a key was in before is left says nothing of the one it is in', () => {
+  const left: StoryEntry = { kind: 'plan-left', keyId: 'key-a', planId: 'plan-before' }
+  expect(planStories([changing('throttle-1', limits(100), limits(5)), left]).has('key-a')).toBe(true)
+})
+
+test('a plan is owed nothing with its original or a value of somebody else, and what we took with ours', () => {
+  const [story] = planStories([changing('throttle-1', limits(100), limits(5)), outcome('throttle-1')]).values()
+  const has = (current: ReturnType<typeof limits> | null) => story && owesNothing(story, current)
+  expect([limits(100), limits(60), null, limits(5)].map(has)).toEqual([true, true, true, false])
 })

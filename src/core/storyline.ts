@@ -65,6 +65,7 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
     accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
+    key.activity.early.isStale = true
   }
   tell(engine, owner, key, taken, out)
 }

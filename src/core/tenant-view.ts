@@ -4,7 +4,7 @@
  * during `evaluate` and keep nothing of it.
  */
 import type { Counts, TenantView, WindowCounts } from '../../detectors/contract.ts'
-import { accumulateOpen, sequentialEvidence } from './accumulator.ts'
+import { accumulateOpen, isWithoutEvidence, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
 import { CALLS, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -58,9 +58,28 @@ export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowl
   rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { model } = known
   const evidence = model
-    ? accumulateOpen(activity.accumulators, model, activity.panes, endSecond)
+    ? accumulateOpen(activity.early, activity.accumulators, model, activity.panes, endSecond)
     : activity.accumulators
   return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
+}
+
+/**
+ * Whether nothing stirs: no evidence of a change and no failure in the last ten seconds. Most looks end here: what rests
+ * when it is calm need not be asked.
+ */
+export function isCalm(
+  activity: KeyActivity,
+  known: SlotKnowledge,
+  endSecond: number,
+  look: 'early' | 'final',
+): boolean {
+  const { early, accumulators, earlyWindows, windows, panes } = activity
+  if (look === 'final') return windows.sums.last10s[STATUS_5XX] === 0 && isWithoutEvidence(accumulators)
+  rollTo(earlyWindows, panes, endSecond)
+  if (earlyWindows.sums.last10s[STATUS_5XX] !== 0) return false
+  return (
+    known.model === undefined || isWithoutEvidence(accumulateOpen(early, accumulators, known.model, panes, endSecond))
+  )
 }
 
 /** The view at the end of the last closed pane. Valid until the next view is made. */

@@ -4,7 +4,7 @@
  * the frontier. So a replay is the same on every machine, however the files were cut or zipped.
  *
  * A call dated more than a minute past its file's frontier counts only if the next call agrees: a single wild clock must
- * not close every pane before it.
+ * not close every pane before it. `lastMayJump`: whether a file's last call, which has no next, is believed.
  */
 import { type CallBatch, clearBatch, createBatch, type PaneRow } from '../core/call-batch.ts'
 import type { EngineInput } from '../core/engine-input.ts'
@@ -37,6 +37,7 @@ const JUMP_MS = MINUTE_MS
 interface Reader {
   readonly partition: PartitionId
   readonly pieces: AsyncIterator<FilePiece>
+  ahead: Promise<IteratorResult<FilePiece>> | undefined
   readonly batch: CallBatch
   row: number
   pane: number
@@ -49,12 +50,22 @@ export async function* canonicalInputs(
   logs: readonly BareLog[],
   decoder: Decoder,
   tally: LogTally,
+  { lastMayJump = true }: { readonly lastMayJump?: boolean } = {},
 ): AsyncGenerator<BatchInput> {
   const readers = logs.map(({ path, pieces }): Reader => {
     const batch = createBatch(decoder.keys, 16_384)
     const partition = path as PartitionId
     const iterator = pieces[Symbol.asyncIterator]()
-    return { partition, pieces: iterator, batch, row: 0, pane: 0, frontier: Number.NEGATIVE_INFINITY, isDone: false }
+    return {
+      partition,
+      pieces: iterator,
+      ahead: undefined,
+      batch,
+      row: 0,
+      pane: 0,
+      frontier: Number.NEGATIVE_INFINITY,
+      isDone: false,
+    }
   })
   for (;;) {
     let next: Reader | undefined
@@ -68,7 +79,7 @@ export async function* canonicalInputs(
       }
     }
     if (next === undefined) return
-    const input = await takeSecond(next, decoder, tally)
+    const input = await takeSecond(next, decoder, tally, lastMayJump)
     if (input !== undefined) yield input
   }
 }
@@ -84,11 +95,14 @@ async function fill(reader: Reader, decoder: Decoder, tally: LogTally): Promise<
 }
 
 async function decodeNext(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {
-  const { done, value: piece } = await reader.pieces.next()
+  const { done, value: piece } = await (reader.ahead ?? reader.pieces.next())
   if (done) {
     reader.isDone = true
     return
   }
+  // The next piece is read while this one is worked through. What goes wrong with it is told when it is asked for.
+  reader.ahead = reader.pieces.next()
+  reader.ahead.catch(() => {})
   if (piece.kind === 'fault') {
     count(tally, piece.fault.reason, 1)
     return
@@ -116,13 +130,18 @@ function nextTime({ batch, row, pane, frontier }: Reader): EpochMs {
 }
 
 /** The calls up to the end of the second in which the next one lies, or the count rows that start there. */
-async function takeSecond(reader: Reader, decoder: Decoder, tally: LogTally): Promise<BatchInput | undefined> {
+async function takeSecond(
+  reader: Reader,
+  decoder: Decoder,
+  tally: LogTally,
+  lastMayJump: boolean,
+): Promise<BatchInput | undefined> {
   const { batch } = reader
   const row = batch.panes[reader.pane]
   const call = reader.row < batch.length ? (batch.time[reader.row] ?? 0) : Number.POSITIVE_INFINITY
   if (row !== undefined && row.start <= call) return takeRows(reader, row)
 
-  if (!(await isBelievable(reader, decoder, tally))) {
+  if (!(await isBelievable(reader, decoder, tally, lastMayJump))) {
     count(tally, 'future', 1)
     tally.calls--
     reader.row++
@@ -182,11 +201,12 @@ const inputOf = (
 ): BatchInput => ({ kind: 'batch', partition, batch, ...range, arrivedAt: frontier })
 
 /** Whether the next call's time is near the frontier, or the call after it bears it out. */
-async function isBelievable(reader: Reader, decoder: Decoder, tally: LogTally): Promise<boolean> {
+async function isBelievable(reader: Reader, decoder: Decoder, tally: LogTally, lastMayJump: boolean): Promise<boolean> {
   const { batch } = reader
   const at = batch.time[reader.row] ?? 0
   if (at <= reader.frontier + JUMP_MS) return true
   while (reader.row + 1 >= batch.length && !reader.isDone) await decodeNext(reader, decoder, tally)
-  // The last call of a file has nobody to contradict it.
-  return reader.row + 1 >= batch.length || (batch.time[reader.row + 1] ?? 0) >= at - JUMP_MS
+  // The last call of a file has nobody to contradict it, or to bear it out. In a history it would blind what follows.
+  if (reader.row + 1 >= batch.length) return lastMayJump
+  return (batch.time[reader.row + 1] ?? 0) >= at - JUMP_MS
 }

@@ -18,7 +18,7 @@ export async function teachHistory(
   telemetry: Telemetry,
 ): Promise<void> {
   const tally = createTally()
-  for await (const input of canonicalInputs(logs, decoder, tally)) advance(engine, input)
+  for await (const input of canonicalInputs(logs, decoder, tally, { lastMayJump: false })) advance(engine, input)
   advance(engine, { kind: 'history-ended' })
   const { calls, paneRows } = tally
   const rejected = [...tally.rejected.values()].reduce((sum, count) => sum + count, 0)

@@ -46,7 +46,7 @@ export async function replay({
   const historyTally = createTally()
   const tally = createTally()
   let inputs = 0
-  for await (const input of canonicalInputs(history, decoder, historyTally)) {
+  for await (const input of canonicalInputs(history, decoder, historyTally, { lastMayJump: false })) {
     advance(engine, input)
     if (++inputs % 1024 === 0) progressed?.(historyTally, () => engineStatus(engine))
   }

@@ -193,6 +193,15 @@ describe('keys', () => {
     expect(JSON.stringify([batch.samples, batch.keys.ids])).not.toContain(raw)
   })
 
+  test('a line that was cut off after its call counts, and is told, whichever reader has it', () => {
+    const cut = line().slice(0, -9)
+    const batch = decode(`${line()}\n${cut}\n${line()}\r\n${line()} \n${cut}\r\n${cut}`)
+    expect(callsOf(batch)).toEqual(Array(6).fill(call))
+    expect(rejectedOf(batch)).toEqual({ 'broken-json': 3 })
+    expect(rejectedOf(decode(line({ apiKeyId: '-' }).slice(0, -9)))).toEqual({ 'broken-json': 1 })
+    expect(rejectedOf(decode(line({ status: '999' }).slice(0, -9)))).toEqual({ 'bad-status': 1 })
+  })
+
   test('where there is an id, the raw key beside it is not looked at', () => {
     expect(keysOf(decode(line({ apiKey: 'S3cretValueOfAKey' })))).toEqual([call.key])
   })
@@ -253,7 +262,7 @@ describe('panes', () => {
     { ...pane, seconds: 0 },
     { ...pane, seconds: 86_401 },
     { ...pane, calls: 2 ** 32 },
-    { ...pane, latencySumMs: 'Infinity' },
+    { ...pane, latencySumMs: '1e999' },
     { ...pane, start: 'now' },
     { ...pane, key: '' },
     { ...pane, status5xx: 421 },
