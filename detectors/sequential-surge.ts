@@ -55,7 +55,8 @@ export const sequentialSurge = defineDetector({
   evaluate({ at, last60s, usual, sequential }, { natsThreshold, excessFloor, timesUpper }) {
     const surely = (evidence: SequentialEvidence) =>
       Math.min(evidence.nats / natsThreshold, (evidence.calls - evidence.usualCalls) / excessFloor)
-    const surest = [...sequential].sort((one, other) => surely(other) - surely(one))[0]
+    let surest: SequentialEvidence | undefined
+    for (const evidence of sequential) if (surest === undefined || surely(evidence) > surely(surest)) surest = evidence
     if (usual === undefined || surest === undefined) return undefined // no history: nothing to exceed
 
     const limit = Math.max(excessFloor, timesUpper * usual.upperPerMinute)

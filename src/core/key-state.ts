@@ -26,6 +26,8 @@ export interface KeyActivity {
   readonly earlyWindows: RollingWindows
   readonly accumulators: Accumulators
   readonly early: EarlyEvidence
+  /** Second of the newest call that failed (5xx). */
+  lastFailure: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
 }
@@ -85,6 +87,7 @@ export function activityOf(key: KeyState): KeyActivity {
     earlyWindows: createWindows(),
     accumulators: createAccumulators(),
     early: createEarlyEvidence(),
+    lastFailure: 0,
     latency: undefined,
   }
   return key.activity

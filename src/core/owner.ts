@@ -168,6 +168,7 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   addCall(activity.panes, index, timeMs, status, latencyMs, batch.bytes[row] as number)
   addStraggler(activity.earlyWindows, second, status)
   if (second < activity.early.accumulators.upTo) activity.early.isStale = true
+  if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
   if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs)
 }
 
@@ -193,8 +194,10 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     return
   }
   const index = paneOf(owner, key, second)
-  const { panes, earlyWindows, early } = activityOf(key)
+  const activity = activityOf(key)
+  const { panes, earlyWindows, early } = activity
   if (second < early.accumulators.upTo) early.isStale = true
+  if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
   addCounts(panes, index, row)
   addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
 }

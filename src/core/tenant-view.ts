@@ -73,10 +73,9 @@ export function isCalm(
   endSecond: number,
   look: 'early' | 'final',
 ): boolean {
-  const { early, accumulators, earlyWindows, windows, panes } = activity
-  if (look === 'final') return windows.sums.last10s[STATUS_5XX] === 0 && isWithoutEvidence(accumulators)
-  rollTo(earlyWindows, panes, endSecond)
-  if (earlyWindows.sums.last10s[STATUS_5XX] !== 0) return false
+  const { early, accumulators, lastFailure, panes } = activity
+  if (lastFailure >= endSecond - 10) return false
+  if (look === 'final') return isWithoutEvidence(accumulators)
   return (
     known.model === undefined || isWithoutEvidence(accumulateOpen(early, accumulators, known.model, panes, endSecond))
   )

@@ -35,7 +35,8 @@ const filePieceBytes = 1024 * 1024
 const pipePieceBytes = 1
 /** From this length on, a line is a piece of its own. */
 const longLineBytes = filePieceBytes
-const plainReadBytes = 256 * 1024
+/** A piece in one read: while it is worked through, the next one is under way. */
+const plainReadBytes = filePieceBytes
 /** Smaller, since a damaged one is read again byte by byte. */
 const gzipReadBytes = 64 * 1024
 const lineEnd = 10

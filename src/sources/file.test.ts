@@ -95,7 +95,7 @@ test('zeros after a gzip are padding', async () => {
 })
 
 test('a line longer than a piece is one piece, and costs its neighbours nothing', async () => {
-  const long = `${'x'.repeat(1.5 * mebibyte)}\n`
+  const long = `${'x'.repeat(2.5 * mebibyte)}\n`
   const pieces = await read(await file(`before\n${long}after\n`))
 
   expect(pieces.map(({ text }) => text)).toEqual(['before\n', long, 'after\n'])
