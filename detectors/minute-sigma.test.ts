@@ -10,7 +10,7 @@ test('mean plus two standard deviations is not exceeded by as many calls, and is
   expect(judge(minuteSigma, { plain, seconds })).toEqual({
     kind: 'surge',
     score: 1,
-    evidence: [{ measure: 'calls in minute', observed: 150, usual: 100 }],
+    evidence: [{ measure: 'calls this minute so far', observed: 150, usual: 100 }],
     since: Date.parse('2026-11-20T10:07:00Z'),
   })
   expect(judge(minuteSigma, { plain, seconds: [...repeat(29, { status2xx: 5 }), { status2xx: 6 }] })?.score).toBe(

@@ -27,7 +27,7 @@ export const minuteSigma = defineDetector({
     return {
       kind: 'surge',
       score: timesLimit({ calls: minuteSoFar.calls, limit: slotMinuteMean + sigmas * slotMinuteStdDev }),
-      evidence: [{ measure: 'calls in minute', observed: minuteSoFar.calls, usual: slotMinuteMean }],
+      evidence: [{ measure: 'calls this minute so far', observed: minuteSoFar.calls, usual: slotMinuteMean }],
       since: periodStart({ at, lengthMs: MINUTE_MS }),
     }
   },

@@ -28,7 +28,9 @@ export const weekMeanMultiple = defineDetector({
     return {
       kind: 'surge',
       score: timesLimit({ calls: minuteSoFar.calls, limit: timesUsual * weekMinuteMean }),
-      evidence: [{ measure: 'calls in minute', observed: minuteSoFar.calls, usual: weekMinuteMean }],
+      evidence: [
+        { measure: 'calls this minute so far, beside the week’s', observed: minuteSoFar.calls, usual: weekMinuteMean },
+      ],
       since: periodStart({ at, lengthMs: MINUTE_MS }),
     }
   },

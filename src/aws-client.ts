@@ -32,6 +32,42 @@ export function awsClientOptions(
   }
 }
 
+/**
+ * Refused now, and not for good: throttling, credentials that are being renewed, a clock that is being set. By name,
+ * since AWS answers such things with 400 or 403 as it does a wrong request. What has no status at all is the caller's to judge.
+ */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { name, message } = error
+  if (passingNames.test(name)) return true
+  // So services say that the clock is wrong; of a wrong secret they use the same name.
+  if (name === 'InvalidSignatureException') return /^Signature (expired|not yet current)/.test(message)
+  const status = statusOf(error)
+  return status === 408 || status === 429
+}
+
+const passingNames = new RegExp(
+  [
+    ...['Throttl', '^TooManyRequests', '^RequestLimitExceeded', '^ProvisionedThroughputExceeded', '^SlowDown'],
+    ...[
+      '^ExpiredToken',
+      '^TokenRefreshRequired',
+      '^CredentialsProviderError',
+      '^TokenProviderError',
+      '^IDPCommunication',
+    ],
+    ...['^RequestTimeTooSkewed', '^RequestExpired', '^RequestInTheFuture', '^RequestTimeout'],
+  ].join('|'),
+)
+
+/** The HTTP status that AWS answered; undefined where nobody did. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('$metadata' in error)) return undefined
+  const { $metadata: metadata } = error
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+}
+
 function isLoopback(endpoint: string): boolean {
   return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(endpoint).hostname)
 }

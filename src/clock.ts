@@ -12,8 +12,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** The machine's own time, asked anew each time: it goes on while the machine sleeps, and is set right by NTP. */
 export function systemClock(): Clock {
-  return scaledClock({ startsAt: Date.now(), speed: 1 })
+  return { now: () => Date.now(), sleep: (ms, signal) => sleepQuietly(ms, signal) }
 }
 
 /** A clock that shows `startsAt` now and runs `speed` times as fast as life. */
@@ -21,12 +22,14 @@ export function scaledClock({ startsAt, speed }: { startsAt: EpochMs; speed: num
   const origin = performance.now()
   return {
     now: () => startsAt + (performance.now() - origin) * speed,
-    sleep: async (ms, signal) => {
-      try {
-        await sleepFor(ms / speed, undefined, signal ? { signal } : undefined)
-      } catch {
-        // Aborted: the caller sees its own signal.
-      }
-    },
+    sleep: (ms, signal) => sleepQuietly(ms / speed, signal),
+  }
+}
+
+async function sleepQuietly(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleepFor(ms, undefined, signal ? { signal } : undefined)
+  } catch {
+    // Aborted: the caller sees its own signal.
   }
 }

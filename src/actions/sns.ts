@@ -11,7 +11,7 @@ import {
   SNSClient,
   SNSServiceException,
 } from '@aws-sdk/client-sns'
-import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { AlertEffect, Outcome } from '../core/effect.ts'
 import { alertBody } from '../core/explanation-json.ts'
@@ -136,15 +136,11 @@ function pauseMs(attempt: number, random: () => number): number {
   return random() * Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
 }
 
-/** Errors that answer 4xx and yet pass by themselves: throttling, and credentials that are being renewed. */
-const passing =
-  /Throttl|TooManyRequests|RequestLimitExceeded|ExpiredToken|TokenRefreshRequired|RequestTimeTooSkewed|RequestExpired/
-
 /** What will not be otherwise next time, in words for a person; undefined: worth another try. */
 function refusal(error: unknown, topicArn: string): Outcome | undefined {
   if (!(error instanceof SNSServiceException)) return undefined
-  const status = error.$metadata.httpStatusCode ?? 0
-  if (status < 400 || status >= 500 || status === 408 || status === 429 || passing.test(error.name)) return undefined
+  const status = statusOf(error) ?? 0
+  if (status < 400 || status >= 500 || isPassing(error)) return undefined
   return { kind: 'refused', because: refusalText(error, topicArn) }
 }
 

@@ -9,7 +9,7 @@ import {
   GetUsagePlansCommand,
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
-import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { LimitsOrNone } from '../core/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
@@ -27,29 +27,40 @@ export function apiGatewayClient({ timeoutMs = 10 * SECOND_MS, ...settings }: Cl
 
 /** What a failed call means for what to do next. */
 export type Failure =
-  /** Not carried out; asked to come later. */
-  | { readonly kind: 'throttled'; readonly afterMs: number | undefined }
+  /** Not carried out, and asked to come later: throttled, or the credentials are being renewed. */
+  | { readonly kind: 'passing'; readonly because: string; readonly afterMs: number | undefined }
   /** Not carried out; somebody else is changing it at this moment. */
   | { readonly kind: 'conflict' }
   /** Nobody knows whether it was carried out. */
-  | { readonly kind: 'unknown' }
-  /** It will not be carried out, however often. */
-  | { readonly kind: 'refused'; readonly because: string; readonly gone: boolean }
+  | { readonly kind: 'unknown'; readonly because: string }
+  | Refusal
 
-/** By the error's name, not its status: LimitExceededException is a 429 too, and waiting does not help it. */
-export function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) return { kind: 'unknown' }
+/** It will not be carried out, however often, but where a person mends what is outside: a role, a quota. */
+export interface Refusal {
+  readonly kind: 'refused'
+  readonly because: string
+  readonly isMendable: boolean
+}
+
+/**
+ * By the error's name before its status: LimitExceededException is a 429 too. A read that meets it passes by itself;
+ * of a change it means the quota, which does not.
+ */
+export function failureOf(error: unknown, operation: 'read' | 'change'): Failure {
+  if (!(error instanceof Error)) return { kind: 'unknown', because: String(error) }
   const { name, message } = error
-  if (name === 'LimitExceededException') return refused(`the gateway's quota is used up: ${message}`)
-  if (name === 'TooManyRequestsException' || name === 'ThrottlingException')
-    return { kind: 'throttled', afterMs: retryAfterMs(error) }
+  const text = `${name}: ${message}`
+  if (name === 'LimitExceededException' && operation === 'change')
+    return mendable(`the gateway's quota is used up: ${message}`)
+  if (isPassing(error)) return { kind: 'passing', because: text, afterMs: retryAfterMs(error) }
+  if (name === 'LimitExceededException') return { kind: 'passing', because: text, afterMs: undefined }
   if (name === 'ConflictException') return { kind: 'conflict' }
-  if (name === 'NotFoundException') return { kind: 'refused', because: `not found: ${message}`, gone: true }
-  if (name === 'BadRequestException') return refused(`the gateway calls the request bad: ${message}`)
-  if (deniedNames.has(name)) return refused(`${name}: ${message} (${permissionHint})`)
+  if (name === 'NotFoundException') return { kind: 'refused', because: `not found: ${message}`, isMendable: false }
+  if (name === 'BadRequestException') return mendable(`the gateway calls the request bad: ${message}`)
+  if (deniedNames.has(name)) return mendable(`${text} (${permissionHint})`)
   const status = statusOf(error)
-  if (status !== undefined && status >= 400 && status < 500) return refused(`${name}: ${message}`)
-  return { kind: 'unknown' }
+  if (status !== undefined && status >= 400 && status < 500) return mendable(text)
+  return { kind: 'unknown', because: text }
 }
 
 const deniedNames = new Set([
@@ -58,14 +69,12 @@ const deniedNames = new Set([
   'ForbiddenException',
   'UnrecognizedClientException',
   'InvalidSignatureException',
-  'ExpiredTokenException',
-  'CredentialsProviderError',
 ])
 const permissionHint =
   'let the worker’s role do apigateway:GET and apigateway:PATCH on /usageplans and what is below it'
 
-function refused(because: string): Failure {
-  return { kind: 'refused', because, gone: false }
+function mendable(because: string): Refusal {
+  return { kind: 'refused', because, isMendable: true }
 }
 
 function retryAfterMs(error: Error): number | undefined {
@@ -73,26 +82,19 @@ function retryAfterMs(error: Error): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * SECOND_MS : undefined
 }
 
-function statusOf(error: Error): number | undefined {
-  if (!('$metadata' in error)) return undefined
-  const { $metadata: metadata } = error
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
-}
-
 /** Doubling from one second to a minute, and between half and all of that, so that many workers do not come at once. */
 export function backoffMs(attempt: number, random: () => number): number {
   return Math.min(SECOND_MS * 2 ** attempt, 60 * SECOND_MS) * (0.5 + random() / 2)
 }
 
-export type Reply<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'refused'; readonly because: string; readonly gone: boolean }
+export type Reply<T> = { readonly kind: 'ok'; readonly value: T } | Refusal
 
 /** The gateway's usage plans, as often asked as it takes: a reply is the gateway's word. Rejects when `signal` aborts. */
 export interface UsagePlans {
   /** The plan's own throttle; the limits of single methods are not looked at. */
   limits(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>>
+  /** The same in one try, for whoever holds the queue's turn: a plan that does not answer must not keep it from others. */
+  limitsNow(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone> | Failure>
   plansOf(keyId: string, signal: AbortSignal): Promise<Reply<readonly string[]>>
   /** The first keys in the plan, two at most: enough to tell an own plan from a shared one. */
   firstKeys(planId: string, signal: AbortSignal): Promise<Reply<readonly string[]>>
@@ -108,33 +110,38 @@ export interface UsagePlansOptions {
 }
 
 export function usagePlans({ client, queue, clock, random }: UsagePlansOptions): UsagePlans {
-  /** Reading does no harm, so it goes on until it is answered or refused. */
-  async function read<T>(call: () => Promise<Reply<T>>, signal: AbortSignal): Promise<Reply<T>> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await queue.call(call, signal)
-      } catch (error) {
-        signal.throwIfAborted()
-        const failure = failureOf(error)
-        if (failure.kind === 'refused') return failure
-        const afterMs = failure.kind === 'throttled' ? failure.afterMs : undefined
-        await clock.sleep(afterMs ?? backoffMs(attempt, random), signal)
-      }
+  async function readOnce<T>(call: () => Promise<Reply<T>>, signal: AbortSignal): Promise<Reply<T> | Failure> {
+    try {
+      return await queue.call(call, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      return failureOf(error, 'read')
     }
   }
 
+  /** Reading does no harm, so it goes on until it is answered or refused. */
+  async function read<T>(call: () => Promise<Reply<T>>, signal: AbortSignal): Promise<Reply<T>> {
+    for (let attempt = 0; ; attempt++) {
+      const reply = await readOnce(call, signal)
+      if (reply.kind === 'ok' || reply.kind === 'refused') return reply
+      const afterMs = reply.kind === 'passing' ? reply.afterMs : undefined
+      await clock.sleep(afterMs ?? backoffMs(attempt, random), signal)
+    }
+  }
+
+  async function throttleOf(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>> {
+    const command = new GetUsagePlanCommand({ usagePlanId: planId })
+    const { throttle } = await client.send(command, { abortSignal: signal })
+    if (throttle === undefined) return ok(null)
+    const { rateLimit, burstLimit } = throttle
+    if (rateLimit !== undefined && burstLimit !== undefined) return ok({ rateLimit, burstLimit })
+    const because = `usage plan ${planId} has a rate without a burst or a burst without a rate, and could not be restored exactly`
+    return { kind: 'refused', because, isMendable: false }
+  }
+
   return {
-    limits: (planId, signal) =>
-      read(async () => {
-        const { throttle } = await client.send(new GetUsagePlanCommand({ usagePlanId: planId }), {
-          abortSignal: signal,
-        })
-        if (throttle === undefined) return ok(null)
-        const { rateLimit, burstLimit } = throttle
-        if (rateLimit !== undefined && burstLimit !== undefined) return ok({ rateLimit, burstLimit })
-        const because = `usage plan ${planId} has a rate without a burst or a burst without a rate, and could not be restored exactly`
-        return { kind: 'refused', because, gone: false }
-      }, signal),
+    limits: (planId, signal) => read(() => throttleOf(planId, signal), signal),
+    limitsNow: (planId, signal) => readOnce(() => throttleOf(planId, signal), signal),
 
     async plansOf(keyId, signal) {
       const plans: string[] = []
@@ -164,7 +171,7 @@ export function usagePlans({ client, queue, clock, random }: UsagePlansOptions):
         return undefined
       } catch (error) {
         signal.throwIfAborted()
-        return failureOf(error)
+        return failureOf(error, 'change')
       }
     },
   }

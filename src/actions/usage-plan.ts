@@ -7,7 +7,8 @@
  *                                               └────────── later, with back-off ←── read back: has it what we set? → applied
  *
  * The journal has what the plan had before the gateway is asked to change it, so a crash anywhere loses no original.
- * Shared plans are refused: lowering one would lower the neighbours.
+ * Shared plans are refused: lowering one would lower the neighbours. A throttle is refused where a person must mend
+ * something; a restore goes on trying, and is refused only where somebody else changed the plan, or it is gone.
  */
 import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
 import type { Clock } from '../clock.ts'
@@ -15,18 +16,17 @@ import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
 import {
   advanceStories,
   type LimitsOrNone,
-  mayHave,
-  type PlanStories,
+  owesNothing,
   type PlanStory,
   planStories,
   sameLimits,
 } from '../core/plan-story.ts'
-import type { ApiKeyId } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { type Attempt, type ControlPlaneQueue, changeEveryMs, type Want } from './control-plane-queue.ts'
 import type { Performer } from './performer.ts'
-import { backoffMs, type UsagePlans, usagePlans } from './usage-plan-client.ts'
+import { backoffMs, type Failure, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
 import { decidePlan } from './usage-plan-decision.ts'
 
 export { apiGatewayClient } from './usage-plan-client.ts'
@@ -41,6 +41,14 @@ export interface UsagePlanPerformerOptions {
   /** The plan that the configuration names for a key; without it the gateway is asked. */
   readonly planOf?: (keyId: ApiKeyId) => string | undefined
   readonly audit?: AuditLog
+  /** Told of each failed try that will be made again. */
+  readonly onTrouble?: (trouble: PlanTrouble) => void
+}
+
+export interface PlanTrouble {
+  readonly effectId: string
+  readonly error: string
+  readonly nextTryInMs: number
 }
 
 type PlanEffect = ThrottleEffect | RestoreEffect
@@ -54,6 +62,9 @@ interface Performed {
 /** A conflict is somebody else's change in the same moment: it passes, or a person has to look. */
 const maxConflicts = 5
 
+/** So often a restore is tried that only a person can make possible. */
+const mendEveryMs = 5 * MINUTE_MS
+
 export function usagePlanPerformer({
   client,
   queue,
@@ -62,6 +73,7 @@ export function usagePlanPerformer({
   journal,
   planOf = () => undefined,
   audit,
+  onTrouble = () => {},
 }: UsagePlanPerformerOptions): Performer<PlanEffect> {
   const plans = usagePlans({ client, queue, clock, random })
   let stories = planStories(journal.recovered)
@@ -120,12 +132,27 @@ export function usagePlanPerformer({
     let failures = 0
     let conflicts = 0
 
+    const again = (because: string, afterMs: number, holdMs: number): Attempt<Outcome> => {
+      onTrouble({ effectId: effect.id, error: because, nextTryInMs: afterMs })
+      return { kind: 'again', afterMs, holdMs }
+    }
+    const backOff = (failure: { readonly because: string; readonly afterMs?: number | undefined }, holdMs: number) =>
+      again(failure.because, failure.afterMs ?? backoffMs(failures++, random), holdMs)
+    // What we took is owed until it is given back: a restore waits for the person who mends the role or the quota.
+    const giveUp = ({ because, isMendable }: Omit<Refusal, 'kind'>, holdMs: number) =>
+      effect.kind === 'restore' && isMendable ? again(because, mendEveryMs, holdMs) : done(refused(because), holdMs)
+
     return async () => {
-      const current = await plans.limits(planId, signal)
-      if (current.kind === 'refused') return done(refused(current.because), 0)
+      const current = await plans.limitsNow(planId, signal)
+      if (current.kind === 'refused') return giveUp(current, 0)
+      if (current.kind !== 'ok') return backOff(withReason(current), 0)
       if (announced && sameLimits(current.value, announced.after)) return done(applied(announced), 0)
-      const decision = decidePlan(effect, current.value, storyOfPlan(effect.keyId, planId))
-      if (decision.kind === 'answer') return done(decision.outcome, 0)
+      const story = storyOfPlan(effect.keyId, planId)
+      const decision = decidePlan(effect, current.value, story)
+      if (decision.kind === 'answer') {
+        if (story && owesNothing(story, current.value)) await leave(effect, planId)
+        return done(decision.outcome, 0)
+      }
       // No await between this and the story: whoever supersedes us later finds it.
       if (want.isSuperseded()) return done(superseded, 0)
       const change = { before: current.value, after: decision.after }
@@ -138,20 +165,22 @@ export function usagePlanPerformer({
       if (failure === undefined) return done(applied(change), changeEveryMs)
       switch (failure.kind) {
         case 'refused':
-          return done(refused(failure.because), changeEveryMs)
-        case 'throttled': {
+          if (effect.kind === 'throttle') await leaveUntouched(effect, planId, signal)
+          return giveUp(failure, changeEveryMs)
+        case 'passing': {
           const afterMs = failure.afterMs ?? changeEveryMs
-          return { kind: 'again', afterMs, holdMs: afterMs }
+          return again(failure.because, afterMs, afterMs)
         }
-        case 'conflict':
+        case 'conflict': {
           conflicts += 1
-          if (conflicts === maxConflicts)
-            return done(refused(`someone else kept changing the plan (${conflicts} tries)`), changeEveryMs)
-          return { kind: 'again', afterMs: backoffMs(failures++, random), holdMs: changeEveryMs }
+          if (conflicts < maxConflicts) return backOff(withReason(failure), changeEveryMs)
+          const because = `someone else kept changing the plan (${conflicts} tries)`
+          return giveUp({ because, isMendable: true }, changeEveryMs)
+        }
         case 'unknown': {
-          const now = await plans.limits(planId, signal)
+          const now = await plans.limitsNow(planId, signal)
           if (now.kind === 'ok' && sameLimits(now.value, change.after)) return done(applied(change), changeEveryMs)
-          return { kind: 'again', afterMs: backoffMs(failures++, random), holdMs: changeEveryMs }
+          return backOff(failure, changeEveryMs)
         }
         default:
           return failure satisfies never
@@ -170,6 +199,20 @@ export function usagePlanPerformer({
     await journal.append([entry])
   }
 
+  /** A throttle that was refused has mostly changed nothing; unless an earlier try of it arrived after all. */
+  async function leaveUntouched(effect: PlanEffect, planId: string, signal: AbortSignal): Promise<void> {
+    const story = storyOfPlan(effect.keyId, planId)
+    const now = await plans.limitsNow(planId, signal)
+    if (story && now.kind === 'ok' && owesNothing(story, now.value)) await leave(effect, planId)
+  }
+
+  /** On disk too: after a restart, and whatever the plan has by then, our old original is not put over it. */
+  async function leave({ id: effectId, keyId }: PlanEffect, planId: string): Promise<void> {
+    const entry = { kind: 'plan-left', at: clock.now(), effectId, keyId, planId } as const
+    stories = advanceStories(stories, entry)
+    await journal.append([entry])
+  }
+
   function storyOfPlan(keyId: ApiKeyId, planId: string): PlanStory | undefined {
     const story = stories.get(keyId)
     return story?.planId === planId ? story : undefined
@@ -178,42 +221,10 @@ export function usagePlanPerformer({
   return { perform }
 }
 
-/** How a plan that we changed stands after a restart. */
-export interface PlanStanding {
-  readonly keyId: ApiKeyId
-  readonly planId: string
-  /** `changed`: by a person or their infrastructure code, and left so. `unreadable`: the gateway refused to tell. */
-  readonly kind: 'lowered' | 'restored' | 'changed' | 'gone' | 'unreadable'
-  readonly original: LimitsOrNone
-  readonly lastSet: LimitsOrNone
-  /** What it has now, where that could be read. */
-  readonly current: LimitsOrNone | undefined
-}
-
-/** Compares the journal with the gateway. Reads only: what to do about it is decided elsewhere. */
-export async function reconcile(
-  stories: PlanStories,
-  plans: UsagePlans,
-  signal: AbortSignal,
-): Promise<readonly PlanStanding[]> {
-  const standings: PlanStanding[] = []
-  for (const story of stories.values()) standings.push(await standingOf(story, plans, signal))
-  return standings
-}
-
-async function standingOf(story: PlanStory, plans: UsagePlans, signal: AbortSignal): Promise<PlanStanding> {
-  const { keyId, planId, original, lastSet } = story
-  const about = { keyId, planId, original, lastSet }
-  const read = await plans.limits(planId, signal)
-  if (read.kind === 'refused') return { ...about, kind: read.gone ? 'gone' : 'unreadable', current: undefined }
-  const current = read.value
-  if (sameLimits(current, original)) return { ...about, kind: 'restored', current }
-  return { ...about, kind: mayHave(story, current) ? 'lowered' : 'changed', current }
-}
-
 async function isStillLowered(plans: UsagePlans, story: PlanStory, signal: AbortSignal): Promise<boolean> {
-  const { kind } = await standingOf(story, plans, signal)
-  return kind === 'lowered' || kind === 'unreadable'
+  const read = await plans.limits(story.planId, signal)
+  // Gone, it is lowered no more; where the gateway does not tell, it may be.
+  return read.kind === 'ok' ? !owesNothing(story, read.value) : read.isMendable
 }
 
 type Found =
@@ -241,6 +252,11 @@ async function findOwnPlan(
   if (keys.value.length > 1) return refused(`plan is shared: ${planId} holds other keys too`)
   if (keys.value[0] !== keyId) return refused(`key is not in usage plan ${planId}`)
   return { kind: 'found', planId }
+}
+
+/** A conflict gives no reason of its own. */
+function withReason(failure: Exclude<Failure, Refusal>): { because: string; afterMs?: number | undefined } {
+  return failure.kind === 'conflict' ? { because: 'someone else is changing the plan' } : failure
 }
 
 function refused(because: string): { readonly kind: 'refused'; readonly because: string } {

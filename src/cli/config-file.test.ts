@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { tenantDirectory } from '../core/config-tenants.ts'
 import { StreamError } from '../core/errors.ts'
-import { loadConfig } from './config-file.ts'
+import { loadConfig, loadTenantsOf } from './config-file.ts'
 
 const rawKey = 'h4Kq9ZpL2mX7vB1nT6cW8yR3sD5fG0jU4aE9iO2k'
 
@@ -53,7 +53,7 @@ test('everything wrong in both files is told at once, with its line, its value a
   expect(await complaints({ '/etc/weir/weir.yaml': weir, '/etc/weir/tenants.yaml': tenants })).toBe(
     [
       'Cannot use /etc/weir/weir.yaml: 13 things are wrong',
-      '  weir.yaml:1:1      mode is "enforce": should be observe or suggest, or there must be a gateway (its region) whose usage plans are to be changed',
+      '  weir.yaml:1:1      mode is "enforce": should be observe or suggest: enforce needs `gateway: {region: …}`',
       '  weir.yaml:2:1      source.topic is missing: should be text',
       '  weir.yaml:4:3      source.brokers is "127.0.0.1:9092": should be a list of text',
       '  weir.yaml:6:3      throttle.headroom is 0.5: should be a number from 1 to 10',
@@ -148,8 +148,33 @@ test('tenants that are named and not there are a complaint; without a name there
 test('a configuration that cannot be read says which, and how to name another', async () => {
   await expect(load({})).rejects.toMatchObject({
     code: 'CONFIG_UNREADABLE',
-    message: 'Cannot read the configuration /etc/weir/weir.yaml: no such file',
+    message: 'Cannot read the configuration /etc/weir/weir.yaml: there is no such file',
   })
+})
+
+test('a folder given for a configuration is told as one', async () => {
+  await expect(loadConfig('src', { readFile: path => readFile(path, 'utf8') })).rejects.toMatchObject({
+    message: 'Cannot read the configuration src: it is a directory',
+  })
+})
+
+test('tenants are found without a configuration, and what is wrong with them is told', async () => {
+  const tenantsOf = (text: string) =>
+    loadTenantsOf('/logs', {
+      readFile: async path => (path === '/logs/tenants.yaml' ? text : Promise.reject(new Error(path))),
+    })
+  expect(await tenantsOf('tenants: {a: {name: A, keys: [k1]}}')).toMatchObject({
+    config: { mode: 'observe' },
+    tenants: { tenants: { a: { name: 'A' } } },
+    files: ['/logs/tenants.yaml'],
+  })
+  await expect(tenantsOf('tenant: {}')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message:
+      'Cannot use /logs/tenants.yaml: one thing is wrong\n  tenants.yaml:1:1  tenant (a mapping) is no setting: did you mean tenants?',
+  })
+  const noFile = Object.assign(new Error('none'), { code: 'ENOENT' })
+  expect(await loadTenantsOf('/logs', { readFile: () => Promise.reject(noFile) })).toMatchObject({ files: [] })
 })
 
 test('aliases that multiply without end are refused', async () => {

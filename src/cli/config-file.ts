@@ -2,7 +2,7 @@
  * weir.yaml and the tenants.yaml beside it, read once at the edge. Whatever is wrong in either is told together, each
  * complaint with its file, line and column: `weir.yaml:12:13  throttle.headroom is 0.5: should be a number from 1 to 10`.
  */
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type Document, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { TenantsConfig, WeirConfig } from '../core/config.ts'
 import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config-check.ts'
@@ -17,7 +17,9 @@ export interface LoadedConfig {
   readonly files: readonly string[]
 }
 
-export interface FileReader {
+export interface ConfigReading {
+  /** False where no limit is ever changed: what only matters there is let pass. */
+  readonly acts?: boolean
   /** Rejects with `code: 'ENOENT'` where there is no such file, as `node:fs/promises` does. */
   readonly readFile: (path: string) => Promise<string>
 }
@@ -25,26 +27,50 @@ export interface FileReader {
 const defaultTenants = 'tenants.yaml'
 
 /** Throws StreamError: CONFIG_UNREADABLE if the file cannot be read, CONFIG_INVALID with all complaints in its message. */
-export async function loadConfig(path: string, { readFile }: FileReader): Promise<LoadedConfig> {
+export async function loadConfig(path: string, { readFile, acts }: ConfigReading): Promise<LoadedConfig> {
   const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
   const named = isMapping(weir.value) && typeof weir.value.tenants === 'string' ? weir.value.tenants : undefined
   const tenantsPath = resolve(dirname(path), named ?? defaultTenants)
   const text = await readIfThere(tenantsPath, readFile)
   const tenants = text === undefined ? undefined : parseYaml('tenants', tenantsPath, text)
+  const missing = named !== undefined && text === undefined ? [missingTenants(named)] : []
+  return checkFiles(path, { weir, tenants }, missing, acts)
+}
 
-  const checked = checkConfig({ weir: weir.value, tenants: tenants?.value })
+/** Every default, and the tenants.yaml of `folder` if there is one. Throws as `loadConfig` does. */
+export async function loadTenantsOf(folder: string, { readFile, acts }: ConfigReading): Promise<LoadedConfig> {
+  const path = join(folder, defaultTenants)
+  const text = await readIfThere(path, readFile)
+  const tenants = text === undefined ? undefined : parseYaml('tenants', path, text)
+  return checkFiles(path, { weir: undefined, tenants }, [], acts)
+}
+
+interface ParsedFiles {
+  readonly weir: ParsedFile | undefined
+  readonly tenants: ParsedFile | undefined
+}
+
+/** What the files say, or everything that is wrong with them: `path` is the one that the user named. */
+function checkFiles(
+  path: string,
+  { weir, tenants }: ParsedFiles,
+  missing: readonly Complaint[],
+  acts: boolean | undefined,
+): LoadedConfig {
+  const files = [weir, tenants].filter(file => file !== undefined)
+  const checked = checkConfig({ weir: weir?.value, tenants: tenants?.value }, { acts })
   const complaints: readonly Complaint[] = [
-    ...weir.complaints,
-    ...(named !== undefined && text === undefined ? [missingTenants(named)] : []),
+    ...(weir?.complaints ?? []),
+    ...missing,
     ...(tenants?.complaints ?? []),
     ...(checked.kind === 'bad' ? checked.complaints : []),
   ]
   if (checked.kind === 'good' && complaints.length === 0)
-    return { config: checked.config, tenants: checked.tenants, files: tenants ? [path, tenantsPath] : [path] }
+    return { config: checked.config, tenants: checked.tenants, files: files.map(file => file.path) }
 
-  const found = [weir, ...(tenants ? [tenants] : [])].flatMap((file, i) =>
+  const found = files.flatMap(file =>
     complaints
-      .filter(complaint => complaint.file === (i === 0 ? 'weir' : 'tenants'))
+      .filter(complaint => complaint.file === (file === weir ? 'weir' : 'tenants'))
       .map(complaint => ({ offset: file.offsetOf(complaint), file, what: complaintText(complaint) }))
       .sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0)),
   )
@@ -54,7 +80,7 @@ export async function loadConfig(path: string, { readFile }: FileReader): Promis
   })
   throw new StreamError('CONFIG_INVALID', complaintsText(path, lines), {
     retry: 'never',
-    hint: 'weir config --help lists every setting with its unit and default',
+    hint: 'weir config lists every setting with its unit and default',
   })
 }
 
@@ -119,11 +145,19 @@ function complaintsText(path: string, lines: readonly { readonly where: string; 
   return [`Cannot use ${path}: ${count} wrong`, ...lines.map(l => `  ${l.where.padEnd(width)}  ${l.what}`)].join('\n')
 }
 
-async function readOrThrow(path: string, readFile: FileReader['readFile']): Promise<string> {
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'it may not be read by this user',
+}
+
+const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '')
+
+async function readOrThrow(path: string, readFile: ConfigReading['readFile']): Promise<string> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = unreadable[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause))
     throw new StreamError('CONFIG_UNREADABLE', `Cannot read the configuration ${path}: ${reason}`, {
       retry: 'never',
       hint: 'Give its path with --config; weir.example.yaml shows what one looks like',
@@ -132,11 +166,11 @@ async function readOrThrow(path: string, readFile: FileReader['readFile']): Prom
   }
 }
 
-async function readIfThere(path: string, readFile: FileReader['readFile']): Promise<string | undefined> {
+async function readIfThere(path: string, readFile: ConfigReading['readFile']): Promise<string | undefined> {
   try {
     return await readFile(path)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+    if (codeOf(cause) === 'ENOENT') return undefined
     return readOrThrow(path, () => Promise.reject(cause))
   }
 }

@@ -52,8 +52,6 @@ export interface DemoOptions {
 }
 
 export async function demo(options: DemoOptions): Promise<void> {
-  // The SDK's advice about Node is for who talks to AWS.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
   const stop = listenForStop()
   const terminal = terminalOn(process.stdout, process.env)
   const folder = await mkdtemp(join(tmpdir(), 'weir-demo-'))

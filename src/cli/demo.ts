@@ -7,7 +7,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .summary('the PayFlow story, on this machine alone')
     .description(
-      'Plays the Friday incident of a payment API with 200 clients: one of them drowns the others, and Weir is in between.\nNeeds no account, no broker and no network.',
+      'Plays the Friday incident of a payment API with 200 clients: one of them drowns the others, and Weir is in between. Needs no account, no broker and no network.',
     )
     .option('--speed <times>', 'how many times as fast as life', readSpeed, 10)
     .option('--once', 'end after the story instead of going on with normal traffic')

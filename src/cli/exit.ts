@@ -27,6 +27,12 @@ export function failureText(failure: unknown): string {
   return `weir: this is a bug of ours, please report it\n${printLines(detail)}\n`
 }
 
+/** Standard output takes nothing more: that its reader has left is no failure, that a disk is full is one. */
+export function brokenOutput({ code, message }: { readonly code?: string | undefined; readonly message: string }) {
+  if (code === 'EPIPE') return { exitCode: exitCodes.ok, text: '' }
+  return { exitCode: exitCodes.failed, text: `weir: Cannot write to standard output: ${printable(message)}\n` }
+}
+
 const printLines = (text: string): string => text.split('\n').map(printable).join('\n')
 
 export const exitCodesHelp = `

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { expect, test } from 'vitest'
 import { StreamError } from '../core/errors.ts'
-import { exitCodeOf, failureText } from './exit.ts'
+import { brokenOutput, exitCodeOf, failureText } from './exit.ts'
 import { weirCommand } from './main.ts'
 
 /** What a command line prints, and how it ends. */
@@ -31,17 +31,41 @@ test('the commands that run something teach by examples', async () => {
   }
 })
 
-test('a wrong option is told, with where to look', async () => {
-  const { printed, exitCode } = await say('run', '--mod', 'observe')
-  expect(printed).toContain("unknown option '--mod'")
-  expect(printed).toContain('weir --help')
-  expect(exitCode).not.toBe(0)
+test('a wrong command line is told as every failure is, with where to look', async () => {
+  for (const [words, complaint] of [
+    [['run', '--mod', 'observe'], "weir: unknown option '--mod'"],
+    [['wacth'], "weir: unknown command 'wacth'"],
+    [['replay'], "weir: missing required argument 'log'"],
+    [['demo', '--speed', '0'], "weir: option '--speed <times>' argument '0' is invalid."],
+  ] as const) {
+    const { printed, exitCode } = await say(...words)
+    expect(printed.startsWith(complaint), printed).toBe(true)
+    expect(printed).toContain('\n  weir --help')
+    expect(exitCode).not.toBe(0)
+  }
+})
+
+test('the description is wrapped by the screen, not in the middle of a line', async () => {
+  const { printed } = await say('--help')
+  const lines = printed.split('\n\n')[1]?.split('\n') ?? []
+  expect(
+    lines.slice(0, -1).every(line => line.length > 60),
+    printed,
+  ).toBe(true)
 })
 
 test('what a person must mend before trying again ends with 2, what the world did with 1', () => {
   expect(exitCodeOf(new StreamError('CONFIG_INVALID', 'wrong', { retry: 'never' }))).toBe(2)
   expect(exitCodeOf(new StreamError('SOURCE_LOST', 'gone', { retry: 'later' }))).toBe(1)
   expect(exitCodeOf(new TypeError('ours'))).toBe(1)
+})
+
+test('a reader who leaves is no failure, a disk that is full is a sentence', () => {
+  expect(brokenOutput({ code: 'EPIPE', message: 'write EPIPE' })).toEqual({ exitCode: 0, text: '' })
+  expect(brokenOutput({ code: 'ENOSPC', message: 'no space left' })).toEqual({
+    exitCode: 1,
+    text: 'weir: Cannot write to standard output: no space left\n',
+  })
 })
 
 test('a failure is a sentence and a hint, and nothing in it can steer the terminal', () => {

@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
-import { exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
+import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Which Node there must be is for us to say (package.json), not for the AWS SDK, in eight lines before our own.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
   stopWhenNobodyReads()
   try {
     await weirCommand().parseAsync([...argv])
@@ -23,22 +25,24 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** `weir replay … | head`: whoever read has gone, and there is no use in going on. */
+/** `weir replay … | head`: whoever read has gone, and there is no use in going on; nor on a disk that is full. */
 function stopWhenNobodyReads(): void {
   let isStopping = false
   process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
-    if (failure.code !== 'EPIPE') throw failure
     if (isStopping) return
     isStopping = true
+    const { exitCode, text } = brokenOutput(failure)
+    process.stderr.write(text)
+    process.exitCode = exitCode
     if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
-    else process.exit(exitCodes.ok)
+    else process.exit(exitCode)
   })
 }
 
 export function weirCommand(): Command {
   const weir = new Command('weir')
     .description(
-      'Watches every tenant of an API against its own last seven days, alerts within seconds,\nand throttles the one that would drown the others.',
+      'Watches every tenant of an API against its own last seven days, alerts within seconds, and throttles the one that would drown the others.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -54,8 +58,12 @@ ${exitCodesHelp}`,
     )
   for (const command of [runCommand(), replayCommand(), demoCommand(), configCommand()]) weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands])
-    command.exitOverride().showHelpAfterError('(weir --help shows what there is)')
+  for (const command of [weir, ...weir.commands]) {
+    command
+      .exitOverride()
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })
+      .showHelpAfterError('  weir --help shows what there is')
+  }
   return weir
 }
 

@@ -1,19 +1,19 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { FormatName, Mode } from '../core/config.ts'
-import { tenantsSchema, weirSchema } from '../core/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import type { Explanation } from '../core/explanation.ts'
 import { changeLine } from '../core/explanation-json.ts'
 import { actionLine, alertText, isPartOfPlatform } from '../core/explanation-text.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
-import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
+import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
-import { type ReplayResult, replay } from '../worker/replay.ts'
-import { loadConfig } from './config-file.ts'
+import { replay } from '../worker/replay.ts'
+import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import { borrowHashSecret } from './hash-secret.ts'
+import { createLogNotes, summaryText } from './replay-summary.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export interface ReplayOptions {
@@ -25,16 +25,23 @@ export interface ReplayOptions {
   readonly failOnIncident?: boolean
 }
 
-export async function replayLogs(logs: readonly string[], options: ReplayOptions): Promise<void> {
+/** `out` takes the answer and nothing else. */
+export async function replayLogs(
+  logs: readonly string[],
+  options: ReplayOptions,
+  out: { write(text: string): unknown } = process.stdout,
+): Promise<void> {
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
   try {
     const history = options.history ?? []
     for (const path of [...history, ...logs]) await checkReadable(path)
-    const settings = await settingsFor(options)
+    const loaded = await configFor(logs, options)
+    const settings = settingsFor(loaded, options)
     const { format, fields } = settings.config
     const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
     const decoder = createDecoder({ format: options.format ?? format, fields, hashSecret, maxRecordBytes })
+    const notes = createLogNotes(decoder)
     const open = (path: string): BareLog => ({
       path,
       pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
@@ -42,18 +49,27 @@ export async function replayLogs(logs: readonly string[], options: ReplayOptions
     const incidents = new Set<string>()
     const result = await replay({
       settings,
-      decoder,
+      decoder: notes.decoder,
       history: history.map(open),
-      logs: logs.map(open),
+      logs: logs.map(open).map(notes.follow),
       changed(change) {
         incidents.add(change.incidentId)
         progress.clear()
-        process.stdout.write(options.json ? `${changeLine(change)}\n` : changeText(change))
+        out.write(options.json ? `${changeLine(change)}\n` : changeText(change))
       },
       progressed: progress.show,
     })
     progress.clear()
-    if (!options.json) process.stdout.write(summaryText(result, incidents.size))
+    if (!options.json)
+      out.write(
+        summaryText({
+          ...result,
+          ...notes.read(),
+          opened: incidents.size,
+          files: loaded.files,
+          isFound: options.config === undefined,
+        }),
+      )
     if (options.failOnIncident && incidents.size > 0) process.exitCode = exitCodes.failed
   } finally {
     progress.clear()
@@ -61,11 +77,15 @@ export async function replayLogs(logs: readonly string[], options: ReplayOptions
   }
 }
 
-async function settingsFor({ config: path, mode }: ReplayOptions): Promise<EngineSettings> {
-  const { config, tenants } =
-    path === undefined
-      ? { config: weirSchema.parse({}), tenants: tenantsSchema.parse({}) }
-      : await loadConfig(path, { readFile: file => readFile(file, 'utf8') })
+/** Without a configuration the tenants.yaml beside the first log says who is who. */
+async function configFor(logs: readonly string[], { config }: ReplayOptions): Promise<LoadedConfig> {
+  const reading = { readFile: (file: string) => readFile(file, 'utf8'), acts: false }
+  if (config !== undefined) return await loadConfig(config, reading)
+  const beside = logs.find(path => path !== standardInputPath)
+  return await loadTenantsOf(beside === undefined ? '.' : dirname(beside), reading)
+}
+
+function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
   // The files are what is read, whatever source the configuration names; one owner merges them.
   return { ...engineSettings({ ...config, mode }, tenants.tenants), keyed: false }
 }
@@ -83,21 +103,6 @@ function changeText(change: Explanation): string {
     .map(line => (line === '' ? '' : `    ${line}`))
     .join('\n')
   return `${head}\n${text}\n\n`
-}
-
-function summaryText({ history, log, status, span }: ReplayResult, opened: number): string {
-  const number = (value: number) => value.toLocaleString('en-US')
-  const lines = [
-    `${number(log.calls)} calls of ${number(status.keys)} keys${span ? `, ${iso(span.from)} to ${iso(span.to)}` : ''}: ${opened === 0 ? 'no incident' : opened === 1 ? '1 incident' : `${number(opened)} incidents`}.`,
-  ]
-  if (history.calls + history.paneRows > 0) {
-    lines.push(`History: ${number(history.calls)} calls and ${number(history.paneRows)} counted rows.`)
-  }
-  if (status.late > 0)
-    lines.push(`Late: ${number(status.late)} calls came after their pane had closed (they still teach).`)
-  const rejected = [...log.rejected].map(([reason, count]) => `${number(count)} ${reason}`)
-  if (rejected.length > 0) lines.push(`Noted lines: ${rejected.join(', ')}.`)
-  return `${lines.join('\n')}\n`
 }
 
 /** One line that rewrites itself, on a terminal only. */

@@ -7,7 +7,7 @@ export function replayCommand(): Command {
   return new Command('replay')
     .summary('recorded logs offline: what would Weir have said?')
     .description(
-      'Runs recorded logs through the same core as the worker, in event time and as fast as they can be read.\n' +
+      'Runs recorded logs through the same core as the worker, in event time and as fast as they can be read. ' +
         'Nothing outside is touched: no alert is sent, no limit is changed.',
     )
     .argument('<log...>', 'access logs, CloudWatch Logs envelopes or panes; plain or gzip; - is standard input')
@@ -15,7 +15,10 @@ export function replayCommand(): Command {
       '--history <log...>',
       'what lies before the log: teaches what is usual, silently; must end before it begins',
     )
-    .option('-c, --config <file>', 'weir.yaml (thresholds, field names); tenants.yaml is looked for beside it')
+    .option(
+      '-c, --config <file>',
+      'weir.yaml (thresholds, field names); tenants.yaml is looked for beside it, or without it beside the log',
+    )
     .addOption(
       new Option('--mode <mode>', 'what Weir would have been allowed to do; a gateway that obeys is assumed')
         .choices(['observe', 'suggest', 'enforce'])

@@ -84,7 +84,7 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
       const alert = alertPerformer(config, clock, telemetry)
-      const plan = planPerformer(config, { clock, journal, audit, directory })
+      const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
       const teach =
         history.length === 0
           ? undefined
@@ -171,12 +171,13 @@ interface PlanSurroundings {
   readonly journal: EffectJournal
   readonly audit: AuditLog
   readonly directory: TenantDirectory
+  readonly telemetry: Telemetry
 }
 
 /** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
 function planPerformer(
   { gateway }: WeirConfig,
-  { clock, journal, audit, directory }: PlanSurroundings,
+  { clock, journal, audit, directory, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   if (gateway === undefined)
     return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
@@ -190,5 +191,6 @@ function planPerformer(
     audit,
     planOf,
     random: Math.random,
+    onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })
 }

@@ -24,8 +24,24 @@ export function jsonSink(destination: { write(text: string): unknown }, level: s
   )
   return event => {
     const { name, ...fields } = event
-    log[levelOf(event)]({ event: name, ...fields }, sentenceOf(event))
+    log[levelOf(event)]({ event: name, ...wholeMs(fields) }, sentenceOf(event))
   }
+}
+
+/** Names of times and durations; other numbers (a limit, a score) keep their fractions. */
+const isTime = /(?:Ms|At)$|^(?:ms|eventTime|watermark|resumedFrom)$/
+
+/** The same with every time and duration in whole milliseconds. */
+function wholeMs(fields: object): object {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]: [string, unknown]) => [name, rounded(name, value)]),
+  )
+}
+
+function rounded(name: string, value: unknown): unknown {
+  if (typeof value === 'number') return isTime.test(name) ? Math.round(value) : value
+  if (Array.isArray(value)) return value.map(item => rounded(name, item))
+  return typeof value === 'object' && value !== null ? wholeMs(value) : value
 }
 
 export function terminalOn(screen: Screen, env: Readonly<Record<string, string | undefined>>): Terminal {

@@ -58,6 +58,34 @@ test('on a terminal the status line stays where it is, and what happens is writt
   expect(text()).toBe(`${status}\r\u001b[2K 12:00:00  warn      The source reports: a broker went away\n${status}`)
 })
 
+test('a lag that was told ten seconds ago is not known any more', () => {
+  const { terminal, text, wait } = screen()
+  for (let second = 0; second <= 20; second++) {
+    terminal.tell({ name: 'batchesRead', ...reading, ...(second > 0 && { records: 0, calls: 0 }) })
+    wait(1_000)
+  }
+  expect(text().match(/lag \w+/g)).toEqual(['lag none', 'lag none', 'lag none', 'lag unknown', 'lag unknown'])
+})
+
+test('the status says which of the incidents are over but for their closing', () => {
+  const { terminal, text, wait } = screen()
+  const status = (openIncidents: number): string | undefined => {
+    wait(5_000)
+    terminal.tell({ name: 'batchesRead', ...reading, openIncidents })
+    return text().trimEnd().split('\n').at(-1)?.split(' · ').at(-1)
+  }
+  const turn = (keyId: string, phase: Explanation['phase']): void =>
+    terminal.tell({ name: 'incidentChanged', explanation: { ...storm, keyId, phase } })
+  turn('key_a', 'open')
+  expect(status(1)).toBe('1 incident')
+  turn('key_a', 'recovering')
+  expect(status(1)).toBe('1 incident recovering')
+  turn('key_b', 'open')
+  expect(status(2)).toBe('2 incidents, 1 recovering')
+  turn('key_a', 'closed')
+  expect(status(1)).toBe('1 incident')
+})
+
 test('an incident opens with the whole text of its alert, and what was done is said with the limits', () => {
   const { terminal, text } = screen()
   terminal.tell({ name: 'incidentChanged', explanation: storm })

@@ -8,7 +8,15 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Effect, Outcome } from '../core/effect.ts'
 import type { Explanation } from '../core/explanation.ts'
 import { alertText, isPartOfPlatform } from '../core/explanation-text.ts'
-import { lagText, levelOf, limitsText, type Reading, sentenceOf, type TelemetryEvent } from '../worker/telemetry.ts'
+import {
+  type Lag,
+  lagText,
+  levelOf,
+  limitsText,
+  type Reading,
+  sentenceOf,
+  type TelemetryEvent,
+} from '../worker/telemetry.ts'
 
 export interface TerminalOptions {
   readonly write: (text: string) => void
@@ -33,6 +41,8 @@ type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
 const liveEveryMs = 200
 const quietEveryMs = 5_000
 const labelWidth = 9
+/** What the last batch said of the lag says nothing any more when nothing was read for so long. */
+const lagGoodForMs = 10_000
 
 export function createTerminal({ write, live, colour, columns, nowMs }: TerminalOptions): Terminal {
   const paint = (style: Style, text: string): string =>
@@ -45,6 +55,10 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
   let closed = false
   /** As the last incident of each key told them; effects carry the key only. Bounded by the keys that ever misbehaved. */
   const names = new Map<string, string>()
+  /** Keys whose limit is back, or on its way, and whose incident is not closed yet. */
+  const recovering = new Set<string>()
+  /** Time of the clock that passed since anything was read. */
+  let silentMs = 0
 
   function clearStatus(): void {
     if (live && status !== '') write('\r\u001b[2K')
@@ -77,10 +91,13 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     eventTime = reading.eventTime ?? eventTime
     calls += reading.calls
     overMs += reading.overMs
+    silentMs = reading.records > 0 ? 0 : silentMs + reading.overMs
     const now = nowMs()
     if (now - drawnAt < (live ? liveEveryMs : quietEveryMs)) return
     drawnAt = now
-    const text = statusText(reading, (calls * 1000) / Math.max(1, overMs))
+    const lag = silentMs > lagGoodForMs ? undefined : reading.lag
+    const shown = { callsPerSecond: (calls * 1000) / Math.max(1, overMs), lag, recovering: recovering.size }
+    const text = statusText(reading, shown)
     calls = 0
     overMs = 0
     if (!live) {
@@ -97,6 +114,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const { phase, tenant, keyId, kind, severity, decidedAt } = explanation
     const [label, style] = phaseLook(explanation)
     if (tenant?.name !== undefined) names.set(keyId, tenant.name)
+    if (phase === 'recovering') recovering.add(keyId)
+    else recovering.delete(keyId)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
@@ -186,18 +205,32 @@ function phaseLook({ phase, severity, action }: Explanation): readonly [string, 
   }
 }
 
-function statusText(reading: Reading, callsPerSecond: number): string {
+interface Shown {
+  readonly callsPerSecond: number
+  readonly lag: Lag | undefined
+  readonly recovering: number
+}
+
+function statusText(reading: Reading, { callsPerSecond, lag, recovering }: Shown): string {
   if (reading.lag === undefined && callsPerSecond === 0) return 'waiting for the first call'
   const parts = [
     `${callsPerSecond.toLocaleString('en-US', { maximumFractionDigits: callsPerSecond < 10 ? 1 : 0 })} calls/s`,
-    `lag ${lagText(reading.lag)}`,
+    `lag ${lagText(lag)}`,
     `${reading.activeKeys} of ${reading.keys} keys active`,
-    reading.openIncidents === 0 ? 'no incident' : count(reading.openIncidents, 'incident'),
+    incidentsText(reading.openIncidents, recovering),
   ]
   if (reading.throttled > 0) parts.push(`${reading.throttled} throttled`)
   if (reading.late > 0) parts.push(`${reading.late} late`)
   if (reading.rejected > 0) parts.push(`${reading.rejected} rejected`)
   return parts.join(' · ')
+}
+
+function incidentsText(open: number, recovering: number): string {
+  if (open === 0) return 'no incident'
+  if (recovering === 0) return count(open, 'incident')
+  return recovering >= open
+    ? `${count(open, 'incident')} recovering`
+    : `${count(open, 'incident')}, ${recovering} recovering`
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -146,6 +146,39 @@ describeWith('kafka', 'a Kafka topic', () => {
       expect(linesOf([...ours, ...theirs], topic, partition).sort()).toEqual(lines(partition, 0, 90).sort())
   })
 
+  test('a partition that left and came back is not committed where we left it', async () => {
+    const topic = await newTopic(2)
+    const first = open({ topic })
+    const ours: SourceBatch[] = []
+    const leave = new AbortController()
+    const reading = collect(first, ours, leave.signal)
+    await produce(topic, linesFor([0, 1], 30))
+    await eventually(() => countOf(ours) === 60)
+    const whereWeLeft = positionsAfter(ours)
+    await first.commit(whereWeLeft)
+
+    const second = open({ topic })
+    const theirs: SourceBatch[] = []
+    const theirReading = collect(second, theirs, leave.signal)
+    await eventually(() => first.partitions().length === 1 && second.partitions().length === 1)
+    const [moved] = second.partitions()
+    await produce(topic, linesFor([0, 1], 30, 30))
+    await eventually(() => theirs.some(({ records }) => records.at(-1)?.position === '60'))
+    await second.commit(positionsAfter(theirs))
+    await second.close()
+    await eventually(() => first.partitions().length === 2)
+    await first.commit(whereWeLeft)
+
+    const partition = Number(moved?.split('/')[1])
+    expect(await committedOf(topic, partition)).toBe('60')
+    await produce(topic, linesFor([partition], 5, 60))
+    await eventually(() => ours.some(batch => batch.partition === moved && batch.records.at(-1)?.position === '65'))
+    await first.commit(positionsAfter(ours))
+    expect(await committedOf(topic, partition)).toBe('65')
+    leave.abort()
+    await Promise.all([reading, theirReading])
+  })
+
   test('a broker that dies and comes back is read on where it was', async () => {
     const topic = await newTopic()
     await produce(topic, linesFor([0, 1, 2, 3], 40))
@@ -223,6 +256,14 @@ describeWith('kafka', 'a Kafka topic', () => {
     for (const partition of new Set(messages.map(message => message.partition)))
       await producer.send({ topic, messages: messages.filter(message => message.partition === partition) })
     await producer.disconnect()
+  }
+
+  async function committedOf(topic: string, partition: number): Promise<string | undefined> {
+    const admin = client().admin()
+    await admin.connect()
+    const [ofGroup] = await admin.fetchOffsets({ groupId: 'weir-tests', topics: [topic] })
+    await admin.disconnect()
+    return ofGroup?.partitions.find(each => each.partition === partition)?.offset
   }
 
   async function membersOf(groupId: string): Promise<number | undefined> {

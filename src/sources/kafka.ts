@@ -36,6 +36,11 @@ export interface KafkaSettings {
   readonly sessionTimeoutMs?: number
 }
 
+interface PartitionOffset {
+  readonly partition: number
+  readonly offset: string
+}
+
 export interface KafkaSurroundings {
   readonly clock: Clock
   readonly onEvent?: (event: SourceEvent) => void
@@ -74,6 +79,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   const handoff = createHandoff<SourceBatch>()
   /** Where each partition goes on; of a partition that went to another member nothing is kept. */
   const next = new Map<number, bigint>()
+  /** Where each partition began of which something was handed over since the last join. */
+  const begun = new Map<number, bigint>()
   let assigned: readonly number[] = []
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
@@ -81,9 +88,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
   const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
 
-  async function start(positions: Positions): Promise<void> {
+  /** Ends quietly, wherever it is, when nobody waits for it any more. */
+  async function start(positions: Positions, signal: AbortSignal): Promise<void> {
     assert(consumer === undefined, 'A source is read once')
     const uncommitted = await findStarts(positions)
+    if (signal.aborted) return
     // `fromBeginning` speaks only of partitions without a start: those added to the topic later, of which we want all.
     const joining = kafka.consumer({
       groupId,
@@ -100,10 +109,13 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       else handoff.end(lost(payload.error))
     })
     await joining.connect()
+    if (signal.aborted) return joining.disconnect()
     await joining.subscribe({ topic, fromBeginning: true })
+    if (signal.aborted) return joining.disconnect()
     await joining.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => handOver(payload) })
     // So that another member who inherits a partition before our first checkpoint starts where we did.
-    await commit(new Map(uncommitted.flatMap(each => asPosition(each))))
+    const starts = uncommitted.filter(partition => assigned.includes(partition)).flatMap(each => asOffset(each))
+    if (!signal.aborted) await commitOffsets(starts)
   }
 
   /** Fills `next` for every partition of the topic; answers those of which the group knows nothing. */
@@ -167,6 +179,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
 
   function joined(joining: Consumer, partitions: readonly number[]): void {
     for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
+    begun.clear()
     assigned = [...partitions].sort((a, b) => a - b)
     for (const partition of assigned) {
       const offset = next.get(partition)
@@ -188,6 +201,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       if (held.has(partition) || isStale()) return undefined
       const from = next.get(partition) ?? 0n
       const begin = from > high ? within(partition, from, { low: 0n, high }) : from
+      if (!begun.has(partition)) begun.set(partition, begin)
       next.set(partition, BigInt(last) + 1n > begin ? BigInt(last) + 1n : begin)
       resolveOffset(last)
       return {
@@ -220,9 +234,9 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     return { partition: nameOf(partition), position, payload: value ?? new Uint8Array() }
   }
 
-  function asPosition(partition: number): readonly (readonly [PartitionId, Position])[] {
+  function asOffset(partition: number): readonly PartitionOffset[] {
     const offset = next.get(partition)
-    return offset === undefined ? [] : [[nameOf(partition), offset.toString() as Position]]
+    return offset === undefined ? [] : [{ partition, offset: offset.toString() }]
   }
 
   function pauseHeld(joining: Consumer): void {
@@ -232,14 +246,24 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     joining.resume([{ topic, partitions: partitions.free }])
   }
 
-  /** The checkpoint's positions win at every start, so a commit that fails costs nothing but a gauge's truth: an event. */
+  /**
+   * Only what was handed over since the last join: before it a partition may have been another member's, who has read on
+   * and committed, and a checkpoint that still says where we left it would take the group back there.
+   */
   async function commit(positions: Positions): Promise<void> {
-    const offsets = [...positions]
-      .map(([id, offset]) => ({ topic, partition: numberOf(id), offset }))
-      .filter(({ partition }) => assigned.includes(partition))
+    const offsets = [...positions].flatMap(([id, offset]) => {
+      const partition = numberOf(id)
+      const from = begun.get(partition)
+      return from !== undefined && BigInt(offset) > from ? [{ partition, offset }] : []
+    })
+    await commitOffsets(offsets)
+  }
+
+  /** The checkpoint's positions win at every start, so a commit that fails costs nothing but a gauge's truth: an event. */
+  async function commitOffsets(offsets: readonly PartitionOffset[]): Promise<void> {
     if (offsets.length === 0) return
     try {
-      await consumer?.commitOffsets(offsets)
+      await consumer?.commitOffsets(offsets.map(offset => ({ topic, ...offset })))
     } catch (error) {
       onEvent({ level: 'warn', name: 'commitRefused', detail: messageOf(error) })
     }
@@ -268,7 +292,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     description: `kafka topic ${where} (group ${groupId})`,
     keyed,
     async *read(positions, signal) {
-      await start(positions)
+      if (!(await isDone(start(positions, signal), signal))) return
       for (;;) {
         const batch = await handoff.take(signal)
         if (batch === undefined) return
@@ -292,6 +316,28 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       handoff.end()
       await disconnected
     },
+  }
+}
+
+/** Whether `work` was done before `signal` aborted. After that nobody hears how it ends: not an error, and not late. */
+async function isDone(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  let stop = () => {}
+  const stopped = new Promise<boolean>(resolve => {
+    stop = () => resolve(false)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  const done = work.then(
+    () => !signal.aborted,
+    error => {
+      if (signal.aborted) return false
+      throw error
+    },
+  )
+  try {
+    return await Promise.race([stopped, done])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -16,7 +16,7 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis'
-import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
@@ -94,11 +94,7 @@ export function kinesisSource(
       found.push(ShardId)
       poll(
         ShardId,
-        position !== undefined
-          ? { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position }
-          : isChild
-            ? { ShardIteratorType: 'TRIM_HORIZON' }
-            : otherwise,
+        position !== undefined ? startAfter(position) : isChild ? { ShardIteratorType: 'TRIM_HORIZON' } : otherwise,
       ).catch(handoff.end)
     }
     if (found.length > 0) onEvent({ level: 'info', name: 'shardsFound', detail: found.join(', ') })
@@ -149,8 +145,15 @@ export function kinesisSource(
         const batch = asBatch(shard, reply, clock.now())
         await handoff.offer(() => batch).settled
       } else if (start.ShardIteratorType === 'LATEST') {
-        // `LATEST` moves: had its iterator to be renewed, all that came since would be lost. So it becomes a time.
+        // `LATEST` moves: had its iterator to be renewed, all that came since would be lost. So it becomes a time, which
+        // is handed over too: a worker that starts again before the shard's first record goes on from there.
         start = { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(startedAt) }
+        const batch = asBatch(
+          shard,
+          { ...reply, Records: [{ ...noRecord, SequenceNumber: sinceTime(startedAt) }] },
+          startedAt,
+        )
+        await handoff.offer(() => batch).settled
       }
       iterator = reply.NextShardIterator
       const pauseMs = behindMs > 0 ? readGapMs - (clock.now() - startedAt) : pollEveryMs
@@ -190,7 +193,9 @@ export function kinesisSource(
         return await call()
       } catch (error) {
         if (stopped.aborted) throw new Stopped()
-        if (!mayHelpLater(error)) throw refused(what, error)
+        // Where there have never been credentials, a person is waiting to be told so.
+        const isUnequipped = !hasRead && nameOf(error) === 'CredentialsProviderError'
+        if (isUnequipped || !mayHelpLater(error)) throw refused(what, error)
         if (attempt >= attempts) throw unanswered(what, error)
         const mostMs = Math.min(backOff.mostMs, backOff.firstMs * 2 ** (attempt - 1))
         onEvent({ level: 'warn', name: 'readRetried', detail: `could not ${what}: ${messageOf(error)}` })
@@ -261,6 +266,18 @@ function asStart(from: string): Start {
   return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(from) }
 }
 
+/** Where a shard goes on of which nothing was read yet: all that came since then. No sequence number has this form. */
+const sinceTime = (at: EpochMs): string => `since ${new Date(at).toISOString()}`
+
+/** A record of no bytes: it holds no call, and moves the position all the same. */
+const noRecord = { Data: new Uint8Array(), PartitionKey: undefined }
+
+function startAfter(position: Position): Start {
+  const [, since] = /^since (.+)$/.exec(position) ?? []
+  if (since !== undefined) return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(since) }
+  return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position }
+}
+
 function asBatch(
   shard: string,
   { Records: records = [], MillisBehindLatest: ms = 0 }: GetRecordsCommandOutput,
@@ -281,24 +298,16 @@ function asBatch(
   }
 }
 
-const throttled: ReadonlySet<string> = new Set([
-  'ProvisionedThroughputExceededException',
-  'LimitExceededException',
-  'KMSThrottlingException',
-  'ThrottlingException',
-  'RequestLimitExceeded',
-  // The client fetches new credentials, or begins the list of shards anew.
-  'ExpiredTokenException',
-  'ExpiredNextTokenException',
-])
+/** Passing here alone: too many lists of shards a second, and a page token that is too old, for which the list begins anew. */
+const passingHere: ReadonlySet<string> = new Set(['LimitExceededException', 'ExpiredNextTokenException'])
 
 /** Ours, or the machine's: asking again gives the same answer. */
-const hopeless: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'CredentialsProviderError'])
+const hopeless: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError'])
 
 /** Throttled, broken on the other side, or without any answer. */
 function mayHelpLater(error: unknown): boolean {
   const name = nameOf(error)
-  if (throttled.has(name)) return true
+  if (isPassing(error) || passingHere.has(name)) return true
   const status = statusOf(error)
   if (status !== undefined) return status >= 500
   return !hopeless.has(name) && !messageOf(error).startsWith('Region is missing')
@@ -312,13 +321,6 @@ const hints: Readonly<Record<string, string>> = {
   InvalidArgumentException:
     'If a stream of this name was deleted and made anew, the checkpoint belongs to the old one: move state.directory away',
   CredentialsProviderError: 'Give AWS credentials: a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-}
-
-function statusOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('$metadata' in error)) return undefined
-  const metadata = error.$metadata
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
 }
 
 function nameOf(error: unknown): string {

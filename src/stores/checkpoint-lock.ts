@@ -2,7 +2,7 @@
  * One state directory, one worker. The lock is a file that names its holder: process id, when that process started, host.
  * A holder that is gone is recognised and its lock taken over: on this host by looking for the process (its start time
  * tells it from another that got the same id, as in a container, where it is always 1), on another host by the lock's
- * age, since a live holder touches it at every checkpoint.
+ * age, since a live holder touches it every ten seconds, whatever else it does: teaching a long history writes no checkpoint.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
@@ -18,13 +18,14 @@ interface Holder {
 }
 
 export interface DirectoryLock {
-  /** Shows those on other hosts that this holder is alive. Throws StreamError STORE_UNWRITABLE if the lock was lost to one. */
-  touch(): Promise<void>
+  /** Throws StreamError STORE_UNWRITABLE if the lock was lost to another. */
+  check(): Promise<void>
   release(): Promise<void>
 }
 
-/** A holder on another host that has not touched its lock for so long is taken for dead: twelve checkpoints of 5 s. */
-const silentForMs = 60_000
+const touchEveryMs = 10_000
+/** A holder on another host that has not touched its lock for so long is taken for dead. */
+const silentForMs = 6 * touchEveryMs
 
 /** Throws StreamError STORE_UNWRITABLE while another worker holds the directory. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
@@ -40,20 +41,27 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } finally {
     await rm(candidate, { force: true })
   }
+  // What cannot be touched now is tried again; a lock that was lost is found out by the next check. It keeps no process alive.
+  const touching = setInterval(() => void touch(path, ours).catch(() => undefined), touchEveryMs).unref()
   return {
-    async touch() {
+    async check() {
       if ((await readIfThere(path)) !== ours) throw held(directory, 'another worker')
-      // Written over itself, so that the time is the file system's, as the one it will be compared with.
-      const file = await open(path, 'r+')
-      try {
-        await file.write(ours, 0)
-      } finally {
-        await file.close()
-      }
     },
     async release() {
+      clearInterval(touching)
       if ((await readIfThere(path)) === ours) await unlink(path)
     },
+  }
+}
+
+/** Written over itself, so that the time is the file system's, as the one it will be compared with. */
+async function touch(path: string, ours: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    // Read from the file that is written: another's lock that comes in between is another file.
+    if ((await file.readFile('utf8')) === ours) await file.write(ours, 0)
+  } finally {
+    await file.close()
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openCheckpoints, type Snapshot } from './checkpoint.ts'
 
 let directory: string
@@ -26,7 +26,6 @@ test('state, positions and journal come back as one, with maps and typed arrays,
       'access-logs/0': '42',
       'shardId-000000000000': '49590338271490256608559692538361571095921575989136588898',
     },
-    journalEntries: 7,
     writtenAt: 1_795_183_387_000,
   }
   await openedWith(checkpoints => checkpoints.write(snapshot))
@@ -47,7 +46,7 @@ test('a hundred checkpoints leave two files, the newest is read', async () => {
   await openedWith(async checkpoints => {
     await Promise.all(Array.from({ length: 100 }, (_, i) => checkpoints.write(snapshotOf(i))))
     expect(await checkpointFiles()).toEqual(['checkpoint-000000000099', 'checkpoint-000000000100'])
-    expect((await checkpoints.read())?.snapshot.journalEntries).toBe(99)
+    expect((await checkpoints.read())?.snapshot.writtenAt).toBe(99)
   })
   await openedWith(checkpoints => checkpoints.write(snapshotOf(100)))
   expect(await checkpointFiles()).toEqual(['checkpoint-000000000100', 'checkpoint-000000000101'])
@@ -158,6 +157,28 @@ test('a holder on another host is alive as long as it touches its lock', async (
   await openedWith(async () => undefined)
 })
 
+test('a holder touches its lock while it writes no checkpoint for long, and lets go of it when it closes', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    const checkpoints = await openCheckpoints(directory)
+    const lock = join(directory, 'lock')
+    const twoMinutesAgo = Date.now() / 1_000 - 120
+    await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+    vi.advanceTimersByTime(10_000)
+    await expect.poll(async () => (await stat(lock)).mtimeMs / 1_000).toBeGreaterThan(twoMinutesAgo + 60)
+
+    const others = JSON.stringify({ pid: 1, host: 'elsewhere' })
+    await writeFile(lock, others)
+    await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+    vi.advanceTimersByTime(10_000)
+    await checkpoints.close()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(await readFile(lock, 'utf8')).toBe(others)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('a worker that lost its lock while it was frozen writes no more', async () => {
   const checkpoints = await openCheckpoints(directory)
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 1, host: 'elsewhere' }))
@@ -177,7 +198,7 @@ test('a directory that cannot be written is told, with what to do', async () => 
 })
 
 function snapshotOf(number: number, state: unknown = { number }): Snapshot {
-  return { state, positions: { p: `${number}` }, journalEntries: number, writtenAt: number }
+  return { state, positions: { p: `${number}` }, writtenAt: number }
 }
 
 async function checkpointFiles(): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 /**
- * Where a worker can start again: the engine's state, how far each partition was read, and how much of the journal the
- * state knows of, as ONE file, so that none of them is ever newer than the others. A file is:
+ * Where a worker can start again: the engine's state and how far each partition was read, as ONE file, so that neither
+ * is ever newer than the other. A file is:
  *
  *   magic `WEIRCKPT` (8) · format (4, little endian) · length of the body (8, little endian) · SHA-256 of the body (32) · body
  *
@@ -20,8 +20,6 @@ export interface Snapshot {
   readonly state: unknown
   /** Partition → where reading goes on. */
   readonly positions: Readonly<Record<string, string>>
-  /** So many entries of the journal had been taken into the state. */
-  readonly journalEntries: number
   readonly writtenAt: EpochMs
 }
 
@@ -69,7 +67,7 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
         // One at a time and in order; what became of the one before is its caller's to know.
         await before.catch(() => undefined)
         // First the lock: one who was frozen for so long that another took over must not write again.
-        await writing(directory, () => lock.touch())
+        await writing(directory, () => lock.check())
         await writing(directory, () => writeFileSafely(directory, nameOf(newest + 1), parts))
         newest++
         await writing(directory, () => removeOld(directory))

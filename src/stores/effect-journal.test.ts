@@ -157,3 +157,13 @@ test('a folder that cannot be made is told with what to check', async () => {
     hint: expect.stringContaining('state.directory'),
   })
 })
+
+test('the stories are those of the journal as it is now', async () => {
+  const journal = await openEffectJournal(directory)
+  expect([...journal.stories().keys()]).toEqual([])
+  await journal.append(throttled)
+  expect(journal.stories()).toEqual(journalIndex(throttled).stories)
+  await journal.append(restored)
+  expect([...journal.stories().keys()]).toEqual([])
+  await journal.close()
+})

@@ -45,6 +45,8 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   let { file, bytes } = await replaceJournal(directory, path, stillNeeded(recovered))
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
+  let stories = planStories(recovered)
+
   // Once it is unknown what the file holds, nothing may be announced in it any more.
   let broken: StreamError | undefined
 
@@ -62,6 +64,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
       throw failure
     }
     bytes += line.length
+    stories = entries.reduce<PlanStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
 
@@ -82,6 +85,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   return {
     recovered,
     cutBytes,
+    stories: () => stories,
     append(entries) {
       if (entries.length === 0) return last.catch(() => {})
       const written = last.catch(() => {}).then(() => write(entries))

@@ -3,7 +3,7 @@
  * stays behind at the slowest, and every pane between them stays open and costs memory. A partition that is further
  * ahead of the slowest active one than `aheadMs` is held until the slowest has caught up.
  */
-import type { EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type EpochMs, MINUTE_MS, type PartitionId } from '../core/vocabulary.ts'
 
 export interface Frontier {
   /** Largest event time it has shown. */
@@ -17,6 +17,12 @@ export interface AlignmentLimits {
   /** A partition silent for this long has nothing to bring, and nobody waits for it. */
   readonly idleAfterMs: number
 }
+
+/**
+ * Well inside what panes may span while they are open (15 min), and far above what the delivery of a log differs by: a
+ * partition whose log always comes some minutes late must not hold the others for ever.
+ */
+export const aheadMs = 10 * MINUTE_MS
 
 /**
  * Which partitions to hold now. Those held already are silent because of us: they are held on for as long as someone

@@ -207,6 +207,6 @@ async function isBelievable(reader: Reader, decoder: Decoder, tally: LogTally, l
   if (at <= reader.frontier + JUMP_MS) return true
   while (reader.row + 1 >= batch.length && !reader.isDone) await decodeNext(reader, decoder, tally)
   // The last call of a file has nobody to contradict it, or to bear it out. In a history it would blind what follows.
-  if (reader.row + 1 >= batch.length) return lastMayJump
+  if (reader.row + 1 >= batch.length) return lastMayJump || reader.frontier === Number.NEGATIVE_INFINITY
   return (batch.time[reader.row + 1] ?? 0) >= at - JUMP_MS
 }

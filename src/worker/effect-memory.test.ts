@@ -9,17 +9,31 @@ const restoring = (id: string): Effect => ({
   step: 'full',
 })
 const intent = (id: string): JournalEntry => ({ kind: 'intent', at: 0, effect: restoring(id) })
-const outcome = (effectId: string): JournalEntry => ({ kind: 'outcome', at: 1, effectId, outcome: { kind: 'applied' } })
+const outcome = (effectId: string, at = 1): JournalEntry => ({
+  ...{ kind: 'outcome', at, effectId },
+  outcome: { kind: 'applied' },
+})
 
 test('an intent with an outcome is known, one without is open', () => {
-  const memory = recallEffects([intent('a'), intent('b'), outcome('a')], ['b'])
+  const memory = recallEffects([intent('a'), intent('b'), outcome('a')], { awaiting: ['b'], known: [], writtenAt: 0 })
   expect([...memory.known]).toEqual([['a', { kind: 'applied' }]])
   expect(memory.open.map(({ id }) => id)).toEqual(['b'])
   expect([...memory.awaiting]).toEqual(['b'])
 })
 
 test('an intent that comes after an outcome of its id is a new one', () => {
-  const memory = recallEffects([intent('a'), outcome('a'), intent('a')], [])
+  const memory = recallEffects([intent('a'), outcome('a'), intent('a')], { awaiting: ['a'], known: [], writtenAt: 0 })
   expect(memory.known.size).toBe(0)
   expect(memory.open.map(({ id }) => id)).toEqual(['a'])
+})
+
+test('of outcomes older than the checkpoint only those are known that it waits for or has kept', () => {
+  const recovered = [outcome('told'), outcome('awaited'), outcome('kept'), outcome('later', 11)]
+  const memory = recallEffects(recovered, { awaiting: ['awaited'], known: ['kept'], writtenAt: 10 })
+  expect([...memory.known.keys()]).toEqual(['awaited', 'kept', 'later'])
+})
+
+test('without a checkpoint nothing is known, and what is open can still be told', () => {
+  const memory = recallEffects([intent('a'), outcome('a'), intent('b')], undefined)
+  expect(memory).toEqual({ awaiting: new Set(), known: new Map(), open: [restoring('b')] })
 })

@@ -5,26 +5,25 @@
  */
 import type { Clock } from '../clock.ts'
 import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
-import type { Effect, Outcome, RestoreEffect } from '../core/effect.ts'
+import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
 import {
   advance,
   createEngine,
   type Engine,
   type EngineSettings,
-  type EngineStatus,
   engineStatus,
   restore,
   snapshot,
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
-import { type EpochMs, MINUTE_MS, type PartitionId, type Position, SECOND_MS } from '../core/vocabulary.ts'
+import { awaited } from '../core/incident.ts'
+import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
-import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
-import { type Frontier, partitionsToHold } from './alignment.ts'
+import { aheadMs, type Frontier, partitionsToHold } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
@@ -71,18 +70,22 @@ interface SavedState {
   readonly engine: ReturnType<typeof snapshot>
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
+  /** Effects that the journal has the outcome of and this engine has not decided yet. */
+  readonly known: readonly string[]
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
 const maxAlerts = 1_000
-const alignment = { aheadMs: 30 * SECOND_MS, idleAfterMs: 30 * SECOND_MS }
 const laggingMs = MINUTE_MS
 /** By then the worker has caught up with what came after its checkpoint, and decided again what was to be decided. */
 const orphanedAfterMs = 5 * MINUTE_MS
+/** A throttle that was decided longer ago is not carried out after a restart: it was about a storm of then. */
+const youngMs = 2 * MINUTE_MS
 
-export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
+/** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
+export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
   const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
   const saved = await checkpoints.read()
   const state = saved === undefined ? undefined : savedState(saved.snapshot.state)
@@ -91,9 +94,14 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
       : restore(settings.engine, state.engine)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
-  // Without a checkpoint incidents are numbered from one again: an earlier life's outcomes would answer for new effects.
-  const memory = recallEffects(state === undefined ? [] : journal.recovered, state?.awaiting ?? [])
-  let journaled = journal.recovered.length
+  const memory = recallEffects(
+    journal.recovered,
+    saved && state && { awaiting: state.awaiting, known: state.known, writtenAt: saved.snapshot.writtenAt },
+  )
+  /** Open throttles that the checkpoint does not know of: carried out if they are decided again. */
+  const undecided = new Map<string, ThrottleEffect>()
+  const { mode, time } = settings.engine.config
+  const alignment = { aheadMs, idleAfterMs: time.idleAfter }
 
   const turns = createTurns()
   /** A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed. */
@@ -112,8 +120,8 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   const minute = createMeter(clock.now())
   const frontiers = new Map<PartitionId, Frontier>()
   const startedAt = clock.now()
-  /** Lowered when the journal was opened. */
-  let orphans = [...journalIndex(journal.recovered).stories.values()]
+  /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
+  let hasCaughtUp = state === undefined
   let taughtUntil = state?.taughtUntil
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
@@ -137,6 +145,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     await append(fresh.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of effects) memory.awaiting.add(effect.id)
     for (const effect of fresh) {
+      undecided.delete(effect.id)
       telemetry({ name: 'effectIntended', effect })
       performing.begin(effect)
     }
@@ -147,6 +156,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   }
 
   async function recallOutcome(effectId: string, outcome: Outcome): Promise<void> {
+    memory.known.delete(effectId)
     telemetry({ name: 'effectRecalled', effectId, outcome })
     await answer(effectId, outcome)
   }
@@ -157,7 +167,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
     // Begun from the journal, and this engine has not come to the decision again yet: it is told when it does.
     if (memory.awaiting.has(effect.id)) await answer(effect.id, outcome)
-    else memory.known.set(effect.id, outcome)
+    else if (!hasCaughtUp) memory.known.set(effect.id, outcome)
   }
 
   async function answer(effectId: string, outcome: Outcome): Promise<void> {
@@ -168,7 +178,6 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   async function append(entries: readonly JournalEntry[]): Promise<void> {
     if (entries.length === 0) return
     await journal.append(entries)
-    journaled += entries.length
   }
 
   async function take(from: SourceBatch): Promise<void> {
@@ -176,7 +185,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     clearBatch(batch)
     for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
     if (taughtUntil !== undefined && batch.length > 0) refuseOverlap(taughtUntil)
-    const rejectedBefore = { ...engineStatus(engine).rejected }
+    const rejectedBefore = { ...engine.state.rejected }
     await feed({
       kind: 'batch',
       partition: from.partition,
@@ -207,8 +216,8 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
   }
 
   /** What only the engine can refuse: calls of another time. */
-  function untimely(before: EngineStatus['rejected']): Map<RejectionReason, number> {
-    const { future, tooOld } = engineStatus(engine).rejected
+  function untimely(before: Engine['state']['rejected']): Map<RejectionReason, number> {
+    const { future, tooOld } = engine.state.rejected
     const counts: readonly (readonly [RejectionReason, number])[] = [
       ['future', future - before.future],
       ['too-old', tooOld - before.tooOld],
@@ -228,8 +237,9 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     await feed({ kind: 'partitions', partitions, at })
   }
 
+  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
   function align(partition: PartitionId): void {
-    if (source.hold === undefined) return
+    if (source.hold === undefined || source.keyed) return
     const eventTime = engineStatus(engine).frontiers.get(partition)
     if (eventTime === undefined || eventTime === Number.NEGATIVE_INFINITY) return
     frontiers.set(partition, { eventTime, seenAt: clock.now() })
@@ -249,18 +259,18 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     await notePartitions(at)
     await feed({ kind: 'tick', at })
     if (held.length > 0) hold()
-    telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine)) })
+    telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
 
   async function tellMinute(): Promise<void> {
     const now = clock.now()
-    const reading = minute.read(now, engineStatus(engine))
+    const reading = minute.read(now, engineStatus(engine), source.partitions())
     telemetry({ name: 'minuteSummarised', ...reading })
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
-    if (orphans.length > 0 && now - startedAt >= orphanedAfterMs) await giveBackOrphans()
+    if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
   }
@@ -270,12 +280,15 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     if (!isWhole) return
     const beganAt = clock.now()
     const { covered, written } = await inTurn(async () => {
-      const saving: SavedState = { engine: snapshot(engine), awaiting: [...memory.awaiting], taughtUntil }
+      const saving: SavedState = {
+        engine: snapshot(engine),
+        awaiting: [...memory.awaiting],
+        known: [...memory.known.keys()],
+        taughtUntil,
+      }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
-      const written = checkpoints.write({
-        ...{ state: saving, positions: positionsText, journalEntries: journaled, writtenAt: beganAt },
-      })
+      const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
       return { covered, written }
     })
     await written
@@ -289,15 +302,41 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     }
   }
 
-  /** What was decided and not answered before the stop: told if the journal has the answer, done if it has not. */
+  /**
+   * What was decided and not answered before the stop: told if the journal has the answer, done if it has not. A throttle
+   * takes something from a tenant: it is done only if what it was decided for is true by now.
+   */
   async function resumeEffects(): Promise<void> {
+    const outdated: ThrottleEffect[] = []
+    for (const effect of memory.open) {
+      if (effect.kind !== 'throttle' || isStillTrue(effect)) performing.begin(effect)
+      else if (memory.awaiting.has(effect.id)) outdated.push(effect)
+      else undecided.set(effect.id, effect)
+    }
+    // Answers last: what they lead to may be among those begun.
     for (const effectId of [...memory.awaiting]) {
       const outcome = memory.known.get(effectId)
       if (outcome) await recallOutcome(effectId, outcome)
       else if (!memory.open.some(({ id }) => id === effectId))
         await answer(effectId, { kind: 'refused', because: 'the effect journal no longer has it' })
     }
-    for (const effect of memory.open) performing.begin(effect)
+    for (const effect of outdated) await settle(effect, notTrueAnyMore, 0)
+  }
+
+  function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
+    if (mode !== 'enforce' || settings.engine.tenants.byKey.get(keyId)?.exempt) return false
+    if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
+    const owners = [...engine.state.owners.values()]
+    return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
+  }
+
+  /** Outcomes that nobody asked for are of decisions that were not taken again, and so are throttles still undecided. */
+  async function haveCaughtUp(): Promise<void> {
+    hasCaughtUp = true
+    memory.known.clear()
+    for (const effect of undecided.values()) await settle(effect, notTrueAnyMore, 0)
+    undecided.clear()
+    await giveBackOrphans()
   }
 
   /**
@@ -306,7 +345,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
-    const restores = orphans
+    const restores = [...journal.stories().values()]
       .filter(({ keyId }) => !limitedKeys.has(keyId))
       .map(({ keyId, planId, original }): RestoreEffect => {
         telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
@@ -320,7 +359,6 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
           step: 'full',
         }
       })
-    orphans = []
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -334,6 +372,7 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
 
   if (state === undefined && settings.teach !== undefined) {
     await settings.teach(engine)
+    if (signal.aborted) return undefined
     taughtUntil = engineStatus(engine).knownUntil
   }
   telemetry({
@@ -343,6 +382,10 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     resumedFrom: saved?.snapshot.writtenAt,
     note: saved?.note,
   })
+  // Before there is a checkpoint again, from which the next life would take them for its own.
+  if (state === undefined) {
+    for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
+  }
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
@@ -364,6 +407,8 @@ export async function openKeeper(settings: KeeperSettings): Promise<Keeper> {
     },
   }
 }
+
+const notTrueAnyMore: Outcome = { kind: 'refused', because: 'decided before the restart and not true any more' }
 
 /** Ours by the checkpoint's checksum and version. */
 function savedState(state: unknown): SavedState {

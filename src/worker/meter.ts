@@ -6,8 +6,8 @@ import type { Lag, Reading } from './telemetry.ts'
 
 export interface Meter {
   count(batch: SourceBatch, calls: number, rejected: number): void
-  /** What was read since the last time this was asked. */
-  read(now: EpochMs, status: EngineStatus): Reading
+  /** What was read since the last time this was asked. `partitions`: those that are read now; no other has a lag. */
+  read(now: EpochMs, status: EngineStatus, partitions: readonly PartitionId[]): Reading
 }
 
 export function createMeter(startedAt: EpochMs): Meter {
@@ -25,7 +25,8 @@ export function createMeter(startedAt: EpochMs): Meter {
       rejected += linesRejected
       if (batch.lag) lags.set(batch.partition, batch.lag)
     },
-    read(now, status) {
+    read(now, status, partitions) {
+      for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
       const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history } = status
       const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history }
       const reading = {

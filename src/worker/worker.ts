@@ -38,7 +38,12 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
   if (signal.aborted) return
   signal.addEventListener('abort', asked, { once: true })
 
-  const keeper = await openKeeper({ ...settings, failed })
+  const keeper = await openKeeper({ ...settings, failed }, signal)
+  if (keeper === undefined) {
+    signal.removeEventListener('abort', asked)
+    telemetry({ name: 'workerStopped', totalCalls: 0 })
+    return
+  }
   const beats = [
     every(SECOND_MS, keeper.tick),
     every(MINUTE_MS, keeper.minute),

@@ -193,15 +193,6 @@ describe('keys', () => {
     expect(JSON.stringify([batch.samples, batch.keys.ids])).not.toContain(raw)
   })
 
-  test('a line that was cut off after its call counts, and is told, whichever reader has it', () => {
-    const cut = line().slice(0, -9)
-    const batch = decode(`${line()}\n${cut}\n${line()}\r\n${line()} \n${cut}\r\n${cut}`)
-    expect(callsOf(batch)).toEqual(Array(6).fill(call))
-    expect(rejectedOf(batch)).toEqual({ 'broken-json': 3 })
-    expect(rejectedOf(decode(line({ apiKeyId: '-' }).slice(0, -9)))).toEqual({ 'broken-json': 1 })
-    expect(rejectedOf(decode(line({ status: '999' }).slice(0, -9)))).toEqual({ 'bad-status': 1 })
-  })
-
   test('where there is an id, the raw key beside it is not looked at', () => {
     expect(keysOf(decode(line({ apiKey: 'S3cretValueOfAKey' })))).toEqual([call.key])
   })
@@ -226,54 +217,6 @@ describe('keys', () => {
     const batch = decode([text, text], { maxRecordBytes: 1 << 24 })
     expect(keysOf(batch)).toEqual([...ids, ...ids])
     expect(batch.keys.ids.length).toBe(ids.length + 1)
-  })
-})
-
-describe('panes', () => {
-  const pane = { key: 'k1', start: noon, seconds: 60, calls: 420 }
-  const full = {
-    ...pane,
-    status2xx: 400,
-    status4xx: 3,
-    status429: 9,
-    status5xx: 8,
-    latencySumMs: 4200.5,
-    latencyCount: 420,
-    bytes: 9,
-  }
-  const json = (row: object): string => JSON.stringify(row)
-  const rowsOf = (batch: CallBatch) => batch.panes.map(row => ({ ...row, key: batch.keys.ids[row.key] }))
-
-  test('rows are counts of a key; what is left out is 0', () => {
-    const batch = decode([
-      json(full),
-      json({ ...pane, start: noon / 1000 }),
-      json({ ...pane, start: '2026-01-01T12:00:00Z' }),
-    ])
-    const zeros = { status2xx: 0, status4xx: 0, status429: 0, status5xx: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
-    expect(rowsOf(batch)).toEqual([full, { ...pane, ...zeros }, { ...pane, ...zeros }])
-    expect(batch.length).toBe(0)
-  })
-
-  test.each([
-    { ...pane, calls: -1 },
-    { ...pane, calls: 1.5 },
-    { ...pane, calls: 'many' },
-    { ...pane, seconds: 0 },
-    { ...pane, seconds: 86_401 },
-    { ...pane, calls: 2 ** 32 },
-    { ...pane, latencySumMs: '1e999' },
-    { ...pane, start: 'now' },
-    { ...pane, key: '' },
-    { ...pane, status5xx: 421 },
-    { ...pane, bytes: 'x' },
-    { ...pane, calls: null },
-  ])('a row that cannot be is refused: %j', row => {
-    expect(rejectedOf(decode(json(row)))).toEqual({ 'bad-pane': 1 })
-  })
-
-  test('where panes were asked for, a row that lacks something is a bad pane, whatever else it may be', () => {
-    expect(rejectedOf(decode([json({ key: 'k1' }), line()], { format: 'panes' }))).toEqual({ 'bad-pane': 2 })
   })
 })
 

@@ -1,0 +1,135 @@
+/** The gateway's simulation, served, with a journal in a folder of its own: what the tests of usage plans live in. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
+import { scaledClock } from '../clock.ts'
+import type { PlanLimits, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import { createGateway, type Gateway, type PlanSetup } from '../simulation/gateway.ts'
+import { type ServedGateway, serveGateway } from '../simulation/gateway-server.ts'
+import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
+import { controlPlaneQueue } from './control-plane-queue.ts'
+import { type UsagePlanPerformerOptions, usagePlanPerformer } from './usage-plan.ts'
+import { apiGatewayClient } from './usage-plan-client.ts'
+
+export const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLimit, burstLimit })
+export const original = limits(100.25, 200)
+export const low = limits(5, 10)
+export const never = new AbortController().signal
+
+/** Twenty seconds of the gateway take ten milliseconds. */
+export const clock = scaledClock({ startsAt: 0, speed: 2_000 })
+const random = () => 0.5
+
+export function throttle(
+  step: string,
+  wanted: PlanLimits = low,
+  { keyId = 'key-a', urgency = 1 } = {},
+): ThrottleEffect {
+  const id = `${keyId}#1/${step}`
+  return { kind: 'throttle', id, incidentId: `${keyId}#1`, keyId, decidedAt: 1, limits: wanted, urgency }
+}
+
+export function restore(step: 'half' | 'full', keyId = 'key-a'): RestoreEffect {
+  return { kind: 'restore', id: `${keyId}#1/${step}`, incidentId: `${keyId}#1`, keyId, decidedAt: 1, step }
+}
+
+type Operation = 'GetUsagePlan' | 'UpdateUsagePlan'
+
+/** A world of its own for each test of the file that calls this. */
+export function planWorld() {
+  let directory: string
+  let gateway: Gateway
+  let served: ServedGateway
+  let client: ReturnType<typeof apiGatewayClient>
+  let closing: (() => Promise<void>)[]
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'weir-usage-plan-'))
+    closing = []
+    await serve([{ id: 'plan-a', limits: original, keys: ['key-a'] }])
+  })
+
+  afterEach(async () => {
+    for (const close of closing) await close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  async function serve(plans: readonly PlanSetup[], time = clock): Promise<void> {
+    gateway = createGateway({ clock: time, plans, keys: [{ id: 'key-free' }] })
+    const here = await serveGateway(gateway)
+    const talking = apiGatewayClient({ endpoint: here.endpoint, timeoutMs: 250 })
+    served = here
+    client = talking
+    closing.push(async () => {
+      talking.destroy()
+      await here.close()
+    })
+  }
+
+  /** A worker's start: the journal as the last one left it, and a performer that knows no more than that. */
+  async function start(options: Partial<UsagePlanPerformerOptions> = {}) {
+    const journal = await openEffectJournal(directory)
+    closing.push(() => journal.close())
+    const queue = controlPlaneQueue({ clock })
+    return { journal, queue, ...usagePlanPerformer({ client, queue, clock, random, journal, ...options }) }
+  }
+
+  /** The next calls end with an error of this name before they reach the gateway: those of one plan, if one is named. */
+  function failNext(
+    operation: Operation,
+    name: string,
+    { times = 1, planId, status = 403 }: { times?: number; planId?: string; status?: number } = {},
+  ) {
+    let left = times
+    client.middlewareStack.add(
+      (next, { commandName }) =>
+        async call => {
+          const asked = 'usagePlanId' in call.input ? call.input.usagePlanId : undefined
+          const isMeant = commandName === `${operation}Command` && (planId === undefined || asked === planId)
+          if (isMeant && left-- > 0)
+            throw Object.assign(new Error('as told by the test'), { name, $metadata: { httpStatusCode: status } })
+          return next(call)
+        },
+      { step: 'initialize' },
+    )
+  }
+
+  /** The same life's journal as the worker writes it: each outcome after its effect. */
+  async function live(options: Partial<UsagePlanPerformerOptions> = {}) {
+    const worker = await start(options)
+    return {
+      ...worker,
+      async perform(effect: ThrottleEffect | RestoreEffect) {
+        const outcome = await worker.perform(effect, never)
+        await worker.journal.append([{ kind: 'outcome', at: 1, effectId: effect.id, outcome }])
+        return outcome
+      },
+    }
+  }
+
+  async function storiesAfterRestart() {
+    const { journal } = await start()
+    return [...journalIndex(journal.recovered).stories.keys()]
+  }
+
+  const set = () => gateway.changes().map(({ planId, after }) => ({ planId, after }))
+
+  return {
+    serve,
+    start,
+    live,
+    failNext,
+    storiesAfterRestart,
+    set,
+    get directory() {
+      return directory
+    },
+    get gateway() {
+      return gateway
+    },
+    get served() {
+      return served
+    },
+  }
+}

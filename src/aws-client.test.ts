@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { isPassing } from './aws-client.ts'
+
+const error = (name: string, { message = 'as told by the test', status = 400 } = {}) =>
+  Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } })
+
+test.each([
+  ...['ThrottlingException', 'Throttled', 'KMSThrottlingException', 'TooManyRequestsException', 'RequestLimitExceeded'],
+  ...['ExpiredToken', 'ExpiredTokenException', 'CredentialsProviderError', 'RequestExpired', 'RequestTimeTooSkewed'],
+])('%s passes by itself', name => {
+  expect(isPassing(error(name))).toBe(true)
+})
+
+test.each([
+  ...['AccessDeniedException', 'UnrecognizedClientException', 'ExpiredIteratorException', 'NotFoundException'],
+  ...['LimitExceededException', 'InvalidSignatureException', 'BadRequestException'],
+])('%s does not', name => {
+  expect(isPassing(error(name))).toBe(false)
+})
+
+test('a signature that is refused for the time it bears passes when the clock is right', () => {
+  const message = 'Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z'
+  expect(isPassing(error('InvalidSignatureException', { message }))).toBe(true)
+})
+
+test('what the status alone says is believed too', () => {
+  expect([408, 429, 403, 500].map(status => isPassing(error('Unknown', { status })))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
+})

@@ -1,0 +1,100 @@
+/** The command as a person uses it: files on disk in, text out. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ReplayOptions, replayLogs } from './replay-logs.ts'
+
+const TEN = Date.UTC(2026, 2, 4, 10)
+const call = (ms: number, more: object = {}): string =>
+  JSON.stringify({ requestTimeEpoch: String(TEN + ms), apiKeyId: 'key_a', status: '200', ...more })
+const row = (ms: number, seconds: number): string =>
+  JSON.stringify({ key: 'key_a', start: TEN + ms, seconds, calls: 5, status2xx: 5 })
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-replay-'))
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function file(name: string, lines: readonly string[]): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, `${lines.join('\n')}\n`)
+  return path
+}
+
+async function said(logs: readonly string[], options: Partial<ReplayOptions> = {}): Promise<string> {
+  let text = ''
+  const out = {
+    write: (more: string): void => {
+      text += more
+    },
+  }
+  await replayLogs(logs, { mode: 'observe', ...options }, out)
+  return text
+}
+
+test('one call of one key is one, and where each kind of bad line stands first is told', async () => {
+  const good = call(0)
+  const path = await file('one.ndjson', [good, 'nonsense', '{"apiKeyId":"k', 'more nonsense'])
+  expect(await said([path])).toBe(
+    [
+      '1 call of 1 key, 2026-03-04T10:00:00Z to 2026-03-04T10:00:00Z: no incident.',
+      `Rejected lines: 2 unknown-format (the first: ${path}, byte ${good.length + 1}), 1 broken-json (${path}, byte ${good.length + 10}).`,
+      '',
+    ].join('\n'),
+  )
+})
+
+test('of two files and a history each line is told of its own file', async () => {
+  const past = await file('past.ndjson', ['nonsense', call(-120_000), call(-119_000)])
+  const one = await file('first.ndjson', [call(0), call(60_000)])
+  const two = await file('second.ndjson', [call(30_000), '{"apiKeyId":"k'])
+  expect(await said([one, two], { history: [past] })).toContain(
+    `Rejected lines: 1 broken-json (${two}, byte ${call(30_000).length + 1}).`,
+  )
+})
+
+test('a log of long counts alone teaches, and is no failure', async () => {
+  const path = await file('counts.ndjson', [row(0, 300), row(300_000, 300)])
+  expect(await said([path], { failOnIncident: true })).toContain(
+    '2 counted rows of 1 key, 2026-03-04T10:00:00Z to 2026-03-04T10:05:00Z: they only teach what is usual, so nothing could be judged.',
+  )
+  expect(process.exitCode).toBeUndefined()
+  const seconds = await file('seconds.ndjson', [row(0, 1), row(1_000, 1), row(60_000, 300)])
+  expect(await said([seconds])).toContain('Also 3 counted rows: 2 of one second')
+})
+
+test('files in disorder are told as that, a straggler is not', async () => {
+  const calls = (from: number) => Array.from({ length: 100 }, (_, i) => call(from + i * 1_000))
+  const disorder = await file('disorder.ndjson', [...calls(1_000_000), ...calls(0)])
+  expect(await said([disorder])).toContain(
+    'Warning: 100 calls came after their pane had closed, 50 % of all, and could not be judged: are the files in order?',
+  )
+  const straggler = await file('straggler.ndjson', [...calls(1_000_000), call(0)])
+  expect(await said([straggler])).toContain('Late: 1 call came after its pane had closed (it still teaches).')
+})
+
+test('enforce in the file needs no gateway where nothing is touched', async () => {
+  const log = await file('some.ndjson', [call(0)])
+  const config = await file('enforce.yaml', ['mode: enforce'])
+  expect(await said([log], { config })).toContain(`Settings: ${config}.`)
+})
+
+test('tenants.yaml beside the log names the clients, and machines read of nothing else', async () => {
+  const lines = Array.from({ length: 600 }, (_, i) => call(i * 1_000))
+  const storm = Array.from({ length: 3_000 }, (_, i) => call(600_000 + i * 5, { status: '503' }))
+  const log = await file('storm.ndjson', [...lines, ...storm])
+  const tenants = await file('tenants.yaml', ['tenants: {a: {name: Client A, keys: [key_a]}}'])
+  try {
+    const text = await said([log])
+    expect(text).toContain('Client A (key_a) exceeded anomaly threshold.')
+    expect(text).toContain(`Settings: ${tenants}, which was found beside the log.`)
+    const json = (await said([log], { json: true })).trimEnd().split('\n')
+    expect(json.map(line => JSON.parse(line).schema)).toEqual(json.map(() => 'weir.incident/1'))
+  } finally {
+    await rm(tenants)
+  }
+})

@@ -1,0 +1,46 @@
+/** Lines that were cut off: what stood before the break counts, and the break is told. */
+import { expect, test } from 'vitest'
+import { createBatch } from '../call-batch.ts'
+import { weirSchema } from '../config.ts'
+import { createDecoder } from './decoder.ts'
+
+/** Everything of a call, then something that nobody asks for. */
+const line = (fields: Readonly<Record<string, string>> = {}): string =>
+  JSON.stringify({
+    requestTimeEpoch: '1767268800000',
+    apiKeyId: 'k1abcd2345',
+    status: '200',
+    responseLatency: '45',
+    responseLength: '812',
+    userAgent: 'payflow-java/1.4',
+    ...fields,
+  })
+const cutOff = (text: string): string => text.slice(0, -9)
+
+function read(text: string) {
+  const { fields } = weirSchema.parse({})
+  const decoder = createDecoder({ format: 'auto', fields, hashSecret: 'a secret of the test', maxRecordBytes: 1 << 20 })
+  const batch = createBatch(decoder.keys)
+  decoder.decode(Buffer.from(text), '7', batch)
+  const keys = Array.from({ length: batch.length }, (_, row) => batch.keys.ids[batch.key[row]!])
+  return { keys, rejected: Object.fromEntries(batch.rejected), samples: batch.samples }
+}
+
+test('a line that is cut off after its call counts and is told, before and after its layout is known', () => {
+  const { keys, rejected } = read(
+    `${cutOff(line())}\n${line()}\n${cutOff(line())}\n${cutOff(line())}\r\n${cutOff(line())}`,
+  )
+  expect(keys).toEqual(Array(5).fill('k1abcd2345'))
+  expect(rejected).toEqual({ 'broken-json': 4 })
+})
+
+test('a carriage return or a space at the end is no break', () => {
+  const { keys, rejected } = read(`${line()}\n${line()}\r\n${line()} \n${line()}\t\r\n`)
+  expect(keys).toHaveLength(4)
+  expect(rejected).toEqual({})
+})
+
+test('a line is told once: cut off before it is without a key, but what loses the call before either', () => {
+  expect(read(cutOff(line({ apiKeyId: '-' })))).toMatchObject({ keys: ['anonymous'], rejected: { 'broken-json': 1 } })
+  expect(read(cutOff(line({ status: '999' })))).toMatchObject({ keys: [], rejected: { 'bad-status': 1 } })
+})

@@ -1,0 +1,252 @@
+import { readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { tenantsSchema } from '../core/config.ts'
+import { engineSettings } from '../core/engine.ts'
+import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
+import type { TelemetryEvent } from './telemetry.ts'
+import { config, full, live, newFolder, noon, removeFolders, takesNothing } from './testing-life.ts'
+import { untilQuiet } from './testing-world.ts'
+
+afterEach(removeFolders)
+
+test('stopped in the middle of an incident and started again it says nothing twice, and gives the limit back', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.bring(5, 1)
+  await first.bring(10, 200)
+  await first.stop()
+  expect(first.asked()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
+
+  const second = await live({ folder, startsAt: noon + 15_000, given: first.source.given })
+  await second.bring(5, 200)
+  expect(second.asked()).toEqual([])
+  await second.bring(100, 1)
+  await second.stop()
+  expect(second.phases()).toEqual(['recovering', 'closed'])
+  expect(second.asked().filter(id => !id.includes('alert'))).toEqual(['k1#1/restore-1', 'k1#1/restore-2'])
+})
+
+test('killed after it acted and before the next checkpoint, it comes to the same decisions and does nothing twice', async () => {
+  const first = await live({ folder: newFolder(), checkpointEveryMs: 3_600_000 })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  expect(first.asked()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
+  const image = await first.crashImage()
+  await first.stop()
+
+  const second = await live({ folder: image, startsAt: noon + 10_000, given: first.source.given })
+  await second.bring(2, 200)
+  expect(second.asked()).toEqual([])
+  expect(second.phases()).toEqual(['open', 'mitigated'])
+  const recalled = second.told.flatMap(event => (event.name === 'effectRecalled' ? [event.effectId] : []))
+  expect(recalled.toSorted()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
+  await second.stop()
+})
+
+test('killed while an effect was on its way, it is performed again, once', async () => {
+  const first = await live({ folder: newFolder(), answer: takesNothing })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  const image = await first.crashImage()
+  await first.stop()
+  expect(first.told.filter(({ name }) => name === 'effectLeftOpen')).toHaveLength(2)
+
+  const second = await live({ folder: image, startsAt: noon + 10_000, given: first.source.given })
+  await second.bring(5, 200)
+  expect(second.asked()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
+  expect(second.phases().at(-1)).toBe('mitigated')
+  await second.stop()
+})
+
+/** What a worker leaves behind that decided to throttle `k1` and was stopped before the gateway had answered. */
+async function stoppedWhileThrottling() {
+  const folder = newFolder()
+  const life = await live({ folder, answer: takesNothing })
+  await life.bring(5, 1)
+  await life.bring(5, 200)
+  await life.stop()
+  expect(life.asked()).toContain('k1#1/throttle-1')
+  return { folder, given: life.source.given }
+}
+
+const refusedOf = (told: readonly TelemetryEvent[]) =>
+  told.flatMap(event => (event.name === 'effectRefused' ? [[event.effect.id, event.because]] : []))
+const outdated = ['k1#1/throttle-1', 'decided before the restart and not true any more']
+const throttlesOf = (ids: readonly string[]) => ids.filter(id => id.includes('throttle'))
+
+test('a throttle on its way is not carried out by a worker that was started again to observe', async () => {
+  const second = await live({
+    ...(await stoppedWhileThrottling()),
+    startsAt: noon + 10_000,
+    engine: engineSettings({ ...config, mode: 'observe' }, {}),
+  })
+  await second.bring(2, 1)
+  expect(throttlesOf(second.asked())).toEqual([])
+  expect(refusedOf(second.told)).toEqual([outdated])
+  await second.stop()
+})
+
+test('nor is it for a tenant that is exempt by now', async () => {
+  const { tenants } = tenantsSchema.parse({ tenants: { t: { keys: ['k1'], exempt: true } } })
+  const second = await live({
+    ...(await stoppedWhileThrottling()),
+    startsAt: noon + 10_000,
+    engine: engineSettings(config, tenants),
+  })
+  await second.bring(2, 1)
+  expect(throttlesOf(second.asked())).toEqual([])
+  expect(refusedOf(second.told)).toEqual([outdated])
+  await second.stop()
+})
+
+test('nor is it an hour later, and the alert gets through', async () => {
+  const second = await live({ ...(await stoppedWhileThrottling()), startsAt: noon + 3_600_000 })
+  await second.bring(1, 1)
+  expect(throttlesOf(second.asked())).toEqual([])
+  expect(second.asked()).toContain('k1#1/alert-1')
+  expect(refusedOf(second.told)).toEqual([outdated])
+  await second.stop()
+})
+
+test('killed between a throttle’s intent and the checkpoint, the throttle is carried out if it is decided again', async () => {
+  const first = await live({ folder: newFolder(), answer: takesNothing, checkpointEveryMs: 3_600_000 })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  const image = await first.crashImage()
+  await first.stop()
+
+  const again = await live({ folder: image, startsAt: noon + 10_000, given: first.source.given })
+  await again.bring(2, 200)
+  expect(throttlesOf(again.asked())).toEqual(['k1#1/throttle-1'])
+  expect(again.phases()).toEqual(['open', 'mitigated'])
+  await again.stop()
+})
+
+test('and given up when the worker has caught up without deciding it', async () => {
+  const first = await live({ folder: newFolder(), answer: takesNothing, checkpointEveryMs: 3_600_000 })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  const image = await first.crashImage()
+  await first.stop()
+
+  const observe = engineSettings({ ...config, mode: 'observe' }, {})
+  const second = await live({ folder: image, startsAt: noon + 10_000, given: first.source.given, engine: observe })
+  await second.bring(240, 1, 10)
+  expect(refusedOf(second.told)).toEqual([])
+  await second.bring(60, 1, 10)
+  await second.stop()
+  expect(throttlesOf(second.asked())).toEqual([])
+  expect(refusedOf(second.told)).toEqual([outdated])
+  const journal = await openEffectJournal(image)
+  await journal.close()
+  expect(journalIndex(journal.recovered).openIntents).toEqual([])
+})
+
+test('what came of a throttle in an earlier life does not answer for one that is decided long after', async () => {
+  const first = await live({ folder: newFolder(), checkpointEveryMs: 3_600_000 })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  const image = await first.crashImage()
+  await first.stop()
+
+  const observe = engineSettings({ ...config, mode: 'observe' }, {})
+  const second = await live({ folder: image, startsAt: noon + 10_000, given: first.source.given, engine: observe })
+  await second.bring(300, 60, 10)
+  await second.stop()
+  expect(second.phases()).toEqual(['open'])
+  const third = await live({ folder: image, startsAt: noon + 310_000, given: second.source.given })
+  await third.bring(10, 100)
+  expect(third.asked()).toContain('k1#1/throttle-1')
+  await third.stop()
+})
+
+test('what was on its way in a life whose state was lost is not done two lives later', async () => {
+  const { folder } = await stoppedWhileThrottling()
+  for (const name of await readdir(folder)) if (name.startsWith('checkpoint-')) await unlink(join(folder, name))
+  const second = await live({ folder, startsAt: noon + 3_600_000, given: [] })
+  await second.bring(2, 1)
+  await second.stop()
+  expect(second.asked()).toEqual([])
+  expect(refusedOf(second.told)).toEqual([
+    ['k1#1/throttle-1', 'state lost'],
+    ['k1#1/alert-1', 'state lost'],
+  ])
+  const third = await live({ folder, startsAt: noon + 3_700_000, given: second.source.given })
+  await third.bring(2, 1)
+  expect(third.asked()).toEqual([])
+  await third.stop()
+})
+
+test('a limit that was lowered while the worker caught up, and that no incident holds, is given back', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.stop()
+  const life = await live({ folder })
+  await life.bring(10, 1)
+  // What the gateway’s performer does: it journals the change itself.
+  await life.journal.append([
+    {
+      ...{ kind: 'plan-changing', at: noon, effectId: 'k1#1/throttle-1', keyId: 'k1', planId: 'p1' },
+      ...{ before: full, after: { rateLimit: 2, burstLimit: 4 } },
+    },
+  ])
+  await life.bring(240, 1, 10)
+  expect(life.asked()).toEqual([])
+  await life.bring(60, 1, 10)
+  await life.stop()
+  expect(life.asked()).toEqual([`k1#lost-${noon + 300_000}/restore-full`])
+})
+
+test('a limit that was lowered at the start and is given back by then is not given back again', async () => {
+  const first = await live({ folder: newFolder() })
+  await first.bring(5, 1)
+  await first.bring(10, 200)
+  const image = await first.crashImage()
+  await first.stop()
+  const before = await openEffectJournal(image)
+  const change = { kind: 'plan-changing', at: noon, keyId: 'k1', planId: 'p1' } as const
+  const low = { rateLimit: 2, burstLimit: 4 }
+  await before.append([{ ...change, effectId: 'k1#1/throttle-1', before: full, after: low }])
+  await before.close()
+
+  const life = await live({ folder: image, startsAt: noon + 15_000, given: first.source.given })
+  await life.bring(100, 1, 5)
+  expect(life.phases().at(-1)).toBe('closed')
+  await life.journal.append([
+    { ...change, effectId: 'k1#1/restore-2', before: low, after: full },
+    { kind: 'outcome', at: noon, effectId: 'k1#1/restore-2', outcome: { kind: 'applied' } },
+  ])
+  await life.bring(300, 1, 10)
+  await life.stop()
+  expect(life.asked()).toEqual(expect.not.arrayContaining([expect.stringContaining('lost')]))
+})
+
+test('with its state lost and its journal there, it gives back what it had taken', async () => {
+  const first = await live({ folder: newFolder() })
+  await first.stop()
+  const orphaned = newFolder()
+  const journal = await openEffectJournal(orphaned)
+  await journal.append([
+    {
+      kind: 'plan-changing',
+      at: noon,
+      effectId: 'k1#1/throttle-1',
+      keyId: 'k1',
+      planId: 'p1',
+      before: full,
+      after: { rateLimit: 2, burstLimit: 4 },
+    },
+    {
+      kind: 'outcome',
+      at: noon,
+      effectId: 'k1#1/throttle-1',
+      outcome: { kind: 'applied', before: full, after: { rateLimit: 2, burstLimit: 4 } },
+    },
+  ])
+  await journal.close()
+  const life = await live({ folder: orphaned })
+  await untilQuiet()
+  expect(life.asked()).toEqual([`k1#lost-${noon}/restore-full`])
+  await life.stop()
+})
