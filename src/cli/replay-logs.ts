@@ -1,5 +1,5 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { FormatName, Mode } from '../core/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
@@ -9,6 +9,7 @@ import { actionLine, alertText, isPartOfPlatform } from '../core/explanation-tex
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
+import { canDecodeAhead, decodeAhead } from '../worker/decode-ahead.ts'
 import { replay } from '../worker/replay.ts'
 import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { exitCodes } from './exit.ts'
@@ -40,12 +41,15 @@ export async function replayLogs(
     const settings = settingsFor(loaded, options)
     const { format, fields } = settings.config
     const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
-    const decoder = createDecoder({ format: options.format ?? format, fields, hashSecret, maxRecordBytes })
+    const decoding = { format: options.format ?? format, fields, hashSecret, maxRecordBytes }
+    const decoder = createDecoder(decoding)
     const notes = createLogNotes(decoder)
-    const open = (path: string): BareLog => ({
-      path,
-      pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
-    })
+    const large = new Set<string>()
+    for (const path of [...history, ...logs]) if (await paysAhead(path)) large.add(path)
+    const open = (path: string): BareLog =>
+      large.has(path)
+        ? { path, ...decodeAhead(path, decoding, stop.signal) }
+        : { path, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) }
     const incidents = new Set<string>()
     const result = await replay({
       settings,
@@ -84,6 +88,12 @@ async function configFor(logs: readonly string[], { config }: ReplayOptions): Pr
   const beside = logs.find(path => path !== standardInputPath)
   return await loadTenantsOf(beside === undefined ? '.' : dirname(beside), reading)
 }
+
+/** From this size on, plain or gzip, a thread of its own is started to decode a file. */
+const aheadBytes = 4 * 1024 * 1024
+
+const paysAhead = async (path: string): Promise<boolean> =>
+  canDecodeAhead && path !== standardInputPath && (await stat(path)).size >= aheadBytes
 
 function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
   // The files are what is read, whatever source the configuration names; one owner merges them.

@@ -1,5 +1,5 @@
 /** What `weir replay` says at the end: what was read, what could not be, and whether the answer can be relied on. */
-import type { RejectionReason } from '../core/call-batch.ts'
+import type { PaneRow, Rejection, RejectionReason } from '../core/call-batch.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { BareLog } from '../worker/bare-log.ts'
 import type { ReplayResult } from '../worker/replay.ts'
@@ -21,6 +21,15 @@ export function createLogNotes(inner: Decoder) {
   const note = (reason: RejectionReason, path: string, place: string): void => {
     if (!firsts.has(reason)) firsts.set(reason, `${path}, ${place}`)
   }
+  const noteAll = (
+    path: string,
+    samples: readonly Rejection[],
+    rows: readonly PaneRow[],
+    pieceLength: number,
+  ): void => {
+    for (const { reason, position } of samples) note(reason, path, placeText(position, pieceLength))
+    for (const { seconds } of rows) if (seconds === 1) secondRows++
+  }
   const decoder: Decoder = {
     keys: inner.keys,
     decode(payload, position, batch) {
@@ -28,16 +37,16 @@ export function createLogNotes(inner: Decoder) {
       inner.decode(payload, position, batch)
       const path = pathOf.get(payload)
       if (path === undefined) return
-      for (const sample of batch.samples.slice(samples))
-        note(sample.reason, path, placeText(sample.position, payload.length))
-      for (let row = rows; row < batch.panes.length; row++) if (batch.panes[row]?.seconds === 1) secondRows++
+      noteAll(path, batch.samples.slice(samples), batch.panes.slice(rows), payload.length)
     },
   }
-  const follow = ({ path, pieces }: BareLog): BareLog => ({
+  const follow = ({ path, pieces, ...log }: BareLog): BareLog => ({
+    ...log,
     path,
     pieces: (async function* () {
       for await (const piece of pieces) {
         if (piece.kind === 'record') pathOf.set(piece.record.payload, path)
+        else if (piece.kind === 'decoded') noteAll(path, piece.samples, piece.panes, piece.payloadBytes)
         else note(piece.fault.reason, path, `before byte ${number(Number(piece.fault.position))}`)
         yield piece
       }

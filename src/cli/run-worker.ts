@@ -42,6 +42,7 @@ export async function run(options: RunOptions): Promise<void> {
   try {
     const { config, tenants } = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8') })
     const mode = options.mode ?? config.mode
+    if (mode === 'enforce' && config.gateway === undefined) throw noGateway()
     const log = options.log ?? (process.stdout.isTTY ? 'human' : 'json')
     const terminal = log === 'human' ? terminalOn(process.stdout, process.env) : undefined
     const telemetry = terminal?.tell ?? jsonSink(process.stdout, process.env.WEIR_LOG_LEVEL ?? 'info')
@@ -62,6 +63,16 @@ export async function run(options: RunOptions): Promise<void> {
     stop.release()
   }
 }
+
+const noGateway = (): StreamError =>
+  new StreamError(
+    'CONFIG_INVALID',
+    'Mode enforce was asked for, and no gateway is configured whose limits could be lowered',
+    {
+      retry: 'never',
+      hint: 'Add `gateway: {region: …}` to the configuration, or use --mode suggest',
+    },
+  )
 
 interface Watch {
   readonly config: WeirConfig

@@ -131,3 +131,23 @@ function grow(batch: CallBatch): void {
   batch.latencyMs = widen(new Float64Array(capacity), batch.latencyMs)
   batch.bytes = widen(new Float64Array(capacity), batch.bytes)
 }
+
+/** Appends what was decoded elsewhere, with key numbers of the same table. */
+export function appendCalls(
+  batch: CallBatch,
+  more: Pick<CallBatch, 'length' | 'panes' | 'rejected' | 'samples'> & {
+    readonly columns: Pick<CallBatch, 'key' | 'time' | 'status' | 'latencyMs' | 'bytes'>
+  },
+): void {
+  while (batch.length + more.length > batch.key.length) grow(batch)
+  const { columns } = more
+  batch.key.set(columns.key, batch.length)
+  batch.time.set(columns.time, batch.length)
+  batch.status.set(columns.status, batch.length)
+  batch.latencyMs.set(columns.latencyMs, batch.length)
+  batch.bytes.set(columns.bytes, batch.length)
+  batch.length += more.length
+  batch.panes.push(...more.panes)
+  for (const [reason, count] of more.rejected) batch.rejected.set(reason, (batch.rejected.get(reason) ?? 0) + count)
+  batch.samples.push(...more.samples)
+}

@@ -6,18 +6,31 @@
  * A call dated more than a minute past its file's frontier counts only if the next call agrees: a single wild clock must
  * not close every pane before it. `lastMayJump`: whether a file's last call, which has no next, is believed.
  */
-import { type CallBatch, clearBatch, createBatch, type PaneRow } from '../core/call-batch.ts'
+import {
+  appendCalls,
+  type CallBatch,
+  clearBatch,
+  createBatch,
+  type KeyTable,
+  type PaneRow,
+} from '../core/call-batch.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
+import type { DecodedPiece } from './decode-ahead.ts'
 
 export type BatchInput = Extract<EngineInput, { kind: 'batch' }>
 
 export interface BareLog {
   readonly path: string
-  readonly pieces: AsyncIterable<FilePiece>
+  readonly pieces: AsyncIterable<LogPiece>
+  /** Where pieces come decoded: the table that their key numbers are of. */
+  readonly keys?: KeyTable
 }
+
+/** A piece to be decoded, a fault, or a piece that was decoded ahead. */
+export type LogPiece = FilePiece | DecodedPiece
 
 /** What became of the lines, as they are read. */
 export interface LogTally {
@@ -36,8 +49,8 @@ const JUMP_MS = MINUTE_MS
 /** One file as far as it is decoded. */
 interface Reader {
   readonly partition: PartitionId
-  readonly pieces: AsyncIterator<FilePiece>
-  ahead: Promise<IteratorResult<FilePiece>> | undefined
+  readonly pieces: AsyncIterator<LogPiece>
+  ahead: Promise<IteratorResult<LogPiece>> | undefined
   readonly batch: CallBatch
   row: number
   pane: number
@@ -52,8 +65,8 @@ export async function* canonicalInputs(
   tally: LogTally,
   { lastMayJump = true }: { readonly lastMayJump?: boolean } = {},
 ): AsyncGenerator<BatchInput> {
-  const readers = logs.map(({ path, pieces }): Reader => {
-    const batch = createBatch(decoder.keys, 16_384)
+  const readers = logs.map(({ path, pieces, keys }): Reader => {
+    const batch = createBatch(keys ?? decoder.keys, 16_384)
     const partition = path as PartitionId
     const iterator = pieces[Symbol.asyncIterator]()
     return {
@@ -110,9 +123,10 @@ async function decodeNext(reader: Reader, decoder: Decoder, tally: LogTally): Pr
   const { batch } = reader
   const before = { calls: batch.length, panes: batch.panes.length }
   const rejected = new Map(batch.rejected)
-  decoder.decode(piece.record.payload, piece.record.position, batch)
+  if (piece.kind === 'decoded') appendCalls(batch, piece)
+  else decoder.decode(piece.record.payload, piece.record.position, batch)
   tally.records++
-  tally.bytes += piece.record.payload.length
+  tally.bytes += piece.kind === 'decoded' ? piece.payloadBytes : piece.record.payload.length
   tally.calls += batch.length - before.calls
   tally.paneRows += batch.panes.length - before.panes
   for (const [reason, total] of batch.rejected) count(tally, reason, total - (rejected.get(reason) ?? 0))

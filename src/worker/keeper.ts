@@ -88,7 +88,9 @@ const youngMs = 2 * MINUTE_MS
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
   const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
   const saved = await checkpoints.read()
-  const state = saved === undefined ? undefined : savedState(saved.snapshot.state)
+  const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
+  // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
+  const state = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
   const engine =
     state === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
@@ -379,8 +381,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     name: 'workerStarted',
     source: source.description,
     mode: settings.mode,
-    resumedFrom: saved?.snapshot.writtenAt,
-    note: saved?.note,
+    resumedFrom: state === undefined ? undefined : saved?.snapshot.writtenAt,
+    note: state !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
@@ -409,6 +411,12 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
 }
 
 const notTrueAnyMore: Outcome = { kind: 'refused', because: 'decided before the restart and not true any more' }
+
+const historyUnread =
+  'The history was NOT read: the checkpoint goes on from what was known before. To teach it, move the state directory away'
+
+const hasReadNothing = ({ engine }: SavedState): boolean =>
+  [...engine.owners.values()].every(({ closedToSecond }) => closedToSecond < 0)
 
 /** Ours by the checkpoint's checksum and version. */
 function savedState(state: unknown): SavedState {
