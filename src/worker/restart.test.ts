@@ -250,3 +250,27 @@ test('with its state lost and its journal there, it gives back what it had taken
   expect(life.asked()).toEqual([`k1#lost-${noon}/restore-full`])
   await life.stop()
 })
+
+test('a history that is given again is not read again, and the start says so', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.bring(3, 1)
+  await first.stop()
+  const second = await live({ folder, startsAt: noon + 10_000 })
+  await second.stop()
+  const notes = [first, second].map(({ told }) =>
+    told.flatMap(event => (event.name === 'workerStarted' ? [event.note] : [])),
+  )
+  expect(notes).toEqual([[undefined], [expect.stringContaining('history was NOT read')]])
+})
+
+test('a start that read nothing does not keep the next one from being taught', async () => {
+  const folder = newFolder()
+  const empty = await live({ folder, teach: async function* () {} })
+  await empty.stop()
+  const second = await live({ folder })
+  await second.bring(5, 1)
+  await second.bring(10, 200)
+  await second.stop()
+  expect(second.asked()).toContain('k1#1/throttle-1')
+})
