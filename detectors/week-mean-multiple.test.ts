@@ -10,7 +10,7 @@ test('five times the week’s mean minute is not exceeded by as many calls, and 
   expect(judge(weekMeanMultiple, { plain, seconds })).toEqual({
     kind: 'surge',
     score: 1,
-    evidence: [{ measure: 'calls this minute so far, beside the week’s', observed: 150, usual: 30 }],
+    evidence: [{ measure: 'calls this minute so far, against the week’s mean', observed: 150, usual: 30 }],
     since: Date.parse('2026-11-20T10:07:00Z'),
   })
   expect(judge(weekMeanMultiple, { plain, seconds: [...seconds, { status5xx: 6 }] })?.score).toBe(151 / 150)

@@ -29,7 +29,11 @@ export const weekMeanMultiple = defineDetector({
       kind: 'surge',
       score: timesLimit({ calls: minuteSoFar.calls, limit: timesUsual * weekMinuteMean }),
       evidence: [
-        { measure: 'calls this minute so far, beside the week’s', observed: minuteSoFar.calls, usual: weekMinuteMean },
+        {
+          measure: 'calls this minute so far, against the week’s mean',
+          observed: minuteSoFar.calls,
+          usual: weekMinuteMean,
+        },
       ],
       since: periodStart({ at, lengthMs: MINUTE_MS }),
     }
