@@ -36,7 +36,7 @@ export interface Engine {
   readonly settings: EngineSettings
   readonly jury: Jury
   readonly state: EngineState
-  /** Key states by a decoder's key numbers, for the owner last asked. A cache: rebuilt after a restart. */
+  /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
   readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
 }
 

@@ -5,6 +5,7 @@
  * Struct of arrays in two typed arrays (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
  * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. Mutable on purpose.
  */
+import type { PaneRow } from './call-batch.ts'
 
 /** Words a pane in `counts`: its second, five counts, then the ten 100-ms counts. */
 const WORDS = 16
@@ -106,20 +107,7 @@ export function addCall(
 }
 
 /** Adds what another tool counted in this second. Its shape inside the second is unknown: spread evenly. */
-export function addCounts(
-  panes: KeyPanes,
-  index: number,
-  row: {
-    readonly calls: number
-    readonly status2xx: number
-    readonly status4xx: number
-    readonly status429: number
-    readonly status5xx: number
-    readonly latencySumMs: number
-    readonly latencyCount: number
-    readonly bytes: number
-  },
-): void {
+export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'key' | 'start' | 'seconds'>): void {
   const { counts, sums } = panes
   const at = index * WORDS + 1
   const add = (to: number, amount: number) => {

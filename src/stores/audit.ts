@@ -7,8 +7,9 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Outcome, PlanLimits } from '../core/effect.ts'
-import { StreamError } from '../core/errors.ts'
+import type { StreamError } from '../core/errors.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+import { unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
 
@@ -40,7 +41,7 @@ export interface AuditLog {
 export async function openAudit(directory: string, failed: (failure: StreamError) => void): Promise<AuditLog> {
   const path = join(directory, fileName)
   const file = await openWhole(directory, path).catch(cause => {
-    throw unwritable(path, cause)
+    throw unwritable('the audit log', path, cause)
   })
   let last: Promise<void> = Promise.resolve()
   return {
@@ -52,7 +53,7 @@ export async function openAudit(directory: string, failed: (failure: StreamError
           await file.appendFile(line)
           await file.sync()
         } catch (cause) {
-          failed(unwritable(path, cause))
+          failed(unwritable('the audit log', path, cause))
         }
       })
       return last
@@ -73,13 +74,4 @@ async function openWhole(directory: string, path: string) {
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
   if (buffer[0] !== 0x0a) await file.appendFile('\n')
   return file
-}
-
-function unwritable(path: string, cause: unknown): StreamError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new StreamError('STORE_UNWRITABLE', `Could not keep the audit log at ${path}: ${why}`, {
-    retry: 'later',
-    hint: 'Check that the folder of state.directory exists, is writable and has space',
-    cause,
-  })
 }

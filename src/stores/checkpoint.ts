@@ -14,6 +14,7 @@ import { deserialize, serialize } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { lockDirectory } from './checkpoint-lock.ts'
+import { syncDirectory } from './durable.ts'
 
 export interface Snapshot {
   /** Whatever the engine's `snapshot` gives: plain, structured-cloneable. */
@@ -161,15 +162,6 @@ async function writeFileSafely(directory: string, name: string, parts: readonly 
   }
   await rename(aside, join(directory, name))
   await syncDirectory(directory)
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 async function removeOld(directory: string): Promise<void> {

@@ -16,6 +16,7 @@ import type { Effect, Outcome } from '../core/effect.ts'
 import { StreamError } from '../core/errors.ts'
 import { advanceStories, continuesStory, type PlanStories, planStories } from '../core/plan-story.ts'
 import type { ApiKeyId } from '../core/vocabulary.ts'
+import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
@@ -39,7 +40,7 @@ export interface OpenedJournal extends EffectJournal {
 export async function openEffectJournal(directory: string): Promise<OpenedJournal> {
   const path = join(directory, fileName)
   await mkdir(directory, { recursive: true }).catch(cause => {
-    throw unwritable(directory, cause)
+    throw unwritable('the effect journal', directory, cause)
   })
   const { entries: recovered, cutBytes } = await readJournal(path)
   let { file, bytes } = await replaceJournal(directory, path, stillNeeded(recovered))
@@ -56,7 +57,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
     try {
       await writeAt(file, line, bytes)
     } catch (cause) {
-      const failure = unwritable(path, cause)
+      const failure = unwritable('the effect journal', path, cause)
       // What a full disk left of the line must not stand in front of the next one.
       await file.truncate(bytes).catch(() => {
         broken = failure
@@ -74,7 +75,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
       const { entries } = await readJournal(path)
       ;({ file, bytes } = await replaceJournal(directory, path, stillNeeded(entries)))
     } catch (cause) {
-      broken = cause instanceof StreamError ? cause : unwritable(path, cause)
+      broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
     }
     compactAbove = Math.max(compactAboveBytes, 2 * bytes)
@@ -164,7 +165,7 @@ async function readJournal(path: string): Promise<{ entries: readonly JournalEnt
     content = await readFile(path)
   } catch (cause) {
     if (isMissing(cause)) return { entries: [], cutBytes: 0 }
-    throw unwritable(path, cause)
+    throw unwritable('the effect journal', path, cause)
   }
   const entries: JournalEntry[] = []
   let start = 0
@@ -211,16 +212,7 @@ async function replaceJournal(directory: string, path: string, entries: readonly
     await syncDirectory(directory)
     return { file, bytes: content.length } satisfies { file: FileHandle; bytes: number }
   } catch (cause) {
-    throw unwritable(path, cause)
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+    throw unwritable('the effect journal', path, cause)
   }
 }
 
@@ -237,13 +229,4 @@ function damaged(path: string, line: number): StreamError {
       hint: 'It holds the original limits of throttled tenants: compare the usage plans with it by hand, then move the file away',
     },
   )
-}
-
-function unwritable(path: string, cause: unknown): StreamError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new StreamError('STORE_UNWRITABLE', `Could not keep the effect journal at ${path}: ${why}`, {
-    retry: 'later',
-    hint: 'Check that the folder of state.directory exists, is writable and has space',
-    cause,
-  })
 }
