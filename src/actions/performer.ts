@@ -1,5 +1,5 @@
 /** Performs effects in the world. What came of one is a value; only what a person must mend is thrown. */
-import type { Effect, Outcome } from '../core/effect.ts'
+import type { Effect, Outcome } from '../core/incident/effect.ts'
 
 export interface Performer<E extends Effect = Effect> {
   /**

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Clock } from '../clock.ts'
-import type { AlertEffect } from '../core/effect.ts'
-import type { Explanation } from '../core/explanation.ts'
-import { alertBody } from '../core/explanation-json.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
+import { alertBody } from '../core/explanation/json.ts'
+import type { AlertEffect } from '../core/incident/effect.ts'
 import { longestMessageBytes, publishInput, type SnsTrouble, snsClient, snsPerformer } from './sns.ts'
 
 const topicArn = 'arn:aws:sns:eu-central-1:123456789012:weir-alerts'

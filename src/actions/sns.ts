@@ -13,9 +13,9 @@ import {
 } from '@aws-sdk/client-sns'
 import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
-import type { AlertEffect, Outcome } from '../core/effect.ts'
-import { alertBody } from '../core/explanation-json.ts'
-import { cleanText, headline } from '../core/explanation-text.ts'
+import { alertBody } from '../core/explanation/json.ts'
+import { cleanText, headline } from '../core/explanation/text.ts'
+import type { AlertEffect, Outcome } from '../core/incident/effect.ts'
 import type { Performer } from './performer.ts'
 
 /** What SNS takes of one message by default, body and attributes together (aws-facts: SNS size). */

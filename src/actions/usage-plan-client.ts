@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-api-gateway'
 import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
-import type { LimitsOrNone } from '../core/plan-story.ts'
+import type { LimitsOrNone } from '../core/incident/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
 import type { ControlPlaneQueue } from './control-plane-queue.ts'
 import { patchTo } from './usage-plan-decision.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { PlanLimits, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
-import type { LimitsOrNone, PlanStory } from '../core/plan-story.ts'
+import type { PlanLimits, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { LimitsOrNone, PlanStory } from '../core/incident/plan-story.ts'
 import { decidePlan, patchTo } from './usage-plan-decision.ts'
 
 const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLimit, burstLimit })

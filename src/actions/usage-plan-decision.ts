@@ -3,8 +3,8 @@
  * Never raised by a throttle, never restored over somebody else's change, and the original comes back to the byte.
  */
 import type { PatchOperation } from '@aws-sdk/client-api-gateway'
-import type { Outcome, PlanLimits, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
-import { type LimitsOrNone, mayHave, type PlanStory, sameLimits } from '../core/plan-story.ts'
+import type { Outcome, PlanLimits, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import { type LimitsOrNone, mayHave, type PlanStory, sameLimits } from '../core/incident/plan-story.ts'
 
 export type PlanDecision =
   | { readonly kind: 'set'; readonly after: LimitsOrNone }

@@ -12,7 +12,7 @@
  */
 import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
 import type { Clock } from '../clock.ts'
-import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import {
   advanceStories,
   type LimitsOrNone,
@@ -20,7 +20,7 @@ import {
   type PlanStory,
   planStories,
   sameLimits,
-} from '../core/plan-story.ts'
+} from '../core/incident/plan-story.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'

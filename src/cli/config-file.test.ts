@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { tenantDirectory } from '../core/config-tenants.ts'
+import { tenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import { loadConfig, loadTenantsOf } from './config-file.ts'
 

@@ -4,10 +4,10 @@
  */
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Document, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
-import type { TenantsConfig, WeirConfig } from '../core/config.ts'
-import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config-check.ts'
-import { type ConfigPath, isMapping } from '../core/config-reference.ts'
-import { withoutSecrets } from '../core/config-secret.ts'
+import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config/check.ts'
+import type { TenantsConfig, WeirConfig } from '../core/config/config.ts'
+import { type ConfigPath, isMapping } from '../core/config/reference.ts'
+import { withoutSecrets } from '../core/config/secret.ts'
 import { StreamError } from '../core/errors.ts'
 
 export interface LoadedConfig {

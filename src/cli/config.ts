@@ -1,6 +1,6 @@
 /** `weir config`: every setting with its unit, default and range, from the schema that checks them. */
 import { Command } from 'commander'
-import { describeConfig } from '../core/config-reference.ts'
+import { describeConfig } from '../core/config/reference.ts'
 
 export function configCommand(): Command {
   return new Command('config')

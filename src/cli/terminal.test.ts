@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Explanation } from '../core/explanation.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Reading } from '../worker/telemetry.ts'
 import { createTerminal, mayColour, printable } from './terminal.ts'
 

@@ -5,9 +5,9 @@
  * nobody paints on the operator's screen.
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { Effect, Outcome } from '../core/effect.ts'
-import type { Explanation } from '../core/explanation.ts'
-import { alertText, isPartOfPlatform } from '../core/explanation-text.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
+import { alertText, isPartOfPlatform } from '../core/explanation/text.ts'
+import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   type Lag,
   lagText,

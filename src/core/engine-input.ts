@@ -3,8 +3,8 @@
  * live, in replay and after a crash: everything the core knows of the world is in here.
  */
 import type { CallBatch } from './call-batch.ts'
-import type { Effect, OutcomeReport } from './effect.ts'
-import type { Explanation } from './explanation.ts'
+import type { Explanation } from './explanation/explanation.ts'
+import type { Effect, OutcomeReport } from './incident/effect.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
 
 export type EngineInput =

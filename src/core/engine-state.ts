@@ -1,13 +1,13 @@
 /** What the engine is made of: its settings, which never change, and its state, which is all that does. */
 import type { KeyTable } from './call-batch.ts'
-import type { WeirConfig } from './config.ts'
-import type { TenantDirectory } from './config-tenants.ts'
-import type { Effect } from './effect.ts'
-import type { Explanation } from './explanation.ts'
-import type { Story } from './incident.ts'
+import type { WeirConfig } from './config/config.ts'
+import type { TenantDirectory } from './config/tenants.ts'
+import type { Explanation } from './explanation/explanation.ts'
+import type { Effect } from './incident/effect.ts'
+import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
-import type { KeyState } from './key-state.ts'
-import type { Owner } from './owner.ts'
+import type { KeyState } from './state/key-state.ts'
+import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
 
 export interface EngineSettings {

@@ -1,7 +1,7 @@
 /** Figures of a running engine, for people: telemetry, the terminal and the end of a replay show these. */
 import type { Engine } from './engine-state.ts'
-import { holdsLimit } from './incident.ts'
-import { type Owner, SHARED_OWNER } from './owner.ts'
+import { holdsLimit } from './incident/incident.ts'
+import { type Owner, SHARED_OWNER } from './state/owner.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
 
 export interface EngineStatus {

@@ -8,15 +8,18 @@
  * Time is in the inputs: event time in the calls, arrival time (`now`) in batches and ticks. The state is plain data and
  * changes in place, so that a checkpoint can hold it and a batch costs what its calls cost.
  */
-import { resetAccumulators } from './accumulator.ts'
+
 import type { CallBatch, KeyTable } from './call-batch.ts'
-import type { Tenant, WeirConfig } from './config.ts'
-import { tenantDirectory } from './config-tenants.ts'
+import type { Tenant, WeirConfig } from './config/config.ts'
+import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
 import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts'
+import { followPlatform } from './incident/platform.ts'
+import { passTime, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
-import type { KeyState } from './key-state.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
+import { resetAccumulators } from './state/accumulator.ts'
+import type { KeyState } from './state/key-state.ts'
 import {
   beginTime,
   countCall,
@@ -27,11 +30,9 @@ import {
   keyOf,
   type Owner,
   SHARED_OWNER,
-} from './owner.ts'
-import { followPlatform } from './platform.ts'
-import { passTime, takeOutcome } from './storyline.ts'
+} from './state/owner.ts'
+import { partitionTime, setPartitions } from './state/watermark.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
-import { partitionTime, setPartitions } from './watermark.ts'
 
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { createEngine, engineStatus } from './engine.ts'
-import { play } from './testing-incident.ts'
+import { play } from './incident/testing-incident.ts'
 import {
   type Call,
   inOrder,

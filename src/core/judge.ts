@@ -4,8 +4,8 @@
  */
 import type { Detector, Evidence, Finding, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
-import type { WeirConfig } from './config.ts'
-import type { Explanation } from './explanation.ts'
+import type { WeirConfig } from './config/config.ts'
+import type { Explanation } from './explanation/explanation.ts'
 
 export interface ConfiguredDetector {
   readonly detector: Detector

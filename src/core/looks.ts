@@ -2,18 +2,19 @@
  * The two looks at a key. Early: on all that has come so far, open panes included, by detectors whose score can only rise
  * when missing calls arrive; it may open and throttle. Final: on a pane that closes, by all detectors; from it the core learns.
  */
-import { accumulate, grownSince, resetAccumulators } from './accumulator.ts'
-import { slotOf } from './baseline.ts'
-import { decide, onsetOf, type Suspect } from './decision.ts'
+
 import type { Engine, Out } from './engine-state.ts'
+import { decide, onsetOf, type Suspect } from './incident/decision.ts'
 import { judge } from './judge.ts'
-import { type KeyActivity, type KeyState, knowledgeFor } from './key-state.ts'
-import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './owner.ts'
-import { CALLS, forgetBefore, paneCount } from './pane.ts'
-import { earlyView, finalView, isCalm } from './tenant-view.ts'
+import { accumulate, grownSince, resetAccumulators } from './state/accumulator.ts'
+import { slotOf } from './state/baseline.ts'
+import { type KeyActivity, type KeyState, knowledgeFor } from './state/key-state.ts'
+import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
+import { CALLS, forgetBefore, paneCount } from './state/pane.ts'
+import { earlyView, finalView, isCalm } from './state/tenant-view.ts'
+import { watermark } from './state/watermark.ts'
+import { rollTo } from './state/window.ts'
 import { SECOND_MS } from './vocabulary.ts'
-import { watermark } from './watermark.ts'
-import { rollTo } from './window.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
   const keys = owner.dirty

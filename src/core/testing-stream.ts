@@ -4,11 +4,11 @@
  */
 import { deserialize, serialize } from 'node:v8'
 import { type CallBatch, createBatch, type KeyTable, nextRow } from './call-batch.ts'
-import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
-import type { Effect, Outcome } from './effect.ts'
+import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
 import type { EngineInput } from './engine-input.ts'
-import type { Explanation } from './explanation.ts'
+import type { Explanation } from './explanation/explanation.ts'
+import type { Effect, Outcome } from './incident/effect.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from './vocabulary.ts'
 
 /** Wednesday, 4 March 2026, 10:00 UTC: nothing begins or ends here. */

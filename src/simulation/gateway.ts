@@ -7,7 +7,7 @@
  * or none, and changes that reach the data plane only after a while. Plan limits hold for each key by itself.
  */
 import type { Clock } from '../clock.ts'
-import type { PlanLimits } from '../core/effect.ts'
+import type { PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export const updateUsagePlanEveryMs = 20_000

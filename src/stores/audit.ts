@@ -6,8 +6,8 @@
  */
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Outcome, PlanLimits } from '../core/effect.ts'
 import type { StreamError } from '../core/errors.ts'
+import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 import { unwritable } from './durable.ts'
 

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { journalIndex, openEffectJournal } from './effect-journal.ts'
 import type { JournalEntry } from './journal-entry.ts'
 

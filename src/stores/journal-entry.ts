@@ -3,8 +3,8 @@
  * performed, `plan-changing` (with what the plan had) before the gateway is called, the outcome after. `plan-left` ends
  * what an earlier `plan-changing` began.
  */
-import type { Effect, Outcome, PlanLimits } from '../core/effect.ts'
-import type { PlanStories } from '../core/plan-story.ts'
+import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { PlanStories } from '../core/incident/plan-story.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export type JournalEntry =

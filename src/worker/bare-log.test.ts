@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { weirSchema } from '../core/config.ts'
+import { weirSchema } from '../core/config/config.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
 import { type BareLog, type BatchInput, canonicalInputs, createTally } from './bare-log.ts'
 

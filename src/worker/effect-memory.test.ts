@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Effect } from '../core/effect.ts'
+import type { Effect } from '../core/incident/effect.ts'
 import type { JournalEntry } from '../stores/journal-entry.ts'
 import { recallEffects } from './effect-memory.ts'
 

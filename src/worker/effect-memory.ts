@@ -9,7 +9,7 @@
  * crashed after the checkpoint comes to the same decisions again, under the same ids, and finds them here. What had come
  * before the checkpoint was told to the engine then, and must not answer for what it decides later.
  */
-import type { Effect, Outcome } from '../core/effect.ts'
+import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { JournalEntry } from '../stores/journal-entry.ts'

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../clock.ts'
 import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
-import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
 import {
   advance,
   createEngine,
@@ -17,7 +16,8 @@ import {
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
-import { awaited } from '../core/incident.ts'
+import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import { awaited } from '../core/incident/incident.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { weirSchema } from '../core/config.ts'
+import { weirSchema } from '../core/config/config.ts'
 import { createEngine, engineSettings, engineStatus } from '../core/engine.ts'
 import { createMeter } from './meter.ts'
 

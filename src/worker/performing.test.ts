@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Performer } from '../actions/performer.ts'
 import { scaledClock } from '../clock.ts'
-import type { AlertEffect, Effect, Outcome } from '../core/effect.ts'
-import type { Explanation } from '../core/explanation.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
+import type { AlertEffect, Effect, Outcome } from '../core/incident/effect.ts'
 import { createPerforming } from './performing.ts'
 
 const explanation: Explanation = {

@@ -9,7 +9,7 @@
  */
 import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
-import type { AlertEffect, Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/effect.ts'
+import type { AlertEffect, Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export interface Performers {

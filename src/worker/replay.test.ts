@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { type Mode, weirSchema } from '../core/config.ts'
-import type { Effect } from '../core/effect.ts'
+import { type Mode, weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
-import type { Explanation } from '../core/explanation.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
+import type { Effect } from '../core/incident/effect.ts'
 import type { BareLog } from './bare-log.ts'
 import { replay } from './replay.ts'
 

@@ -2,12 +2,13 @@
  * Recorded logs through the same core as the worker's, as fast as they can be read. What the core wants done is answered
  * `applied` at once, so a replay shows what a gateway that obeys would have made of it; nothing outside is touched.
  */
-import type { Effect, Outcome } from '../core/effect.ts'
+
 import { advance, createEngine, type EngineSettings, type EngineStatus, engineStatus } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import { StreamError } from '../core/errors.ts'
-import type { Explanation } from '../core/explanation.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
+import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
 import { historyOverlaps } from './history.ts'
 

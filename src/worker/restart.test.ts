@@ -1,7 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { tenantsSchema } from '../core/config.ts'
+import { tenantsSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
 import type { TelemetryEvent } from './telemetry.ts'

@@ -4,8 +4,9 @@
  * Sinks (a JSON log, the terminal) render these and nothing else, so there is no second kind of log line. Events are
  * counted per batch, never per call, and hold no payload and no secret.
  */
-import type { Effect, Outcome, PlanLimits } from '../core/effect.ts'
-import type { Explanation } from '../core/explanation.ts'
+
+import type { Explanation } from '../core/explanation/explanation.ts'
+import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
 import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
-import type { Effect, Outcome } from '../core/effect.ts'
+import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 

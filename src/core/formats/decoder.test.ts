@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type CallBatch, createBatch } from '../call-batch.ts'
-import { type FormatName, weirSchema } from '../config.ts'
+import { type FormatName, weirSchema } from '../config/config.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
 import { createDecoder } from './decoder.ts'
 

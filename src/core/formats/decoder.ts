@@ -5,7 +5,7 @@
  * payload → gzip? inflate → lines → access log | pane | envelope → its messages' lines
  */
 import { type CallBatch, type KeyTable, type RejectionReason, reject } from '../call-batch.ts'
-import type { FieldMapping, FormatName } from '../config.ts'
+import type { FieldMapping, FormatName } from '../config/config.ts'
 import type { Position } from '../vocabulary.ts'
 import { excerptOf } from './excerpt.ts'
 import { createFieldSlots, type LookedFor, paneFields } from './field-slots.ts'

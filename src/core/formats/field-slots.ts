@@ -3,7 +3,7 @@
  * reader fills the slots with spans of bytes, the meaning is read out of them afterwards, so that a faster reader cannot
  * understand a line otherwise than a slower one.
  */
-import type { FieldMapping } from '../config.ts'
+import type { FieldMapping } from '../config/config.ts'
 
 export const paneFields = [
   'key',

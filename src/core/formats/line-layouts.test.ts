@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createBatch } from '../call-batch.ts'
-import { weirSchema } from '../config.ts'
+import { weirSchema } from '../config/config.ts'
 import { createDecoder } from './decoder.ts'
 import { createFieldSlots, createSpans, type Spans, sourceOf } from './field-slots.ts'
 import { readMembers } from './json-members.ts'

@@ -1,7 +1,7 @@
 /** Lines that were cut off: what stood before the break counts, and the break is told. */
 import { expect, test } from 'vitest'
 import { createBatch } from '../call-batch.ts'
-import { weirSchema } from '../config.ts'
+import { weirSchema } from '../config/config.ts'
 import { createDecoder } from './decoder.ts'
 
 /** Everything of a call, then something that nobody asks for. */

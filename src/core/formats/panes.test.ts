@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type CallBatch, createBatch } from '../call-batch.ts'
-import { type FormatName, weirSchema } from '../config.ts'
+import { type FormatName, weirSchema } from '../config/config.ts'
 import { createDecoder } from './decoder.ts'
 
 const noon = Date.UTC(2026, 0, 1, 12)

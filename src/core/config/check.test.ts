@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { checkConfig, complaintText, pathText } from './check.ts'
+
+test('two empty files are a good configuration', () => {
+  expect(checkConfig({ weir: undefined, tenants: undefined })).toMatchObject({
+    kind: 'good',
+    config: { mode: 'observe', throttle: { headroom: 1.5 } },
+    tenants: { tenants: {} },
+  })
+})
+
+test('a mapping of two meanings to one field is told at the one that the user wrote', () => {
+  expect(texts({ fields: { keyId: 'api_key' } }, {})).toEqual([
+    'fields.keyId is "api_key": should be a field of its own: fields.apiKey reads this one',
+  ])
+  expect(texts({ fields: { keyId: 'client', time: ['at', 'client'] } }, {})).toEqual([
+    'fields.time is "client": should be a field of its own: fields.keyId reads this one',
+  ])
+})
+
+test('a misspelled name is answered with the nearest known one of that place, or with those there are', () => {
+  expect(texts({ source: { kind: 'kafka', brokers: ['b:1'], topic: 't', topics: 't', zzz: 1 } }, {})).toEqual([
+    'source.topics ("t") is no setting: did you mean topic?',
+    'source.zzz (1) is no setting: known here: kind, brokers, topic, groupId, from, keyed',
+  ])
+})
+
+test('whoever asks for a key’s id is never sent to where its value belongs', () => {
+  for (const name of ['apiKeyID', 'apiKeyId', 'api_key_id', 'keyIds'])
+    expect(texts({ fields: { [name]: 'x' } }, {})).toEqual([`fields.${name} ("x") is no setting: did you mean keyId?`])
+  expect(texts({ fields: { apikey: 'x' } }, {})[0]).toContain('did you mean apiKey?')
+})
+
+test('enforce without a gateway is refused where limits are changed, and let pass where none is', () => {
+  const raw = { weir: { mode: 'enforce' }, tenants: {} }
+  expect(texts(raw.weir, raw.tenants)).toEqual([
+    'mode is "enforce": should be observe or suggest: enforce needs `gateway: {region: …}`',
+  ])
+  expect(checkConfig(raw, { acts: false })).toMatchObject({ kind: 'good', config: { mode: 'enforce' } })
+})
+
+test('a source of a kind that is not there is answered with those that are', () => {
+  expect(texts({ source: { kind: 'rabbit' } }, {})).toEqual([
+    'source.kind is "rabbit": should be one of kafka, kinesis, files',
+  ])
+  expect(texts({ source: {} }, {})).toEqual(['source.kind is missing: should be one of kafka, kinesis, files'])
+})
+
+test('calls without a key are nobody’s, and a hash belongs to one key', () => {
+  const hash = 'hash:0123456789abcdef'
+  const tenants = { a: { keys: ['anonymous', { id: 'k1', hash }] }, 'b.c': { keys: [{ id: 'k2', hash }] } }
+  expect(texts({}, { tenants })).toEqual([
+    'tenants.a.keys[0] is "anonymous": should be the id of an API key (calls without one are nobody’s)',
+    `tenants."b.c".keys[0].hash is "${hash}": should be of one key only: tenants.a.keys[1] has it already`,
+  ])
+})
+
+test('a path reads as one would write it', () => {
+  expect(pathText(['tenants', 'b.c', 'keys', 2, 'id'])).toBe('tenants."b.c".keys[2].id')
+})
+
+function texts(weir: unknown, tenants: unknown): readonly string[] {
+  const checked = checkConfig({ weir, tenants })
+  return checked.kind === 'bad' ? checked.complaints.map(complaintText) : []
+}

@@ -1,0 +1,244 @@
+/**
+ * From two parsed files to a configuration, or to everything that is wrong with them at once: a person who mends one
+ * complaint only to meet the next stops reading them. What the schema cannot say of one value (two tenants with one key,
+ * `enforce` without a gateway) is checked here on the raw values, so that a wrong type elsewhere hides none of it.
+ */
+import type { z } from 'zod'
+import { ANONYMOUS } from '../vocabulary.ts'
+import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
+import {
+  type ConfigPath,
+  expectedOf,
+  isMapping,
+  namesAt,
+  nodeAt,
+  settingPaths,
+  settings,
+  valueAt,
+} from './reference.ts'
+import { looksLikeSecret, shownValue, withoutSecrets } from './secret.ts'
+
+export type ConfigFile = 'weir' | 'tenants'
+
+export interface Complaint {
+  readonly file: ConfigFile
+  readonly kind: 'wrong' | 'missing' | 'unknown' | 'syntax' | 'conflict'
+  readonly path: ConfigPath
+  /** What stands there, fit to be shown: secrets are hidden. undefined: nothing stands there. */
+  readonly value: string | undefined
+  /** What would be right. */
+  readonly right: string
+}
+
+export type CheckedConfig =
+  | { readonly kind: 'good'; readonly config: WeirConfig; readonly tenants: TenantsConfig }
+  | { readonly kind: 'bad'; readonly complaints: readonly Complaint[] }
+
+/**
+ * `weir` and `tenants` as their files say them: plain values, nothing filled in. With `acts: false` (a replay, which
+ * touches nothing) what only matters where limits are changed is let pass.
+ */
+export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts = true } = {}): CheckedConfig {
+  const weir = withoutEmpty(raw.weir, settings.weir)
+  const tenants = withoutEmpty(raw.tenants, settings.tenants)
+  const config = weirSchema.safeParse(weir)
+  const directory = tenantsSchema.safeParse(tenants)
+  const complaints = [
+    ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
+    ...conflictingFields(weir, config.data ?? weir),
+    ...(acts ? enforceWithoutGateway(weir) : []),
+    ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
+    ...keyComplaints(tenants),
+    ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
+  ]
+  return config.success && directory.success && complaints.length === 0
+    ? { kind: 'good', config: config.data, tenants: directory.data }
+    : { kind: 'bad', complaints }
+}
+
+/** One complaint as a line: `throttle.headroom is 0.5: should be a number from 1 to 10`. */
+export function complaintText({ kind, path, value, right }: Complaint): string {
+  const name = pathText(path)
+  switch (kind) {
+    case 'wrong':
+    case 'conflict':
+      return `${name} is ${value ?? 'empty'}: should be ${right}`
+    case 'missing':
+      return `${name} is missing: should be ${right}`
+    case 'unknown':
+      return `${name}${value === undefined ? '' : ` (${value})`} is no setting: ${right}`
+    case 'syntax':
+      return right
+    default:
+      return kind satisfies never
+  }
+}
+
+/** `tenants.client-a.keys[1]`; a name with a dot in it is quoted, what looks like a secret is hidden. */
+export function pathText(path: ConfigPath): string {
+  return path
+    .map((key, i) => {
+      if (typeof key === 'number') return `[${key}]`
+      const shown = withoutSecrets(key)
+      return (i === 0 ? '' : '.') + (/^[\w@-]+$/.test(shown) ? shown : JSON.stringify(shown))
+    })
+    .join('')
+}
+
+/**
+ * A name with nothing behind it, as when all below it is commented out: an empty mapping where a mapping belongs, and
+ * elsewhere the same as no name at all.
+ */
+function withoutEmpty(value: unknown, node: z.core.JSONSchema.JSONSchema): unknown {
+  const clean = (at: unknown, path: ConfigPath): unknown => {
+    if (at === null || at === undefined) return nodeAt(node, path, value)?.type === 'object' ? {} : undefined
+    if (Array.isArray(at)) return at.map((item, i) => (isMapping(item) ? clean(item, [...path, i]) : item))
+    if (!isMapping(at)) return at
+    return Object.fromEntries(
+      Object.entries(at)
+        .map(([name, below]) => [name, clean(below, [...path, name])] as const)
+        .filter(([, below]) => below !== undefined),
+    )
+  }
+  return clean(value, [])
+}
+
+function complaintsOf(issue: z.core.$ZodIssue, file: ConfigFile, root: unknown): readonly Complaint[] {
+  const path = issue.path.map(key => (typeof key === 'number' ? key : String(key)))
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(name => {
+      const value = shownValue(valueAt(root, [...path, name]), name)
+      return { file, kind: 'unknown', path: [...path, name], value, right: nearest(name, path, file, root) }
+    })
+
+  const value = valueAt(root, path)
+  const node = nodeAt(settings[file], path, root)
+  const expected = node ? expectedOf(node) : issue.message
+  if (value === undefined) return [{ file, kind: 'missing', path, value: undefined, right: expected }]
+  // YAML reads 1234567890 and 12e4567 as numbers: an id written so has lost its digits before anyone sees it.
+  const right = expected === 'text' && typeof value !== 'string' ? 'text, in quotes' : expected
+  return [{ file, kind: 'wrong', path, value: shownValue(value, String(path.at(-1) ?? '')), right }]
+}
+
+/** The known name that was likely meant: one spelled nearly so here, or the same name at another place. */
+function nearest(name: string, path: ConfigPath, file: ConfigFile, root: unknown): string {
+  const names = namesAt(settings[file], path, root)
+  // Who asks for a key's id must not be sent to where its value belongs, however near that is spelled.
+  if (/key.*id/i.test(name) && names.includes('keyId')) return 'did you mean keyId?'
+  const near = names
+    .map(known => ({ known, distance: editDistance(name.toLowerCase(), known.toLowerCase()) }))
+    .filter(({ known, distance }) => distance <= Math.max(known.length > 3 ? 2 : 1, Math.floor(known.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]
+  if (near) return `did you mean ${near.known}?`
+  const elsewhere = settingPaths(settings[file]).find(known => known.split('.').at(-1) === name)
+  if (elsewhere) return `did you mean ${elsewhere}?`
+  return names.length > 0 ? `known here: ${names.join(', ')}` : 'nothing is known here'
+}
+
+/** Insertions, deletions and replacements from one to the other. Names only: cost is the product of the lengths. */
+function editDistance(from: string, to: string): number {
+  const limited = from.slice(0, 64)
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= limited.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (limited[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
+}
+
+function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
+  if (valueAt(weir, ['mode']) !== 'enforce' || valueAt(weir, ['gateway']) !== undefined) return []
+  const right = 'observe or suggest: enforce needs `gateway: {region: …}`'
+  return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
+}
+
+/** One field of the log cannot mean two things: above all not a key's id and its value. */
+function conflictingFields(weir: unknown, withDefaults: unknown): readonly Complaint[] {
+  const fields = valueAt(withDefaults, ['fields'])
+  if (!isMapping(fields)) return []
+  const meaning = new Map<string, string>()
+  return Object.entries(fields).flatMap(([name, candidates]) =>
+    [candidates].flat().flatMap((field): readonly Complaint[] => {
+      if (typeof field !== 'string') return []
+      const other = meaning.get(field) ?? name
+      meaning.set(field, other)
+      if (other === name) return []
+      // The complaint belongs to what the user wrote: the other may be a default that stands in no file.
+      const [written, before] = valueAt(weir, ['fields', name]) === undefined ? [other, name] : [name, other]
+      const right = `a field of its own: fields.${before} reads this one`
+      return [{ file: 'weir', kind: 'conflict', path: ['fields', written], value: shownValue(field, ''), right }]
+    }),
+  )
+}
+
+interface RawKey {
+  readonly tenant: string
+  readonly path: ConfigPath
+  readonly id: string
+  /** Written as text: not vouched for by `{id}`. */
+  readonly plain: boolean
+  readonly hash: unknown
+}
+
+function keyComplaints(tenants: unknown): readonly Complaint[] {
+  const ids = new Map<string, RawKey>()
+  const hashes = new Map<string, RawKey>()
+  return rawKeys(tenants).flatMap((key): readonly Complaint[] => {
+    const { id, hash, path, plain } = key
+    const complain = (at: ConfigPath, value: string | undefined, right: string): readonly Complaint[] => [
+      { file: 'tenants', kind: 'conflict', path: at, value, right },
+    ]
+    if (plain && looksLikeSecret(id))
+      return complain(path, shownValue(id, ''), 'the id of an API key, not its value (if it is an id, write {id: …})')
+    if (id === ANONYMOUS)
+      return complain(path, shownValue(id, ''), 'the id of an API key (calls without one are nobody’s)')
+    const sameId = ids.get(id)
+    if (sameId) return complain(path, shownValue(id, ''), `named once: it stands at ${pathText(sameId.path)} already`)
+    ids.set(id, key)
+    if (typeof hash !== 'string') return []
+    const sameHash = hashes.get(hash)
+    hashes.set(hash, key)
+    return sameHash
+      ? complain([...path, 'hash'], JSON.stringify(hash), `of one key only: ${pathText(sameHash.path)} has it already`)
+      : []
+  })
+}
+
+function rawKeys(tenants: unknown): readonly RawKey[] {
+  return rawTenants(tenants).flatMap(([tenant, settingsOfOne]) => {
+    const keys = valueAt(settingsOfOne, ['keys'])
+    if (!Array.isArray(keys)) return []
+    return keys.flatMap((key: unknown, i): readonly RawKey[] => {
+      const path = ['tenants', tenant, 'keys', i]
+      if (typeof key === 'string') return [{ tenant, path, id: key, plain: true, hash: undefined }]
+      const id = valueAt(key, ['id'])
+      return typeof id === 'string' ? [{ tenant, path, id, plain: false, hash: valueAt(key, ['hash']) }] : []
+    })
+  })
+}
+
+/** Lowering a plan lowers it for all who are in it, the exempt ones too: only a plan of the tenant's own is lowered. */
+function sharedPlans(tenants: unknown): readonly Complaint[] {
+  const owner = new Map<string, string>()
+  return rawTenants(tenants).flatMap(([tenant, settingsOfOne]): readonly Complaint[] => {
+    const plan = valueAt(settingsOfOne, ['usagePlan'])
+    if (typeof plan !== 'string') return []
+    const other = owner.get(plan)
+    if (other === undefined) {
+      owner.set(plan, tenant)
+      return []
+    }
+    const right = `a plan of this tenant’s own when mode is enforce: ${pathText(['tenants', other])} has it too`
+    const path = ['tenants', tenant, 'usagePlan']
+    return [{ file: 'tenants', kind: 'conflict', path, value: shownValue(plan, ''), right }]
+  })
+}
+
+function rawTenants(tenants: unknown): readonly (readonly [string, unknown])[] {
+  const all = valueAt(tenants, ['tenants'])
+  return isMapping(all) ? Object.entries(all) : []
+}

@@ -1,0 +1,238 @@
+/**
+ * weir.yaml and tenants.yaml: one schema with units and defaults, from which help, complaints and types are made.
+ * Parsed once at the edge (`cli/`); behind it nothing is optional "just in case". Durations are written with their unit.
+ */
+import { z } from 'zod'
+import type { Detector } from '../../../detectors/contract.ts'
+import { detectors } from '../../../detectors/index.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
+
+/**
+ * `35s`, `10m`, `1.5h` → milliseconds. Bare numbers are refused: a unit nobody wrote is a unit somebody guessed.
+ * `expected` is what complaints and the reference say of such a value.
+ */
+const duration = (fallback: string, { from, to }: { readonly from: string; readonly to: string }) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)
+    .transform(parseDuration)
+    .refine(ms => ms >= parseDuration(from) && ms <= parseDuration(to))
+    .prefault(fallback)
+    .meta({ expected: `a duration with its unit (ms, s, m, h, d) from ${from} to ${to}` })
+
+function parseDuration(text: string): number {
+  const unit = text.replace(/^[\d.]+/, '')
+  return Number.parseFloat(text) * (unitMs[unit] ?? Number.NaN)
+}
+
+const awsClient = {
+  region: z.string().optional().describe('AWS region; without it the SDK’s own chain (AWS_REGION, profile) decides'),
+  endpoint: z.url().optional().describe('another endpoint, e.g. a simulation on loopback'),
+}
+
+const kafkaSource = z.strictObject({
+  kind: z.literal('kafka').describe('a Kafka topic'),
+  brokers: z.array(z.string().min(1)).min(1).describe('bootstrap addresses, host:port'),
+  topic: z.string().min(1).describe('topic of access-log records'),
+  groupId: z.string().min(1).default('weir').describe('consumer group'),
+  from: z.enum(['latest', 'earliest']).default('latest').describe('where a group with no position starts'),
+  keyed: z.boolean().default(false).describe('true only if every call of a key is always in the same partition'),
+})
+
+const kinesisSource = z.strictObject({
+  kind: z.literal('kinesis').describe('a Kinesis data stream'),
+  stream: z.string().min(1).describe('stream name'),
+  from: z
+    .union([z.enum(['LATEST', 'TRIM_HORIZON']), z.iso.datetime({ offset: true })])
+    .default('LATEST')
+    .describe('where a shard with no position starts: LATEST, TRIM_HORIZON or a time with zone'),
+  // AWS lets all consumers of a shard together read five times a second: faster than that is refused anyway.
+  pollEvery: duration('1s', { from: '200ms', to: '1m' }).describe(
+    'pause between reads of one shard; AWS allows 5 reads a second, shared by all consumers',
+  ),
+  ...awsClient,
+})
+
+const fileSource = z.strictObject({
+  kind: z.literal('files').describe('files or standard input'),
+  paths: z.array(z.string().min(1)).min(1).describe('plain or gzip; `-` is standard input'),
+})
+
+/** Which field of a JSON line means what. A value is the field's name, or several of which the first present is taken. */
+const fieldName = (...names: readonly string[]) =>
+  z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .transform(name => [name].flat())
+    .prefault([...names])
+    .meta({ expected: 'the name of a field, or a list of names of which the first present counts' })
+const fields = z.strictObject({
+  keyId: fieldName('apiKeyId', 'keyId', 'api_key_id').describe('id of the API key, not its value'),
+  apiKey: fieldName('apiKey', 'api_key').describe(
+    'raw key value, if the log (wrongly) carries it: becomes a keyed hash in the decoder',
+  ),
+  time: fieldName('requestTimeEpoch', 'requestTime', 'timestamp', 'time', 'ts').describe(
+    'time of the request: epoch s or ms, ISO 8601, or the gateway’s dd/MMM/yyyy:HH:mm:ss ±hhmm',
+  ),
+  status: fieldName('status', 'responseStatus', 'status_code').describe('HTTP status of the answer'),
+  latencyMs: fieldName('responseLatency', 'latency', 'latencyMs').describe('how long the answer took, ms'),
+  bytes: fieldName('responseLength', 'bytes').describe('length of the answer, bytes'),
+})
+
+export const formatNames = ['auto', 'access-log', 'cloudwatch-logs', 'panes'] as const
+
+const throttle = z.strictObject({
+  headroom: z.number().min(1).max(10).default(1.5).describe('new limit = upper band × headroom'),
+  floorPerSecond: z.number().int().min(1).default(1).describe('never below this rate, calls a second'),
+  burstSeconds: z.number().min(1).max(60).default(2).describe('burst = this many seconds of the new rate'),
+  expiresAfter: duration('10m', { from: '1s', to: '1d' }).describe(
+    'every throttle is given back after this, storm or no storm',
+  ),
+  calmFor: duration('2m', { from: '1s', to: '1d' }).describe(
+    'demand back within the band for this long starts the giving back early',
+  ),
+  probation: duration('2m', { from: '1s', to: '1d' }).describe(
+    'at half the way back for this long, then the whole limit',
+  ),
+  maxTenants: z.number().int().min(0).default(5).describe('at most so many tenants throttled at once'),
+})
+
+const detectorSettings = (detector: Detector) =>
+  z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('whether it is asked at all'),
+      opens: z
+        .boolean()
+        .default(detector.opens)
+        .describe('whether its finding alone opens an incident; if not it only corroborates'),
+      ...Object.fromEntries(
+        Object.entries(detector.thresholds).map(([name, { default: value, min, max, sentence, unit }]) => [
+          name,
+          z.number().min(min).max(max).default(value).describe(`${sentence} (${unit})`),
+        ]),
+      ),
+    })
+    .prefault({})
+
+const topicArn = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/)
+  .describe('SNS topic that alerts are published to')
+  .meta({ expected: 'the ARN of an SNS topic, e.g. arn:aws:sns:us-east-1:123456789012:weir-alerts' })
+
+export const weirSchema = z.strictObject({
+  mode: z
+    .enum(['observe', 'suggest', 'enforce'])
+    .default('observe')
+    .describe('observe: alert only; suggest: say which limit it would set; enforce: set it'),
+  source: z
+    .discriminatedUnion('kind', [kafkaSource, kinesisSource, fileSource])
+    .optional()
+    .describe('the stream of access logs'),
+  format: z.enum(formatNames).default('auto').describe('auto looks at the content of each record'),
+  fields: fields.prefault({}),
+  time: z
+    .strictObject({
+      delivery: duration('35s', { from: '0s', to: '1h' }).describe(
+        'a pane closes this long behind the newest call: gateway timeout (29 s) + log delivery',
+      ),
+      idleAfter: duration('30s', { from: '1s', to: '1d' }).describe(
+        'a partition that brings nothing for this long no longer holds the others back',
+      ),
+      future: duration('60s', { from: '1s', to: '1h' }).describe(
+        'a call dated further than this past its arrival is rejected',
+      ),
+    })
+    .prefault({}),
+  alerts: z
+    .strictObject({
+      sns: z
+        .strictObject({
+          topicArn,
+          ...awsClient,
+          region: z.string().optional().describe('AWS region; without it that of the topic’s ARN'),
+        })
+        .optional(),
+    })
+    .prefault({}),
+  gateway: z.strictObject(awsClient).optional().describe('the API Gateway whose usage plans are throttled'),
+  throttle: throttle.prefault({}),
+  incident: z
+    .strictObject({
+      staysAbove: z
+        .number()
+        .min(0.05)
+        .max(1)
+        .default(0.5)
+        .describe('an open incident stays open while a score is above this'),
+      closesAfter: duration('60s', { from: '1s', to: '1d' }).describe('… and closes after so long below it'),
+    })
+    .prefault({}),
+  platform: z
+    .strictObject({
+      keys: z.number().int().min(2).default(3).describe('at least so many keys wrong at once …'),
+      share: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.3)
+        .describe('… and at least this share of those active: then the API is sick, not its clients'),
+    })
+    .prefault({}),
+  detectors: z
+    .strictObject(Object.fromEntries(detectors.map(detector => [detector.name, detectorSettings(detector)])))
+    .prefault({}),
+  tenants: z.string().optional().describe('path of tenants.yaml, from the folder of this file'),
+  state: z
+    .strictObject({
+      directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
+      checkpointEvery: duration('5s', { from: '100ms', to: '10m' }).describe('time between checkpoints'),
+    })
+    .prefault({}),
+})
+
+/** A key written out as `{id}` is an id by the user's word, even where it looks like a key's value. */
+export interface TenantKey {
+  readonly id: string
+  readonly hash?: string | undefined
+}
+
+const tenant = z.strictObject({
+  name: z.string().min(1).optional().describe('as people know it'),
+  keys: z
+    .array(
+      z
+        .union([
+          z
+            .string()
+            .min(1)
+            .transform((id): TenantKey => ({ id })),
+          z
+            .strictObject({
+              id: z.string().min(1),
+              hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
+            })
+            .transform((key): TenantKey => key),
+        ])
+        .meta({ expected: 'an API key id, as text in quotes, or {id, hash}' }),
+    )
+    .min(1)
+    .describe('API key ids (not values)')
+    .meta({ expected: 'a list of API key ids, as text in quotes, or {id, hash}' }),
+  contact: z.string().min(1).optional().describe('whom to call'),
+  escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
+  usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),
+  exempt: z.boolean().default(false).describe('never acted upon, alerted on all the same'),
+})
+
+export const tenantsSchema = z.strictObject({
+  tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
+})
+
+export type WeirConfig = z.output<typeof weirSchema>
+export type TenantsConfig = z.output<typeof tenantsSchema>
+export type Tenant = TenantsConfig['tenants'][string]
+export type Mode = WeirConfig['mode']
+export type FormatName = (typeof formatNames)[number]
+export type FieldMapping = WeirConfig['fields']

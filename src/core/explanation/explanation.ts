@@ -1,0 +1,77 @@
+/**
+ * Every decision carries its evidence as data. Alert text, `--json`, terminal, page and audit render this one value;
+ * none of them derives it again.
+ */
+import type { Evidence, Kind } from '../../../detectors/contract.ts'
+import type { Mode } from '../config/config.ts'
+import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from '../vocabulary.ts'
+
+export type Severity = 'low' | 'high'
+export type IncidentKind = Kind | 'platform'
+
+/** Why nothing is done to the tenant's limit. */
+export type HeldReason =
+  | 'observe-mode'
+  | 'no-harm'
+  | 'exempt'
+  | 'anonymous'
+  | 'key-id-unknown'
+  | 'platform-incident'
+  | 'too-many-throttled'
+  | 'history-unknown'
+  | 'too-old'
+
+export type Action =
+  | { readonly kind: 'held'; readonly because: HeldReason }
+  | { readonly kind: 'suggest'; readonly limits: PlanLimits }
+  | { readonly kind: 'throttle'; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
+  | {
+      readonly kind: 'throttled'
+      readonly limits: PlanLimits | undefined
+      readonly before: PlanLimits | undefined
+      readonly expiresAt: EpochMs
+    }
+  | { readonly kind: 'throttle-refused'; readonly because: string }
+  | {
+      readonly kind: 'restore'
+      readonly step: 'half' | 'full'
+      readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator'
+    }
+  | { readonly kind: 'restore-refused'; readonly because: string }
+  | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined }
+  | { readonly kind: 'none' }
+
+export interface Explanation {
+  readonly incidentId: string
+  readonly keyId: ApiKeyId
+  readonly tenant:
+    | {
+        readonly id: TenantId
+        readonly name: string | undefined
+        readonly contact: string | undefined
+        readonly escalation: string | undefined
+      }
+    | undefined
+  readonly phase: 'open' | 'mitigated' | 'recovering' | 'closed'
+  readonly kind: IncidentKind
+  readonly severity: Severity
+  /** Best guess of the first misbehaving moment, event time. */
+  readonly onsetAt: EpochMs
+  /** Highest event time seen when it was decided. */
+  readonly decidedAt: EpochMs
+  /** Calls counted since onset (over 1 to 60 s, the last 60 where it is longer). */
+  readonly current: { readonly calls: number; readonly seconds: number; readonly callsPerMinute: number }
+  /** What a minute usually brings here, or undefined without history. `days`: how many of the last 7 it rests on. */
+  readonly expected:
+    | {
+        readonly callsPerMinute: number
+        readonly lowerPerMinute: number
+        readonly upperPerMinute: number
+        readonly days: number
+      }
+    | undefined
+  readonly detectors: readonly { readonly name: string; readonly score: number }[]
+  readonly evidence: readonly Evidence[]
+  readonly mode: Mode
+  readonly action: Action
+}

@@ -1,0 +1,98 @@
+/**
+ * An explanation as machines read it: the line of `replay --json`, and the body of a message. Field names and order are
+ * a promise (`weir.incident/1`, `weir.alert/1`): what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
+ */
+import type { AlertEffect } from '../incident/effect.ts'
+import type { EpochMs } from '../vocabulary.ts'
+import type { Action, Explanation } from './explanation.ts'
+import { alertText } from './text.ts'
+
+/** One line of JSON, without the line break. */
+export function changeLine(explanation: Explanation): string {
+  const { incidentId, keyId, tenant, phase, kind, severity, onsetAt, decidedAt, detectors } = explanation
+  return terminalSafe(
+    JSON.stringify({
+      schema: 'weir.incident/1',
+      incidentId,
+      keyId,
+      tenantId: tenant?.id ?? null,
+      phase,
+      kind,
+      severity,
+      ...times('onsetAt', onsetAt),
+      ...times('decidedAt', decidedAt),
+      detectors,
+      evidence: evidenceOf(explanation),
+      action: actionOf(explanation.action),
+    }),
+  )
+}
+
+/** The body of an alert: all that a machine needs to act on it, and the text for people. */
+export function alertBody({ id, explanation }: AlertEffect) {
+  const { incidentId, keyId, tenant, phase, kind, severity, mode, onsetAt, decidedAt } = explanation
+  return {
+    schema: 'weir.alert/1',
+    deduplicationId: id,
+    incidentId,
+    text: alertText(explanation),
+    phase,
+    kind,
+    severity,
+    mode,
+    keyId,
+    tenant: tenant
+      ? {
+          id: tenant.id,
+          name: tenant.name ?? null,
+          contact: tenant.contact ?? null,
+          escalation: tenant.escalation ?? null,
+        }
+      : null,
+    ...times('onsetAt', onsetAt),
+    ...times('decidedAt', decidedAt),
+    current: explanation.current,
+    expected: explanation.expected ?? null,
+    detectors: explanation.detectors,
+    evidence: evidenceOf(explanation),
+    action: actionOf(explanation.action),
+  } as const
+}
+
+function evidenceOf({ evidence }: Explanation) {
+  return evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null }))
+}
+
+function actionOf(action: Action) {
+  switch (action.kind) {
+    case 'throttle':
+      return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt) }
+    case 'throttled': {
+      const { kind, limits, before, expiresAt } = action
+      return { kind, limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
+    }
+    case 'restored':
+      return { kind: action.kind, limits: action.limits ?? null }
+    case 'held':
+    case 'suggest':
+    case 'throttle-refused':
+    case 'restore':
+    case 'restore-refused':
+    case 'none':
+      return action
+    default:
+      return action satisfies never
+  }
+}
+
+function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
+  return { [name]: new Date(at).toISOString(), [`${name}Ms`]: at }
+}
+
+/** JSON escapes the old control characters only; the others that steer a terminal are written as escapes too. Same value. */
+function terminalSafe(json: string): string {
+  return json.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -1,0 +1,280 @@
+/**
+ * An explanation as people read it. An alert has four lines that can be read at three in the morning, an empty line, and
+ * the evidence:
+ *
+ *   Client A (key_abc123) exceeded anomaly threshold.
+ *   Current: 50,000 req/min. Expected: 400-600 req/min.
+ *   Client is in AUTOMATIC throttle reduction.
+ *   Contact: client-a-sre@partner.com per escalation policy.
+ *
+ * What is told of a recovery or an end is when it began, how long that is ago, and what the key does now: nothing of the
+ * storm in the present tense.
+ *
+ * Names, contacts and key ids come from tenants and logs: whatever could steer a terminal or fake a line is taken out.
+ */
+
+import type { EpochMs, PlanLimits } from '../vocabulary.ts'
+import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
+
+/** So many measures are listed; the JSON has all. */
+const shownEvidence = 12
+const longestText = 200
+
+/** The whole text of an alert, without a line break at its end. */
+export function alertText(explanation: Explanation): string {
+  const { kind, action } = explanation
+  return [
+    headline(explanation),
+    // What is known of the platform's rate is that of its sickness.
+    ...(kind === 'platform' && isOver(explanation) ? [] : [rateLine(explanation)]),
+    // Nobody needs a limit that would have helped.
+    action.kind === 'suggest' && isOver(explanation) ? "Client's limit was not changed." : actionLine(action),
+    contactLine(explanation),
+    '',
+    ...evidenceLines(explanation),
+  ].join('\n')
+}
+
+/** What happened, in one sentence: the first line of an alert and its subject. */
+export function headline({ keyId, tenant, kind, phase, action }: Explanation): string {
+  const key = cleanText(keyId)
+  const who = tenant?.name === undefined ? key : `${cleanText(tenant.name)} (${key})`
+  if (phase === 'closed') return kind === 'platform' ? 'The platform incident is over.' : `${who} is back to normal.`
+  switch (action.kind) {
+    case 'throttled':
+      return `${who} is throttled.`
+    case 'throttle-refused':
+      return `${who} could not be throttled.`
+    case 'restore-refused':
+      return `${who} could not get its limit back.`
+    case 'restore':
+    case 'restored':
+      return `${who} is recovering.`
+    case 'held':
+    case 'suggest':
+    case 'throttle':
+    case 'none':
+      if (kind === 'platform') return 'Many clients exceeded anomaly thresholds at the same time.'
+      return phase === 'recovering' ? `${who} is recovering.` : `${who} exceeded anomaly threshold.`
+    default:
+      return action satisfies never
+  }
+}
+
+/**
+ * The rate, where the rate is out of the band. A kind that is no rate may stay inside it (a retry storm of a tenant that
+ * calls little): then the line names what is unusual instead.
+ */
+function rateLine({ kind, current, expected, evidence }: Explanation): string {
+  const measured = kinds[kind].measure
+  const own = measured && evidence.find(({ measure }) => measure.includes(measured))
+  if (own && !(expected && current.callsPerMinute > expected.upperPerMinute)) {
+    const measure = cleanText(own.measure)
+    const usual = own.usual === undefined ? 'unknown (no history)' : `${threeFigures(own.usual)} ${measure}`
+    return `Current: ${threeFigures(own.observed)} ${measure}. Expected: ${usual}.`
+  }
+  const band = expected ? bandText(expected.lowerPerMinute, expected.upperPerMinute) : 'unknown (no history)'
+  return `Current: ${threeFigures(current.callsPerMinute)} req/min. Expected: ${band}.`
+}
+
+function bandText(lower: number, upper: number): string {
+  const [from, to] = [threeFigures(lower), threeFigures(upper)]
+  return `${from === to ? from : `${from}-${to}`} req/min`
+}
+
+export function actionLine(action: Action): string {
+  switch (action.kind) {
+    case 'held':
+      return `Client's limit was not changed: ${heldReasons[action.because]}.`
+    case 'suggest':
+      return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
+    case 'throttle':
+    case 'throttled':
+      return 'Client is in AUTOMATIC throttle reduction.'
+    case 'throttle-refused':
+      return `Client's limit was not changed: ${cleanText(action.because)}.`
+    case 'restore-refused':
+      return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
+    case 'restore':
+      return action.step === 'half'
+        ? `Client gets half of its limit back, on probation: ${restoreReasons[action.because]}.`
+        : `Client gets its whole limit back: ${restoreReasons[action.because]}.`
+    case 'restored':
+      return `Client's limit was raised again: ${limitsText(action.limits)}.`
+    case 'none':
+      return "Client's limit is not changed."
+    default:
+      return action satisfies never
+  }
+}
+
+/** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
+export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>
+  kind !== 'platform' && action.kind === 'held' && action.because === 'platform-incident'
+
+function contactLine({ tenant }: Explanation): string {
+  return tenant?.contact === undefined
+    ? 'Contact: none configured.'
+    : `Contact: ${cleanText(tenant.contact)} per escalation policy.`
+}
+
+function evidenceLines(explanation: Explanation): readonly string[] {
+  const { kind, expected, detectors, tenant } = explanation
+  const evidence = explanation.evidence.filter(({ measure }) => !measure.endsWith(' in nats'))
+  const listed = evidence.slice(0, shownEvidence).map(({ measure, observed, usual }) => {
+    const beside = usual === undefined ? '' : `, usually ${threeFigures(Number(usual.toFixed(2)))}`
+    return `- ${cleanText(measure)}: ${threeFigures(observed)}${beside}`
+  })
+  const left = evidence.length - listed.length
+  const past = isOver(explanation)
+  return [
+    ...(past ? pastLines(explanation) : presentLines(explanation)),
+    // The platform's measures are of its sickness; a key's are of now, whatever now is.
+    ...(past && kind === 'platform' ? [] : listed),
+    ...(left > 0 && !(past && kind === 'platform') ? [`- and ${left} more`] : []),
+    ...(detectors.length > 0 && !past ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
+    ...(kind === 'platform'
+      ? []
+      : [expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.']),
+    ...limitLines(explanation.action),
+    ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
+    `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
+  ]
+}
+
+/** Whether it is told as something that was. */
+const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
+
+function presentLines({ kind, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+  return [
+    kinds[kind].sentence,
+    `Since ${timeText(onsetAt)}, decided ${threeFigures(Math.max(0, decidedAt - onsetAt) / 1_000)} s later. Counted: ${counted(current)}.`,
+  ]
+}
+
+function pastLines({ kind, phase, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+  const began = `It began at ${timeText(onsetAt)} as a ${kinds[kind].name}`
+  const lasted = durationText(decidedAt - onsetAt)
+  return [
+    phase === 'closed' ? `${began}, and was over ${lasted} later.` : `${began}; since then ${lasted} have passed.`,
+    ...(kind === 'platform' ? [] : [`Now: ${counted(current)}.`]),
+  ]
+}
+
+/** The exact numbers, not rounded: the rate above is scaled from them. */
+function counted({ calls, seconds }: Explanation['current']): string {
+  return `${withThousands(calls)} calls in ${threeFigures(seconds)} s`
+}
+
+function detectorsText(detectors: Explanation['detectors']): string {
+  const shown = detectors.slice(0, shownEvidence).map(({ name, score }) => `${name} ${threeFigures(score)}`)
+  return [...shown, ...(detectors.length > shown.length ? ['…'] : [])].join(', ')
+}
+
+function limitLines(action: Action): readonly string[] {
+  switch (action.kind) {
+    case 'throttle':
+      return [`Limit: to ${limitsText(action.limits)}, until ${timeText(action.expiresAt)} at the latest.`]
+    case 'throttled':
+      return [
+        `Limit: from ${limitsText(action.before)} to ${limitsText(action.limits)}, until ${timeText(action.expiresAt)} at the latest.`,
+      ]
+    case 'held':
+    case 'suggest':
+    case 'throttle-refused':
+    case 'restore':
+    case 'restored':
+    case 'restore-refused':
+    case 'none':
+      return []
+    default:
+      return action satisfies never
+  }
+}
+
+/** What each kind is; `name` follows "a". `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
+const kinds: Readonly<
+  Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
+> = {
+  surge: { name: 'surge', sentence: 'Surge: this key calls far more often than it usually does at this time.' },
+  'retry-storm': {
+    name: 'retry storm',
+    sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
+    measure: '5xx in',
+  },
+  platform: {
+    name: 'platform incident',
+    sentence:
+      'Platform incident: many keys are wrong at the same moment, so it is likely the API that is sick, not its clients.',
+  },
+}
+
+const basisText = (days: number): string =>
+  days === 0
+    ? 'Usual is based on the last hour alone: no day has this time yet.'
+    : `Usual is based on ${days} of 7 days.`
+
+const heldReasons: Readonly<Record<HeldReason, string>> = {
+  'observe-mode': 'Weir only observes',
+  'no-harm': 'it is busy, and so far harms nobody',
+  exempt: 'this tenant is exempt from throttling',
+  anonymous: 'these calls carry no API key, so there is no limit to lower',
+  'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
+  'platform-incident': 'many clients are wrong at the same moment, so no one is throttled',
+  'too-many-throttled': 'as many tenants are throttled already as are allowed at once',
+  'too-old': 'what it called is minutes old, and says nothing about now',
+  'history-unknown': 'without history it is not known what this client normally needs',
+}
+
+const restoreReasons = {
+  expired: 'the time of its throttle is over',
+  calm: 'its demand is back to normal',
+  'platform-incident': 'many clients are wrong at the same moment, so no one stays throttled',
+  operator: 'a person asked for it',
+} as const
+
+function limitsText(limits: PlanLimits | undefined): string {
+  return limits === undefined
+    ? 'no limit of its plan'
+    : `${withThousands(limits.rateLimit)} req/s with a burst of ${withThousands(limits.burstLimit)}`
+}
+
+/** `2026-11-20 14:03:07 UTC` */
+function timeText(at: EpochMs): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** `45 s`, `6 min 5 s`, `2 h 3 min`: two units are enough. */
+function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)]
+  if (hours > 0) return `${withThousands(hours)} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+}
+
+/** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */
+function threeFigures(value: number): string {
+  return withThousands(Number(value.toPrecision(3)))
+}
+
+function withThousands(value: number): string {
+  const [whole = '', fraction] = String(value).split('.')
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`
+}
+
+/**
+ * Text of others on one line: terminal sequences, control characters, line and direction marks become a space, and what
+ * is too long is cut.
+ */
+export function cleanText(text: string): string {
+  const clean = text
+    // A whole colour or cursor sequence first, so that its `[31m` does not stay behind as text.
+    .replace(/\p{Cc}\[[\d;?]*[A-Za-z]/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim()
+  if (clean.length <= longestText) return clean
+  const characters = [...clean]
+  return characters.length > longestText ? `${characters.slice(0, longestText - 1).join('')}…` : clean
+}

@@ -1,0 +1,51 @@
+/**
+ * What the core wants done outside (`Effect`), and what came of it (`Outcome`, an input of the core).
+ * An effect's id is made of its incident and step, so the same decision taken again after a crash has the same id.
+ */
+import type { Explanation } from '../explanation/explanation.ts'
+import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
+
+export type { PlanLimits } from '../vocabulary.ts'
+
+export type Effect = AlertEffect | ThrottleEffect | RestoreEffect
+
+interface EffectBase {
+  /** `<incident id>/<step>`, e.g. `key_abc123#1/throttle-1`. */
+  readonly id: string
+  readonly incidentId: string
+  readonly keyId: ApiKeyId
+  /** The core's clock (arrival time) when it was decided, epoch ms. */
+  readonly decidedAt: EpochMs
+}
+
+export interface AlertEffect extends EffectBase {
+  readonly kind: 'alert'
+  readonly explanation: Explanation
+}
+
+export interface ThrottleEffect extends EffectBase {
+  readonly kind: 'throttle'
+  /** What the tenant is to get. The performer never raises: it takes the lower of this and the plan's own. */
+  readonly limits: PlanLimits
+  /** How dangerous: calls a minute beyond usual. The queue serves the highest first. */
+  readonly urgency: number
+}
+
+export interface RestoreEffect extends EffectBase {
+  readonly kind: 'restore'
+  /** Half way between the throttled and the original limit (probation), or the original to the byte. */
+  readonly step: 'half' | 'full'
+}
+
+export type Outcome =
+  /** Done now. For a throttle `before` is what the plan had, `after` what it has. undefined limits = no throttle set. */
+  | { readonly kind: 'applied'; readonly before?: PlanLimits | undefined; readonly after?: PlanLimits | undefined }
+  /** It was so already (a retry after a crash, or a plan that is lower anyway). */
+  | { readonly kind: 'already'; readonly after?: PlanLimits | undefined }
+  /** It will not be done: the reason is for people. */
+  | { readonly kind: 'refused'; readonly because: string }
+
+export interface OutcomeReport {
+  readonly effectId: string
+  readonly outcome: Outcome
+}

@@ -1,0 +1,122 @@
+/**
+ * What no single key can tell: how a key stands among the others, and whether many are wrong at once. Worked out only
+ * when a decision asks for it, from the last ten seconds of the keys that call; so it costs nothing in quiet times.
+ *
+ * Many keys wrong at the same moment are a platform incident: the API is sick, not its clients. Told once, nobody
+ * throttled, but for one who makes most of the trouble.
+ */
+
+import type { WeirConfig } from '../config/config.ts'
+import { slotOf } from '../state/baseline.ts'
+import { type KeyState, knowledgeFor } from '../state/key-state.ts'
+import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
+import { CALLS, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
+import { SECOND_MS } from '../vocabulary.ts'
+import type { Standing } from './response.ts'
+
+const SURVEY_SECONDS = 10
+/** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
+const FAILING_SHARE = 0.2
+const FAILING_CALLS = 5
+const MINUTES_PER_DAY = 1_440
+/** A key counts as wrong for this long after it was last seen so. */
+const WRONG_FOR_MS = 60 * SECOND_MS
+
+interface KeySums {
+  readonly calls: number
+  readonly excess: number
+  readonly timesUpper: number | undefined
+  readonly isFailing: boolean
+}
+
+export interface FleetSurvey {
+  readonly keys: ReadonlyMap<KeyState, KeySums>
+  readonly calls: number
+  readonly excess: number
+  /** Keys that call enough to be seen failing: a long tail of small ones must not hide that all large ones fail. */
+  readonly active: number
+  readonly provenCalls: number
+  readonly failing: number
+  /** Keys with an incident that is not over, as of the survey. */
+  readonly wrong: number
+}
+
+/** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
+export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
+  const keys = new Map<KeyState, KeySums>()
+  let calls = 0
+  let excess = 0
+  let active = 0
+  let failing = 0
+  let provenMinute = 0
+  let wrong = newlyWrong.size
+  for (const [id, owner] of owners) {
+    const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
+    if (id !== SHARED_OWNER) provenMinute += busiestMinute(owner)
+    for (const key of owner.active) {
+      const sums = sumKey(owner, key, endSecond)
+      if (sums.calls === 0) continue
+      keys.set(key, sums)
+      calls += sums.calls
+      excess += sums.excess
+      if (sums.isFailing) failing++
+      if (sums.calls >= FAILING_CALLS) active++
+    }
+    for (const key of owner.incidents) {
+      if (newlyWrong.has(key) || key.incident.phase === 'quiet' || key.incident.phase === 'suspected') continue
+      if (key.incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrong++
+    }
+  }
+  // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
+  const shared = owners.get(SHARED_OWNER)
+  if (shared !== undefined) provenMinute = Math.max(provenMinute, busiestMinute(shared))
+  // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
+  const isProven = [...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)
+  const provenCalls = isProven ? (provenMinute * SURVEY_SECONDS) / 60 : Number.POSITIVE_INFINITY
+  return { keys, calls, excess, active, provenCalls, failing, wrong }
+}
+
+function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
+  const panes = key.activity?.panes
+  let calls = 0
+  let refused = 0
+  let failures = 0
+  if (panes !== undefined) {
+    for (let index = panes.end - 1; index >= panes.first; index--) {
+      if (paneSecond(panes, index) < endSecond - SURVEY_SECONDS) break
+      calls += paneCount(panes, index, CALLS)
+      refused += paneCount(panes, index, STATUS_429)
+      failures += paneCount(panes, index, STATUS_5XX)
+    }
+  }
+  const { usual } = knowledgeFor(key, owner.coverage, slotOf((endSecond - 1) * SECOND_MS), 'early')
+  const upper = usual === undefined ? undefined : (usual.upperPerMinute * SURVEY_SECONDS) / 60
+  return {
+    calls,
+    excess: upper === undefined ? 0 : Math.max(0, calls - upper),
+    timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
+    isFailing: failures >= FAILING_CALLS && failures >= FAILING_SHARE * (calls - refused),
+  }
+}
+
+export function standingOf(survey: FleetSurvey, key: KeyState, rules: WeirConfig['platform']): Standing {
+  const own = survey.keys.get(key)
+  const othersFailing = survey.failing - (own?.isFailing ? 1 : 0)
+  return {
+    calls: own?.calls ?? 0,
+    excess: own?.excess ?? 0,
+    timesUpper: own?.timesUpper,
+    fleetCalls: survey.calls,
+    fleetExcess: survey.excess,
+    provenCalls: survey.provenCalls,
+    othersFail: othersFailing >= manyKeys(survey, rules),
+  }
+}
+
+/** Whether so many keys are wrong or failing that it cannot be their own doing. */
+export const isPlatformSick = (survey: FleetSurvey, rules: WeirConfig['platform']): boolean =>
+  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules) ||
+  (survey.active >= 2 && survey.failing >= survey.active)
+
+const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
+  Math.max(keys, Math.ceil(share * active))

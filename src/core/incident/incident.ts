@@ -1,0 +1,376 @@
+/**
+ * One key's misbehaviour from suspicion to recovery.
+ *
+ *              score > stay level      score > 1               throttle applied
+ *     quiet ───────────────→ suspected ─────→ open ──────────────────→ mitigated
+ *       ↑                                     │  ↑                        │ expired, calm, or platform incident:
+ *       │                        calm a while │  │ score > 1 again        │ restore
+ *       └──────── closed ←──── recovering ←───┴──┴────────────────────────┘
+ *
+ * Evidence opens, not time: one look may go from quiet to open. While open, the state remembers until when it was bad
+ * (`lastBadAt`, event time): a lower level to stay and a delay to close keep it from flapping. Throttles run on the
+ * arrival clock (`now`), because the world outside does. A restored limit is on probation at half the way first:
+ * storms that feed themselves come back at once when the limit does.
+ *
+ * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
+ */
+import type { Evidence } from '../../../detectors/contract.ts'
+import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
+import type { EpochMs, PlanLimits } from '../vocabulary.ts'
+import type { Effect, Outcome } from './effect.ts'
+
+/** What one look at a misbehaving key found. */
+export interface Signal {
+  /** End of the view that showed it, event time; `decidedAt` is how far event time had come when it was looked at. */
+  readonly at: EpochMs
+  readonly decidedAt: EpochMs
+  readonly onsetAt: EpochMs
+  readonly kind: IncidentKind
+  readonly severity: Severity
+  readonly detectors: Explanation['detectors']
+  readonly evidence: readonly Evidence[]
+  readonly current: Explanation['current']
+  readonly expected: Explanation['expected']
+}
+
+/** What is told of an incident, whatever phase it is in. */
+export interface Story {
+  readonly incidentId: string
+  readonly openedAt: EpochMs
+  readonly signal: Signal
+  /** Event time of the last look with a score above the stay level. */
+  readonly lastBadAt: EpochMs
+  readonly action: Action
+  /** Told as part of a platform incident: no alerts of its own. */
+  readonly isMerged: boolean
+  /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
+  readonly refused: string | undefined
+  /** How many throttles, restores and alerts it has had: the ordinals in their ids. */
+  readonly throttles: number
+  readonly restores: number
+  readonly alerts: number
+}
+
+interface Throttle {
+  readonly effectId: string
+  readonly limits: PlanLimits
+  readonly expiresAt: EpochMs
+}
+
+interface GivingBack {
+  readonly effectId: string
+  readonly step: 'half' | 'full'
+  readonly because: RestoreReason
+  /** Arrival time at which the gateway had it; undefined until its outcome is known. */
+  readonly doneAt: EpochMs | undefined
+}
+
+type RestoreReason = Extract<Action, { kind: 'restore' }>['because']
+
+export type Incident =
+  | { readonly phase: 'quiet' }
+  | { readonly phase: 'suspected'; readonly lastBadAt: EpochMs }
+  /** `asked`: a throttle that is on its way. */
+  | { readonly phase: 'open'; readonly story: Story; readonly asked: Throttle | undefined }
+  | { readonly phase: 'mitigated'; readonly story: Story; readonly throttle: Throttle }
+  | { readonly phase: 'recovering'; readonly story: Story; readonly givingBack: GivingBack | undefined }
+
+export type IncidentEvent =
+  /** A score above 1, and what the response policy would do about it now. */
+  | {
+      readonly kind: 'signal'
+      readonly signal: Signal
+      readonly action: Action
+      readonly incidentId: string
+      readonly now: EpochMs
+    }
+  /** A score between the stay level and 1. */
+  | { readonly kind: 'stirring'; readonly at: EpochMs }
+  /** `eventTime`: how far closed panes go. `calls`: whether the key called at all in the last closed minute. */
+  | { readonly kind: 'time'; readonly eventTime: EpochMs; readonly now: EpochMs; readonly calls: boolean }
+  | { readonly kind: 'outcome'; readonly effectId: string; readonly outcome: Outcome; readonly now: EpochMs }
+  /** The fleet guard found many keys wrong at once: not this client's doing. */
+  | { readonly kind: 'platform'; readonly now: EpochMs }
+
+export interface IncidentRules {
+  readonly closesAfterMs: number
+  readonly calmForMs: number
+  readonly probationMs: number
+}
+
+/** What the engine does about a step. `phase` is told as a change; `alert` wakes people. */
+export interface Step {
+  readonly incident: Incident
+  readonly phase?: Explanation['phase']
+  readonly alert?: boolean
+  readonly effect?: Planned
+  /** The story as it ended, when the incident is quiet again. */
+  readonly ended?: Story
+}
+
+/** An effect without what the engine adds to all of them. */
+export type Planned =
+  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits }
+  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full' }
+
+/** A suspicion that nothing follows is dropped after this long. */
+const SUSPICION_MS = 30_000
+
+/** The shortest windows look back this far: before they are past the restore, what they show may be from before it. */
+const RELAPSE_AFTER_MS = 10_000
+
+export function follow(incident: Incident, event: IncidentEvent, rules: IncidentRules): Step {
+  switch (event.kind) {
+    case 'signal':
+      return onSignal(incident, event)
+    case 'stirring':
+      return onStirring(incident, event.at)
+    case 'time':
+      return onTime(incident, event, rules)
+    case 'outcome':
+      return onOutcome(incident, event)
+    case 'platform':
+      return onPlatform(incident)
+    default:
+      throw new Error(`no such event: ${event satisfies never}`)
+  }
+}
+
+type Of<Kind extends IncidentEvent['kind']> = Extract<IncidentEvent, { kind: Kind }>
+
+function onSignal(incident: Incident, event: Of<'signal'>): Step {
+  switch (incident.phase) {
+    case 'quiet':
+    case 'suspected':
+      return opened(newStory(event), event)
+    case 'open':
+      return incident.asked === undefined
+        ? stillOpen(incident, event)
+        : { incident: { ...incident, story: worse(incident.story, event.signal) } }
+    case 'mitigated':
+      return { incident: { ...incident, story: worse(incident.story, event.signal) } }
+    case 'recovering':
+      return relapsed(incident, event)
+    default:
+      throw new Error(`no such phase: ${incident satisfies never}`)
+  }
+}
+
+/**
+ * Bad again while the limit is being given back. What was called before the limit rose is no relapse, and a limit that
+ * is not lowered again goes on being given back.
+ */
+function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: Of<'signal'>): Step {
+  const { givingBack } = incident
+  const story = worse(incident.story, event.signal)
+  const goesOn = { incident: { ...incident, story } }
+  if (givingBack !== undefined) {
+    if (givingBack.doneAt === undefined || event.signal.at < givingBack.doneAt + RELAPSE_AFTER_MS) return goesOn
+    const lowersAgain = event.action.kind === 'throttle' && story.refused === undefined
+    if (givingBack.step === 'half' && !lowersAgain) return goesOn
+  }
+  return opened({ ...story, signal: event.signal }, event)
+}
+
+function newStory({ signal, incidentId }: Of<'signal'>): Story {
+  return {
+    incidentId,
+    openedAt: signal.decidedAt,
+    signal,
+    lastBadAt: signal.at,
+    action: { kind: 'none' },
+    isMerged: false,
+    refused: undefined,
+    throttles: 0,
+    restores: 0,
+    alerts: 0,
+  }
+}
+
+const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: Math.max(story.lastBadAt, at) })
+
+/** Open, newly or again: told, and throttled when the policy says so. */
+function opened(before: Story, event: Of<'signal'>): Step {
+  const isMerged = isPlatforms(event.action)
+  const isRelapse = before.action.kind !== 'none'
+  const alert = !isMerged && (!isRelapse || acts(toldAction(before, event.action)))
+  return { ...withAction({ ...before, isMerged }, event), phase: 'open', alert }
+}
+
+const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
+
+/** What is done of what the policy wants: a throttle that was refused stays refused. */
+const toldAction = ({ refused }: Story, wanted: Action): Action =>
+  wanted.kind === 'throttle' && refused !== undefined ? { kind: 'throttle-refused', because: refused } : wanted
+
+const acts = (action: Action): boolean => action.kind === 'throttle' || action.kind === 'suggest'
+
+/** Open without a throttle: what is known now may change what is done. */
+function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'signal'>): Step {
+  const story = worse(incident.story, event.signal)
+  const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
+  const changes = acts(toldAction(story, event.action)) && !acts(story.action)
+  const standsAlone = story.isMerged && !isPlatforms(event.action)
+  if (!escalates && !changes && !standsAlone) return { incident: { ...incident, story } }
+  // The onset stays what it was: it is one story.
+  const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
+  const isMerged = isPlatforms(event.action)
+  return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
+}
+
+function withAction(story: Story, { action }: Of<'signal'>): Step {
+  if (action.kind !== 'throttle' || story.refused !== undefined) {
+    return { incident: { phase: 'open', story: { ...story, action: toldAction(story, action) }, asked: undefined } }
+  }
+  const throttles = story.throttles + 1
+  const effectId = `${story.incidentId}/throttle-${throttles}`
+  const asked = { effectId, limits: action.limits, expiresAt: action.expiresAt }
+  return {
+    incident: { phase: 'open', story: { ...story, action, throttles }, asked },
+    effect: { kind: 'throttle', id: effectId, limits: action.limits },
+  }
+}
+
+function onStirring(incident: Incident, at: EpochMs): Step {
+  switch (incident.phase) {
+    case 'quiet':
+    case 'suspected':
+      return { incident: { phase: 'suspected', lastBadAt: at } }
+    default:
+      return {
+        incident: { ...incident, story: { ...incident.story, lastBadAt: Math.max(incident.story.lastBadAt, at) } },
+      }
+  }
+}
+
+function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): Step {
+  switch (incident.phase) {
+    case 'quiet':
+      return { incident }
+    case 'suspected':
+      return { incident: event.eventTime - incident.lastBadAt > SUSPICION_MS ? { phase: 'quiet' } : incident }
+    case 'open':
+      // Half of the delay to close is spent open, half recovering.
+      if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
+      return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
+    case 'mitigated': {
+      if (event.now >= incident.throttle.expiresAt) return giveBack(incident.story, 'half', 'expired')
+      // Silence after a throttle is not recovery: the gateway may stop logging 429s. Only calls within the band are.
+      const isCalm = event.calls && event.eventTime - incident.story.lastBadAt >= rules.calmForMs
+      return isCalm ? giveBack(incident.story, 'half', 'calm') : { incident }
+    }
+    case 'recovering':
+      return onRecovering(incident, event, rules)
+    default:
+      throw new Error(`no such phase: ${incident satisfies never}`)
+  }
+}
+
+function onRecovering(
+  incident: Extract<Incident, { phase: 'recovering' }>,
+  event: Of<'time'>,
+  rules: IncidentRules,
+): Step {
+  const { story, givingBack } = incident
+  if (givingBack !== undefined) {
+    if (givingBack.doneAt === undefined) return { incident }
+    if (givingBack.step === 'half') {
+      return event.now - givingBack.doneAt < rules.probationMs
+        ? { incident }
+        : { ...giveBack(story, 'full', givingBack.because), alert: false }
+    }
+    if (event.now - givingBack.doneAt < rules.closesAfterMs) return { incident }
+  }
+  if (event.eventTime - story.lastBadAt < rules.closesAfterMs) return { incident }
+  return { incident: { phase: 'quiet' }, phase: 'closed', alert: !story.isMerged, ended: story }
+}
+
+function giveBack(story: Story, step: 'half' | 'full', because: RestoreReason): Step {
+  const restores = story.restores + 1
+  const effectId = `${story.incidentId}/restore-${restores}`
+  const action: Action = { kind: 'restore', step, because }
+  const next: Incident = {
+    phase: 'recovering',
+    story: { ...story, restores, action },
+    givingBack: { effectId, step, because, doneAt: undefined },
+  }
+  return {
+    incident: next,
+    effect: { kind: 'restore', id: effectId, step },
+    alert: true,
+    ...(step === 'half' || because === 'platform-incident' ? { phase: 'recovering' as const } : {}),
+  }
+}
+
+function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>): Step {
+  if (incident.phase === 'open' && incident.asked?.effectId === effectId) {
+    const { story, asked } = incident
+    if (outcome.kind === 'refused') {
+      const action: Action = { kind: 'throttle-refused', because: outcome.because }
+      // Half of the limit is still away from the throttle before: it goes on being given back.
+      if (story.restores > 0) return giveBack({ ...story, action, refused: outcome.because }, 'full', 'expired')
+      return {
+        incident: { phase: 'open', story: { ...story, action, refused: outcome.because }, asked: undefined },
+        alert: true,
+      }
+    }
+    const action: Action = {
+      kind: 'throttled',
+      limits: outcome.after,
+      before: outcome.kind === 'applied' ? outcome.before : undefined,
+      expiresAt: asked.expiresAt,
+    }
+    // It was on its way when the fleet guard saw that the client is not to blame: back with it.
+    if (story.isMerged) return giveBack({ ...story, action }, 'full', 'platform-incident')
+    return { incident: { phase: 'mitigated', story: { ...story, action }, throttle: asked }, phase: 'mitigated' }
+  }
+  if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
+    const { story, givingBack } = incident
+    if (outcome.kind === 'refused') {
+      // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
+      const action: Action = { kind: 'restore-refused', because: outcome.because }
+      return {
+        incident: {
+          phase: 'recovering',
+          story: { ...story, action, refused: outcome.because },
+          givingBack: { ...givingBack, step: 'full', doneAt: now },
+        },
+        alert: true,
+      }
+    }
+    const action: Action = givingBack.step === 'full' ? { kind: 'restored', limits: outcome.after } : story.action
+    return {
+      incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
+    }
+  }
+  return { incident }
+}
+
+function onPlatform(incident: Incident): Step {
+  switch (incident.phase) {
+    case 'open':
+      return { incident: { ...incident, story: merged(incident.story) } }
+    case 'mitigated':
+      return giveBack(merged(incident.story), 'full', 'platform-incident')
+    default:
+      return { incident }
+  }
+}
+
+const merged = (story: Story): Story => ({ ...story, isMerged: true })
+
+/** Whether a limit is lowered, or on its way down or up, because of this incident. */
+export const holdsLimit = (incident: Incident): boolean =>
+  (incident.phase === 'open' && incident.asked !== undefined) ||
+  incident.phase === 'mitigated' ||
+  (incident.phase === 'recovering' &&
+    incident.givingBack !== undefined &&
+    !(incident.givingBack.step === 'full' && incident.givingBack.doneAt !== undefined))
+
+/** The id of the throttle or restore whose outcome it waits for. */
+export const awaited = (incident: Incident): Effect['id'] | undefined =>
+  incident.phase === 'open'
+    ? incident.asked?.effectId
+    : incident.phase === 'recovering' && incident.givingBack?.doneAt === undefined
+      ? incident.givingBack?.effectId
+      : undefined

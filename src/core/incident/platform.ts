@@ -1,0 +1,104 @@
+/**
+ * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
+ * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
+ */
+import type { Engine, Out } from '../engine-state.ts'
+import type { Action } from '../explanation/explanation.ts'
+import type { Owner } from '../state/owner.ts'
+import type { ApiKeyId } from '../vocabulary.ts'
+import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { Signal, Story } from './incident.ts'
+import { isDominant } from './response.ts'
+import { eventTimeOf, explain, step } from './storyline.ts'
+
+/** The name under which the platform itself stands where a key id stands otherwise. */
+const WHOLE_FLEET = '*' as ApiKeyId
+
+export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, out: Out): void {
+  const { state } = engine
+  const at = owner.time.highest
+  if (state.platform.phase === 'open') {
+    state.platform = { ...state.platform, lastSickAt: state.now }
+    return
+  }
+  state.platformIncidents++
+  const action: Action = { kind: 'held', because: 'platform-incident' }
+  const found: Signal = {
+    at,
+    decidedAt: at,
+    onsetAt: at,
+    kind: 'platform',
+    severity: 'high',
+    detectors: [],
+    evidence: [
+      { measure: 'keys wrong at once', observed: survey.wrong, usual: undefined },
+      { measure: 'keys failing at once', observed: survey.failing, usual: undefined },
+      { measure: 'keys calling', observed: survey.active, usual: undefined },
+    ],
+    current: { calls: survey.calls, seconds: 10, callsPerMinute: survey.calls * 6 },
+    expected: undefined,
+  }
+  const story: Story = {
+    incidentId: `platform#${state.platformIncidents}`,
+    openedAt: at,
+    signal: found,
+    lastBadAt: at,
+    action,
+    isMerged: false,
+    refused: undefined,
+    throttles: 0,
+    restores: 0,
+    alerts: 1,
+  }
+  state.platform = { phase: 'open', story, lastSickAt: state.now }
+  tellPlatform(engine, owner, story, 'open', 1, out)
+  releaseAll(engine, survey, out)
+}
+
+/** Those who were taken for culprits before the guard saw them all: told as part of it, and their limits given back. */
+function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
+  const { state, settings } = engine
+  for (const owner of state.owners.values()) {
+    for (const key of owner.incidents) {
+      if (isDominant(standingOf(survey, key, settings.config.platform))) continue
+      step(engine, owner, key, { kind: 'platform', now: state.now }, out)
+    }
+  }
+}
+
+export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
+  const { state, settings } = engine
+  if (state.platform.phase !== 'open') return
+  // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
+  const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
+  const isSeen = at === owner.time.highest
+  if (isSeen && isPlatformSick(surveyFleet(state.owners, new Set()), settings.config.platform)) {
+    state.platform = { ...state.platform, lastSickAt: state.now }
+    return
+  }
+  if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
+  const { story } = state.platform
+  state.platform = { phase: 'quiet' }
+  tellPlatform(engine, owner, { ...story, action: { kind: 'none' } }, 'closed', 2, out)
+}
+
+function tellPlatform(
+  engine: Engine,
+  owner: Owner,
+  story: Story,
+  phase: 'open' | 'closed',
+  alert: number,
+  out: Out,
+): void {
+  const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
+  const id = `${story.incidentId}/alert-${alert}`
+  out.changes.push(explanation)
+  out.effects.push({
+    id,
+    kind: 'alert',
+    incidentId: story.incidentId,
+    keyId: WHOLE_FLEET,
+    decidedAt: engine.state.now,
+    explanation,
+  })
+}

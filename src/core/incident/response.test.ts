@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest'
+import type { Usual } from '../../../detectors/contract.ts'
+import { weirSchema } from '../config/config.ts'
+import { isDominant, type ResponseQuestion, respond, type Standing, severityOf, throttledLimits } from './response.ts'
+
+const policy = weirSchema.parse({}).throttle
+const usual: Usual = {
+  callsPerMinute: 500,
+  lowerPerMinute: 400,
+  upperPerMinute: 600,
+  dispersion: 0.01,
+  failureShare: 0,
+  latencyMs: undefined,
+  days: 7,
+}
+const harmful: ResponseQuestion = {
+  mode: 'enforce',
+  keyId: 'key_abc123',
+  isExempt: false,
+  severity: 'high',
+  usual,
+  isPlatformIncident: false,
+  throttledTenants: 0,
+  now: 1_000,
+  at: 1_000,
+}
+const why = (question: Partial<ResponseQuestion>): string => {
+  const action = respond({ ...harmful, ...question }, policy)
+  return action.kind === 'held' ? action.because : action.kind
+}
+
+describe('the response', () => {
+  test('to harm is the usual need with headroom, in whole calls a second, for as long as a throttle lasts', () => {
+    expect(respond(harmful, policy)).toEqual({
+      kind: 'throttle',
+      limits: { rateLimit: 15, burstLimit: 30 },
+      expiresAt: 601_000,
+    })
+  })
+
+  test('is nothing but a word where anything speaks against it', () => {
+    expect(why({ mode: 'observe' })).toBe('observe-mode')
+    expect(why({ mode: 'suggest' })).toBe('suggest')
+    expect(why({ severity: 'low' })).toBe('no-harm')
+    expect(why({ isExempt: true })).toBe('exempt')
+    expect(why({ keyId: 'anonymous' })).toBe('anonymous')
+    expect(why({ keyId: 'hash:0123' })).toBe('key-id-unknown')
+    expect(why({ usual: undefined })).toBe('history-unknown')
+    expect(why({ isPlatformIncident: true })).toBe('platform-incident')
+    expect([why({ throttledTenants: 4 }), why({ throttledTenants: 5 })]).toEqual(['throttle', 'too-many-throttled'])
+  })
+
+  test('names what would stay so whatever the user changed: a sick platform before harm, harm before who it is', () => {
+    const everything = { mode: 'observe', keyId: 'anonymous', isExempt: true, usual: undefined } as const
+    expect(why({ ...everything, isPlatformIncident: true, severity: 'low' })).toBe('platform-incident')
+    expect(why({ ...everything, severity: 'low' })).toBe('no-harm')
+    expect(why(everything)).toBe('anonymous')
+    expect(why({ ...everything, keyId: 'key' })).toBe('exempt')
+  })
+
+  test('never starves a tenant that hardly calls', () => {
+    expect(throttledLimits({ ...usual, upperPerMinute: 0 }, policy)).toEqual({ rateLimit: 1, burstLimit: 2 })
+    expect(throttledLimits({ ...usual, upperPerMinute: 40.1 }, policy)).toEqual({ rateLimit: 2, burstLimit: 4 })
+  })
+})
+
+describe('harm', () => {
+  const standing: Standing = {
+    calls: 1_000,
+    excess: 900,
+    timesUpper: 10,
+    fleetCalls: 1_500,
+    fleetExcess: 1_000,
+    provenCalls: 1_000,
+    othersFail: false,
+  }
+  test('is what retries do by themselves', () => {
+    expect(severityOf('retry-storm', { ...standing, calls: 1, excess: 0 })).toBe('high')
+  })
+
+  test('is what a surge does that outweighs all others, far beyond its own usual, and beyond what the API has carried', () => {
+    expect(severityOf('surge', standing)).toBe('high')
+    expect(severityOf('surge', { ...standing, timesUpper: 9.9 })).toBe('low')
+    expect(severityOf('surge', { ...standing, fleetCalls: 2_001, provenCalls: 1_000 })).toBe('low')
+    expect(severityOf('surge', { ...standing, provenCalls: 1_500 })).toBe('low')
+    expect(severityOf('surge', { ...standing, timesUpper: undefined })).toBe('low')
+  })
+
+  test('is what a dominant surge does when the others have begun to fail', () => {
+    const smaller = { ...standing, fleetCalls: 5_000, othersFail: true }
+    expect(severityOf('surge', smaller)).toBe('high')
+    expect(severityOf('surge', { ...smaller, excess: 499 })).toBe('low')
+  })
+
+  test('has one culprit where a key makes half of all excess at ten times its usual', () => {
+    expect(isDominant({ ...standing, excess: 500 })).toBe(true)
+    expect(isDominant({ ...standing, excess: 499 })).toBe(false)
+  })
+})

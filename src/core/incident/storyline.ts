@@ -1,0 +1,142 @@
+/**
+ * Moves incidents on and tells what came of it: each step of `incident.ts` becomes changes (for whoever follows), alerts
+ * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
+ */
+
+import type { Engine, Out } from '../engine-state.ts'
+import type { Explanation } from '../explanation/explanation.ts'
+import { accumulateFrom } from '../state/accumulator.ts'
+import type { KeyState } from '../state/key-state.ts'
+import type { Owner } from '../state/owner.ts'
+import { paneSecond } from '../state/pane.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import type { OutcomeReport } from './effect.ts'
+import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { currentOf, measured } from './measure.ts'
+
+export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
+  for (const owner of engine.state.owners.values()) {
+    for (const key of owner.incidents) {
+      if (awaited(key.incident) !== report.effectId) continue
+      step(engine, owner, key, { kind: 'outcome', ...report, now: engine.state.now }, out)
+      return
+    }
+  }
+}
+
+/** Incidents whose time has come: calm, expired, past probation, closed. */
+export function passTime(engine: Engine, owner: Owner, out: Out): void {
+  const { state } = engine
+  const now = state.now
+  const eventTime = eventTimeOf(engine, owner)
+  for (const key of owner.incidents) {
+    const panes = key.activity?.panes
+    const newest = panes && panes.firstOpen > panes.first ? paneSecond(panes, panes.firstOpen - 1) : 0
+    const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
+    step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
+  }
+}
+
+/** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */
+export function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
+  const closed = owner.closedToSecond * SECOND_MS
+  const { delivery, idleAfter } = settings.config.time
+  let latest = Number.NEGATIVE_INFINITY
+  for (const { lastArrival } of owner.time.partitions.values()) latest = Math.max(latest, lastArrival)
+  if (state.now - latest < idleAfter) return closed
+  if (latest === Number.NEGATIVE_INFINITY) return Math.max(closed, state.now - idleAfter - delivery)
+  return closed + Math.max(0, state.now - latest - idleAfter - delivery)
+}
+
+/** Moves one incident on and says what the step says. */
+export function step(engine: Engine, owner: Owner, key: KeyState, event: IncidentEvent, out: Out): void {
+  const { config } = engine.settings
+  const before = key.incident
+  const taken = follow(before, event, {
+    closesAfterMs: config.incident.closesAfter,
+    calmForMs: config.throttle.calmFor,
+    probationMs: config.throttle.probation,
+  })
+  const wasQuiet = before.phase === 'quiet' || before.phase === 'suspected'
+  key.incident = taken.incident
+  if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
+  else owner.incidents.add(key)
+  if (wasQuiet && taken.phase === 'open') key.incidents++
+  const restoredAt = isRestoredNow(before, taken.incident)
+  if (restoredAt !== undefined && key.activity) {
+    accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
+    key.activity.early.isStale = true
+  }
+  tell(engine, owner, key, taken, out)
+}
+
+/** A limit was raised just now: only what is called from here on is evidence of a relapse. */
+function isRestoredNow(before: Incident, after: Incident): EpochMs | undefined {
+  if (before.phase !== 'recovering' || after.phase !== 'recovering') return undefined
+  return before.givingBack?.doneAt === undefined ? after.givingBack?.doneAt : undefined
+}
+
+function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out): void {
+  const story = taken.ended ?? ('story' in taken.incident ? taken.incident.story : undefined)
+  if (story === undefined || (taken.phase === undefined && taken.alert !== true && taken.effect === undefined)) return
+  const { state } = engine
+  const common = { incidentId: story.incidentId, keyId: key.keyId, decidedAt: state.now }
+  const phase =
+    taken.phase ??
+    (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
+  const explanation = explain(engine, owner, key.keyId, nowOf(owner, key, story, phase), phase)
+  // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
+  if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
+  if (taken.effect?.kind === 'throttle') {
+    const { current, expected } = story.signal
+    const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))
+    out.effects.push({ ...common, ...taken.effect, urgency })
+  }
+  if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
+  if (taken.alert === true) {
+    const alerts = story.alerts + 1
+    if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
+    out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
+  }
+}
+
+/** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
+function nowOf(owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
+  if (phase !== 'recovering' && phase !== 'closed') return story
+  const at = Math.floor(owner.time.highest / SECOND_MS) * SECOND_MS
+  const current = currentOf(key, at - 60 * SECOND_MS, at)
+  return { ...story, signal: { ...story.signal, current, evidence: measured(key, at) } }
+}
+
+export function explain(
+  engine: Engine,
+  owner: Owner,
+  keyId: ApiKeyId,
+  story: Story,
+  phase: Explanation['phase'],
+): Explanation {
+  const { config, tenants } = engine.settings
+  const tenant = tenants.byKey.get(keyId)
+  const { signal: seen } = story
+  return {
+    incidentId: story.incidentId,
+    keyId,
+    tenant: tenant && {
+      id: tenant.tenantId,
+      name: tenant.name,
+      contact: tenant.contact,
+      escalation: tenant.escalation,
+    },
+    phase,
+    kind: seen.kind,
+    severity: seen.severity,
+    onsetAt: seen.onsetAt,
+    decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
+    current: seen.current,
+    expected: seen.expected,
+    detectors: seen.detectors,
+    evidence: seen.evidence,
+    mode: config.mode,
+    action: story.action,
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * One key's incident as a timetable: seconds on the left, what the core was told and what came of it on the right. Event
+ * time and arrival time are the same here, and a second passes every second, as ticks make it. Only tests import this file.
+ */
+
+import type { Action, Severity } from '../explanation/explanation.ts'
+import type { Outcome } from './effect.ts'
+import { awaited, follow, type Incident, type IncidentEvent, type IncidentRules, type Signal } from './incident.ts'
+
+/** One minute to close, two of calm and two of probation: the defaults. */
+export const rules: IncidentRules = { closesAfterMs: 60_000, calmForMs: 120_000, probationMs: 120_000 }
+
+const limits = { rateLimit: 15, burstLimit: 30 }
+export const THROTTLED_FOR_MS = 600_000
+
+/** What the policy says while the storm is seen; the shape of `respond`'s answers. */
+const actions: Readonly<Record<string, (now: number) => Action>> = {
+  storm: now => ({ kind: 'throttle', limits, expiresAt: now + THROTTLED_FOR_MS }),
+  'storm, suggest': () => ({ kind: 'suggest', limits }),
+  'storm, observe': () => ({ kind: 'held', because: 'observe-mode' }),
+  'storm, exempt': () => ({ kind: 'held', because: 'exempt' }),
+  'storm, anonymous': () => ({ kind: 'held', because: 'anonymous' }),
+  'storm, too many': () => ({ kind: 'held', because: 'too-many-throttled' }),
+  'storm, platform': () => ({ kind: 'held', because: 'platform-incident' }),
+  surge: () => ({ kind: 'held', because: 'no-harm' }),
+}
+
+const outcomes: Readonly<Record<string, Outcome>> = {
+  applied: { kind: 'applied', before: { rateLimit: 100, burstLimit: 200 }, after: limits },
+  already: { kind: 'already', after: limits },
+  'person changed it': { kind: 'refused', because: 'somebody else has changed the limit' },
+  'no plan': { kind: 'refused', because: 'the key has no usage plan of its own' },
+}
+
+export type Happening = keyof typeof actions | keyof typeof outcomes | string
+
+/**
+ * `told`: at so many seconds, one or several (comma and semicolon are part of the names): a signal, an outcome of what
+ * is awaited, `stirring`, `platform`, `calling` (from now on the key calls, within its band) or `silent`. Each line of the
+ * answer: `12s open`, `12s ! alert: throttle`, `12s ! key#1/throttle-1`; phases as they are told.
+ */
+export function play(told: readonly (readonly [number, ...Happening[]])[], untilSecond?: number): string[] {
+  const lines: string[] = []
+  let incident: Incident = { phase: 'quiet' }
+  let calls = false
+  let ordinal = 1
+  const end = untilSecond ?? told.at(-1)?.[0] ?? 0
+
+  const take = (second: number, event: IncidentEvent): void => {
+    const { phase, alert, effect, incident: next, ended } = follow(incident, event, rules)
+    incident = next
+    const story = ended ?? ('story' in next ? next.story : undefined)
+    if (phase !== undefined) lines.push(`${second}s ${phase}`)
+    if (alert === true)
+      lines.push(`${second}s ! alert: ${story === undefined ? 'of nothing' : actionText(story.action)}`)
+    if (effect !== undefined)
+      lines.push(`${second}s ! ${effect.id}${effect.kind === 'restore' ? ` ${effect.step}` : ''}`)
+    if (ended !== undefined) ordinal++
+  }
+
+  for (let second = 0; second <= end; second++) {
+    const now = second * 1_000
+    for (const [at, ...happenings] of told) {
+      if (at !== second) continue
+      for (const happening of happenings) {
+        if (happening === 'calling' || happening === 'silent') calls = happening === 'calling'
+        else take(second, eventOf(happening, { now, incident, ordinal }))
+      }
+    }
+    take(second, { kind: 'time', eventTime: now, now, calls })
+  }
+  return lines
+}
+
+function eventOf(
+  happening: Happening,
+  { now, incident, ordinal }: { readonly now: number; readonly incident: Incident; readonly ordinal: number },
+): IncidentEvent {
+  if (happening === 'stirring') return { kind: 'stirring', at: now }
+  if (happening === 'platform') return { kind: 'platform', now }
+  const outcome = outcomes[happening]
+  if (outcome !== undefined) return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now }
+  const action = actions[happening]
+  if (action === undefined) throw new Error(`the timetable knows no '${happening}'`)
+  const severity: Severity = happening === 'surge' ? 'low' : 'high'
+  return { kind: 'signal', signal: signalAt(now, severity), action: action(now), incidentId: `key#${ordinal}`, now }
+}
+
+const signalAt = (now: number, severity: Severity): Signal => ({
+  at: now,
+  decidedAt: now,
+  onsetAt: now - 1_000,
+  kind: severity === 'low' ? 'surge' : 'retry-storm',
+  severity,
+  detectors: [],
+  evidence: [],
+  current: { calls: 800, seconds: 1, callsPerMinute: 48_000 },
+  expected: undefined,
+})
+
+function actionText(action: Action): string {
+  switch (action.kind) {
+    case 'held':
+      return `held (${action.because})`
+    case 'restore':
+      return `restore ${action.step} (${action.because})`
+    case 'throttle-refused':
+    case 'restore-refused':
+      return `${action.kind} (${action.because})`
+    default:
+      return action.kind
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * All that is kept of one API key. `activity` is there only while the key calls: five quiet minutes after its last
+ * call it shrinks to its baseline and its incident, so that a known-but-idle key costs no time and little memory.
+ * Plain data (it is what a checkpoint holds), mutable on purpose.
+ */
+import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
+import type { Incident } from '../incident/incident.ts'
+import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
+import {
+  type Accumulators,
+  createAccumulators,
+  createEarlyEvidence,
+  type EarlyEvidence,
+  type SequentialModel,
+  sequentialModel,
+} from './accumulator.ts'
+import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
+import { createPanes, type KeyPanes } from './pane.ts'
+import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
+import { createWindows, type RollingWindows } from './window.ts'
+
+export interface KeyActivity {
+  readonly panes: KeyPanes
+  /** Windows over closed panes, and over all that had come at the last early look. */
+  readonly windows: RollingWindows
+  readonly earlyWindows: RollingWindows
+  readonly accumulators: Accumulators
+  readonly early: EarlyEvidence
+  /** Second of the newest call that failed (5xx). */
+  lastFailure: number
+  /** Made with the first call that has a latency. */
+  latency: LatencyBlocks | undefined
+}
+
+/** What is usual in one slot, worked out once and used for all looks in it. */
+export interface SlotKnowledge {
+  readonly slot: number
+  /** Minutes that the stream had delivered when it was worked out. */
+  readonly minutes: number
+  readonly usual: Usual | undefined
+  readonly plain: PlainBaseline
+  readonly model: SequentialModel | undefined
+}
+
+/** From where on, and until when at least, a key is not as it should be; event time. */
+export interface WrongStretch {
+  readonly onsetAt: EpochMs
+  /** When a final look first found it. */
+  readonly foundAt: EpochMs
+  readonly until: EpochMs
+}
+
+export interface KeyState {
+  readonly keyId: ApiKeyId
+  readonly baseline: KeyBaseline
+  activity: KeyActivity | undefined
+  /** Early looks run ahead of final ones and may be in the next slot: each has its own. */
+  earlySlot: SlotKnowledge | undefined
+  finalSlot: SlotKnowledge | undefined
+  /** Has calls that no early look has seen. */
+  isDirty: boolean
+  incident: Incident
+  /** What final looks made of it: the stretch that is not to be learned. Incidents open on early looks, and those must not teach. */
+  wrong: WrongStretch | undefined
+  /** How many incidents it has had: the next one's ordinal less one. */
+  incidents: number
+}
+
+export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
+  return {
+    keyId,
+    baseline: createBaseline(firstMinute),
+    activity: undefined,
+    earlySlot: undefined,
+    finalSlot: undefined,
+    isDirty: false,
+    incident: { phase: 'quiet' },
+    wrong: undefined,
+    incidents: 0,
+  }
+}
+
+export function activityOf(key: KeyState): KeyActivity {
+  key.activity ??= {
+    panes: createPanes(),
+    windows: createWindows(),
+    earlyWindows: createWindows(),
+    accumulators: createAccumulators(),
+    early: createEarlyEvidence(),
+    lastFailure: 0,
+    latency: undefined,
+  }
+  return key.activity
+}
+
+export function latencyOf(activity: KeyActivity): LatencyBlocks {
+  activity.latency ??= createLatencyBlocks()
+  return activity.latency
+}
+
+export function knowledgeFor(key: KeyState, coverage: Coverage, slot: number, look: 'early' | 'final'): SlotKnowledge {
+  const known = look === 'early' ? key.earlySlot : key.finalSlot
+  // While only the last minutes speak for a key, each further one counts.
+  const isLasting = known?.usual !== undefined && known.usual.days > 0
+  if (known?.slot === slot && (isLasting || known.minutes === coverage.total)) return known
+  const usual = usualOf(key.baseline, coverage, slot)
+  const fresh: SlotKnowledge = {
+    slot,
+    minutes: coverage.total,
+    usual,
+    plain: plainBaseline(key.baseline, coverage, slot),
+    model: usual === undefined ? undefined : sequentialModel(usual),
+  }
+  if (look === 'early') key.earlySlot = fresh
+  else key.finalSlot = fresh
+  return fresh
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { createEngine, engineStatus } from '../engine.ts'
+import { inOrder, live, settingsOf, steady, streamInto, TEN } from '../testing-stream.ts'
+import { busiestMinute } from './owner.ts'
+
+const settings = settingsOf({ mode: 'observe' })
+const DAY_MS = 86_400_000
+
+describe('an owner of keys', () => {
+  test('knows a key from its oldest call on, whichever came first', () => {
+    const stream = streamInto(createEngine(settings))
+    stream.give(
+      [
+        { key: 'a', at: TEN + 1_000 },
+        { key: 'a', at: TEN - 20_000 },
+      ],
+      { arrivedAt: TEN + 1_000 },
+    )
+    expect(stream.engine.state.owners.get('')!.keys.get('a')!.baseline.firstMinute).toBe(TEN / 60_000)
+  })
+
+  test('keeps of a key that fell silent its baseline and nothing else', () => {
+    const stream = streamInto(createEngine(settings))
+    live(
+      stream,
+      inOrder(
+        steady('a', { perSecond: 1, from: TEN, seconds: 1_000 }),
+        steady('b', { perSecond: 1, from: TEN, seconds: 60 }),
+      ),
+    )
+    expect(engineStatus(stream.engine)).toMatchObject({ keys: 2, activeKeys: 1 })
+    const { activity, baseline } = stream.engine.state.owners.get('')!.keys.get('b')!
+    expect(activity).toBeUndefined()
+    expect(baseline.slotCalls).toBe(60)
+    // It comes back as if it had never been away.
+    live(stream, steady('b', { perSecond: 1, from: TEN + 1_000_000, seconds: 5 }))
+    expect(engineStatus(stream.engine)).toMatchObject({ keys: 2, activeKeys: 2, late: 0 })
+  })
+
+  test('takes minutes since the onset back when they turn out to lie in an incident', () => {
+    const stream = streamInto(createEngine(settings))
+    const usual = steady('a', { perSecond: 1, from: TEN, seconds: 3_600 })
+    // So slow a rise that its first minute is closed and learned before the evidence is enough.
+    const rise = steady('a', { perSecond: 3, from: TEN + 1_845_000, seconds: 300 })
+    live(stream, inOrder(usual, rise))
+    const { baseline } = stream.engine.state.owners.get('')!.keys.get('a')!
+    const minuteOf = (ms: number) => ms / 60_000
+    const excluded = [...baseline.excluded].flatMap(([slot, mask]) =>
+      [0, 1, 2, 3, 4].filter(bit => (mask >> bit) & 1).map(bit => slot * 5 + bit - minuteOf(TEN)),
+    )
+    expect(stream.changes[0]!.decidedAt).toBeGreaterThan(TEN + 1_860_000)
+    expect(excluded.slice(0, 7)).toEqual([30, 31, 32, 33, 34, 35, 36])
+    const learnedCalls = baseline.ringCalls + baseline.slotCalls
+    // What is left is 60 for each of the 59 closed minutes that is known.
+    expect(learnedCalls).toBe(60 * (59 - excluded.length))
+  })
+
+  test('remembers what the API carried for seven days, weekends without a call notwithstanding', () => {
+    const stream = streamInto(createEngine(settings, { withHistory: true }))
+    const day = (index: number, perSecond: number) =>
+      live(stream, steady('a', { perSecond, from: TEN + index * DAY_MS, seconds: 130 }))
+    for (const [index, perSecond] of [
+      [0, 50],
+      [5, 3],
+      [6, 2],
+    ] as const)
+      day(index, perSecond)
+    const busiest = () => busiestMinute(stream.engine.state.owners.get('')!)
+    day(7, 1)
+    expect(busiest()).toBe(180)
+    day(12, 1)
+    expect(busiest()).toBe(120)
+  })
+})

@@ -1,0 +1,169 @@
+/**
+ * One key's one-second panes: only seconds that had calls, oldest first, from five minutes behind the watermark to the
+ * newest call. Panes behind `firstOpen` are closed and never change; those from it on still take calls in any order.
+ *
+ * Struct of arrays in two typed arrays (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
+ * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. Mutable on purpose.
+ */
+import type { PaneRow } from '../call-batch.ts'
+
+/** Words a pane in `counts`: its second, five counts, then the ten 100-ms counts. */
+const WORDS = 16
+/** Doubles a pane in `sums`: latency sum (ms), how many calls had a latency, bytes. */
+const SUMS = 3
+
+export const CALLS = 0
+export const STATUS_2XX = 1
+export const STATUS_4XX = 2
+export const STATUS_429 = 3
+export const STATUS_5XX = 4
+/** How many counts a pane, a window and a minute hold, in the order above. */
+export const COUNTS = 5
+
+const FIRST_TENTH = 1 + COUNTS
+
+export interface KeyPanes {
+  counts: Uint32Array
+  sums: Float64Array
+  /** Index of the oldest pane kept, of the first open one, and one past the newest. */
+  first: number
+  firstOpen: number
+  end: number
+  /** How many panes have left at the front since the beginning: index + passed is a pane's lasting number. */
+  passed: number
+}
+
+export function createPanes(): KeyPanes {
+  const capacity = 8
+  return {
+    counts: new Uint32Array(capacity * WORDS),
+    sums: new Float64Array(capacity * SUMS),
+    first: 0,
+    firstOpen: 0,
+    end: 0,
+    passed: 0,
+  }
+}
+
+export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[index * WORDS] as number
+/** Where the five counts of a pane begin in `counts`. */
+export const firstCount = (index: number): number => index * WORDS + 1
+export const paneCount = (panes: KeyPanes, index: number, count: number): number =>
+  panes.counts[index * WORDS + 1 + count] as number
+export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS] as number
+export const paneLatencyCount = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 1] as number
+export const paneBytes = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 2] as number
+
+/** Calls in the busiest of a pane's ten 100-ms stretches. */
+export function busiestTenth(panes: KeyPanes, index: number): number {
+  let most = 0
+  for (let at = index * WORDS + FIRST_TENTH, end = at + 10; at < end; at++)
+    most = Math.max(most, panes.counts[at] as number)
+  return most
+}
+
+/** Which count a status belongs to besides CALLS; -1 for 1xx, 3xx and no status. */
+export function statusCount(status: number): number {
+  if (status >= 200 && status < 300) return STATUS_2XX
+  if (status === 429) return STATUS_429
+  if (status >= 400 && status < 500) return STATUS_4XX
+  if (status >= 500) return STATUS_5XX
+  return -1
+}
+
+/** The pane of this second, made if it is not there. `second` must not be closed. Returns its index. */
+export function openPane(panes: KeyPanes, second: number): number {
+  let index = panes.end - 1
+  while (index >= panes.firstOpen && paneSecond(panes, index) > second) index--
+  if (index >= panes.firstOpen && paneSecond(panes, index) === second) return index
+  return insertPane(panes, index + 1, second)
+}
+
+/** Whether the newest pane is this second's: then no search is needed, as nearly always. */
+export const newestIs = (panes: KeyPanes, second: number): boolean =>
+  panes.end > panes.firstOpen && paneSecond(panes, panes.end - 1) === second
+
+export function addCall(
+  panes: KeyPanes,
+  index: number,
+  timeMs: number,
+  status: number,
+  latencyMs: number,
+  bytes: number,
+): void {
+  const { counts, sums } = panes
+  const at = index * WORDS
+  counts[at + 1 + CALLS] = (counts[at + 1 + CALLS] as number) + 1
+  const kind = statusCount(status)
+  if (kind > 0) counts[at + 1 + kind] = (counts[at + 1 + kind] as number) + 1
+  const tenth = at + FIRST_TENTH + (Math.floor(timeMs / 100) % 10)
+  counts[tenth] = (counts[tenth] as number) + 1
+  const sum = index * SUMS
+  if (latencyMs >= 0) {
+    sums[sum] = (sums[sum] as number) + latencyMs
+    sums[sum + 1] = (sums[sum + 1] as number) + 1
+  }
+  if (bytes > 0) sums[sum + 2] = (sums[sum + 2] as number) + bytes
+}
+
+/** Adds what another tool counted in this second. Its shape inside the second is unknown: spread evenly. */
+export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'key' | 'start' | 'seconds'>): void {
+  const { counts, sums } = panes
+  const at = index * WORDS + 1
+  const add = (to: number, amount: number) => {
+    counts[to] = (counts[to] as number) + amount
+  }
+  add(at + CALLS, row.calls)
+  add(at + STATUS_2XX, row.status2xx)
+  add(at + STATUS_4XX, row.status4xx)
+  add(at + STATUS_429, row.status429)
+  add(at + STATUS_5XX, row.status5xx)
+  for (let tenth = 0; tenth < 10; tenth++) {
+    add(index * WORDS + FIRST_TENTH + tenth, Math.floor((row.calls + tenth) / 10))
+  }
+  const sum = index * SUMS
+  sums[sum] = (sums[sum] as number) + row.latencySumMs
+  sums[sum + 1] = (sums[sum + 1] as number) + row.latencyCount
+  sums[sum + 2] = (sums[sum + 2] as number) + row.bytes
+}
+
+/** Forgets panes before this second. Only closed ones may be forgotten. */
+export function forgetBefore(panes: KeyPanes, second: number): void {
+  while (panes.first < panes.firstOpen && paneSecond(panes, panes.first) < second) panes.first++
+}
+
+function insertPane(panes: KeyPanes, index: number, second: number): number {
+  const shifted = panes.end * WORDS === panes.counts.length ? makeRoom(panes) : 0
+  const place = index - shifted
+  const { counts, sums } = panes
+  counts.copyWithin((place + 1) * WORDS, place * WORDS, panes.end * WORDS)
+  sums.copyWithin((place + 1) * SUMS, place * SUMS, panes.end * SUMS)
+  counts.fill(0, place * WORDS, (place + 1) * WORDS)
+  sums.fill(0, place * SUMS, (place + 1) * SUMS)
+  counts[place * WORDS] = second
+  panes.end++
+  return place
+}
+
+/** Moves the kept panes to the front, into arrays twice as large when they fill more than half. Returns by how many panes. */
+function makeRoom(panes: KeyPanes): number {
+  const shift = panes.first
+  const kept = panes.end - panes.first
+  const capacity = panes.counts.length / WORDS
+  if (kept * 2 > capacity) {
+    const counts = new Uint32Array(capacity * 2 * WORDS)
+    const sums = new Float64Array(capacity * 2 * SUMS)
+    counts.set(panes.counts.subarray(panes.first * WORDS, panes.end * WORDS))
+    sums.set(panes.sums.subarray(panes.first * SUMS, panes.end * SUMS))
+    panes.counts = counts
+    panes.sums = sums
+  } else {
+    panes.counts.copyWithin(0, panes.first * WORDS, panes.end * WORDS)
+    panes.sums.copyWithin(0, panes.first * SUMS, panes.end * SUMS)
+  }
+  panes.first = 0
+  panes.passed += shift
+  panes.firstOpen -= shift
+  panes.end -= shift
+  return shift
+}
