@@ -22,12 +22,14 @@ import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../cor
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
+import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { aheadMs, type Frontier, partitionsToHold } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
+import type { Recorder } from './recorder.ts'
 import type { Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -43,6 +45,8 @@ export interface KeeperSettings {
   readonly rejects: Rejects
   readonly performers: Performers
   readonly telemetry: Telemetry
+  /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
+  readonly recorder?: Recorder | undefined
   /** observe, suggest or enforce: for telling only, the engine has its own. */
   readonly mode: string
   /** Something that may not be lost could not be kept: the worker must stop. */
@@ -74,6 +78,8 @@ interface SavedState {
   readonly known: readonly string[]
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
+  /** Where this state is in a recording, if it is in one. */
+  readonly recordedTo?: RecordedPlace | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -86,7 +92,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
+  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -136,7 +142,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   })
 
   async function feed(input: EngineInput): Promise<void> {
-    const { effects, changes } = advance(engine, input)
+    recorder?.input(input)
+    const decisions = advance(engine, input)
+    recorder?.decided(decisions)
+    const { effects, changes } = decisions
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
     if (effects.length > 0) await carryOut(effects)
   }
@@ -287,10 +296,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
+        recordedTo: recorder?.place(),
       }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
       const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
+      // Not waited for: a recording that lags or fails is no reason to hold the worker.
+      void recorder?.flush()
       return { covered, written }
     })
     await written
@@ -388,6 +400,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
   }
+  recorder?.begin(engine, state?.recordedTo)
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()

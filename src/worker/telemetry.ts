@@ -74,6 +74,7 @@ export type TelemetryEvent =
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
@@ -105,6 +106,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'lagReported':
     case 'rejectsSummarised':
     case 'commitFailed':
+    case 'recordingStopped':
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
@@ -174,6 +176,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'recordingStopped':
+      return `Recording into ${event.directory} has stopped: ${event.because}; the worker goes on`
     case 'commitFailed':
       return `The source did not take the positions (${event.because}); the checkpoint holds them, nothing is lost`
     case 'sourceReported':

@@ -15,8 +15,10 @@ import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
+import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
 import { teachHistory } from './history.ts'
+import { createRecorder } from './recorder.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { handClock, handPerformer, handSource, untilQuiet } from './testing-world.ts'
 import { runWorker } from './worker.ts'
@@ -66,6 +68,8 @@ interface Life {
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
+  /** Where it is recorded, and how much of it. */
+  readonly record?: { readonly directory: string; readonly maxBytes?: number }
 }
 
 /** One run of the worker on a folder, from start to stop. */
@@ -83,11 +87,16 @@ export async function live(life: Life) {
   const decoder = createDecoder({
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
+  const { record } = life
+  const stopped = (because: string): void =>
+    telemetry({ name: 'recordingStopped', directory: record?.directory ?? '', because })
+  const recording = record && (await openRecording({ maxBytes: 1_000_000_000, ...record, stopped }))
+  const recorder = recording && createRecorder(recording, startsAt)
   const asked = new AbortController()
   let isOver = false
   const running = runWorker(
     {
-      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
+      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs, recorder },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
@@ -96,6 +105,7 @@ export async function live(life: Life) {
     asked.signal,
   ).finally(async () => {
     isOver = true
+    await recorder?.close()
     await journal.close()
     await checkpoints.close()
   })

@@ -1,0 +1,106 @@
+/**
+ * Writes down what the core is fed and what it decides, as it happens: `weir run --record`. Replaying it repeats the run
+ * (recorded-replay.ts). It only listens: it changes nothing, waits for nothing, and when it cannot go on it stops alone.
+ */
+import { createHash } from 'node:crypto'
+import { weirSchema } from '../core/config/config.ts'
+import { type Engine, type EngineSettings, snapshot } from '../core/engine.ts'
+import type { Decisions, EngineInput } from '../core/engine-input.ts'
+import type { EpochMs } from '../core/vocabulary.ts'
+import type { Recording } from '../stores/recording.ts'
+import type { RecordedEntry, RecordedInput, RecordedPlace, RecordedSettings } from '../stores/recording-entry.ts'
+import { recordedBatch } from './recorded-batch.ts'
+
+export interface Recorder {
+  /** Before the first input. `resumedFrom`: what the checkpoint says of the life that wrote it. */
+  begin(engine: Engine, resumedFrom: RecordedPlace | undefined): void
+  /** Before the engine is given it. */
+  input(input: EngineInput): void
+  /** What the engine made of that input. */
+  decided(decisions: Decisions): void
+  /** For the checkpoint: which state it holds. undefined when nothing is recorded any more. */
+  place(): RecordedPlace | undefined
+  flush(): Promise<void>
+  /** The life is over, and all of it is recorded. */
+  close(): Promise<void>
+}
+
+export function createRecorder(recording: Recording, startedAt: EpochMs): Recorder {
+  const life = `${recording.nextNumber}@${new Date(startedAt).toISOString()}`
+  let began: { readonly engine: Engine; readonly resumedFrom: RecordedPlace | undefined } | undefined
+  let settings: Pick<Parameters<Recording['begin']>[0], 'settings' | 'settingsHash'> | undefined
+  let inputs = 0
+  /** Keys of the decoder's table that this segment has named. */
+  let keysNamed = 0
+  let last: Extract<RecordedEntry, { kind: 'input' }> | undefined
+
+  function beginSegment(): void {
+    if (began === undefined || settings === undefined) return
+    const { engine, resumedFrom } = began
+    keysNamed = 0
+    recording.begin({ place: { life, input: inputs }, startedAt, resumedFrom, ...settings }, snapshot(engine))
+  }
+
+  return {
+    begin(engine, resumedFrom) {
+      began = { engine, resumedFrom }
+      const plain = recordedSettings(engine.settings)
+      settings = { settings: plain, settingsHash: hashOf(plain) }
+      beginSegment()
+    },
+    input(input) {
+      if (recording.isStopped()) return
+      if (recording.isFull()) beginSegment()
+      inputs++
+      const plain = input.kind === 'batch' ? recordedBatch(input, keysNamed) : input
+      if (input.kind === 'batch') keysNamed = input.batch.keys.ids.length
+      last = { kind: 'input', input: plain, decided: undefined }
+      recording.add(last, sizeOf(plain))
+    },
+    decided(decisions) {
+      if (last !== undefined) last.decided = decisionsText(decisions)
+      last = undefined
+    },
+    place: () => (recording.isStopped() ? undefined : { life, input: inputs }),
+    flush: () => recording.flush(),
+    async close() {
+      recording.add({ kind: 'closed' }, 0)
+      await recording.close()
+    },
+  }
+}
+
+/** The same decisions, the same text; undefined for none. Numbers that JSON has no word for are told apart too. */
+export function decisionsText({ effects, changes }: Decisions): string | undefined {
+  if (effects.length === 0 && changes.length === 0) return undefined
+  return JSON.stringify({ effects, changes }, (_, value: unknown) =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? `number ${wordOf(value)}` : value,
+  )
+}
+
+const wordOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
+
+/** Without what is read and written: the core does not look at it, and it may hold credentials. */
+function recordedSettings({ config, keyed, tenants }: EngineSettings): RecordedSettings {
+  const { source: _source, alerts: _alerts, gateway: _gateway, ...rest } = config
+  return { config: rest, keyed, tenants: [...tenants.byKey], keyOfHash: [...tenants.keyOfHash] }
+}
+
+export function restoredSettings({ config, keyed, tenants, keyOfHash }: RecordedSettings): EngineSettings {
+  return {
+    config: { ...weirSchema.parse({}), ...config },
+    keyed,
+    tenants: { byKey: new Map(tenants), keyOfHash: new Map(keyOfHash) },
+  }
+}
+
+const hashOf = (settings: RecordedSettings): string =>
+  createHash('sha256').update(JSON.stringify(settings)).digest('hex')
+
+/** About, in bytes: it says when to write, not what is written. */
+function sizeOf(input: RecordedInput): number {
+  if (input.kind !== 'batch') return 100
+  const { key, time, status, latencyMs, bytes, panes, newKeys } = input
+  const columns = [key, time, status, latencyMs, bytes].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return 300 + columns + 200 * panes.length + 20 * newKeys.length
+}
