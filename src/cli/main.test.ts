@@ -36,6 +36,10 @@ test('a wrong command line is told as every failure is, with where to look', asy
     [['run', '--mod', 'observe'], "weir: unknown option '--mod'"],
     [['wacth'], "weir: unknown command 'wacth'"],
     [['replay'], "weir: missing required argument 'log'"],
+    [['replay', 'a.log', '--recording', 'kept'], 'weir: --recording takes the place of logs'],
+    [['replay', '--recording', 'kept', '--history', 'a.log'], "weir: option '--recording <directory>' cannot be used"],
+    [['run', '--record-max', '2GB'], 'weir: --record-max bounds what --record keeps'],
+    [['run', '--record', 'kept', '--record-max', '2'], "weir: option '--record-max <size>' argument '2' is invalid."],
     [['demo', '--speed', '0'], "weir: option '--speed <times>' argument '0' is invalid."],
   ] as const) {
     const { printed, exitCode } = await say(...words)

@@ -28,6 +28,7 @@ import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
+import { type RecordOptions, withRecorder } from './with-recorder.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -35,6 +36,9 @@ export interface RunOptions {
   readonly history?: readonly string[]
   readonly mode?: Mode
   readonly log?: LogKind
+  /** Where it is recorded, and how many bytes of it are kept. */
+  readonly record?: string
+  readonly recordMax: number
 }
 
 export async function run(options: RunOptions): Promise<void> {
@@ -53,6 +57,7 @@ export async function run(options: RunOptions): Promise<void> {
         engine: engineSettings({ ...config, mode }, tenants.tenants),
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
+        record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
         telemetry,
         signal: stop.signal,
       })
@@ -81,11 +86,12 @@ interface Watch {
   /** Of the configuration: what it names is found from there. */
   readonly folder: string
   readonly history: readonly string[]
+  readonly record: RecordOptions | undefined
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
-async function watch({ config, directory, engine, folder, history, telemetry, signal }: Watch): Promise<void> {
+async function watch({ config, directory, engine, folder, history, record, telemetry, signal }: Watch): Promise<void> {
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
   const source = openSource(config, { clock, folder, telemetry })
@@ -104,14 +110,16 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
               const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
               await teachHistory(fresh, decoder, logs, telemetry)
             }
-      await runWorker(
-        {
-          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
-          performers: { alert, plan },
-          mode: config.mode,
-          checkpointEveryMs: config.state.checkpointEvery,
-        },
-        signal,
+      await withRecorder(record, { clock, telemetry }, recorder =>
+        runWorker(
+          {
+            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, recorder },
+            performers: { alert, plan },
+            mode: config.mode,
+            checkpointEveryMs: config.state.checkpointEvery,
+          },
+          signal,
+        ),
       )
     })
   } finally {

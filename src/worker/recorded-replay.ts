@@ -128,8 +128,10 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
           const input = entry.input.kind === 'batch' ? batchInputOf(entry.input, keys) : entry.input
           place = { life: place.life, input: place.input + 1 }
           const at = timeOf(input)
-          from ??= at
-          to = at ?? to
+          if (at !== undefined) {
+            from = Math.min(from ?? at, at)
+            to = Math.max(to ?? at, at)
+          }
           if (input.kind === 'batch') result.calls += input.to
           if (otherSettings !== undefined) {
             if (input.kind !== 'outcome') takeObeyed(engine, input)
