@@ -30,7 +30,7 @@ import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import type { Recorder } from './recorder.ts'
-import type { Telemetry } from './telemetry.ts'
+import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
@@ -70,7 +70,7 @@ export interface Keeper {
 }
 
 /** What the checkpoint holds beside the positions. */
-interface SavedState {
+export interface SavedState {
   readonly engine: ReturnType<typeof snapshot>
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
@@ -80,6 +80,8 @@ interface SavedState {
   readonly taughtUntil: EpochMs | undefined
   /** Where this state is in a recording, if it is in one. */
   readonly recordedTo?: RecordedPlace | undefined
+  /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
+  readonly learned?: LearnedBaselines | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -96,11 +98,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
-  const state = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
+  const kept = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
+  // What was only learned is no life that goes on: no stream was read in it, and nothing decided.
+  const learned = kept?.learned
+  const state = learned === undefined ? kept : undefined
   const engine =
-    state === undefined
+    kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, state.engine)
+      : restore(settings.engine, kept.engine)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -130,7 +135,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const startedAt = clock.now()
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
-  let taughtUntil = state?.taughtUntil
+  let taughtUntil = kept?.taughtUntil
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   const performing = createPerforming({
@@ -297,6 +302,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         known: [...memory.known.keys()],
         taughtUntil,
         recordedTo: recorder?.place(),
+        learned: taughtUntil === undefined ? undefined : learned,
       }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
@@ -384,7 +390,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     else await resumeEffects()
   }
 
-  if (state === undefined && settings.teach !== undefined) {
+  if (kept === undefined && settings.teach !== undefined) {
     await settings.teach(engine)
     if (signal.aborted) return undefined
     taughtUntil = engineStatus(engine).knownUntil
@@ -394,13 +400,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     source: source.description,
     mode: settings.mode,
     resumedFrom: state === undefined ? undefined : saved?.snapshot.writtenAt,
-    note: state !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
+    learned,
+    note: kept !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
   }
-  recorder?.begin(engine, state?.recordedTo)
+  recorder?.begin(engine, kept?.recordedTo)
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
@@ -428,11 +435,11 @@ const notTrueAnyMore: Outcome = { kind: 'refused', because: 'decided before the 
 const historyUnread =
   'The history was NOT read: the checkpoint goes on from what was known before. To teach it, move the state directory away'
 
-const hasReadNothing = ({ engine }: SavedState): boolean =>
+export const hasReadNothing = ({ engine }: SavedState): boolean =>
   [...engine.owners.values()].every(({ closedToSecond }) => closedToSecond < 0)
 
 /** Ours by the checkpoint's checksum and version. */
-function savedState(state: unknown): SavedState {
+export function savedState(state: unknown): SavedState {
   return state as SavedState
 }
 

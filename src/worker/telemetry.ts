@@ -35,6 +35,12 @@ export interface Reading {
   readonly history: boolean
 }
 
+export interface LearnedBaselines {
+  readonly at: EpochMs
+  readonly logs: readonly string[]
+  readonly keys: number
+}
+
 export type TelemetryEvent =
   | {
       readonly name: 'workerStarted'
@@ -42,6 +48,8 @@ export type TelemetryEvent =
       readonly mode: string
       /** When the checkpoint was written that it goes on from; undefined: it starts anew. */
       readonly resumedFrom: EpochMs | undefined
+      /** What it was taught by `weir learn`, if it starts from that. */
+      readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
   | {
@@ -134,7 +142,9 @@ export function levelOf(event: TelemetryEvent): Level {
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
-      const from = event.resumedFrom === undefined ? 'anew' : `from the checkpoint of ${isoTime(event.resumedFrom)}`
+      const { learned } = event
+      const anew = learned === undefined ? 'anew' : `with ${learnedText(learned)}`
+      const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
     case 'historyTaught':
@@ -194,6 +204,12 @@ export function sentenceOf(event: TelemetryEvent): string {
       event satisfies never
       return ''
   }
+}
+
+/** `baselines of 200 keys from week.ndjson.gz and 2 more (learned …)`. */
+function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBaselines): string {
+  const logs = more.length === 0 ? first : `${first} and ${more.length} more`
+  return `baselines of ${grouped(keys)} keys from ${logs} (learned ${isoTime(at)})`
 }
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */

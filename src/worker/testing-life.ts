@@ -63,8 +63,8 @@ interface Life {
   /** Sees each checkpoint before it is written. */
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
   readonly engine?: typeof settings
-  /** What it is taught; `ask` stops the worker. */
-  readonly teach?: (ask: AbortController) => AsyncGenerator<FilePiece>
+  /** What it is taught; `ask` stops the worker. 'nothing': it was given no history. */
+  readonly teach?: ((ask: AbortController) => AsyncGenerator<FilePiece>) | 'nothing'
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
@@ -100,7 +100,9 @@ export async function live(life: Life) {
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
-      teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      ...(teach !== 'nothing' && {
+        teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      }),
     },
     asked.signal,
   ).finally(async () => {
@@ -145,7 +147,7 @@ export async function live(life: Life) {
 }
 
 /** A week in which `k1` called once a second, more or less. */
-async function* history(): AsyncGenerator<FilePiece> {
+export async function* history(): AsyncGenerator<FilePiece> {
   const rows: string[] = []
   for (let start = noon - 7 * DAY_MS; start < noon; start += SLOT_MS) {
     const calls = 285 + ((start / SLOT_MS) % 31)
