@@ -20,6 +20,7 @@ export async function withRecorder(
   const directory = resolve(record.directory)
   const stopped = (because: string): void => telemetry({ name: 'recordingStopped', directory, because })
   const recorder = createRecorder(await openRecording({ ...record, directory, stopped }), clock.now())
+  telemetry({ name: 'recordingBegan', directory, maxBytes: record.maxBytes })
   try {
     await work(recorder)
   } finally {

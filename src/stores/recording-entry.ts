@@ -27,6 +27,8 @@ export interface SegmentHead {
   readonly startedAt: EpochMs
   /** Where the life's state came from, if from a checkpoint of a life that was recorded too. */
   readonly resumedFrom: RecordedPlace | undefined
+  /** The life began without an earlier one's state: with nothing, or with what it was taught. */
+  readonly isAnew: boolean
   readonly settings: RecordedSettings
   /** SHA-256 of the settings, hexadecimal: the same settings, the same hash. */
   readonly settingsHash: string

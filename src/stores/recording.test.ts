@@ -23,6 +23,7 @@ const headAt = (input: number): SegmentHead => ({
   place: { life: 'one', input },
   startedAt: 0,
   resumedFrom: undefined,
+  isAnew: true,
   settings: { config: weirSchema.parse({}), keyed: false, tenants: [], keyOfHash: [] },
   settingsHash: 'abc',
 })

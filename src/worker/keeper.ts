@@ -407,7 +407,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
   }
-  recorder?.begin(engine, kept?.recordedTo)
+  recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()

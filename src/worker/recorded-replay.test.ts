@@ -83,6 +83,24 @@ test('killed after its checkpoint, it decides again what it had decided, and so 
   expect(again.result.status.calls).toBe(result.status.calls)
 })
 
+test('a life that was not recorded is missed, one that began anew is not', async () => {
+  const [folder, directory] = [newFolder(), newFolder()]
+  const record = { directory }
+  const first = await live({ folder, record })
+  await first.bring(2, 1)
+  await first.stop()
+  const unrecorded = await live({ folder, startsAt: noon + 2_000, given: first.source.given })
+  await unrecorded.bring(2, 1)
+  await unrecorded.stop()
+  const third = await live({ folder, record, startsAt: noon + 4_000, given: unrecorded.source.given })
+  await third.stop()
+  const anew = await live({ folder: newFolder(), record, startsAt: noon + 5_000 })
+  await anew.stop()
+  const { result, notes } = await played(directory)
+  expect(result.lives).toBe(3)
+  expect(notes).toEqual([{ kind: 'begins-anew', segment: 'recording-00000002', place: expect.anything() }])
+})
+
 test('on a keyed stream, where each partition has state of its own, it is the same', async () => {
   const directory = newFolder()
   const life = await live({

@@ -19,6 +19,7 @@ import {
   snapshot,
 } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
+import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
@@ -88,7 +89,8 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
     const isNext = place !== undefined && placeText(place) === placeText(head.place)
     const resumed = head.place.input === 0 && head.resumedFrom ? kept.get(placeText(head.resumedFrom)) : undefined
     const own = isNext && engine ? snapshot(engine) : resumed && engineState(deserialize(resumed))
-    if (own === undefined && place !== undefined) noted({ kind: 'begins-anew', segment: name, place: head.place })
+    if (own === undefined && place !== undefined && !(head.isAnew && head.place.input === 0))
+      noted({ kind: 'begins-anew', segment: name, place: head.place })
     if (otherSettings !== undefined) return restore(otherSettings(recordedUnder), own ?? recorded)
     if (own !== undefined && stateDigest(own) !== stateDigest(recorded))
       parting = { place: head.place, segment: name, input: undefined, recorded: undefined, now: undefined }
@@ -155,7 +157,11 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
     if (place !== undefined && resumes.has(placeText(place))) kept.set(placeText(place), serialize(snapshot(engine)))
   }
 
-  if (engine === undefined) throw new Error('A recording without a state')
+  if (engine === undefined)
+    throw new StreamError('NOTHING_READ', 'The recording holds no whole state: there is nothing to begin from', {
+      retry: 'never',
+      hint: 'The worker was killed as it began to record; record again',
+    })
   return {
     ...result,
     lives: new Set(segments.map(({ head }) => head.place.life)).size,

@@ -67,7 +67,7 @@ test('what was recorded is decided again, from every state that the recording ho
         const stops: string[] = []
         const recording = await openRecording({ directory, maxBytes: 150_000, stopped: why => void stops.push(why) })
         const recorder = createRecorder(recording, TEN)
-        recorder.begin(engine, undefined)
+        recorder.begin(engine, { resumedFrom: undefined, isAnew: true })
         const decided: string[] = []
         const later: EngineInput[] = []
         const take = (input: EngineInput): void => {

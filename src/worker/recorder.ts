@@ -8,12 +8,18 @@ import { type Engine, type EngineSettings, snapshot } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import type { Recording } from '../stores/recording.ts'
-import type { RecordedEntry, RecordedInput, RecordedPlace, RecordedSettings } from '../stores/recording-entry.ts'
+import type {
+  RecordedEntry,
+  RecordedInput,
+  RecordedPlace,
+  RecordedSettings,
+  SegmentHead,
+} from '../stores/recording-entry.ts'
 import { recordedBatch } from './recorded-batch.ts'
 
 export interface Recorder {
-  /** Before the first input. `resumedFrom`: what the checkpoint says of the life that wrote it. */
-  begin(engine: Engine, resumedFrom: RecordedPlace | undefined): void
+  /** Before the first input. */
+  begin(engine: Engine, origin: Origin): void
   /** Before the engine is given it. */
   input(input: EngineInput): void
   /** What the engine made of that input. */
@@ -25,10 +31,13 @@ export interface Recorder {
   close(): Promise<void>
 }
 
+/** What the checkpoint says of the life that wrote it, if there was one. */
+export type Origin = Pick<SegmentHead, 'resumedFrom' | 'isAnew'>
+
 export function createRecorder(recording: Recording, startedAt: EpochMs): Recorder {
   const life = `${recording.nextNumber}@${new Date(startedAt).toISOString()}`
-  let began: { readonly engine: Engine; readonly resumedFrom: RecordedPlace | undefined } | undefined
-  let settings: Pick<Parameters<Recording['begin']>[0], 'settings' | 'settingsHash'> | undefined
+  let began: { readonly engine: Engine; readonly origin: Origin } | undefined
+  let settings: Pick<SegmentHead, 'settings' | 'settingsHash'> | undefined
   let inputs = 0
   /** Keys of the decoder's table that this segment has named. */
   let keysNamed = 0
@@ -36,14 +45,14 @@ export function createRecorder(recording: Recording, startedAt: EpochMs): Record
 
   function beginSegment(): void {
     if (began === undefined || settings === undefined) return
-    const { engine, resumedFrom } = began
+    const { engine, origin } = began
     keysNamed = 0
-    recording.begin({ place: { life, input: inputs }, startedAt, resumedFrom, ...settings }, snapshot(engine))
+    recording.begin({ place: { life, input: inputs }, startedAt, ...origin, ...settings }, snapshot(engine))
   }
 
   return {
-    begin(engine, resumedFrom) {
-      began = { engine, resumedFrom }
+    begin(engine, origin) {
+      began = { engine, origin }
       const plain = recordedSettings(engine.settings)
       settings = { settings: plain, settingsHash: hashOf(plain) }
       beginSegment()

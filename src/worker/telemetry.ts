@@ -82,6 +82,7 @@ export type TelemetryEvent =
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
   | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
@@ -125,6 +126,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceTroubled':
       return 'error'
     case 'historyTaught':
+    case 'recordingBegan':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
@@ -186,6 +188,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'recordingBegan':
+      return `Recording into ${event.directory}, at most ${grouped(Math.round(event.maxBytes / 1_000_000))} MB`
     case 'recordingStopped':
       return `Recording into ${event.directory} has stopped: ${event.because}; the worker goes on`
     case 'commitFailed':
