@@ -7,7 +7,7 @@ import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Mode, WeirConfig } from '../core/config/config.ts'
+import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
@@ -28,6 +28,7 @@ import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
+import { followTenants } from './tenants-watch.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -40,7 +41,9 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<void> {
   const stop = listenForStop()
   try {
-    const { config, tenants } = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8') })
+    const reading = { readFile: (path: string) => readFile(path, 'utf8') }
+    const load = (path: string) => loadConfig(path, reading)
+    const { config, tenants } = await load(options.config)
     const mode = options.mode ?? config.mode
     if (mode === 'enforce' && config.gateway === undefined) throw noGateway()
     const log = options.log ?? (process.stdout.isTTY ? 'human' : 'json')
@@ -53,6 +56,12 @@ export async function run(options: RunOptions): Promise<void> {
         engine: engineSettings({ ...config, mode }, tenants.tenants),
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
+        follow: (take, signal) =>
+          followTenants(
+            { configPath: options.config, ...reading, load, clock: systemClock(), telemetry },
+            take,
+            signal,
+          ),
         telemetry,
         signal: stop.signal,
       })
@@ -74,6 +83,8 @@ const noGateway = (): StreamError =>
     },
   )
 
+type Tenants = TenantsConfig['tenants']
+
 interface Watch {
   readonly config: WeirConfig
   readonly directory: TenantDirectory
@@ -81,11 +92,13 @@ interface Watch {
   /** Of the configuration: what it names is found from there. */
   readonly folder: string
   readonly history: readonly string[]
+  /** Hands over the tenants whenever they have changed. */
+  readonly follow: (take: (tenants: Tenants) => Promise<void>, signal: AbortSignal) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
-async function watch({ config, directory, engine, folder, history, telemetry, signal }: Watch): Promise<void> {
+async function watch({ config, directory, engine, folder, history, follow, telemetry, signal }: Watch): Promise<void> {
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
   const source = openSource(config, { clock, folder, telemetry })
@@ -95,7 +108,9 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
       const alert = alertPerformer(config, clock, telemetry)
-      const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
+      let owners = directory
+      const planOf = (keyId: string): string | undefined => owners.byKey.get(keyId)?.usagePlan
+      const plan = planPerformer(config, { clock, journal, audit, planOf, telemetry })
       const teach =
         history.length === 0
           ? undefined
@@ -108,6 +123,11 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
         {
           ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
           performers: { alert, plan },
+          followTenants: (take, until) =>
+            follow(async tenants => {
+              owners = tenantDirectory({ tenants })
+              await take(tenants)
+            }, until),
           mode: config.mode,
           checkpointEveryMs: config.state.checkpointEvery,
         },
@@ -181,19 +201,19 @@ interface PlanSurroundings {
   readonly clock: Clock
   readonly journal: EffectJournal
   readonly audit: AuditLog
-  readonly directory: TenantDirectory
+  /** The plan that tenants.yaml names for a key. */
+  readonly planOf: (keyId: string) => string | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
 function planPerformer(
   { gateway }: WeirConfig,
-  { clock, journal, audit, directory, telemetry }: PlanSurroundings,
+  { clock, journal, audit, planOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   if (gateway === undefined)
     return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
   const client = apiGatewayClient(gateway)
-  const planOf = (keyId: string): string | undefined => directory.byKey.get(keyId)?.usagePlan
   return usagePlanPerformer({
     client,
     queue: controlPlaneQueue({ clock }),

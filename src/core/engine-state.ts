@@ -1,4 +1,4 @@
-/** What the engine is made of: its settings, which never change, and its state, which is all that does. */
+/** What the engine is made of: its settings, of which only the tenants ever change, and its state. */
 import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
@@ -33,11 +33,11 @@ export type PlatformIncident =
   | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
 
 export interface Engine {
-  readonly settings: EngineSettings
+  settings: EngineSettings
   readonly jury: Jury
   readonly state: EngineState
   /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
-  readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
 }
 
 /** Decisions under construction. */

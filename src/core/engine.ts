@@ -15,7 +15,7 @@ import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
 import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
-import { passTime, takeOutcome } from './incident/storyline.ts'
+import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
@@ -88,6 +88,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'tenants':
+      state.now = Math.max(state.now, input.at)
+      takeTenants(engine, input.tenants, out)
       break
     case 'history-ended':
       endHistory(engine)
@@ -207,6 +211,18 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
   }
   const owner = ownerOf(engine, SHARED_OWNER as PartitionId)
   setPartitions(owner.time, partitions, state.now)
+}
+
+function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+  engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
+  // Whose hash a raw key has may have changed with them.
+  engine.lookup = new WeakMap()
+  const { byKey } = engine.settings.tenants
+  for (const owner of engine.state.owners.values()) {
+    for (const key of owner.incidents) {
+      if (byKey.get(key.keyId)?.exempt) step(engine, owner, key, { kind: 'exempted', now: engine.state.now }, out)
+    }
+  }
 }
 
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */

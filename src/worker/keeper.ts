@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
   createEngine,
@@ -54,6 +55,8 @@ export interface Keeper {
   readonly positions: Positions
   take(batch: SourceBatch): Promise<void>
   tick(): Promise<void>
+  /** tenants.yaml was read again, and is good. */
+  tenants(tenants: Readonly<Record<string, Tenant>>): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -326,7 +329,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
-    if (mode !== 'enforce' || settings.engine.tenants.byKey.get(keyId)?.exempt) return false
+    if (mode !== 'enforce' || engine.settings.tenants.byKey.get(keyId)?.exempt) return false
     if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
     const owners = [...engine.state.owners.values()]
     return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
@@ -396,6 +399,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => take(from)),
     tick: () => inTurn(tick),
+    tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () => inTurn(() => feed({ kind: 'end' })),
