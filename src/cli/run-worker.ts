@@ -8,12 +8,12 @@ import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
-import { type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
+import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import { MINUTE_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
@@ -45,7 +45,7 @@ export async function run(options: RunOptions): Promise<void> {
     const load = (path: string) => loadConfig(path, reading)
     const { config, tenants } = await load(options.config)
     const mode = options.mode ?? config.mode
-    if (mode === 'enforce' && config.gateway === undefined) throw noGateway()
+    if (mode === 'enforce' && !hasGateway(config)) throw noGateway()
     const log = options.log ?? (process.stdout.isTTY ? 'human' : 'json')
     const terminal = log === 'human' ? terminalOn(process.stdout, process.env) : undefined
     const telemetry = terminal?.tell ?? jsonSink(process.stdout, process.env.WEIR_LOG_LEVEL ?? 'info')
@@ -72,6 +72,9 @@ export async function run(options: RunOptions): Promise<void> {
     stop.release()
   }
 }
+
+const hasGateway = ({ gateway, gateways }: WeirConfig): boolean =>
+  gateway !== undefined || Object.keys(gateways).length > 0
 
 const noGateway = (): StreamError =>
   new StreamError(
@@ -109,8 +112,8 @@ async function watch({ config, directory, engine, folder, history, follow, telem
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
       const alert = alertPerformer(config, clock, telemetry)
       let owners = directory
-      const planOf = (keyId: string): string | undefined => owners.byKey.get(keyId)?.usagePlan
-      const plan = planPerformer(config, { clock, journal, audit, planOf, telemetry })
+      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+      const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
       const teach =
         history.length === 0
           ? undefined
@@ -201,26 +204,30 @@ interface PlanSurroundings {
   readonly clock: Clock
   readonly journal: EffectJournal
   readonly audit: AuditLog
-  /** The plan that tenants.yaml names for a key. */
-  readonly planOf: (keyId: string) => string | undefined
+  /** What tenants.yaml says of a key. */
+  readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
 function planPerformer(
-  { gateway }: WeirConfig,
-  { clock, journal, audit, planOf, telemetry }: PlanSurroundings,
+  { gateway, gateways }: WeirConfig,
+  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
-  if (gateway === undefined)
-    return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
-  const client = apiGatewayClient(gateway)
+  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
+  if (named.length === 0) return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
   return usagePlanPerformer({
-    client,
-    queue: controlPlaneQueue({ clock }),
+    // A queue each, since AWS counts by account and region.
+    gateways: new Map(
+      named.map(([name, { stages, ...aws }]) => [
+        name,
+        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+      ]),
+    ),
     clock,
     journal,
     audit,
-    planOf,
+    placeOf,
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })

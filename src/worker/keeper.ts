@@ -19,7 +19,8 @@ import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
-import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import { placeName } from '../core/incident/plan-story.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -350,20 +351,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
-    const restores = [...journal.stories().values()]
-      .filter(({ keyId }) => !limitedKeys.has(keyId))
-      .map(({ keyId, planId, original }): RestoreEffect => {
-        telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
-        const incidentId = `${keyId}#lost-${clock.now()}`
-        return {
-          id: `${incidentId}/restore-full`,
-          incidentId,
-          keyId,
-          decidedAt: clock.now(),
-          kind: 'restore',
-          step: 'full',
-        }
-      })
+    const lost = new Set<ApiKeyId>()
+    for (const story of journal.stories().values()) {
+      for (const keyId of story.holders) {
+        if (limitedKeys.has(keyId)) continue
+        lost.add(keyId)
+        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+      }
+    }
+    const decidedAt = clock.now()
+    const restores = [...lost].map((keyId): RestoreEffect => {
+      const incidentId = `${keyId}#lost-${decidedAt}`
+      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
+    })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }

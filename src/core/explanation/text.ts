@@ -82,15 +82,18 @@ function bandText(lower: number, upper: number): string {
   return `${from === to ? from : `${from}-${to}`} req/min`
 }
 
+const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
+
 export function actionLine(action: Action): string {
   switch (action.kind) {
     case 'held':
       return `Client's limit was not changed: ${heldReasons[action.because]}.`
     case 'suggest':
       return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
-    case 'throttle':
     case 'throttled':
-      return 'Client is in AUTOMATIC throttle reduction.'
+      return action.missed === undefined ? REDUCED : `${REDUCED} Not everywhere: ${cleanText(action.missed)}.`
+    case 'throttle':
+      return REDUCED
     case 'throttle-refused':
       return `Client's limit was not changed: ${cleanText(action.because)}.`
     case 'restore-refused':

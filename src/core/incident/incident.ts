@@ -325,6 +325,7 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       limits: outcome.after,
       before: outcome.kind === 'applied' ? outcome.before : undefined,
       expiresAt: asked.expiresAt,
+      ...(outcome.missed !== undefined && { missed: outcome.missed }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.isMerged) return giveBack({ ...story, action }, 'full', 'platform-incident')

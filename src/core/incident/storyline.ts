@@ -12,6 +12,7 @@ import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
 import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { siblingNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
@@ -90,7 +91,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   if (taken.effect?.kind === 'throttle') {
     const { current, expected } = story.signal
     const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))
-    out.effects.push({ ...common, ...taken.effect, urgency })
+    const keys = [{ keyId: key.keyId, limits: taken.effect.limits }]
+    out.effects.push({ ...common, ...taken.effect, urgency, keys, siblings: siblingNeeds(engine, key.keyId) })
   }
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
   if (taken.alert === true) {
