@@ -20,6 +20,8 @@ export interface EngineSettings {
 /** All that changes. Plain data: maps, sets, arrays, typed arrays. */
 export interface EngineState {
   readonly owners: Map<string, Owner>
+  /** Tenants with several keys, each as if all its calls were one key's; over all partitions. Made with the first of them. */
+  tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
   /** Arrival clock: the latest arrival or tick, epoch ms. */
@@ -38,6 +40,14 @@ export interface Engine {
   readonly state: EngineState
   /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
   lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  /** The same for the tenants whose keys they are. */
+  tenantLookup: WeakMap<KeyTable, (KeyState | 'none')[]>
+}
+
+/** All whose incidents there may be. */
+export function* watching({ owners, tenantWide }: EngineState): Generator<Owner> {
+  yield* owners.values()
+  if (tenantWide !== undefined) yield tenantWide
 }
 
 /** Decisions under construction. */

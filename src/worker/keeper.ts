@@ -16,6 +16,7 @@ import {
   snapshot,
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
+import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
@@ -332,7 +333,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
     if (mode !== 'enforce' || engine.settings.tenants.byKey.get(keyId)?.exempt) return false
     if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
-    const owners = [...engine.state.owners.values()]
+    const owners = [...watching(engine.state)]
     return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
   }
 

@@ -1,17 +1,23 @@
 /**
- * What the keys of a tenant normally need now: so that a throttle for one of them leaves the others what they need, where
- * they share a plan of their tenant's.
+ * Whose limits a throttle is about, and what those keys normally need now: of a tenant as a whole all its keys, each
+ * with what it needs itself; of one key that key, and what its tenant's others must be left, where they share a plan.
  */
+import { isTenantWide } from '../config/tenants.ts'
 import type { Engine } from '../engine-state.ts'
 import { slotOf } from '../state/baseline.ts'
 import { knowledgeFor } from '../state/key-state.ts'
-import type { ApiKeyId } from '../vocabulary.ts'
-import type { KeyNeed } from './effect.ts'
+import type { ApiKeyId, PlanLimits } from '../vocabulary.ts'
+import type { KeyNeed, ThrottleEffect } from './effect.ts'
 import { throttledLimits } from './response.ts'
 
-export function siblingNeeds(engine: Engine, keyId: ApiKeyId): readonly KeyNeed[] {
+export function keyNeeds(
+  engine: Engine,
+  keyId: ApiKeyId,
+  limits: PlanLimits,
+): Pick<ThrottleEffect, 'keys' | 'siblings'> {
   const listed = engine.settings.tenants.byKey.get(keyId)?.keys ?? []
-  return listed.filter(other => other !== keyId).map(other => needOf(engine, other))
+  const others = listed.filter(other => other !== keyId).map(other => needOf(engine, other))
+  return isTenantWide(keyId) ? { keys: others, siblings: [] } : { keys: [{ keyId, limits }], siblings: others }
 }
 
 function needOf({ state, settings }: Engine, keyId: ApiKeyId): KeyNeed {
