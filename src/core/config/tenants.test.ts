@@ -24,6 +24,7 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
     keys: ['k1', 'k2', 'k3'],
   }
   expect([...directory.byKey]).toEqual([
+    ['tenant:client-a', clientA],
     ['k1', clientA],
     ['k2', clientA],
     ['k3', clientA],
@@ -33,5 +34,6 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
     ['k2', { gateway: undefined, usagePlan: 'plan-a' }],
     ['k3', { gateway: 'eu', usagePlan: 'plan-eu' }],
   ])
+  expect([...directory.tenantWide.keys()]).toEqual(['k1', 'k2', 'k3'])
   expect([...directory.keyOfHash]).toEqual([['hash:0123456789abcdef', 'k2']])
 })
