@@ -52,7 +52,7 @@ async function said(logs: readonly string[], options: Partial<LearnOptions> = {}
 test('it says which time is known, of whom how much, and what does not fit with tenants.yaml', async () => {
   await writeFile(
     join(folder, 'tenants.yaml'),
-    'tenants:\n  acme: {name: "Acme", keys: ["big"]}\n  gone: {name: "Gone Ltd", keys: ["left"]}\n',
+    'tenants:\n  acme: {name: "Acme", keys: ["big"]}\n  gone: {name: "Gone Ltd", keys: ["left", "leaving"]}\n',
   )
   const week = await file('week.ndjson.gz', rows(7, { big: 600, small: 6 }))
   const today = await file('today.ndjson', ['nonsense', ...rows(0.01, { newcomer: 30 })])
@@ -68,7 +68,7 @@ test('it says which time is known, of whom how much, and what does not fit with 
       '  small                          1.45-10.6  7 of 7',
       '  newcomer                       16.7-43.3  0 of 7',
       '',
-      'In tenants.yaml and not in the logs: Gone Ltd (left).',
+      'In tenants.yaml and not in the logs: Gone Ltd (left), Gone Ltd (leaving).',
       'In the logs and not in tenants.yaml: small, newcomer.',
       `Rejected lines: 1 unknown-format (the first: ${today}, byte 0).`,
       `Kept in ${join(folder, '.weir')}: weir run starts from it, on a stream that begins after 2026-03-04 10:00 UTC.`,

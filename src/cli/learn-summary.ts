@@ -1,6 +1,6 @@
 /** What `weir learn` says at the end: which time is known, of whom how much, and what does not fit together. */
 import type { RejectionReason } from '../core/call-batch.ts'
-import type { TenantDirectory, TenantEntry } from '../core/config/tenants.ts'
+import { isTenantWide, type TenantDirectory, type TenantEntry } from '../core/config/tenants.ts'
 import type { CoveredTime, KeyKnowledge, Knowledge } from '../core/knowledge.ts'
 import { ANONYMOUS, type ApiKeyId, BASELINE_DAYS, DAY_MS, type EpochMs, MINUTE_MS } from '../core/vocabulary.ts'
 import type { LogTally } from '../worker/bare-log.ts'
@@ -93,7 +93,7 @@ function gradesOf(keys: readonly KeyKnowledge[]): Record<Grade, number> {
 function mismatches({ knowledge, tenants }: LearnSummary) {
   const seen = new Set(knowledge.keys.map(({ keyId }) => keyId))
   return {
-    unseen: [...tenants.byKey.keys()].filter(id => !seen.has(id)),
+    unseen: [...tenants.byKey.keys()].filter(id => !seen.has(id) && !isTenantWide(id)),
     unlisted: [...seen].filter(id => id !== ANONYMOUS && !tenants.byKey.has(id)),
   }
 }

@@ -4,10 +4,16 @@
  */
 import { readFile } from 'node:fs/promises'
 import type { Mode } from '../core/config/config.ts'
-import { type EngineSettings, engineSettings } from '../core/engine.ts'
+import { engineSettings } from '../core/engine.ts'
 import { changeLine } from '../core/explanation/json.ts'
 import { findRecording, type RecordedSegment } from '../stores/recording-reader.ts'
-import { type Parting, type RecordedReplayResult, type ReplayNote, replayRecording } from '../worker/recorded-replay.ts'
+import {
+  type OtherSettings,
+  type Parting,
+  type RecordedReplayResult,
+  type ReplayNote,
+  replayRecording,
+} from '../worker/recorded-replay.ts'
 import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import { changeText, progressOn } from './replay-logs.ts'
@@ -31,7 +37,7 @@ export async function replayRecorded(
   options: RecordedOptions,
   { out, err }: Streams = { out: process.stdout, err: process.stderr },
 ): Promise<void> {
-  const otherSettings = await otherSettingsOf(options)
+  const other = await otherSettingsOf(options)
   const { segments, headless } = await findRecording(directory)
   const progress = progressOn(err)
   const incidents = new Set<string>()
@@ -39,7 +45,7 @@ export async function replayRecorded(
   try {
     const result = await replayRecording({
       segments,
-      ...(otherSettings && { otherSettings }),
+      ...(other && { other }),
       changed(change) {
         incidents.add(change.incidentId)
         progress.clear()
@@ -52,7 +58,7 @@ export async function replayRecorded(
     const { parting } = result
     // With --json the answer is incidents alone; whether it can be relied on is said beside it.
     const told = options.json ? err : out
-    const summary = otherSettings ? [`Judged under ${namesOf(options)}: nothing was compared.`] : [comparedText(result)]
+    const summary = other ? [`Judged under ${namesOf(options)}: nothing was compared.`] : [comparedText(result)]
     for (const note of notes) told.write(`${note}\n`)
     if (!options.json) out.write(`${totalText(result, incidents.size)}\n${summary.join('\n')}\n`)
     if (parting !== undefined) told.write(partingText(parting))
@@ -62,15 +68,13 @@ export async function replayRecorded(
   }
 }
 
-async function otherSettingsOf({
-  config: path,
-  mode,
-}: RecordedOptions): Promise<((recorded: EngineSettings) => EngineSettings) | undefined> {
-  if (path === undefined) return mode && (recorded => ({ ...recorded, config: { ...recorded.config, mode } }))
+async function otherSettingsOf({ config: path, mode }: RecordedOptions): Promise<OtherSettings | undefined> {
+  if (path === undefined)
+    return mode && { of: recorded => ({ ...recorded, config: { ...recorded.config, mode } }), hasTenants: false }
   const { config, tenants } = await loadConfig(path, { readFile: file => readFile(file, 'utf8'), acts: false })
   const settings = engineSettings({ ...config, mode: mode ?? config.mode }, tenants.tenants)
   // How the stream was partitioned is a fact of the recording.
-  return recorded => ({ ...settings, keyed: recorded.keyed })
+  return { of: recorded => ({ ...settings, keyed: recorded.keyed }), hasTenants: true }
 }
 
 const namesOf = ({ config, mode }: RecordedOptions): string =>

@@ -3,7 +3,7 @@
  * settings and tenants; never a payload, a raw key, or the settings of what is read and written (they may hold credentials).
  */
 import type { WeirConfig } from '../core/config/config.ts'
-import type { TenantEntry } from '../core/config/tenants.ts'
+import type { EngineSettings } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
 
@@ -14,11 +14,8 @@ export interface RecordedPlace {
   readonly input: number
 }
 
-export interface RecordedSettings {
-  readonly config: Omit<WeirConfig, 'source' | 'alerts' | 'gateway'>
-  readonly keyed: boolean
-  readonly tenants: readonly (readonly [ApiKeyId, TenantEntry])[]
-  readonly keyOfHash: readonly (readonly [string, ApiKeyId])[]
+export interface RecordedSettings extends Omit<EngineSettings, 'config'> {
+  readonly config: Omit<WeirConfig, 'source' | 'alerts' | 'gateway' | 'gateways'>
 }
 
 /** A segment opens with it; the engine's state at `place` follows, and then the inputs from there on. */
@@ -30,7 +27,7 @@ export interface SegmentHead {
   /** The life began without an earlier one's state: with nothing, or with what it was taught. */
   readonly isAnew: boolean
   readonly settings: RecordedSettings
-  /** SHA-256 of the settings, hexadecimal: the same settings, the same hash. */
+  /** The same settings, the same hash. */
   readonly settingsHash: string
 }
 

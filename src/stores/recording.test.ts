@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { weirSchema } from '../core/config/config.ts'
+import { engineSettings } from '../core/engine.ts'
 import { openRecording } from './recording.ts'
 import type { RecordedEntry, SegmentHead } from './recording-entry.ts'
 import { findRecording, type SegmentPart } from './recording-reader.ts'
@@ -24,7 +25,7 @@ const headAt = (input: number): SegmentHead => ({
   startedAt: 0,
   resumedFrom: undefined,
   isAnew: true,
-  settings: { config: weirSchema.parse({}), keyed: false, tenants: [], keyOfHash: [] },
+  settings: engineSettings(weirSchema.parse({}), {}),
   settingsHash: 'abc',
 })
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { openRecording } from '../stores/recording.ts'
 import { findRecording } from '../stores/recording-reader.ts'
-import { type RecordedReplay, type ReplayNote, replayRecording } from './recorded-replay.ts'
+import { type OtherSettings, type ReplayNote, replayRecording } from './recorded-replay.ts'
 import { live, newFolder, noon, removeFolders, settings } from './testing-life.ts'
 
 let storm: Awaited<ReturnType<typeof stormInTwoLives>> & { readonly directory: string }
@@ -19,12 +19,12 @@ afterAll(removeFolders)
 const incidentsOf = (changes: readonly Explanation[]): string[] =>
   changes.map(({ incidentId, phase, action }) => `${incidentId} ${phase} ${action.kind}`)
 
-async function played(directory: string, otherSettings?: RecordedReplay['otherSettings']) {
+async function played(directory: string, of?: OtherSettings['of']) {
   const changes: Explanation[] = []
   const notes: ReplayNote[] = []
   const { segments, headless } = await findRecording(directory)
   const result = await replayRecording({
-    ...{ segments, ...(otherSettings && { otherSettings }) },
+    ...{ segments, ...(of && { other: { of, hasTenants: false } }) },
     changed: change => void changes.push(change),
     noted: note => void notes.push(note),
   })

@@ -8,16 +8,7 @@
  */
 import { deserialize, serialize } from 'node:v8'
 import type { KeyTable } from '../core/call-batch.ts'
-import {
-  advance,
-  type Engine,
-  type EngineSettings,
-  type EngineState,
-  type EngineStatus,
-  engineStatus,
-  restore,
-  snapshot,
-} from '../core/engine.ts'
+import { advance, type Engine, type EngineSettings, type EngineStatus, engineStatus } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
@@ -25,20 +16,27 @@ import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import type { RecordedInput, RecordedPlace } from '../stores/recording-entry.ts'
 import type { RecordedSegment } from '../stores/recording-reader.ts'
+import { copyOf, digestOf, type EngineCopy, engineFrom } from './engine-copy.ts'
 import { batchInputOf } from './recorded-batch.ts'
 import { decisionsText, restoredSettings } from './recorder.ts'
-import { stateDigest } from './state-digest.ts'
 
 export interface RecordedReplay {
   /** Oldest first; at least one. */
   readonly segments: readonly RecordedSegment[]
-  /** Other settings made of the recorded ones; without it the recorded ones are used, and decisions are compared. */
-  readonly otherSettings?: (recorded: EngineSettings) => EngineSettings
+  /** Without it the recorded settings are used, and decisions are compared. */
+  readonly other?: OtherSettings
   readonly changed: (change: Explanation) => void
   /** Something that the recording lacks, or that could not be gone on with. */
   readonly noted: (note: ReplayNote) => void
   /** Called now and then, for a progress line. */
   readonly progressed?: (inputs: number, status: () => EngineStatus) => void
+}
+
+export interface OtherSettings {
+  /** Made of the recorded ones. */
+  readonly of: (recorded: EngineSettings) => EngineSettings
+  /** They name tenants of their own: what was read of tenants.yaml while it was recorded is not theirs. */
+  readonly hasTenants: boolean
 }
 
 export type ReplayNote =
@@ -73,7 +71,7 @@ export interface RecordedReplayResult {
 }
 
 export async function replayRecording(replay: RecordedReplay): Promise<RecordedReplayResult> {
-  const { segments, otherSettings, changed, noted, progressed } = replay
+  const { segments, other, changed, noted, progressed } = replay
   const resumes = new Set(segments.flatMap(({ head }) => head.resumedFrom && placeText(head.resumedFrom)))
   /** States at the places that later lives resumed from, serialised. */
   const kept = new Map<string, Buffer>()
@@ -84,17 +82,17 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
   let to: EpochMs | undefined
   let parting: Parting | undefined
 
-  function beginSegment({ name, head }: RecordedSegment, recorded: EngineState): Engine {
+  function beginSegment({ name, head }: RecordedSegment, recorded: EngineCopy): Engine {
     const recordedUnder = restoredSettings(head.settings)
     const isNext = place !== undefined && placeText(place) === placeText(head.place)
     const resumed = head.place.input === 0 && head.resumedFrom ? kept.get(placeText(head.resumedFrom)) : undefined
-    const own = isNext && engine ? snapshot(engine) : resumed && engineState(deserialize(resumed))
+    const own = isNext && engine ? copyOf(engine) : resumed && engineCopy(deserialize(resumed))
     if (own === undefined && place !== undefined && !(head.isAnew && head.place.input === 0))
       noted({ kind: 'begins-anew', segment: name, place: head.place })
-    if (otherSettings !== undefined) return restore(otherSettings(recordedUnder), own ?? recorded)
-    if (own !== undefined && stateDigest(own) !== stateDigest(recorded))
+    if (other !== undefined) return engineFrom(other.of(recordedUnder), own ?? recorded)
+    if (own !== undefined && digestOf(own) !== digestOf(recorded))
       parting = { place: head.place, segment: name, input: undefined, recorded: undefined, now: undefined }
-    return restore(recordedUnder, recorded)
+    return engineFrom(recordedUnder, recorded)
   }
 
   function take(to: Engine, input: EngineInput): Decisions {
@@ -117,7 +115,7 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
     for await (const part of segment.read()) {
       if (part.kind === 'torn') noted({ kind: 'torn', segment: name, lostBytes: part.lostBytes })
       else if (part.kind === 'state') {
-        engine = beginSegment(segment, engineState(part.state))
+        engine = beginSegment(segment, engineCopy(part.state))
         place = head.place
         keep(engine)
       } else if (engine !== undefined && place !== undefined) {
@@ -135,8 +133,9 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
             to = Math.max(to ?? at, at)
           }
           if (input.kind === 'batch') result.calls += input.to
-          if (otherSettings !== undefined) {
-            if (input.kind !== 'outcome') takeObeyed(engine, input)
+          if (other !== undefined) {
+            const isTheirs = input.kind !== 'outcome' && !(input.kind === 'tenants' && other.hasTenants)
+            if (isTheirs) takeObeyed(engine, input)
           } else {
             const now = decisionsText(take(engine, input))
             if (now !== entry.decided)
@@ -154,7 +153,7 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
   }
 
   function keep(engine: Engine): void {
-    if (place !== undefined && resumes.has(placeText(place))) kept.set(placeText(place), serialize(snapshot(engine)))
+    if (place !== undefined && resumes.has(placeText(place))) kept.set(placeText(place), serialize(copyOf(engine)))
   }
 
   if (engine === undefined)
@@ -175,7 +174,7 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
 const placeText = ({ life, input }: RecordedPlace): string => `${life}/${input}`
 
 /** Ours by the frame's checksum. */
-const engineState = (state: unknown): EngineState => state as EngineState
+const engineCopy = (state: unknown): EngineCopy => state as EngineCopy
 
 const statusOf = (engine: Engine) => (): EngineStatus => engineStatus(engine)
 

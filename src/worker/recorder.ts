@@ -2,9 +2,8 @@
  * Writes down what the core is fed and what it decides, as it happens: `weir run --record`. Replaying it repeats the run
  * (recorded-replay.ts). It only listens: it changes nothing, waits for nothing, and when it cannot go on it stops alone.
  */
-import { createHash } from 'node:crypto'
 import { weirSchema } from '../core/config/config.ts'
-import { type Engine, type EngineSettings, snapshot } from '../core/engine.ts'
+import type { Engine, EngineSettings } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import type { Recording } from '../stores/recording.ts'
@@ -15,7 +14,9 @@ import type {
   RecordedSettings,
   SegmentHead,
 } from '../stores/recording-entry.ts'
+import { copyOf } from './engine-copy.ts'
 import { recordedBatch } from './recorded-batch.ts'
+import { stateDigest } from './state-digest.ts'
 
 export interface Recorder {
   /** Before the first input. */
@@ -37,24 +38,23 @@ export type Origin = Pick<SegmentHead, 'resumedFrom' | 'isAnew'>
 export function createRecorder(recording: Recording, startedAt: EpochMs): Recorder {
   const life = `${recording.nextNumber}@${new Date(startedAt).toISOString()}`
   let began: { readonly engine: Engine; readonly origin: Origin } | undefined
-  let settings: Pick<SegmentHead, 'settings' | 'settingsHash'> | undefined
   let inputs = 0
   /** Keys of the decoder's table that this segment has named. */
   let keysNamed = 0
   let last: Extract<RecordedEntry, { kind: 'input' }> | undefined
 
   function beginSegment(): void {
-    if (began === undefined || settings === undefined) return
+    if (began === undefined) return
     const { engine, origin } = began
+    const settings = recordedSettings(engine.settings)
+    const settingsHash = stateDigest(settings)
     keysNamed = 0
-    recording.begin({ place: { life, input: inputs }, startedAt, ...origin, ...settings }, snapshot(engine))
+    recording.begin({ place: { life, input: inputs }, startedAt, ...origin, settings, settingsHash }, copyOf(engine))
   }
 
   return {
     begin(engine, origin) {
       began = { engine, origin }
-      const plain = recordedSettings(engine.settings)
-      settings = { settings: plain, settingsHash: hashOf(plain) }
       beginSegment()
     },
     input(input) {
@@ -90,21 +90,14 @@ export function decisionsText({ effects, changes }: Decisions): string | undefin
 const wordOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** Without what is read and written: the core does not look at it, and it may hold credentials. */
-function recordedSettings({ config, keyed, tenants }: EngineSettings): RecordedSettings {
-  const { source: _source, alerts: _alerts, gateway: _gateway, ...rest } = config
-  return { config: rest, keyed, tenants: [...tenants.byKey], keyOfHash: [...tenants.keyOfHash] }
+function recordedSettings({ config, ...settings }: EngineSettings): RecordedSettings {
+  const { source: _source, alerts: _alerts, gateway: _gateway, gateways: _gateways, ...rest } = config
+  return { ...settings, config: rest }
 }
 
-export function restoredSettings({ config, keyed, tenants, keyOfHash }: RecordedSettings): EngineSettings {
-  return {
-    config: { ...weirSchema.parse({}), ...config },
-    keyed,
-    tenants: { byKey: new Map(tenants), keyOfHash: new Map(keyOfHash) },
-  }
+export function restoredSettings({ config, ...settings }: RecordedSettings): EngineSettings {
+  return { ...settings, config: { ...weirSchema.parse({}), ...config } }
 }
-
-const hashOf = (settings: RecordedSettings): string =>
-  createHash('sha256').update(JSON.stringify(settings)).digest('hex')
 
 /** About, in bytes: it says when to write, not what is written. */
 function sizeOf(input: RecordedInput): number {
