@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { KeyTable } from '../core/call-batch.ts'
+import { tenantsSchema } from '../core/config/config.ts'
 import { advance, createEngine } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import { batchOf, type Call, obeyed, settingsOf, steady, TEN } from '../core/testing-stream.ts'
@@ -33,7 +34,9 @@ const world = fc.record({
 })
 type World = typeof world extends fc.Arbitrary<infer T> ? T : never
 
-/** Batches as they arrive, a tick after each, and the partitions change half way. */
+const { tenants } = tenantsSchema.parse({ tenants: { two: { keys: ['a', 'c'] }, calm: { keys: ['b'], exempt: true } } })
+
+/** Batches as they arrive, a tick after each; half way the partitions change, and then who owns which keys. */
 function inputsOf({ bursts, delayMs, partitions, batchMs }: World): EngineInput[] {
   const keys: KeyTable = { ids: [] }
   const arriving = new Map<number, Map<string, Call[]>>()
@@ -54,6 +57,7 @@ function inputsOf({ bursts, delayMs, partitions, batchMs }: World): EngineInput[
       return { kind: 'batch', partition, batch, from: 0, to: batch.length, panesFrom: 0, panesTo: 0, arrivedAt: at }
     }),
     ...(index === times.length >> 1 ? [{ kind: 'partitions', partitions: all.slice(1), at } as const] : []),
+    ...(index === (times.length * 3) >> 2 ? [{ kind: 'tenants', tenants, at } as const] : []),
     { kind: 'tick', at },
   ])
 }
@@ -63,7 +67,7 @@ test('what was recorded is decided again, from every state that the recording ho
     fc.asyncProperty(world, async made => {
       const directory = await mkdtemp(join(tmpdir(), 'weir-recorder-'))
       try {
-        const engine = createEngine({ ...settingsOf(), keyed: made.keyed })
+        const engine = createEngine({ ...settingsOf({}, { two: { keys: ['a', 'b'] } }), keyed: made.keyed })
         const stops: string[] = []
         const recording = await openRecording({ directory, maxBytes: 150_000, stopped: why => void stops.push(why) })
         const recorder = createRecorder(recording, TEN)
