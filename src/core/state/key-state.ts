@@ -17,17 +17,19 @@ import {
 import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
-import { createWindows, type RollingWindows } from './window.ts'
+import type { RollingWindows } from './window.ts'
 
 export interface KeyActivity {
   readonly panes: KeyPanes
-  /** Windows over closed panes, and over all that had come at the last early look. */
-  readonly windows: RollingWindows
-  readonly earlyWindows: RollingWindows
+  /** Windows over closed panes, and over all that had come at an early look; made when a detector is first asked about the key. */
+  windows: RollingWindows | undefined
+  earlyWindows: RollingWindows | undefined
   readonly accumulators: Accumulators
   readonly early: EarlyEvidence
   /** Second of the newest call that failed (5xx). */
   lastFailure: number
+  /** Minute (epoch min) of the newest closed pane. */
+  minute: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
 }
@@ -80,18 +82,16 @@ export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
   }
 }
 
-export function activityOf(key: KeyState): KeyActivity {
-  key.activity ??= {
-    panes: createPanes(),
-    windows: createWindows(),
-    earlyWindows: createWindows(),
-    accumulators: createAccumulators(),
-    early: createEarlyEvidence(),
-    lastFailure: 0,
-    latency: undefined,
-  }
-  return key.activity
-}
+export const createActivity = (): KeyActivity => ({
+  panes: createPanes(),
+  windows: undefined,
+  earlyWindows: undefined,
+  accumulators: createAccumulators(),
+  early: createEarlyEvidence(),
+  lastFailure: 0,
+  minute: -1,
+  latency: undefined,
+})
 
 export function latencyOf(activity: KeyActivity): LatencyBlocks {
   activity.latency ??= createLatencyBlocks()

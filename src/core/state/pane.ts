@@ -3,9 +3,12 @@
  * newest call. Panes behind `firstOpen` are closed and never change; those from it on still take calls in any order.
  *
  * Struct of arrays in two typed arrays (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
- * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. Mutable on purpose.
+ * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. They begin
+ * with room for one pane, which is all that most keys of a large fleet ever need, and which V8 keeps in its own heap: an
+ * array of more than 64 bytes costs an allocation outside it. Mutable on purpose.
  */
 import type { PaneRow } from '../call-batch.ts'
+import { SECOND_MS } from '../vocabulary.ts'
 
 /** Words a pane in `counts`: its second, five counts, then the ten 100-ms counts. */
 const WORDS = 16
@@ -31,19 +34,27 @@ export interface KeyPanes {
   end: number
   /** How many panes have left at the front since the beginning: index + passed is a pane's lasting number. */
   passed: number
+  /** So many calls in one second are no evidence of anything (accumulator.ts), and how many all open panes hold beyond that. */
+  quiet: number
+  surplus: number
 }
 
-export function createPanes(): KeyPanes {
-  const capacity = 8
-  return {
-    counts: new Uint32Array(capacity * WORDS),
-    sums: new Float64Array(capacity * SUMS),
-    first: 0,
-    firstOpen: 0,
-    end: 0,
-    passed: 0,
-  }
-}
+export const createPanes = (): KeyPanes => ({
+  counts: new Uint32Array(WORDS),
+  sums: new Float64Array(SUMS),
+  first: 0,
+  firstOpen: 0,
+  end: 0,
+  passed: 0,
+  quiet: ANY_NUMBER,
+  surplus: 0,
+})
+
+/** More calls than a second can hold: until something usual is known, no number of them is evidence. */
+export const ANY_NUMBER = 0x7fff_ffff
+
+/** Closed panes that are kept, in seconds: what the widest window holds. */
+export const KEPT_SECONDS = 300
 
 export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[index * WORDS] as number
 /** Where the five counts of a pane begin in `counts`. */
@@ -93,10 +104,13 @@ export function addCall(
 ): void {
   const { counts, sums } = panes
   const at = index * WORDS
-  counts[at + 1 + CALLS] = (counts[at + 1 + CALLS] as number) + 1
+  const calls = (counts[at + 1 + CALLS] as number) + 1
+  counts[at + 1 + CALLS] = calls
+  if (calls > panes.quiet) panes.surplus++
   const kind = statusCount(status)
   if (kind > 0) counts[at + 1 + kind] = (counts[at + 1 + kind] as number) + 1
-  const tenth = at + FIRST_TENTH + (Math.floor(timeMs / 100) % 10)
+  // From the second's beginning: a remainder of so large a number as an epoch time is slow.
+  const tenth = at + FIRST_TENTH + (((timeMs - (counts[at] as number) * SECOND_MS) / 100) | 0)
   counts[tenth] = (counts[tenth] as number) + 1
   const sum = index * SUMS
   if (latencyMs >= 0) {
@@ -113,7 +127,9 @@ export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'ke
   const add = (to: number, amount: number) => {
     counts[to] = (counts[to] as number) + amount
   }
+  panes.surplus -= surplusOf(panes, index)
   add(at + CALLS, row.calls)
+  panes.surplus += surplusOf(panes, index)
   add(at + STATUS_2XX, row.status2xx)
   add(at + STATUS_4XX, row.status4xx)
   add(at + STATUS_429, row.status429)
@@ -127,26 +143,64 @@ export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'ke
   sums[sum + 2] = (sums[sum + 2] as number) + row.bytes
 }
 
-/** Forgets panes before this second. Only closed ones may be forgotten. */
-export function forgetBefore(panes: KeyPanes, second: number): void {
-  while (panes.first < panes.firstOpen && paneSecond(panes, panes.first) < second) panes.first++
+/** Calls of a pane beyond what is quiet. */
+const surplusOf = (panes: KeyPanes, index: number): number => Math.max(0, paneCount(panes, index, CALLS) - panes.quiet)
+
+/** What is quiet has changed: the surplus of open panes is counted anew. */
+export function setQuiet(panes: KeyPanes, quiet: number): void {
+  if (quiet === panes.quiet) return
+  panes.quiet = quiet
+  panes.surplus = 0
+  for (let index = panes.firstOpen; index < panes.end; index++) panes.surplus += surplusOf(panes, index)
+}
+
+/** Closes the oldest open pane and returns its index. */
+export function closePane(panes: KeyPanes): number {
+  const index = panes.firstOpen
+  const calls = paneCount(panes, index, CALLS)
+  if (calls > panes.quiet) panes.surplus -= calls - panes.quiet
+  panes.firstOpen = index + 1
+  return index
+}
+
+/** How many of one count the panes up to `last` hold since `fromSecond`; no further than to above `enough`. */
+export function countSince(
+  panes: KeyPanes,
+  { count, last, fromSecond, enough }: { count: number; last: number; fromSecond: number; enough: number },
+): number {
+  let sum = 0
+  for (let index = last; index >= panes.first && sum <= enough; index--) {
+    if (paneSecond(panes, index) < fromSecond) break
+    sum += paneCount(panes, index, count)
+  }
+  return sum
 }
 
 function insertPane(panes: KeyPanes, index: number, second: number): number {
   const shifted = panes.end * WORDS === panes.counts.length ? makeRoom(panes) : 0
   const place = index - shifted
   const { counts, sums } = panes
-  counts.copyWithin((place + 1) * WORDS, place * WORDS, panes.end * WORDS)
-  sums.copyWithin((place + 1) * SUMS, place * SUMS, panes.end * SUMS)
-  counts.fill(0, place * WORDS, (place + 1) * WORDS)
-  sums.fill(0, place * SUMS, (place + 1) * SUMS)
-  counts[place * WORDS] = second
+  if (place < panes.end) {
+    counts.copyWithin((place + 1) * WORDS, place * WORDS, panes.end * WORDS)
+    sums.copyWithin((place + 1) * SUMS, place * SUMS, panes.end * SUMS)
+  }
+  const from = place * WORDS
+  counts[from] = second
+  for (let word = from + 1; word < from + WORDS; word++) counts[word] = 0
+  const sum = place * SUMS
+  sums[sum] = 0
+  sums[sum + 1] = 0
+  sums[sum + 2] = 0
   panes.end++
   return place
 }
 
-/** Moves the kept panes to the front, into arrays twice as large when they fill more than half. Returns by how many panes. */
+/**
+ * Forgets the closed panes that no window holds any more, and moves the others to the front, into arrays twice as large
+ * when they fill more than half. Returns by how many panes.
+ */
 function makeRoom(panes: KeyPanes): number {
+  if (panes.firstOpen > panes.first) forgetBefore(panes, paneSecond(panes, panes.firstOpen - 1) + 1 - KEPT_SECONDS)
   const shift = panes.first
   const kept = panes.end - panes.first
   const capacity = panes.counts.length / WORDS
@@ -166,4 +220,9 @@ function makeRoom(panes: KeyPanes): number {
   panes.firstOpen -= shift
   panes.end -= shift
   return shift
+}
+
+/** Forgets closed panes before this second. */
+function forgetBefore(panes: KeyPanes, second: number): void {
+  while (panes.first < panes.firstOpen && paneSecond(panes, panes.first) < second) panes.first++
 }

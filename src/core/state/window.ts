@@ -2,19 +2,12 @@
  * What one key did in the last 10 s, 60 s and 5 min, and in the UTC minute and five-minute slot under way.
  *
  * The same rolling windows twice a key: the closed ones end with the last closed pane, the early ones with the last early
- * look and take in open panes. A pane is added once and subtracted once, O(1) a pane; a call that comes into a pane that
- * early windows already hold is added to them directly. Mutable on purpose.
+ * look that asked and take in open panes. A pane is added once and subtracted once, O(1) a pane; a call that comes into a
+ * pane that early windows already hold is added to them directly. Rolled only when somebody asks: windows that fell so far
+ * behind that panes they hold are gone begin anew from the panes that are there, of which five minutes are kept.
+ * Mutable on purpose.
  */
-import {
-  CALLS,
-  COUNTS,
-  firstCount,
-  type KeyPanes,
-  paneLatencyCount,
-  paneLatencySumMs,
-  paneSecond,
-  statusCount,
-} from './pane.ts'
+import { CALLS, COUNTS, firstCount, type KeyPanes, paneSecond, statusCount } from './pane.ts'
 
 const WINDOW_SECONDS = [10, 60, 300] as const
 const MINUTE_SECONDS = 60
@@ -39,9 +32,6 @@ export interface RollingWindows {
   /** Minute and slot (epoch s / 60, / 300) that `sums.minute` and `sums.slot` belong to. */
   minute: number
   slot: number
-  /** Latency sum (ms) and count of the minute under way: what baselines learn from the closed windows. */
-  minuteLatencySumMs: number
-  minuteLatencyCount: number
 }
 
 export const createWindows = (): RollingWindows => ({
@@ -57,8 +47,6 @@ export const createWindows = (): RollingWindows => ({
   tails: new Float64Array(WINDOW_SECONDS.length),
   minute: -1,
   slot: -1,
-  minuteLatencySumMs: 0,
-  minuteLatencyCount: 0,
 })
 
 /** Moves the windows' end to `endSecond` (exclusive): takes in the panes before it, and lets go of those too old. */
@@ -71,8 +59,6 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
     if (second >= endSecond) break
     startPeriods(windows, second)
     takeIn(sums, panes.counts, firstCount(index))
-    windows.minuteLatencySumMs += paneLatencySumMs(panes, index)
-    windows.minuteLatencyCount += paneLatencyCount(panes, index)
   }
   windows.head = index + panes.passed
   startPeriods(windows, endSecond - 1)
@@ -121,8 +107,6 @@ function startPeriods(windows: RollingWindows, second: number): void {
   if (minute === windows.minute) return
   windows.minute = minute
   windows.sums.minute.fill(0)
-  windows.minuteLatencySumMs = 0
-  windows.minuteLatencyCount = 0
   const slot = Math.floor(second / SLOT_SECONDS)
   if (slot === windows.slot) return
   windows.slot = slot
