@@ -233,14 +233,14 @@ function markDirty(owner: Owner, key: KeyState): void {
 
 /** The key's pane of this second, made if it is not there. */
 function paneOf(owner: Owner, key: KeyState, { panes, earlyWindows }: KeyActivity, second: number): number {
-  const before = panes.end + panes.passed
+  const before = panes.end
   const index = openPane(panes, second)
-  if (panes.end + panes.passed === before) return index
+  if (panes.end === before) return index
   knowFrom(key.baseline, firstWholeMinute(second))
   const keys = owner.openSeconds.get(second)
   if (keys === undefined) owner.openSeconds.set(second, [key])
   else keys.push(key)
-  if (earlyWindows !== undefined) paneInserted(earlyWindows, index + panes.passed, second)
+  if (earlyWindows !== undefined) paneInserted(earlyWindows, index, second)
   return index
 }
 

@@ -2,7 +2,7 @@
  * One key's one-second panes: only seconds that had calls, oldest first, from five minutes behind the watermark to the
  * newest call. Panes behind `firstOpen` are closed and never change; those from it on still take calls in any order.
  *
- * Struct of arrays in two typed arrays (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
+ * Struct of arrays in two typed arrays, a ring (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
  * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. They begin
  * with room for one pane, which is all that most keys of a large fleet ever need, and which V8 keeps in its own heap: an
  * array of more than 64 bytes costs an allocation outside it. Mutable on purpose.
@@ -28,12 +28,12 @@ const FIRST_TENTH = 1 + COUNTS
 export interface KeyPanes {
   counts: Uint32Array
   sums: Float64Array
-  /** Index of the oldest pane kept, of the first open one, and one past the newest. */
+  /** Places in the ring less one; their number is a power of two. */
+  mask: number
+  /** A pane's index counts from the key's first pane on: of the oldest kept, of the first open one, and one past the newest. */
   first: number
   firstOpen: number
   end: number
-  /** How many panes have left at the front since the beginning: index + passed is a pane's lasting number. */
-  passed: number
   /** So many calls in one second are no evidence of anything (accumulator.ts), and how many all open panes hold beyond that. */
   quiet: number
   surplus: number
@@ -42,10 +42,10 @@ export interface KeyPanes {
 export const createPanes = (): KeyPanes => ({
   counts: new Uint32Array(WORDS),
   sums: new Float64Array(SUMS),
+  mask: 0,
   first: 0,
   firstOpen: 0,
   end: 0,
-  passed: 0,
   quiet: ANY_NUMBER,
   surplus: 0,
 })
@@ -56,19 +56,23 @@ export const ANY_NUMBER = 0x7fff_ffff
 /** Closed panes that are kept, in seconds: what the widest window holds. */
 export const KEPT_SECONDS = 300
 
-export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[index * WORDS] as number
-/** Where the five counts of a pane begin in `counts`. */
-export const firstCount = (index: number): number => index * WORDS + 1
+/** Where a pane's words, its five counts, and its sums begin. */
+const wordsOf = ({ mask }: KeyPanes, index: number): number => (index & mask) * WORDS
+export const firstCount = (panes: KeyPanes, index: number): number => wordsOf(panes, index) + 1
+const sumsOf = ({ mask }: KeyPanes, index: number): number => (index & mask) * SUMS
+
+export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[wordsOf(panes, index)] as number
 export const paneCount = (panes: KeyPanes, index: number, count: number): number =>
-  panes.counts[index * WORDS + 1 + count] as number
-export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS] as number
-export const paneLatencyCount = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 1] as number
-export const paneBytes = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 2] as number
+  panes.counts[firstCount(panes, index) + count] as number
+export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[sumsOf(panes, index)] as number
+export const paneLatencyCount = (panes: KeyPanes, index: number): number =>
+  panes.sums[sumsOf(panes, index) + 1] as number
+export const paneBytes = (panes: KeyPanes, index: number): number => panes.sums[sumsOf(panes, index) + 2] as number
 
 /** Calls in the busiest of a pane's ten 100-ms stretches. */
 export function busiestTenth(panes: KeyPanes, index: number): number {
   let most = 0
-  for (let at = index * WORDS + FIRST_TENTH, end = at + 10; at < end; at++)
+  for (let at = wordsOf(panes, index) + FIRST_TENTH, end = at + 10; at < end; at++)
     most = Math.max(most, panes.counts[at] as number)
   return most
 }
@@ -103,7 +107,7 @@ export function addCall(
   bytes: number,
 ): void {
   const { counts, sums } = panes
-  const at = index * WORDS
+  const at = wordsOf(panes, index)
   const calls = (counts[at + 1 + CALLS] as number) + 1
   counts[at + 1 + CALLS] = calls
   if (calls > panes.quiet) panes.surplus++
@@ -112,7 +116,7 @@ export function addCall(
   // From the second's beginning: a remainder of so large a number as an epoch time is slow.
   const tenth = at + FIRST_TENTH + (((timeMs - (counts[at] as number) * SECOND_MS) / 100) | 0)
   counts[tenth] = (counts[tenth] as number) + 1
-  const sum = index * SUMS
+  const sum = sumsOf(panes, index)
   if (latencyMs >= 0) {
     sums[sum] = (sums[sum] as number) + latencyMs
     sums[sum + 1] = (sums[sum + 1] as number) + 1
@@ -123,7 +127,7 @@ export function addCall(
 /** Adds what another tool counted in this second. Its shape inside the second is unknown: spread evenly. */
 export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'key' | 'start' | 'seconds'>): void {
   const { counts, sums } = panes
-  const at = index * WORDS + 1
+  const at = firstCount(panes, index)
   const add = (to: number, amount: number) => {
     counts[to] = (counts[to] as number) + amount
   }
@@ -135,9 +139,9 @@ export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'ke
   add(at + STATUS_429, row.status429)
   add(at + STATUS_5XX, row.status5xx)
   for (let tenth = 0; tenth < 10; tenth++) {
-    add(index * WORDS + FIRST_TENTH + tenth, Math.floor((row.calls + tenth) / 10))
+    add(at - 1 + FIRST_TENTH + tenth, Math.floor((row.calls + tenth) / 10))
   }
-  const sum = index * SUMS
+  const sum = sumsOf(panes, index)
   sums[sum] = (sums[sum] as number) + row.latencySumMs
   sums[sum + 1] = (sums[sum + 1] as number) + row.latencyCount
   sums[sum + 2] = (sums[sum + 2] as number) + row.bytes
@@ -177,49 +181,41 @@ export function countSince(
 }
 
 function insertPane(panes: KeyPanes, index: number, second: number): number {
-  const shifted = panes.end * WORDS === panes.counts.length ? makeRoom(panes) : 0
-  const place = index - shifted
+  if (panes.end - panes.first > panes.mask) makeRoom(panes)
   const { counts, sums } = panes
-  if (place < panes.end) {
-    counts.copyWithin((place + 1) * WORDS, place * WORDS, panes.end * WORDS)
-    sums.copyWithin((place + 1) * SUMS, place * SUMS, panes.end * SUMS)
-  }
-  const from = place * WORDS
-  counts[from] = second
-  for (let word = from + 1; word < from + WORDS; word++) counts[word] = 0
-  const sum = place * SUMS
+  for (let later = panes.end; later > index; later--) copyPane(panes, later - 1, panes, later)
+  const at = wordsOf(panes, index)
+  counts[at] = second
+  for (let word = at + 1; word < at + WORDS; word++) counts[word] = 0
+  const sum = sumsOf(panes, index)
   sums[sum] = 0
   sums[sum + 1] = 0
   sums[sum + 2] = 0
   panes.end++
-  return place
+  return index
 }
 
-/**
- * Forgets the closed panes that no window holds any more, and moves the others to the front, into arrays twice as large
- * when they fill more than half. Returns by how many panes.
- */
-function makeRoom(panes: KeyPanes): number {
+/** Forgets the closed panes that no window holds any more; if there are none, the ring is made twice as large. */
+function makeRoom(panes: KeyPanes): void {
   if (panes.firstOpen > panes.first) forgetBefore(panes, paneSecond(panes, panes.firstOpen - 1) + 1 - KEPT_SECONDS)
-  const shift = panes.first
-  const kept = panes.end - panes.first
-  const capacity = panes.counts.length / WORDS
-  if (kept * 2 > capacity) {
-    const counts = new Uint32Array(capacity * 2 * WORDS)
-    const sums = new Float64Array(capacity * 2 * SUMS)
-    counts.set(panes.counts.subarray(panes.first * WORDS, panes.end * WORDS))
-    sums.set(panes.sums.subarray(panes.first * SUMS, panes.end * SUMS))
-    panes.counts = counts
-    panes.sums = sums
-  } else {
-    panes.counts.copyWithin(0, panes.first * WORDS, panes.end * WORDS)
-    panes.sums.copyWithin(0, panes.first * SUMS, panes.end * SUMS)
-  }
-  panes.first = 0
-  panes.passed += shift
-  panes.firstOpen -= shift
-  panes.end -= shift
-  return shift
+  if (panes.end - panes.first <= panes.mask) return
+  const from = { counts: panes.counts, sums: panes.sums, mask: panes.mask }
+  const places = (panes.mask + 1) * 2
+  panes.counts = new Uint32Array(places * WORDS)
+  panes.sums = new Float64Array(places * SUMS)
+  panes.mask = places - 1
+  for (let index = panes.first; index < panes.end; index++) copyPane(from, index, panes, index)
+}
+
+type Ring = Pick<KeyPanes, 'counts' | 'sums' | 'mask'>
+
+function copyPane(from: Ring, index: number, to: Ring, place: number): void {
+  const word = (index & from.mask) * WORDS
+  const toWord = (place & to.mask) * WORDS
+  for (let offset = 0; offset < WORDS; offset++) to.counts[toWord + offset] = from.counts[word + offset] as number
+  const sum = (index & from.mask) * SUMS
+  const toSum = (place & to.mask) * SUMS
+  for (let offset = 0; offset < SUMS; offset++) to.sums[toSum + offset] = from.sums[sum + offset] as number
 }
 
 /** Forgets closed panes before this second. */

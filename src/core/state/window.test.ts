@@ -28,9 +28,9 @@ const keyAt = (second: number): Key => ({
 
 function call(key: Key, second: number, status = 200): void {
   const { panes, early } = key
-  const before = panes.end + panes.passed
+  const before = panes.end
   const index = openPane(panes, second)
-  if (panes.end + panes.passed > before) paneInserted(early, index + panes.passed, second)
+  if (panes.end > before) paneInserted(early, index, second)
   addCall(panes, index, second * 1_000, status, -1, -1)
   addStraggler(early, second, status)
   key.calls.push({ second, status })

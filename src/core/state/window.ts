@@ -26,7 +26,7 @@ export interface RollingWindows {
   readonly sums: WindowSums
   /** Second (exclusive) at which the windows end. */
   end: number
-  /** Lasting number (pane.ts) of the first pane not yet added, and for each of WINDOW_SECONDS of the oldest still inside. */
+  /** Index of the first pane not yet added, and for each of WINDOW_SECONDS of the oldest still inside. */
   head: number
   readonly tails: Float64Array
   /** Minute and slot (epoch s / 60, / 300) that `sums.minute` and `sums.slot` belong to. */
@@ -52,15 +52,15 @@ export const createWindows = (): RollingWindows => ({
 /** Moves the windows' end to `endSecond` (exclusive): takes in the panes before it, and lets go of those too old. */
 export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: number): void {
   const { sums, tails } = windows
-  if ((tails[2] as number) < panes.first + panes.passed) startOver(windows, panes)
-  let index = windows.head - panes.passed
+  if ((tails[2] as number) < panes.first) startOver(windows, panes)
+  let index = windows.head
   for (; index < panes.end; index++) {
     const second = paneSecond(panes, index)
     if (second >= endSecond) break
     startPeriods(windows, second)
-    takeIn(sums, panes.counts, firstCount(index))
+    takeIn(sums, panes.counts, firstCount(panes, index))
   }
-  windows.head = index + panes.passed
+  windows.head = index
   startPeriods(windows, endSecond - 1)
   windows.end = endSecond
   tails[0] = expire(sums.last10s, tails[0] as number, panes, index, endSecond - WINDOW_SECONDS[0])
@@ -84,21 +84,21 @@ function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts
 /** Subtracts panes before `firstSecond`; returns the new tail. */
 function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, firstSecond: number): number {
   const { counts } = panes
-  let index = tail - panes.passed
+  let index = tail
   for (; index < head && paneSecond(panes, index) < firstSecond; index++) {
-    const from = firstCount(index)
+    const from = firstCount(panes, index)
     for (let count = 0; count < COUNTS; count++) {
       const amount = counts[from + count] as number
       if (amount > 0) sum[count] = (sum[count] as number) - amount
     }
   }
-  return index + panes.passed
+  return index
 }
 
 /** Panes that the widest window holds are gone (nobody looked for minutes): begin with those that are there. */
 function startOver(windows: RollingWindows, panes: KeyPanes): void {
   for (const sum of Object.values(windows.sums)) sum.fill(0)
-  windows.head = panes.first + panes.passed
+  windows.head = panes.first
   windows.tails.fill(windows.head)
 }
 
@@ -113,14 +113,14 @@ function startPeriods(windows: RollingWindows, second: number): void {
   windows.sums.slot.fill(0)
 }
 
-/** A pane was put in at this lasting number, in the middle of those that were there: what stands behind it moves by one. */
-export function paneInserted(windows: RollingWindows, number: number, second: number): void {
+/** A pane was put in at this index, in the middle of those that were there: what stands behind it moves by one. */
+export function paneInserted(windows: RollingWindows, index: number, second: number): void {
   const { tails } = windows
-  if (number < windows.head || (number === windows.head && second < windows.end)) windows.head++
+  if (index < windows.head || (index === windows.head && second < windows.end)) windows.head++
   for (let window = 0; window < WINDOW_SECONDS.length; window++) {
     const tail = tails[window] as number
     const isOutside = second < windows.end - (WINDOW_SECONDS[window] as number)
-    if (number < tail || (number === tail && isOutside)) tails[window] = tail + 1
+    if (index < tail || (index === tail && isOutside)) tails[window] = tail + 1
   }
 }
 
