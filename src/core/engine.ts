@@ -116,13 +116,15 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
   }
+  const { key: numbers, time: times, status, latencyMs, bytes } = batch
   for (let row = input.from; row < input.to; row++) {
-    const at = batch.time[row] as number
+    const at = times[row] as number
     if (!isInTime(engine, owner, at, latest)) continue
-    time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+    if (arrivedAt > time.lastArrival) time.lastArrival = arrivedAt
     // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
     if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-    countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
+    const key = stateOf(engine, owner, keys, batch, numbers[row] as number, at)
+    countCall(owner, key, at, status[row] as number, latencyMs[row] as number, bytes[row] as number)
   }
 }
 

@@ -26,7 +26,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
-    const known = knowledgeFor(key, owner.coverage, slot, 'early')
+    const known = knowledgeFor(key, owner, slot, 'early')
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
     const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
@@ -73,7 +73,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { activity } = key
   if (activity === undefined) return undefined
   const { panes, accumulators } = activity
-  const known = knowledgeFor(key, owner.coverage, slot, 'final')
+  const known = knowledgeFor(key, owner, slot, 'final')
   const { model } = known
   const calls = paneCount(panes, closePane(panes), CALLS)
   keepUp(activity.early, second, calls)

@@ -39,6 +39,8 @@ export interface SlotKnowledge {
   readonly slot: number
   /** Minutes that the stream had delivered when it was worked out. */
   readonly minutes: number
+  /** The owner's `lessons` then. */
+  readonly lessons: number
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly model: SequentialModel | undefined
@@ -98,20 +100,34 @@ export function latencyOf(activity: KeyActivity): LatencyBlocks {
   return activity.latency
 }
 
-export function knowledgeFor(key: KeyState, coverage: Coverage, slot: number, look: 'early' | 'final'): SlotKnowledge {
+/** Of a key's owner, what knowledge is made of besides the key's own baseline. */
+export interface Taught {
+  readonly coverage: Coverage
+  readonly lessons: number
+}
+
+export function knowledgeFor(key: KeyState, taught: Taught, slot: number, look: 'early' | 'final'): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
   // While only the last minutes speak for a key, each further one counts.
   const isLasting = known?.usual !== undefined && known.usual.days > 0
-  if (known?.slot === slot && (isLasting || known.minutes === coverage.total)) return known
-  const usual = usualOf(key.baseline, coverage, slot)
-  const fresh: SlotKnowledge = {
-    slot,
-    minutes: coverage.total,
-    usual,
-    plain: plainBaseline(key.baseline, coverage, slot),
-    model: usual === undefined ? undefined : sequentialModel(usual),
-  }
+  if (known?.slot === slot && (isLasting || known.minutes === taught.coverage.total)) return known
+  // What the other look worked out just before is the same where nothing was learned since.
+  const other = look === 'early' ? key.finalSlot : key.earlySlot
+  const isSame = other?.slot === slot && other.minutes === taught.coverage.total && other.lessons === taught.lessons
+  const fresh = isSame ? other : workOut(key, taught, slot)
   if (look === 'early') key.earlySlot = fresh
   else key.finalSlot = fresh
   return fresh
+}
+
+function workOut({ baseline }: KeyState, { coverage, lessons }: Taught, slot: number): SlotKnowledge {
+  const usual = usualOf(baseline, coverage, slot)
+  return {
+    slot,
+    minutes: coverage.total,
+    lessons,
+    usual,
+    plain: plainBaseline(baseline, coverage, slot),
+    model: usual === undefined ? undefined : sequentialModel(usual),
+  }
 }

@@ -7,9 +7,9 @@
  * open panes span at most watermark.ts's OPEN_SPAN_MS, quiet minutes are settled a week at a time.
  */
 
-import type { CallBatch, PaneRow } from '../call-batch.ts'
+import type { PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
-import { type ApiKeyId, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
   type Coverage,
   coverMinute,
@@ -35,7 +35,6 @@ import {
   addCounts,
   CALLS,
   type KeyPanes,
-  newestIs,
   openPane,
   paneCount,
   paneLatencyCount,
@@ -60,6 +59,8 @@ export interface Owner {
   readonly wrong: Set<KeyState>
   readonly time: EventTime
   readonly coverage: Coverage
+  /** Grows with all that any baseline learns or unlearns: what was worked out at the same number is still true. */
+  lessons: number
   /** Keys with a pane in each second that is still open. */
   readonly openSeconds: Map<number, KeyState[]>
   /** Keys with new calls since the last early look, and the second of that look. */
@@ -101,6 +102,7 @@ export const createOwner = (): Owner => ({
   wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
+  lessons: 0,
   openSeconds: new Map(),
   dirty: [],
   lookedAtSecond: 0,
@@ -161,23 +163,30 @@ export function beginTime(owner: Owner, timeMs: number): void {
   owner.learnedToMinute = Math.floor(from / MINUTE_MS)
 }
 
-/** Counts one call of the batch. Time has been moved on to it already. */
-export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: number): void {
-  const timeMs = batch.time[row] as number
+/** Counts one call: event time in epoch ms, status, latency in ms and length in bytes. Time has been moved on to it already. */
+export function countCall(
+  owner: Owner,
+  key: KeyState,
+  timeMs: EpochMs,
+  status: number,
+  latencyMs: number,
+  bytes: number,
+): void {
   const second = Math.floor(timeMs / SECOND_MS)
   owner.calls++
   if (second < owner.closedToSecond) {
     owner.lateCalls++
+    owner.lessons++
     learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), 1)
     return
   }
   const activity = key.activity ?? activate(owner, key)
   if (!key.isDirty) markDirty(owner, key)
   const { panes, early, earlyWindows } = activity
-  const index = newestIs(panes, second) ? panes.end - 1 : paneOf(owner, key, activity, second)
-  const latencyMs = batch.latencyMs[row] as number
-  const status = batch.status[row] as number
-  addCall(panes, index, timeMs, status, latencyMs, batch.bytes[row] as number)
+  const before = panes.end
+  const index = openPane(panes, second)
+  if (panes.end > before) noteOpened(owner, key, activity, index, second)
+  addCall(panes, index, timeMs, status, latencyMs, bytes)
   if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
   if (second < early.lookedTo) early.isStale = true
   if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
@@ -197,6 +206,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
       countMinute(owner, minute, row.calls / minutes)
     const { calls, status5xx, latencySumMs, latencyCount } = row
+    owner.lessons++
     knowFrom(key.baseline, firstMinute)
     learnRow(key.baseline, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
     return
@@ -205,13 +215,16 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
     owner.lateCalls += row.calls
+    owner.lessons++
     learnLateCalls(key.baseline, Math.floor(start / MINUTE_MS), row.calls)
     return
   }
   const activity = key.activity ?? activate(owner, key)
   if (!key.isDirty) markDirty(owner, key)
   const { panes, earlyWindows, early } = activity
-  const index = paneOf(owner, key, activity, second)
+  const before = panes.end
+  const index = openPane(panes, second)
+  if (panes.end > before) noteOpened(owner, key, activity, index, second)
   if (second < early.lookedTo) early.isStale = true
   if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
   addCounts(panes, index, row)
@@ -231,17 +244,17 @@ function markDirty(owner: Owner, key: KeyState): void {
   owner.dirty.push(key)
 }
 
-/** The key's pane of this second, made if it is not there. */
-function paneOf(owner: Owner, key: KeyState, { panes, earlyWindows }: KeyActivity, second: number): number {
-  const before = panes.end
-  const index = openPane(panes, second)
-  if (panes.end === before) return index
-  knowFrom(key.baseline, firstWholeMinute(second))
+/** A pane was made. */
+function noteOpened(owner: Owner, key: KeyState, activity: KeyActivity, index: number, second: number): void {
+  const minute = firstWholeMinute(second)
+  if (minute < key.baseline.firstMinute) {
+    owner.lessons++
+    knowFrom(key.baseline, minute)
+  }
   const keys = owner.openSeconds.get(second)
   if (keys === undefined) owner.openSeconds.set(second, [key])
   else keys.push(key)
-  if (earlyWindows !== undefined) paneInserted(earlyWindows, index, second)
-  return index
+  if (activity.earlyWindows !== undefined) paneInserted(activity.earlyWindows, index, second)
 }
 
 function countMinute(owner: Owner, minute: number, calls: number): void {
@@ -288,6 +301,7 @@ function learnTo(owner: Owner, minute: number): void {
   const learned = minute - 1
   if (owner.minuteKeys.length > 0) learnKeys(owner, learned)
   if (owner.wrong.size + owner.incidents.size > 0) {
+    owner.lessons++
     for (const key of new Set([...owner.wrong, ...owner.incidents])) {
       if (isNotLearned(key, learned)) excludeMinute(key.baseline, learned)
       if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
@@ -313,6 +327,7 @@ function learnKeys(owner: Owner, minute: number): void {
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.minuteKeys = []
+  owner.lessons++
 }
 
 /** What closed panes hold of a minute. */
@@ -350,6 +365,7 @@ function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
 export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): void {
   key.wrong = wrong
   owner.wrong.add(key)
+  owner.lessons++
   const panes = key.activity?.panes
   if (panes === undefined) return
   const learnedTo = Math.floor(owner.closedToSecond / 60)

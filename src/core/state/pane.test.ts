@@ -10,7 +10,6 @@ import {
   countSince,
   createPanes,
   type KeyPanes,
-  newestIs,
   openPane,
   paneBytes,
   paneCount,
@@ -45,7 +44,6 @@ describe('the panes of a key', () => {
           const second = paneSecond(panes, index)
           expect(paneCount(panes, index, CALLS)).toBe(seconds.filter(one => one === second).length)
         }
-        for (const second of seconds) expect(newestIs(panes, second)).toBe(second === Math.max(...seconds))
       }),
     )
   })
@@ -63,10 +61,7 @@ describe('the panes of a key', () => {
     const found = Array.from({ length: panes.end - panes.first }, (_, offset) => {
       const index = panes.first + offset
       const calls = paneCount(panes, index, CALLS)
-      return [
-        paneSecond(panes, index),
-        { calls, number: index, bytes: paneBytes(panes, index) },
-      ] as const
+      return [paneSecond(panes, index), { calls, number: index, bytes: paneBytes(panes, index) }] as const
     })
     expect(found).toEqual(expected.slice(expected.length - found.length))
     expect(expected.at(-found.length)?.[0]).toBeLessThanOrEqual(5_000 - 300)

@@ -86,17 +86,14 @@ export function statusCount(status: number): number {
   return -1
 }
 
-/** The pane of this second, made if it is not there. `second` must not be closed. Returns its index. */
+/** Index of the open pane of this second, made if it is not there; those behind it move on by one then. `second` must not be closed. */
 export function openPane(panes: KeyPanes, second: number): number {
   let index = panes.end - 1
   while (index >= panes.firstOpen && paneSecond(panes, index) > second) index--
   if (index >= panes.firstOpen && paneSecond(panes, index) === second) return index
-  return insertPane(panes, index + 1, second)
+  insertPane(panes, index + 1, second)
+  return index + 1
 }
-
-/** Whether the newest pane is this second's: then no search is needed, as nearly always. */
-export const newestIs = (panes: KeyPanes, second: number): boolean =>
-  panes.end > panes.firstOpen && paneSecond(panes, panes.end - 1) === second
 
 export function addCall(
   panes: KeyPanes,
@@ -180,7 +177,7 @@ export function countSince(
   return sum
 }
 
-function insertPane(panes: KeyPanes, index: number, second: number): number {
+function insertPane(panes: KeyPanes, index: number, second: number): void {
   if (panes.end - panes.first > panes.mask) makeRoom(panes)
   const { counts, sums } = panes
   for (let later = panes.end; later > index; later--) copyPane(panes, later - 1, panes, later)
@@ -192,7 +189,6 @@ function insertPane(panes: KeyPanes, index: number, second: number): number {
   sums[sum + 1] = 0
   sums[sum + 2] = 0
   panes.end++
-  return index
 }
 
 /** Forgets the closed panes that no window holds any more; if there are none, the ring is made twice as large. */
