@@ -19,10 +19,11 @@ import { passTime, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
+import { addRow, clearGroups, createCallGroups, makeRoomFor } from './state/call-groups.ts'
 import type { KeyState } from './state/key-state.ts'
 import {
   beginTime,
-  countCall,
+  countCalls,
   countRow,
   createHeir,
   createOwner,
@@ -116,16 +117,35 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
   }
-  const { key: numbers, time: times, status, latencyMs, bytes } = batch
+  const { key: numbers, time: times } = batch
+  makeRoomFor(groups, { rows: input.to - input.from, keys: batch.keys.ids.length })
   for (let row = input.from; row < input.to; row++) {
     const at = times[row] as number
     if (!isInTime(engine, owner, at, latest)) continue
     if (arrivedAt > time.lastArrival) time.lastArrival = arrivedAt
     // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
-    if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-    const key = stateOf(engine, owner, keys, batch, numbers[row] as number, at)
-    countCall(owner, key, at, status[row] as number, latencyMs[row] as number, bytes[row] as number)
+    if (at > time.frontier) {
+      const reached = Math.min(at, arrivedAt)
+      // What came before a second passes is counted before it is looked at.
+      if (passesSecond(owner, reached)) countGroups(engine, owner, keys, batch, input.from)
+      moveTime(engine, owner, time, reached, out)
+    }
+    addRow(groups, numbers[row] as number, row - input.from)
   }
+  countGroups(engine, owner, keys, batch, input.from)
+}
+
+/** One for all batches, empty between them: nothing of it outlives the call of `takeBatch`. */
+const groups = createCallGroups()
+
+function countGroups(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch, from: number): void {
+  for (let group = 0; group < groups.length; group++) {
+    const row = groups.first[group] as number
+    const number = batch.key[from + row] as number
+    const key = stateOf(engine, owner, keys, batch, number, batch.time[from + row] as number)
+    countCalls(owner, key, batch, { from, row, next: groups.next })
+  }
+  clearGroups(groups, batch.key, from)
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -188,15 +208,19 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   time.frontier = Math.max(time.frontier, at)
   if (at <= owner.time.highest) return
   beginTime(owner, at)
+  const isPassed = passesSecond(owner, at)
   owner.time.highest = at
+  if (!isPassed) return
   const second = Math.floor(at / SECOND_MS)
-  if (second <= owner.lookedAtSecond) return
   owner.lookedAtSecond = second
   if (!engine.state.isHistory) lookEarly(engine, owner, second, out)
   close(engine, owner, out)
   passTime(engine, owner, out)
   followPlatform(engine, owner, out)
 }
+
+const passesSecond = (owner: Owner, at: EpochMs): boolean =>
+  at >= (owner.lookedAtSecond + 1) * SECOND_MS && at > owner.time.highest
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine

@@ -7,7 +7,7 @@
  * open panes span at most watermark.ts's OPEN_SPAN_MS, quiet minutes are settled a week at a time.
  */
 
-import type { PaneRow } from '../call-batch.ts'
+import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
@@ -163,34 +163,47 @@ export function beginTime(owner: Owner, timeMs: number): void {
   owner.learnedToMinute = Math.floor(from / MINUTE_MS)
 }
 
-/** Counts one call: event time in epoch ms, status, latency in ms and length in bytes. Time has been moved on to it already. */
-export function countCall(
-  owner: Owner,
-  key: KeyState,
-  timeMs: EpochMs,
-  status: number,
-  latencyMs: number,
-  bytes: number,
-): void {
-  const second = Math.floor(timeMs / SECOND_MS)
-  owner.calls++
-  if (second < owner.closedToSecond) {
-    owner.lateCalls++
-    owner.lessons++
-    learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), 1)
-    return
+/** Rows of a batch that are one key's: a chain (call-groups.ts) whose rows count from `from`. */
+interface RowChain {
+  readonly from: number
+  /** The first one. */
+  readonly row: number
+  readonly next: Int32Array
+}
+
+/** Counts calls of one key. Time has been moved on to them already. */
+export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, chain: RowChain): void {
+  const { time, status: statuses, latencyMs: latencies, bytes } = batch
+  const { from, next } = chain
+  let opened = -1
+  let index = -1
+  for (let offset = chain.row; offset >= 0; offset = next[offset] as number) {
+    const row = from + offset
+    const timeMs = time[row] as number
+    const second = Math.floor(timeMs / SECOND_MS)
+    owner.calls++
+    if (second < owner.closedToSecond) {
+      countLate(owner, key, timeMs, 1)
+      continue
+    }
+    const activity = key.activity ?? activate(owner, key)
+    if (second !== opened) {
+      index = paneOf(owner, key, activity, second)
+      opened = second
+    }
+    const status = statuses[row] as number
+    const latencyMs = latencies[row] as number
+    addCall(activity.panes, index, timeMs, status, latencyMs, bytes[row] as number)
+    if (activity.earlyWindows !== undefined) addStraggler(activity.earlyWindows, second, status)
+    if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
+    if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, owner.closedToSecond - LATENCY_SECONDS)
   }
-  const activity = key.activity ?? activate(owner, key)
-  if (!key.isDirty) markDirty(owner, key)
-  const { panes, early, earlyWindows } = activity
-  const before = panes.end
-  const index = openPane(panes, second)
-  if (panes.end > before) noteOpened(owner, key, activity, index, second)
-  addCall(panes, index, timeMs, status, latencyMs, bytes)
-  if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
-  if (second < early.lookedTo) early.isStale = true
-  if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
-  if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, owner.closedToSecond - LATENCY_SECONDS)
+}
+
+function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
+  owner.lateCalls += calls
+  owner.lessons++
+  learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), calls)
 }
 
 /** The latencies of a minute are asked for, of one that ends a second before the last closed pane at the earliest. */
@@ -214,18 +227,12 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   owner.calls += row.calls
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
-    owner.lateCalls += row.calls
-    owner.lessons++
-    learnLateCalls(key.baseline, Math.floor(start / MINUTE_MS), row.calls)
+    countLate(owner, key, start, row.calls)
     return
   }
   const activity = key.activity ?? activate(owner, key)
-  if (!key.isDirty) markDirty(owner, key)
-  const { panes, earlyWindows, early } = activity
-  const before = panes.end
-  const index = openPane(panes, second)
-  if (panes.end > before) noteOpened(owner, key, activity, index, second)
-  if (second < early.lookedTo) early.isStale = true
+  const { panes, earlyWindows } = activity
+  const index = paneOf(owner, key, activity, second)
   if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
   addCounts(panes, index, row)
   if (earlyWindows !== undefined)
@@ -239,13 +246,16 @@ function activate(owner: Owner, key: KeyState): KeyActivity {
   return activity
 }
 
-function markDirty(owner: Owner, key: KeyState): void {
-  key.isDirty = true
-  owner.dirty.push(key)
-}
-
-/** A pane was made. */
-function noteOpened(owner: Owner, key: KeyState, activity: KeyActivity, index: number, second: number): void {
+/** Index of the key's pane of this second, made if it is not there; it is about to take calls. */
+function paneOf(owner: Owner, key: KeyState, { panes, early, earlyWindows }: KeyActivity, second: number): number {
+  if (!key.isDirty) {
+    key.isDirty = true
+    owner.dirty.push(key)
+  }
+  if (second < early.lookedTo) early.isStale = true
+  const before = panes.end
+  const index = openPane(panes, second)
+  if (panes.end === before) return index
   const minute = firstWholeMinute(second)
   if (minute < key.baseline.firstMinute) {
     owner.lessons++
@@ -254,7 +264,8 @@ function noteOpened(owner: Owner, key: KeyState, activity: KeyActivity, index: n
   const keys = owner.openSeconds.get(second)
   if (keys === undefined) owner.openSeconds.set(second, [key])
   else keys.push(key)
-  if (activity.earlyWindows !== undefined) paneInserted(activity.earlyWindows, index, second)
+  if (earlyWindows !== undefined) paneInserted(earlyWindows, index, second)
+  return index
 }
 
 function countMinute(owner: Owner, minute: number, calls: number): void {
