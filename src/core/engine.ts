@@ -19,7 +19,7 @@ import { passTime, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
-import { addRow, clearGroups, createCallGroups, makeRoomFor } from './state/call-groups.ts'
+import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import type { KeyState } from './state/key-state.ts'
 import {
   beginTime,
@@ -112,40 +112,54 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
-    if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
+    if (row === undefined) continue
+    if (row.start > latest || row.start < oldestOf(engine, owner)) {
+      refuse(engine, row.start, latest)
+      continue
+    }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
   }
-  const { key: numbers, time: times } = batch
-  makeRoomFor(groups, { rows: input.to - input.from, keys: batch.keys.ids.length })
+  const times = batch.time
+  startGroups(groups, { from: input.from, to: input.to, keys: batch.keys.ids.length })
+  let { frontier, lastArrival } = time
+  let oldest = oldestOf(engine, owner)
   for (let row = input.from; row < input.to; row++) {
     const at = times[row] as number
-    if (!isInTime(engine, owner, at, latest)) continue
-    if (arrivedAt > time.lastArrival) time.lastArrival = arrivedAt
-    // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
-    if (at > time.frontier) {
+    if (at > latest || at < oldest) {
+      refuse(engine, at, latest)
+      continue
+    }
+    if (arrivedAt > lastArrival) {
+      lastArrival = arrivedAt
+      time.lastArrival = arrivedAt
+    }
+    if (at > frontier) {
+      // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
       const reached = Math.min(at, arrivedAt)
       // What came before a second passes is counted before it is looked at.
-      if (passesSecond(owner, reached)) countGroups(engine, owner, keys, batch, input.from)
+      if (passesSecond(owner, reached)) countGroups(engine, owner, keys, batch)
       moveTime(engine, owner, time, reached, out)
+      frontier = time.frontier
+      oldest = oldestOf(engine, owner)
     }
-    addRow(groups, numbers[row] as number, row - input.from)
+    addRow(groups, batch.key[row] as number, row)
   }
-  countGroups(engine, owner, keys, batch, input.from)
+  countGroups(engine, owner, keys, batch)
 }
 
 /** One for all batches, empty between them: nothing of it outlives the call of `takeBatch`. */
 const groups = createCallGroups()
 
-function countGroups(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch, from: number): void {
+function countGroups(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch): void {
   for (let group = 0; group < groups.length; group++) {
-    const row = groups.first[group] as number
-    const number = batch.key[from + row] as number
-    const key = stateOf(engine, owner, keys, batch, number, batch.time[from + row] as number)
-    countCalls(owner, key, batch, { from, row, next: groups.next })
+    const first = groups.first[group] as number
+    const row = groups.from + first
+    const key = stateOf(engine, owner, keys, batch, batch.key[row] as number, batch.time[row] as number)
+    countCalls(owner, key, batch, groups, first)
   }
-  clearGroups(groups, batch.key, from)
+  clearGroups(groups, batch.key)
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -188,16 +202,13 @@ function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatc
 
 const WEEK_MS = 7 * 288 * SLOT_MS
 
-function isInTime(engine: Engine, owner: Owner, at: EpochMs, latest: EpochMs): boolean {
-  if (at > latest) {
-    engine.state.rejected.future++
-    return false
-  }
-  if (at < owner.time.highest - WEEK_MS && !engine.state.isHistory) {
-    engine.state.rejected.tooOld++
-    return false
-  }
-  return true
+/** Calls before this are too old to be counted, but in a history. */
+const oldestOf = ({ state }: Engine, owner: Owner): EpochMs =>
+  state.isHistory ? Number.NEGATIVE_INFINITY : owner.time.highest - WEEK_MS
+
+function refuse({ state }: Engine, at: EpochMs, latest: EpochMs): void {
+  if (at > latest) state.rejected.future++
+  else state.rejected.tooOld++
 }
 
 /**

@@ -10,7 +10,7 @@ import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accum
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
-import { CALLS, closePane, countSince, paneCount } from './state/pane.ts'
+import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
 import { SECOND_MS } from './vocabulary.ts'
@@ -75,7 +75,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { panes, accumulators } = activity
   const known = knowledgeFor(key, owner, slot, 'final')
   const { model } = known
-  const calls = paneCount(panes, closePane(panes), CALLS)
+  const calls = paneCalls(panes, closePane(panes))
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {

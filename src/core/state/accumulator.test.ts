@@ -107,8 +107,7 @@ describe('sequential evidence', () => {
         const everything = createAccumulators()
         for (const [second, calls] of all.entries()) {
           if (calls === 0) continue
-          for (let call = 0; call < calls; call++)
-            addCall(panes, openPane(panes, START + second), (START + second) * 1_000, 200, -1, -1)
+          for (let call = 0; call < calls; call++) addCall(panes, openPane(panes, START + second), 0, 200, -1, -1)
           accumulate(everything, model, START + second, calls)
           if (second >= closed) continue
           accumulate(closedOnes, model, START + second, calls)
@@ -163,8 +162,7 @@ describe('sequential evidence', () => {
             eager.isStale = true
           } else if (one.kind === 'calls') {
             const second = Math.max(closedTo, now - one.back)
-            for (let call = 0; call < one.calls; call++)
-              addCall(panes, openPane(panes, second), second * 1_000, 200, -1, -1)
+            for (let call = 0; call < one.calls; call++) addCall(panes, openPane(panes, second), 0, 200, -1, -1)
             if (second < early.lookedTo) early.isStale = true
             if (second < eager.accumulators.upTo) eager.isStale = true
           } else {

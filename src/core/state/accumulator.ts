@@ -15,7 +15,7 @@
  */
 import type { SequentialEvidence, Usual } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
-import { ANY_NUMBER, CALLS, type KeyPanes, paneCount, paneSecond, setQuiet } from './pane.ts'
+import { ANY_NUMBER, type KeyPanes, paneCalls, paneSecond, setQuiet } from './pane.ts'
 
 export const MULTIPLES = [3, 10] as const
 /** Evidence beyond this says nothing more, and would keep an incident open long after it is over. */
@@ -182,7 +182,7 @@ export function accumulateOpen(
   for (; index < panes.end; index++) {
     const second = paneSecond(panes, index)
     if (second >= endSecond) break
-    accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
+    accumulate(accumulators, model, second, paneCalls(panes, index))
   }
   return accumulators
 }

@@ -5,7 +5,9 @@
  */
 
 export interface CallGroups {
-  /** How many keys, and the first row of each. Rows count from the batch's first. */
+  /** The batch's row from which rows count. */
+  from: number
+  /** How many keys, and the first row of each. */
   length: number
   first: Int32Array
   /** The row of the same key that follows a row; -1 after the last. */
@@ -15,17 +17,20 @@ export interface CallGroups {
 }
 
 export const createCallGroups = (): CallGroups => ({
+  from: 0,
   length: 0,
   first: new Int32Array(0),
   next: new Int32Array(0),
   last: new Int32Array(0),
 })
 
-/** Makes room for so many rows, of so many keys. Only between stretches. */
-export function makeRoomFor(
+/** Ready for rows `from` to `to` (exclusive) of a batch with so many keys. */
+export function startGroups(
   groups: CallGroups,
-  { rows, keys }: { readonly rows: number; readonly keys: number },
+  { from, to, keys }: { readonly from: number; readonly to: number; readonly keys: number },
 ): void {
+  const rows = to - from
+  groups.from = from
   if (rows > groups.next.length) {
     groups.first = new Int32Array(rows * 2)
     groups.next = new Int32Array(rows * 2)
@@ -33,8 +38,9 @@ export function makeRoomFor(
   if (keys > groups.last.length) groups.last = new Int32Array(keys * 2)
 }
 
-export function addRow(groups: CallGroups, key: number, row: number): void {
+export function addRow(groups: CallGroups, key: number, batchRow: number): void {
   const { first, next, last } = groups
+  const row = batchRow - groups.from
   const before = (last[key] as number) - 1
   if (before < 0) first[groups.length++] = row
   else next[before] = row
@@ -42,9 +48,9 @@ export function addRow(groups: CallGroups, key: number, row: number): void {
   next[row] = -1
 }
 
-/** Ready for the next stretch. `key`: key numbers, of which the batch's first row's is at `from`. */
-export function clearGroups(groups: CallGroups, key: Int32Array, from: number): void {
-  for (let group = 0; group < groups.length; group++)
-    groups.last[key[from + (groups.first[group] as number)] as number] = 0
+/** Ready for the next stretch of the same batch. `key`: its key numbers. */
+export function clearGroups(groups: CallGroups, key: Int32Array): void {
+  const { from, first, last } = groups
+  for (let group = 0; group < groups.length; group++) last[key[from + (first[group] as number)] as number] = 0
   groups.length = 0
 }

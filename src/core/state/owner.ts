@@ -22,6 +22,7 @@ import {
   type MinuteSeen,
   unlearnMinute,
 } from './baseline.ts'
+import type { CallGroups } from './call-groups.ts'
 import {
   createActivity,
   createKeyState,
@@ -33,9 +34,9 @@ import {
 import {
   addCall,
   addCounts,
-  CALLS,
   type KeyPanes,
   openPane,
+  paneCalls,
   paneCount,
   paneLatencyCount,
   paneLatencySumMs,
@@ -163,41 +164,52 @@ export function beginTime(owner: Owner, timeMs: number): void {
   owner.learnedToMinute = Math.floor(from / MINUTE_MS)
 }
 
-/** Rows of a batch that are one key's: a chain (call-groups.ts) whose rows count from `from`. */
-interface RowChain {
-  readonly from: number
-  /** The first one. */
-  readonly row: number
-  readonly next: Int32Array
-}
-
-/** Counts calls of one key. Time has been moved on to them already. */
-export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, chain: RowChain): void {
-  const { time, status: statuses, latencyMs: latencies, bytes } = batch
-  const { from, next } = chain
-  let opened = -1
-  let index = -1
-  for (let offset = chain.row; offset >= 0; offset = next[offset] as number) {
-    const row = from + offset
-    const timeMs = time[row] as number
+/** Counts the calls of one group, all of this key, that begins at `first`. Time has been moved on to them already. */
+export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, groups: CallGroups, first: number): void {
+  let offset = first
+  while (offset >= 0) {
+    const timeMs = batch.time[groups.from + offset] as number
     const second = Math.floor(timeMs / SECOND_MS)
-    owner.calls++
-    if (second < owner.closedToSecond) {
-      countLate(owner, key, timeMs, 1)
+    if (second >= owner.closedToSecond) {
+      offset = countRun(owner, key, second, batch, groups, offset)
       continue
     }
-    const activity = key.activity ?? activate(owner, key)
-    if (second !== opened) {
-      index = paneOf(owner, key, activity, second)
-      opened = second
-    }
+    owner.calls++
+    countLate(owner, key, timeMs, 1)
+    offset = groups.next[offset] as number
+  }
+}
+
+/** Counts the group's calls from `first` on as long as they are of this second. Returns where the next one is. */
+function countRun(
+  owner: Owner,
+  key: KeyState,
+  second: number,
+  { time, status: statuses, latencyMs: latencies, bytes }: CallBatch,
+  { from, next }: CallGroups,
+  first: number,
+): number {
+  const activity = key.activity ?? activate(owner, key)
+  const { panes, earlyWindows } = activity
+  const index = paneOf(owner, key, activity, second)
+  const neededFrom = owner.closedToSecond - LATENCY_SECONDS
+  const start = second * SECOND_MS
+  let calls = 0
+  let offset = first
+  for (; offset >= 0; offset = next[offset] as number) {
+    const row = from + offset
+    const sinceMs = (time[row] as number) - start
+    if (sinceMs < 0 || sinceMs >= SECOND_MS) break
     const status = statuses[row] as number
     const latencyMs = latencies[row] as number
-    addCall(activity.panes, index, timeMs, status, latencyMs, bytes[row] as number)
-    if (activity.earlyWindows !== undefined) addStraggler(activity.earlyWindows, second, status)
+    addCall(panes, index, sinceMs, status, latencyMs, bytes[row] as number)
+    if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
     if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
-    if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, owner.closedToSecond - LATENCY_SECONDS)
+    if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, neededFrom)
+    calls++
   }
+  owner.calls += calls
+  return offset
 }
 
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
@@ -349,7 +361,7 @@ function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
   while (first > panes.first && paneSecond(panes, first - 1) >= minute * 60) first--
   const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
   for (let index = first; index < last; index++) {
-    seen.calls += paneCount(panes, index, CALLS)
+    seen.calls += paneCalls(panes, index)
     seen.failures += paneCount(panes, index, STATUS_5XX)
     seen.latencySumMs += paneLatencySumMs(panes, index)
     seen.latencyCount += paneLatencyCount(panes, index)

@@ -31,7 +31,7 @@ function call(key: Key, second: number, status = 200): void {
   const before = panes.end
   const index = openPane(panes, second)
   if (panes.end > before) paneInserted(early, index, second)
-  addCall(panes, index, second * 1_000, status, -1, -1)
+  addCall(panes, index, 0, status, -1, -1)
   addStraggler(early, second, status)
   key.calls.push({ second, status })
 }

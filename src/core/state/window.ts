@@ -7,7 +7,7 @@
  * behind that panes they hold are gone begin anew from the panes that are there, of which five minutes are kept.
  * Mutable on purpose.
  */
-import { CALLS, COUNTS, firstCount, type KeyPanes, paneSecond, statusCount } from './pane.ts'
+import { CALLS, COUNTS, type KeyPanes, paneCount, paneSecond, statusCount } from './pane.ts'
 
 const WINDOW_SECONDS = [10, 60, 300] as const
 const MINUTE_SECONDS = 60
@@ -58,7 +58,7 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
     const second = paneSecond(panes, index)
     if (second >= endSecond) break
     startPeriods(windows, second)
-    takeIn(sums, panes.counts, firstCount(panes, index))
+    takeIn(sums, panes, index)
   }
   windows.head = index
   startPeriods(windows, endSecond - 1)
@@ -68,10 +68,10 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
   tails[2] = expire(sums.last5min, tails[2] as number, panes, index, endSecond - WINDOW_SECONDS[2])
 }
 
-/** Adds the five counts that begin at `from`. The hot path: most are zero. */
-function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts: Uint32Array, from: number): void {
+/** Adds a pane's five counts: most are zero. */
+function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, panes: KeyPanes, index: number): void {
   for (let count = 0; count < COUNTS; count++) {
-    const amount = counts[from + count] as number
+    const amount = paneCount(panes, index, count)
     if (amount === 0) continue
     last10s[count] = (last10s[count] as number) + amount
     last60s[count] = (last60s[count] as number) + amount
@@ -83,12 +83,10 @@ function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts
 
 /** Subtracts panes before `firstSecond`; returns the new tail. */
 function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, firstSecond: number): number {
-  const { counts } = panes
   let index = tail
   for (; index < head && paneSecond(panes, index) < firstSecond; index++) {
-    const from = firstCount(panes, index)
     for (let count = 0; count < COUNTS; count++) {
-      const amount = counts[from + count] as number
+      const amount = paneCount(panes, index, count)
       if (amount > 0) sum[count] = (sum[count] as number) - amount
     }
   }
