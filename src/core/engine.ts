@@ -19,10 +19,11 @@ import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
+import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import type { KeyState } from './state/key-state.ts'
 import {
   beginTime,
-  countCall,
+  countCalls,
   countRow,
   createHeir,
   createOwner,
@@ -120,21 +121,67 @@ function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
-    if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
+    if (row === undefined) continue
+    if (row.start > latest || row.start < oldestOf(engine, owner)) {
+      refuse(engine, row.start, latest)
+      continue
+    }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
     if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
+  const times = batch.time
+  startGroups(groups, { from: input.from, to: input.to, keys: batch.keys.ids.length })
+  let { frontier, lastArrival } = time
+  let oldest = oldestOf(engine, owner)
   for (let row = input.from; row < input.to; row++) {
-    const at = batch.time[row] as number
-    if (!isInTime(engine, owner, at, latest)) continue
-    time.lastArrival = Math.max(time.lastArrival, arrivedAt)
-    // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
-    if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-    countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
-    if (wide !== undefined) takeTenantsCall(engine, wide, input, row, out)
+    const at = times[row] as number
+    if (at > latest || at < oldest) {
+      refuse(engine, at, latest)
+      continue
+    }
+    if (arrivedAt > lastArrival) {
+      lastArrival = arrivedAt
+      time.lastArrival = arrivedAt
+      if (wide !== undefined) wide.time.lastArrival = Math.max(wide.time.lastArrival, arrivedAt)
+    }
+    if (at > frontier || (wide !== undefined && at > wide.time.frontier)) {
+      // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
+      const reached = Math.min(at, arrivedAt)
+      // What came before a second passes is counted before it is looked at.
+      if (passesSecond(owner, reached) || (wide !== undefined && passesSecond(wide.owner, reached)))
+        countGroups(engine, owner, keys, batch, wide)
+      if (at > frontier) moveTime(engine, owner, time, reached, out)
+      frontier = time.frontier
+      oldest = oldestOf(engine, owner)
+      if (wide !== undefined && at > wide.time.frontier) moveTime(engine, wide.owner, wide.time, reached, out)
+    }
+    addRow(groups, batch.key[row] as number, row)
   }
+  countGroups(engine, owner, keys, batch, wide)
+}
+
+/** One for all batches, empty between them: nothing of it outlives the call of `takeBatch`. */
+const groups = createCallGroups()
+
+function countGroups(
+  engine: Engine,
+  owner: Owner,
+  keys: KeyState[],
+  batch: CallBatch,
+  wide: TenantWide | undefined,
+): void {
+  for (let group = 0; group < groups.length; group++) {
+    const first = groups.first[group] as number
+    const row = groups.from + first
+    const [number, at] = [batch.key[row] as number, batch.time[row] as number]
+    countCalls(owner, stateOf(engine, owner, keys, batch, number, at), batch, groups, first)
+    if (wide === undefined) continue
+    const tenant = tenantOf(engine, wide, batch, number, at)
+    if (tenant !== 'none') countCalls(wide.owner, tenant, batch, groups, first)
+  }
+  clearGroups(groups, batch.key)
 }
 
 /** Of the tenants with several keys, who spread over them what no single key of theirs shows. */
@@ -156,22 +203,6 @@ function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInpu
     engine.tenantLookup.set(batch.keys, tenants)
   }
   return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
-}
-
-/** Calls in the same order as their keys', and time with every call of the stream: a tenant may be silent while others call. */
-function takeTenantsCall(
-  engine: Engine,
-  wide: TenantWide,
-  { batch, arrivedAt }: BatchInput,
-  row: number,
-  out: Out,
-): void {
-  const { owner, time } = wide
-  const at = batch.time[row] as number
-  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
-  if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-  const tenant = tenantOf(engine, wide, batch, batch.key[row] as number, at)
-  if (tenant !== 'none') countCall(owner, tenant, batch, row)
 }
 
 function takeTenantsRow(
@@ -244,16 +275,13 @@ function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatc
 
 const WEEK_MS = 7 * 288 * SLOT_MS
 
-function isInTime(engine: Engine, owner: Owner, at: EpochMs, latest: EpochMs): boolean {
-  if (at > latest) {
-    engine.state.rejected.future++
-    return false
-  }
-  if (at < owner.time.highest - WEEK_MS && !engine.state.isHistory) {
-    engine.state.rejected.tooOld++
-    return false
-  }
-  return true
+/** Calls before this are too old to be counted, but in a history. */
+const oldestOf = ({ state }: Engine, owner: Owner): EpochMs =>
+  state.isHistory ? Number.NEGATIVE_INFINITY : owner.time.highest - WEEK_MS
+
+function refuse({ state }: Engine, at: EpochMs, latest: EpochMs): void {
+  if (at > latest) state.rejected.future++
+  else state.rejected.tooOld++
 }
 
 /**
@@ -264,15 +292,19 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   time.frontier = Math.max(time.frontier, at)
   if (at <= owner.time.highest) return
   beginTime(owner, at)
+  const isPassed = passesSecond(owner, at)
   owner.time.highest = at
+  if (!isPassed) return
   const second = Math.floor(at / SECOND_MS)
-  if (second <= owner.lookedAtSecond) return
   owner.lookedAtSecond = second
   if (!engine.state.isHistory) lookEarly(engine, owner, second, out)
   close(engine, owner, out)
   passTime(engine, owner, out)
   followPlatform(engine, owner, out)
 }
+
+const passesSecond = (owner: Owner, at: EpochMs): boolean =>
+  at >= (owner.lookedAtSecond + 1) * SECOND_MS && at > owner.time.highest
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine

@@ -9,6 +9,8 @@ import { advance, createEngine, type Engine, type EngineSettings, engineSettings
 import type { EngineInput } from './engine-input.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, Outcome } from './incident/effect.ts'
+import type { KeyPanes } from './state/pane.ts'
+import { createWindows, rollTo, type WindowSums } from './state/window.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from './vocabulary.ts'
 
 /** Wednesday, 4 March 2026, 10:00 UTC: nothing begins or ends here. */
@@ -189,8 +191,15 @@ export function learned({ state }: Engine) {
           // A day of zeros and one that was never allocated say the same.
           days: baseline.days.map(day => (day?.calls.some(calls => calls !== 0) ? day : undefined)),
         },
-        windows: activity?.windows.sums,
+        windows: activity && closedSums(activity.panes, owner.closedToSecond),
         accumulators: activity?.accumulators,
       })),
   }))
+}
+
+/** The windows over closed panes as they would be now if somebody asked. */
+function closedSums(panes: KeyPanes, endSecond: number): WindowSums {
+  const windows = createWindows()
+  rollTo(windows, panes, endSecond)
+  return windows.sums
 }

@@ -24,7 +24,7 @@ function needOf({ state, settings }: Engine, keyId: ApiKeyId): KeyNeed {
   for (const owner of state.owners.values()) {
     const key = owner.keys.get(keyId)
     if (key === undefined) continue
-    const { usual } = knowledgeFor(key, owner.coverage, slotOf(owner.time.highest), 'early')
+    const { usual } = knowledgeFor(key, owner, slotOf(owner.time.highest), 'early')
     return { keyId, limits: usual && throttledLimits(usual, settings.config.throttle) }
   }
   return { keyId, limits: undefined }

@@ -2,7 +2,7 @@
 import type { Evidence } from '../../../detectors/contract.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import type { KeyActivity, KeyState } from '../state/key-state.ts'
-import { busiestTenth, CALLS, paneBytes, paneCount, paneSecond } from '../state/pane.ts'
+import { busiestTenth, paneBytes, paneCalls, paneSecond } from '../state/pane.ts'
 import { latencyQuantile, mergedLatency } from '../state/sketches.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 
@@ -17,7 +17,7 @@ export function currentOf(key: KeyState, onsetAt: EpochMs, at: EpochMs): Explana
 export function callsIn(key: KeyState, at: EpochMs, seconds: number): number {
   let calls = 0
   forRecentPanes(key, at, seconds, (panes, index) => {
-    calls += paneCount(panes, index, CALLS)
+    calls += paneCalls(panes, index)
   })
   return calls
 }
