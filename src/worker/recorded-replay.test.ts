@@ -40,7 +40,7 @@ async function stormInTwoLives(record: { directory: string; maxBytes?: number })
   await first.stop()
   const second = await live({ folder, record, startsAt: noon + 15_000, given: first.source.given })
   await second.bring(5, 200)
-  await second.bring(100, 1)
+  await second.bring(100, 1, 5)
   await second.stop()
   return { first, second }
 }
@@ -70,7 +70,7 @@ test('killed after its checkpoint, it decides again what it had decided, and so 
   await first.stop()
 
   const second = await live({ folder: image, record: { directory }, startsAt: noon + 7_000, given: first.source.given })
-  await second.bring(60, 1)
+  await second.bring(60, 1, 5)
   await second.stop()
   const { result, notes, changes } = await played(directory)
   expect(result.parting).toBeUndefined()

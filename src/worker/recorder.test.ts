@@ -94,7 +94,7 @@ test('what was recorded is decided again, from every state that the recording ho
         for (const [index, input] of inputsOf(made).entries()) {
           for (const answer of later.splice(0)) take(answer)
           take(input)
-          if (index % 10 === 0) await recorder.flush()
+          if (index % 25 === 0) await recorder.flush()
         }
         take({ kind: 'end' })
         await recorder.close()
@@ -115,6 +115,6 @@ test('what was recorded is decided again, from every state that the recording ho
         await rm(directory, { recursive: true, force: true })
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 10 },
   )
 })
