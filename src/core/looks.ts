@@ -6,6 +6,7 @@
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
 import { judge } from './judge.ts'
+import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor } from './state/key-state.ts'
@@ -47,14 +48,15 @@ export function close(engine: Engine, owner: Owner, out: Out): void {
 }
 
 export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
-  closeTo(owner, toSecond, (key, second) => {
+  const look = (key: KeyState, second: number): void => {
     const { activity } = key
     if (activity === undefined) return
     const suspect = lookFinal(engine, owner, key, activity, second)
     if (suspect === undefined) return
     noteWrong(engine, owner, suspect)
     decide(engine, owner, [suspect], out)
-  })
+  }
+  closeTo(owner, toSecond, look, measuringOf(engine, owner, out))
 }
 
 /** Wrong from a score above 1 on, and for as long after the last one above the stay level as an incident takes to close. */

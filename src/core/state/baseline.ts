@@ -330,6 +330,12 @@ function weekCalls(baseline: KeyBaseline, slot: number): number {
   return calls
 }
 
+/** Calls learned of the week up to and with `slot`; undefined of a key that has been silent for all of it. */
+export function callsOfLastWeek(baseline: KeyBaseline, slot: number): number | undefined {
+  if (baseline.slot < slot - RING) return undefined
+  return weekCalls(baseline, slot) + (slot === baseline.slot ? baseline.slotCalls : 0)
+}
+
 function runningAt(coverage: Coverage, slot: number): number {
   if (slot >= coverage.newestSlot) return coverage.total
   const oldest = coverage.newestSlot - COVERAGE_RING + 1

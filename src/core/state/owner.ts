@@ -228,10 +228,22 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
 }
 
 /**
+ * Told of each minute that has closed and was delivered, with the calls in it by key; before it the silent minutes from
+ * `from` on, which only now turn out to have been a quiet stretch and no gap. Not told of a minute that rows of more than a
+ * second had a part in: whose calls those were is learned, and not kept apart.
+ */
+export type Delivered = (from: number, minute: number, counts: ReadonlyMap<KeyState, number>) => void
+
+/**
  * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
  * each key with a pane in a closing second, in the order of key ids, so that no order of arrival shows.
  */
-export function closeTo(owner: Owner, toSecond: number, close: (key: KeyState, second: number) => void): void {
+export function closeTo(
+  owner: Owner,
+  toSecond: number,
+  close: (key: KeyState, second: number) => void,
+  delivered?: Delivered,
+): void {
   if (owner.closedToSecond < 0) return
   while (owner.closedToSecond < toSecond) {
     const second = owner.closedToSecond
@@ -245,7 +257,7 @@ export function closeTo(owner: Owner, toSecond: number, close: (key: KeyState, s
       }
     }
     owner.closedToSecond = second + 1
-    if ((second + 1) % 60 === 0) learnTo(owner, (second + 1) / 60)
+    if ((second + 1) % 60 === 0) learnTo(owner, (second + 1) / 60, delivered)
   }
 }
 
@@ -261,13 +273,16 @@ function noteMinute(owner: Owner, key: KeyState, second: number): void {
   if (isFirstOfMinute) owner.minuteKeys.push(key)
 }
 
-function learnTo(owner: Owner, minute: number): void {
+function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined): void {
   const learned = minute - 1
+  const hasRows = delivered !== undefined && owner.minuteCalls.has(learned)
+  const counts = delivered && new Map<KeyState, number>()
   for (const key of owner.minuteKeys) {
     const windows = key.activity?.windows
     if (windows === undefined || windows.minute !== learned) continue
     const calls = windows.sums.minute[CALLS] as number
     countMinute(owner, learned, calls)
+    counts?.set(key, calls)
     if (isNotLearned(key, learned)) continue
     learnMinute(key.baseline, learned, {
       calls,
@@ -284,7 +299,8 @@ function learnTo(owner: Owner, minute: number): void {
   }
   owner.minuteKeys = []
   if (learned >= owner.learnedToMinute) {
-    coverOrWait(owner, learned)
+    const from = coverOrWait(owner, learned)
+    if (from !== undefined && counts !== undefined && !hasRows) delivered?.(from, learned, counts)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
@@ -328,19 +344,21 @@ export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): v
 
 const AVERAGE_MINUTES = 15
 
-function coverOrWait(owner: Owner, minute: number): void {
+/** The first of the minutes up to this one that are now known to have been delivered; undefined while that is not known. */
+function coverOrWait(owner: Owner, minute: number): number | undefined {
   const { quiet } = owner
+  let first = minute
   const calls = owner.minuteCalls.get(minute)
   if (calls === undefined) {
     if (quiet.minutes === 0) quiet.fromMinute = minute
     quiet.minutes++
-    return
+    return undefined
   }
   owner.minuteCalls.delete(minute)
   if (quiet.minutes > 0) {
     if (!isGap(quiet)) {
-      const from = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
-      for (let silent = from; silent < minute; silent++) coverMinute(owner.coverage, silent)
+      first = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
+      for (let silent = first; silent < minute; silent++) coverMinute(owner.coverage, silent)
     }
     // Silence counts in the average too, or a stream that comes in bursts would seem to fall silent after each.
     quiet.recentPerMinute *= (1 - 1 / AVERAGE_MINUTES) ** quiet.minutes
@@ -351,6 +369,7 @@ function coverOrWait(owner: Owner, minute: number): void {
   provenMinute(owner, minute, calls)
   quiet.recentPerMinute =
     quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / AVERAGE_MINUTES
+  return first
 }
 
 /** A minute in which somebody harms the others shows what broke the API, not what it carries. */
