@@ -24,6 +24,7 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -94,19 +95,26 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
       const { format, fields } = config
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      // What comes from CloudWatch are counts, whatever the stream's records are.
+      const teacher = history.includes(fromCloudWatch)
+        ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
+        : decoder
       const alert = alertPerformer(config, clock, telemetry)
       const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
       const teach =
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              for (const path of history) await checkReadable(path)
-              const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
-              await teachHistory(fresh, decoder, logs, telemetry)
+              const paths = history.filter(path => path !== fromCloudWatch)
+              for (const path of paths) await checkReadable(path)
+              const logs = paths.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
+              const counts = teacher === decoder ? [] : [await cloudWatchLog(config, { clock, telemetry }, signal)]
+              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
       await runWorker(
         {
-          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
+          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics },
           performers: { alert, plan },
           mode: config.mode,
           checkpointEveryMs: config.state.checkpointEvery,

@@ -19,6 +19,7 @@ import type { Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -28,6 +29,7 @@ import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
+import { tellPublishing } from './publishing.ts'
 import type { Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -43,6 +45,8 @@ export interface KeeperSettings {
   readonly rejects: Rejects
   readonly performers: Performers
   readonly telemetry: Telemetry
+  /** Sends metrics, where somebody wants them. */
+  readonly metrics?: Publisher | undefined
   /** observe, suggest or enforce: for telling only, the engine has its own. */
   readonly mode: string
   /** Something that may not be lost could not be kept: the worker must stop. */
@@ -86,7 +90,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
+  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, metrics, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -125,6 +129,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
   let taughtUntil = state?.taughtUntil
+  let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   const performing = createPerforming({
@@ -136,7 +141,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   })
 
   async function feed(input: EngineInput): Promise<void> {
-    const { effects, changes } = advance(engine, input)
+    const { effects, changes, measured } = advance(engine, input)
+    if (measured.length > 0) metrics?.closed(measured)
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
     if (effects.length > 0) await carryOut(effects)
   }
@@ -275,13 +281,23 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    if (metrics === undefined) return
+    metrics.health({
+      ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
+      lagMs: reading.lag === undefined ? undefined : behindMs,
+      checkpointAgeMs: now - checkpointedAt,
+      effectsWaiting: performing.running(),
+      openIncidents: reading.openIncidents,
+      throttledTenants: reading.throttled,
+    })
+    tellPublishing(metrics, telemetry)
   }
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
-    const { covered, written } = await inTurn(async () => {
+    const { covered, written, closedIsCovered } = await inTurn(async () => {
       const saving: SavedState = {
         engine: snapshot(engine),
         awaiting: [...memory.awaiting],
@@ -291,9 +307,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
       const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
-      return { covered, written }
+      return { covered, written, closedIsCovered: metrics?.covering() }
     })
     await written
+    checkpointedAt = beganAt
+    closedIsCovered?.()
     const tookMs = clock.now() - beganAt
     telemetry({ name: 'checkpointWritten', partitions: covered.size, tookMs })
     await rejects.flush()
@@ -406,6 +424,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
       await inTurn(tellMinute)
       await checkpoint()
+      if (metrics === undefined) return
+      await metrics.finish(graceMs)
+      tellPublishing(metrics, telemetry)
     },
   }
 }

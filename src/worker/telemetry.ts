@@ -8,6 +8,9 @@
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
+import type { HistoryEvent } from '../metrics/history.ts'
+import type { DropReason, PublishingSummary } from '../metrics/publisher.ts'
 import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
 
 /** How far behind the newest record the source is: the worst partition that can tell. */
@@ -52,6 +55,11 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | ({ readonly name: 'metricsPriced' } & MonthlyCost)
+  | ({ readonly name: 'metricsSent' } & PublishingSummary)
+  | ({ readonly name: 'metricsDropped' } & PublishingSummary)
+  | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
+  | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -95,6 +103,10 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'partitionsHeld':
     case 'effectIntended':
       return 'debug'
+    case 'metricsSent':
+      return event.trouble === undefined ? 'debug' : 'warn'
+    case 'metricsDropped':
+      return event.dropped.refused === undefined ? 'warn' : 'error'
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
@@ -102,6 +114,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'metricKeysLeftOut':
+    case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'commitFailed':
@@ -114,6 +128,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'limitLeftLowered':
     case 'sourceTroubled':
       return 'error'
+    case 'metricsPriced':
+    case 'historyFound':
+    case 'historyFetched':
     case 'historyTaught':
     case 'minuteSummarised':
     case 'partitionsChanged':
@@ -139,6 +156,20 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'metricsPriced':
+      return `CloudWatch metrics are on: up to ${grouped(event.metrics)} of them and ${grouped(event.requests)} requests cost up to ${usdText(event.usd)} a month (${pricesOf})`
+    case 'metricsSent':
+      return publishingSentence(event)
+    case 'metricsDropped':
+      return `Metrics that will not be sent: ${droppedText(event)}`
+    case 'metricKeysLeftOut':
+      return `No metrics of ${grouped(event.keys)} keys: there are more than metrics.cloudWatch.rates.maxKeys`
+    case 'historyFound':
+      return `CloudWatch has the metric of ${grouped(event.keys)} keys${event.otherSeries === 0 ? '' : ` (and ${grouped(event.otherSeries)} series with other dimensions, which are left)`}; reading seven days costs about ${usdText(event.usd)} (${pricesOf})`
+    case 'historyFetched':
+      return `History read from CloudWatch up to ${isoTime(event.until)} (${Math.round(event.share * 100)} %): ${grouped(event.datapoints)} data points`
+    case 'historyTroubled':
+      return `CloudWatch does not give the history yet and is asked again: ${event.because}`
     case 'batchesRead':
     case 'minuteSummarised':
       return readingSentence(event)
@@ -208,6 +239,32 @@ function readingSentence(reading: Reading): string {
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
+
+function publishingSentence({ sent, requests, waiting, trouble }: PublishingSummary): string {
+  const done = `${grouped(sent)} metric values sent in ${grouped(requests)} requests`
+  return trouble?.isTried
+    ? `${done}; ${grouped(waiting)} wait, since CloudWatch does not take them: ${trouble.because}`
+    : done
+}
+
+const dropReasons: readonly (readonly [DropReason, string])[] = [
+  ['overflow', 'more than may wait'],
+  ['untimely', 'older than two weeks or too far ahead'],
+  ['unnameable', 'of keys whose ids CloudWatch cannot hold'],
+  ['refused', 'refused'],
+  ['stopped', 'still waiting when the worker stopped'],
+]
+
+function droppedText({ dropped, trouble }: PublishingSummary): string {
+  const reasons = dropReasons.flatMap(([reason, text]) => {
+    const count = dropped[reason]
+    return count === undefined ? [] : [`${grouped(count)} ${text}`]
+  })
+  return trouble?.isTried === false ? `${reasons.join(', ')}: ${trouble.because}` : reasons.join(', ')
+}
+
+/** `$120.43`; below a cent as many digits as say something. */
+const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
 
 function performedSentence(effect: Effect, outcome: Outcome): string {
   const done = outcome.kind === 'already' ? 'was so already' : 'done'

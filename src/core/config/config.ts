@@ -160,7 +160,7 @@ const cloudWatch = z.strictObject({
       enabled: z
         .boolean()
         .default(false)
-        .describe('send the worker’s own state once a minute: eight metrics, about $0.30 a month each'),
+        .describe('send the worker’s own state once a minute: seven metrics, about $0.30 a month each'),
       worker: cloudWatchName(/^(?!:)[!-~]{1,255}$/, 'a name without spaces, up to 255 ASCII characters')
         .optional()
         .describe('which worker it is; without it the name of the host'),
