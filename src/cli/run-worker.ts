@@ -112,15 +112,20 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
               await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
       const metrics = await openPublisher(config, { directory, clock, telemetry })
-      await runWorker(
-        {
-          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics },
-          performers: { alert, plan },
-          mode: config.mode,
-          checkpointEveryMs: config.state.checkpointEvery,
-        },
-        signal,
-      )
+      try {
+        await runWorker(
+          {
+            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics },
+            performers: { alert, plan },
+            mode: config.mode,
+            checkpointEveryMs: config.state.checkpointEvery,
+          },
+          signal,
+        )
+      } finally {
+        // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+        await metrics?.finish(0)
+      }
     })
   } finally {
     await source.close()

@@ -15,7 +15,7 @@ export function refusalOf(error: unknown, permission: string): string | undefine
   if (status === undefined || status < 400 || status >= 500 || isPassing(error)) return undefined
   const name = error instanceof Error ? error.name : ''
   return /^AccessDenied|^Unauthorized|^Forbidden|^NotAuthorized/.test(name)
-    ? `the worker’s role lacks ${permission} (${textOf(error)})`
+    ? `the worker’s role lacks ${permission}: ${textOf(error)}`
     : textOf(error)
 }
 

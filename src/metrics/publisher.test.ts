@@ -156,7 +156,7 @@ describe('CloudWatch that does not take it', () => {
     await close(publisher, minuteOf({ key_a: 1 }))
     await close(publisher, minuteOf({ key_a: 2 }))
     expect(cloudWatch.puts.flat().map(({ Value }) => Value)).toEqual([2])
-    const because = 'the worker’s role lacks cloudwatch:PutMetricData (AccessDeniedException: not authorized)'
+    const because = 'the worker’s role lacks cloudwatch:PutMetricData: AccessDeniedException: not authorized'
     expect(publisher.summary()).toMatchObject({
       sent: 1,
       dropped: { refused: 1 },

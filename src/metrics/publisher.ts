@@ -33,7 +33,7 @@ export interface Publisher {
   health(reading: Health): void
   /** What became of metrics since this was asked last. */
   summary(): PublishingSummary
-  /** Gives what waits a moment, then gives it up. Nothing is taken after it. */
+  /** Gives what waits a moment, then gives it up. Nothing is sent after it; to ask twice does no harm. */
   finish(graceMs: number): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export interface PublishingSummary {
   /** Datums that wait for their turn, and for their checkpoint. */
   readonly waiting: number
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>
-  /** What CloudWatch said last when it did not take a request; `isTried`: it is tried again. */
+  /** What CloudWatch said last when it did not take a request; `isTried`: it is tried again, and is told until it gets through. */
   readonly trouble: { readonly because: string; readonly isTried: boolean } | undefined
   /** Keys that nothing is sent of, because there are more than may be: when it has come to that, and not again while it lasts. */
   readonly leftOutNow: number | undefined
@@ -153,6 +153,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         await client.send(request, { abortSignal: giveUp.signal })
         sent += timely.length
         requests++
+        if (trouble?.isTried) trouble = undefined
         return
       } catch (error) {
         if (giveUp.signal.aborted) return drop('stopped', timely.length)
@@ -204,7 +205,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       sent = requests = 0
       dropped = new Map()
-      trouble = undefined
+      if (trouble?.isTried === false) trouble = undefined
       return told
     },
     async finish(graceMs) {
@@ -218,6 +219,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       )
       queue = []
       await sending
+      waiting = 0
       client.destroy()
     },
   }

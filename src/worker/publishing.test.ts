@@ -87,9 +87,27 @@ test('a CloudWatch that refuses is an error a person must see, and the stream go
   const [dropped] = named(life.told, 'metricsDropped')
   expect(dropped && levelOf(dropped)).toBe('error')
   expect(dropped && sentenceOf(dropped)).toMatch(
-    /^Metrics that will not be sent: \d+ refused: the worker’s role lacks cloudwatch:PutMetricData \(AccessDenied: not authorized\)$/,
+    /^Metrics that will not be sent: \d+ refused \(the worker’s role lacks cloudwatch:PutMetricData: AccessDenied: not authorized\)$/,
   )
   expect(life.told.at(-1)).toMatchObject({ name: 'workerStopped', totalCalls: 390 })
+})
+
+test('a CloudWatch that does not answer is told each minute, and at the end what was never sent', async () => {
+  const cloudWatch = createCloudWatch(() => noon)
+  cloudWatch.failNext(...Array.from({ length: 5_000 }, () => new Error('connect ECONNREFUSED')))
+  const life = await live({ folder: newFolder(), engine, metrics: publishing(cloudWatch) })
+  await life.bring(190, 1, 10)
+  const delayed = named(life.told, 'metricsDelayed')
+  expect(delayed.map(levelOf)).toEqual(['warn', 'warn'])
+  expect(delayed[1] && sentenceOf(delayed[1])).toMatch(
+    /^CloudWatch does not take metrics, and up to \d+ values wait: Error: connect ECONNREFUSED$/,
+  )
+  await life.stop()
+  expect(named(life.told, 'metricsDropped').map(event => sentenceOf(event))).toEqual([
+    expect.stringMatching(
+      /^Metrics that will not be sent: \d+ still waiting when the worker stopped \(Error: connect ECONNREFUSED\)$/,
+    ),
+  ])
 })
 
 test('what metrics and history cost is told before it is spent', () => {

@@ -1,10 +1,11 @@
-/** Tells what became of the metrics: once a minute, what could not be sent apart from what was. */
+/** Tells what became of the metrics: once a minute, what was sent, what waits, and what never will be. */
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Telemetry } from './telemetry.ts'
 
 export function tellPublishing(metrics: Publisher, telemetry: Telemetry): void {
-  const summary = metrics.summary()
-  if (summary.sent > 0 || summary.trouble?.isTried) telemetry({ name: 'metricsSent', ...summary })
-  if (Object.keys(summary.dropped).length > 0) telemetry({ name: 'metricsDropped', ...summary })
-  if (summary.leftOutNow !== undefined) telemetry({ name: 'metricKeysLeftOut', keys: summary.leftOutNow })
+  const { sent, requests, waiting, dropped, trouble, leftOutNow } = metrics.summary()
+  if (sent > 0) telemetry({ name: 'metricsSent', sent, requests, waiting })
+  if (waiting > 0 && trouble?.isTried) telemetry({ name: 'metricsDelayed', waiting, because: trouble.because })
+  if (Object.keys(dropped).length > 0) telemetry({ name: 'metricsDropped', dropped, because: trouble?.because })
+  if (leftOutNow !== undefined) telemetry({ name: 'metricKeysLeftOut', keys: leftOutNow })
 }

@@ -56,8 +56,14 @@ export type TelemetryEvent =
     }
   | { readonly name: 'alertsUnsent' }
   | ({ readonly name: 'metricsPriced' } & MonthlyCost)
-  | ({ readonly name: 'metricsSent' } & PublishingSummary)
-  | ({ readonly name: 'metricsDropped' } & PublishingSummary)
+  | { readonly name: 'metricsSent'; readonly sent: number; readonly requests: number; readonly waiting: number }
+  | { readonly name: 'metricsDelayed'; readonly waiting: number; readonly because: string }
+  | {
+      readonly name: 'metricsDropped'
+      readonly dropped: PublishingSummary['dropped']
+      /** What CloudWatch said last, if it said anything. */
+      readonly because: string | undefined
+    }
   | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
   | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
@@ -102,9 +108,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'checkpointWritten':
     case 'partitionsHeld':
     case 'effectIntended':
-      return 'debug'
     case 'metricsSent':
-      return event.trouble === undefined ? 'debug' : 'warn'
+      return 'debug'
     case 'metricsDropped':
       return event.dropped.refused === undefined ? 'warn' : 'error'
     case 'workerStarted':
@@ -114,6 +119,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'metricsDelayed':
     case 'metricKeysLeftOut':
     case 'historyTroubled':
     case 'lagReported':
@@ -159,9 +165,11 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'metricsPriced':
       return `CloudWatch metrics are on: up to ${grouped(event.metrics)} of them and ${grouped(event.requests)} requests cost up to ${usdText(event.usd)} a month (${pricesOf})`
     case 'metricsSent':
-      return publishingSentence(event)
+      return `Metrics: ${grouped(event.sent)} values sent in ${grouped(event.requests)} requests`
+    case 'metricsDelayed':
+      return `CloudWatch does not take metrics, and up to ${grouped(event.waiting)} values wait: ${event.because}`
     case 'metricsDropped':
-      return `Metrics that will not be sent: ${droppedText(event)}`
+      return `Metrics that will not be sent: ${droppedText(event.dropped)}${event.because === undefined ? '' : ` (${event.because})`}`
     case 'metricKeysLeftOut':
       return `No metrics of ${grouped(event.keys)} keys: there are more than metrics.cloudWatch.rates.maxKeys`
     case 'historyFound':
@@ -240,13 +248,6 @@ function readingSentence(reading: Reading): string {
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
 
-function publishingSentence({ sent, requests, waiting, trouble }: PublishingSummary): string {
-  const done = `${grouped(sent)} metric values sent in ${grouped(requests)} requests`
-  return trouble?.isTried
-    ? `${done}; ${grouped(waiting)} wait, since CloudWatch does not take them: ${trouble.because}`
-    : done
-}
-
 const dropReasons: readonly (readonly [DropReason, string])[] = [
   ['overflow', 'more than may wait'],
   ['untimely', 'older than two weeks or too far ahead'],
@@ -255,13 +256,10 @@ const dropReasons: readonly (readonly [DropReason, string])[] = [
   ['stopped', 'still waiting when the worker stopped'],
 ]
 
-function droppedText({ dropped, trouble }: PublishingSummary): string {
-  const reasons = dropReasons.flatMap(([reason, text]) => {
-    const count = dropped[reason]
-    return count === undefined ? [] : [`${grouped(count)} ${text}`]
-  })
-  return trouble?.isTried === false ? `${reasons.join(', ')}: ${trouble.because}` : reasons.join(', ')
-}
+const droppedText = (dropped: PublishingSummary['dropped']): string =>
+  dropReasons
+    .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
 
 /** `$120.43`; below a cent as many digits as say something. */
 const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
