@@ -1,7 +1,7 @@
 /**
  * Who may import whom.
  *
- *     cli → worker → sources, actions, stores → core → detectors → nothing
+ *     cli → worker → sources, actions, stores, metrics → core → detectors → nothing
  *     cli → dashboard → stores, core          simulation → core, and the interfaces of sources and actions
  *
  * An area may import itself and whatever stands below it on its arrow. Tests and benches may import anything; only
