@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts'
 import type { WeirConfig } from '../core/config/config.ts'
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { monthlyCost } from '../metrics/cost.ts'
+import type { HistoryEvent } from '../metrics/history.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { BareLog } from '../worker/bare-log.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
@@ -42,7 +43,7 @@ export async function openPublisher(
 /** The last seven days of the metric that `metrics.cloudWatch.history` names, read as they are asked for. */
 export async function cloudWatchLog(
   { metrics: { cloudWatch } }: WeirConfig,
-  { clock, telemetry }: Pick<MetricsSurroundings, 'clock' | 'telemetry'>,
+  { clock, onEvent }: { readonly clock: Clock; readonly onEvent: (event: HistoryEvent) => void },
   signal: AbortSignal,
 ): Promise<BareLog> {
   const { cloudWatchClient } = await import('../metrics/cloudwatch-client.ts')
@@ -57,7 +58,7 @@ export async function cloudWatchLog(
   const client = cloudWatchClient(cloudWatch)
   async function* pieces() {
     try {
-      yield* countsFromCloudWatch(settings, { client, clock, random: Math.random, onEvent: telemetry }, signal)
+      yield* countsFromCloudWatch(settings, { client, clock, random: Math.random, onEvent }, signal)
     } finally {
       client.destroy()
     }

@@ -108,7 +108,8 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
               const paths = history.filter(path => path !== fromCloudWatch)
               for (const path of paths) await checkReadable(path)
               const logs = paths.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
-              const counts = teacher === decoder ? [] : [await cloudWatchLog(config, { clock, telemetry }, signal)]
+              const counts =
+                teacher === decoder ? [] : [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
               await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
       const metrics = await openPublisher(config, { directory, clock, telemetry })
