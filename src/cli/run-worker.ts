@@ -101,6 +101,7 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
         : decoder
       const alert = alertPerformer(config, clock, telemetry)
       const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
           ? undefined
@@ -112,21 +113,16 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
                 teacher === decoder ? [] : [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
               await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
-      const metrics = await openPublisher(config, { directory, clock, telemetry })
-      try {
-        await runWorker(
-          {
-            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics },
-            performers: { alert, plan },
-            mode: config.mode,
-            checkpointEveryMs: config.state.checkpointEvery,
-          },
-          signal,
-        )
-      } finally {
+      await runWorker(
+        {
+          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics },
+          performers: { alert, plan },
+          mode: config.mode,
+          checkpointEveryMs: config.state.checkpointEvery,
+        },
+        signal,
         // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-        await metrics?.finish(0)
-      }
+      ).finally(() => metrics?.finish(0))
     })
   } finally {
     await source.close()

@@ -36,11 +36,11 @@ export type PlatformIncident =
 export interface Engine {
   readonly settings: EngineSettings
   readonly jury: Jury
+  /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
+  readonly measuring: Measuring | undefined
   readonly state: EngineState
   /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
   readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
-  /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
-  readonly measuring: Measuring | undefined
 }
 
 /** Decisions under construction. */

@@ -48,15 +48,14 @@ export function close(engine: Engine, owner: Owner, out: Out): void {
 }
 
 export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
-  const look = (key: KeyState, second: number): void => {
+  closeTo(owner, toSecond, measuringOf(engine, owner, out), (key, second) => {
     const { activity } = key
     if (activity === undefined) return
     const suspect = lookFinal(engine, owner, key, activity, second)
     if (suspect === undefined) return
     noteWrong(engine, owner, suspect)
     decide(engine, owner, [suspect], out)
-  }
-  closeTo(owner, toSecond, look, measuringOf(engine, owner, out))
+  })
 }
 
 /** Wrong from a score above 1 on, and for as long after the last one above the stay level as an incident takes to close. */

@@ -297,7 +297,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
-    const { covered, written, closedIsCovered } = await inTurn(async () => {
+    let closedIsCovered: (() => void) | undefined
+    const { covered, written } = await inTurn(async () => {
       const saving: SavedState = {
         engine: snapshot(engine),
         awaiting: [...memory.awaiting],
@@ -305,9 +306,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         taughtUntil,
       }
       const covered = new Map(positions)
+      closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
       const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
-      return { covered, written, closedIsCovered: metrics?.covering() }
+      return { covered, written }
     })
     await written
     checkpointedAt = beganAt

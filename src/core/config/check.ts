@@ -46,25 +46,15 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
   const complaints = [
     ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
     ...conflictingFields(weir, config.data ?? weir),
-    ...oneMetricTwice(config.data ?? weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
+    ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
   ]
   return config.success && directory.success && complaints.length === 0
     ? { kind: 'good', config: config.data, tenants: directory.data }
     : { kind: 'bad', complaints }
-}
-
-/** Calls and what is usual in one metric would be neither. */
-function oneMetricTwice(weir: unknown): readonly Complaint[] {
-  const rates = ['metrics', 'cloudWatch', 'rates']
-  const metric = valueAt(weir, [...rates, 'metric'])
-  const value = valueAt(weir, [...rates, 'usualMetric'])
-  if (typeof value !== 'string' || value !== metric) return []
-  const right = 'another name than that of `metric`'
-  return [{ file: 'weir', kind: 'conflict', path: [...rates, 'usualMetric'], value: JSON.stringify(value), right }]
 }
 
 /** One complaint as a line: `throttle.headroom is 0.5: should be a number from 1 to 10`. */
@@ -252,4 +242,14 @@ function sharedPlans(tenants: unknown): readonly Complaint[] {
 function rawTenants(tenants: unknown): readonly (readonly [string, unknown])[] {
   const all = valueAt(tenants, ['tenants'])
   return isMapping(all) ? Object.entries(all) : []
+}
+
+/** Calls and what is usual in one metric would be neither. */
+function oneMetricTwice(weir: unknown): readonly Complaint[] {
+  const rates = ['metrics', 'cloudWatch', 'rates']
+  const metric = valueAt(weir, [...rates, 'metric'])
+  const value = valueAt(weir, [...rates, 'usualMetric'])
+  if (typeof value !== 'string' || value !== metric) return []
+  const right = 'another name than that of `metric`'
+  return [{ file: 'weir', kind: 'conflict', path: [...rates, 'usualMetric'], value: JSON.stringify(value), right }]
 }

@@ -241,8 +241,8 @@ export type Delivered = (from: number, minute: number, counts: ReadonlyMap<KeySt
 export function closeTo(
   owner: Owner,
   toSecond: number,
+  delivered: Delivered | undefined,
   close: (key: KeyState, second: number) => void,
-  delivered?: Delivered,
 ): void {
   if (owner.closedToSecond < 0) return
   while (owner.closedToSecond < toSecond) {
@@ -275,14 +275,12 @@ function noteMinute(owner: Owner, key: KeyState, second: number): void {
 
 function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined): void {
   const learned = minute - 1
-  const hasRows = delivered !== undefined && owner.minuteCalls.has(learned)
-  const counts = delivered && new Map<KeyState, number>()
+  const counts = delivered && countsOf(owner, learned)
   for (const key of owner.minuteKeys) {
     const windows = key.activity?.windows
     if (windows === undefined || windows.minute !== learned) continue
     const calls = windows.sums.minute[CALLS] as number
     countMinute(owner, learned, calls)
-    counts?.set(key, calls)
     if (isNotLearned(key, learned)) continue
     learnMinute(key.baseline, learned, {
       calls,
@@ -300,10 +298,21 @@ function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined)
   owner.minuteKeys = []
   if (learned >= owner.learnedToMinute) {
     const from = coverOrWait(owner, learned)
-    if (from !== undefined && counts !== undefined && !hasRows) delivered?.(from, learned, counts)
+    if (from !== undefined && counts !== undefined) delivered?.(from, learned, counts)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
+}
+
+/** Calls of each key in the minute that ends; undefined where rows of more than a second had a part in it. */
+function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyMap<KeyState, number> | undefined {
+  if (minuteCalls.has(minute)) return undefined
+  const counts = new Map<KeyState, number>()
+  for (const key of minuteKeys) {
+    const windows = key.activity?.windows
+    if (windows?.minute === minute) counts.set(key, windows.sums.minute[CALLS] as number)
+  }
+  return counts
 }
 
 /**
