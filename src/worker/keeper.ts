@@ -282,6 +282,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
     if (metrics === undefined) return
+    tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
       lagMs: reading.lag === undefined ? undefined : behindMs,
@@ -290,7 +291,6 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       openIncidents: reading.openIncidents,
       throttledTenants: reading.throttled,
     })
-    tellPublishing(metrics, telemetry)
   }
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
