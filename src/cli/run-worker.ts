@@ -96,9 +96,8 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
       // What comes from CloudWatch are counts, whatever the stream's records are.
-      const teacher = history.includes(fromCloudWatch)
-        ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
-        : decoder
+      const isTaughtByMetric = history.includes(fromCloudWatch)
+      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, clock, telemetry)
       const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
       const metrics = await openPublisher(config, { directory, clock, telemetry })
@@ -109,8 +108,9 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
               const paths = history.filter(path => path !== fromCloudWatch)
               for (const path of paths) await checkReadable(path)
               const logs = paths.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
-              const counts =
-                teacher === decoder ? [] : [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+              const counts = isTaughtByMetric
+                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                : []
               await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
       await runWorker(
