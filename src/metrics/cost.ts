@@ -19,7 +19,7 @@ const usdPerMetricRead = 0.01 / 1_000
 
 const minutesPerMonth = 30 * 1_440
 
-/** Datums that one PutMetricData may hold (API reference, PutMetricData). */
+/** Datums that one PutMetricData may hold; of ids as long as the decoder lets through they stay below its 1 MB (API reference). */
 export const mostDatumsPerRequest = 1_000
 
 export interface MonthlyCost {

@@ -77,9 +77,9 @@ describe('a minute', () => {
     expect(cloudWatch.puts.flat().map(({ Value }) => Value)).toEqual([1])
   })
 
-  test('of many keys goes in requests of 1,000, and many minutes go together', async () => {
+  test('of many keys goes in requests of 1,000, however long their ids, and many minutes go together', async () => {
     const { cloudWatch, publisher } = world()
-    const keys = Object.fromEntries(Array.from({ length: 700 }, (_, key) => [`key_${key}`, key]))
+    const keys = Object.fromEntries(Array.from({ length: 700 }, (_, key) => [`key_${key}`.padEnd(256, 'x'), key]))
     await close(publisher, minuteOf(keys, { usually: 1 }))
     await close(
       publisher,
