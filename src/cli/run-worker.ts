@@ -24,6 +24,7 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -117,22 +118,30 @@ async function watch(watching: Watch): Promise<void> {
       const { format, fields } = config
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      // What comes from CloudWatch are counts, whatever the stream's records are.
+      const isTaughtByMetric = history.includes(fromCloudWatch)
+      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, clock, telemetry)
       let owners = directory
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
       const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              for (const path of history) await checkReadable(path)
-              const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
-              await teachHistory(fresh, decoder, logs, telemetry)
+              const paths = history.filter(path => path !== fromCloudWatch)
+              for (const path of paths) await checkReadable(path)
+              const logs = paths.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
+              const counts = isTaughtByMetric
+                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                : []
+              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
       await withRecorder(record, { clock, telemetry }, recorder =>
         runWorker(
           {
-            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, recorder },
+            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics, recorder },
             performers: { alert, plan },
             followTenants: (take, until) =>
               follow(async tenants => {
@@ -143,7 +152,8 @@ async function watch(watching: Watch): Promise<void> {
             checkpointEveryMs: config.state.checkpointEvery,
           },
           signal,
-        ),
+          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+        ).finally(() => metrics?.finish(0)),
       )
     })
   } finally {

@@ -22,6 +22,7 @@ import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/inc
 import { awaited } from '../core/incident/incident.ts'
 import { placeName } from '../core/incident/plan-story.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -32,6 +33,7 @@ import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
+import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
@@ -50,6 +52,8 @@ export interface KeeperSettings {
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
   readonly recorder?: Recorder | undefined
+  /** Sends metrics, where somebody wants them. */
+  readonly metrics?: Publisher | undefined
   /** observe, suggest or enforce: for telling only, the engine has its own. */
   readonly mode: string
   /** Something that may not be lost could not be kept: the worker must stop. */
@@ -99,7 +103,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, recorder, failed } = settings
+  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -141,6 +145,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
   let taughtUntil = kept?.taughtUntil
+  let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   const performing = createPerforming({
@@ -155,7 +160,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     recorder?.input(input)
     const decisions = advance(engine, input)
     recorder?.decided(decisions)
-    const { effects, changes } = decisions
+    const { effects, changes, measured } = decisions
+    if (measured.length > 0) metrics?.closed(measured)
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
     if (effects.length > 0) await carryOut(effects)
   }
@@ -294,12 +300,23 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    if (metrics === undefined) return
+    tellPublishing(metrics, telemetry)
+    metrics.health({
+      ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
+      lagMs: reading.lag === undefined ? undefined : behindMs,
+      checkpointAgeMs: now - checkpointedAt,
+      effectsWaiting: performing.running(),
+      openIncidents: reading.openIncidents,
+      throttledTenants: reading.throttled,
+    })
   }
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
+    let closedIsCovered: (() => void) | undefined
     const { covered, written } = await inTurn(async () => {
       const saving: SavedState = {
         engine: snapshot(engine),
@@ -310,6 +327,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         learned: taughtUntil === undefined ? undefined : learned,
       }
       const covered = new Map(positions)
+      closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
       const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
       // Not waited for: a recording that lags or fails is no reason to hold the worker.
@@ -317,6 +335,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       return { covered, written }
     })
     await written
+    checkpointedAt = beganAt
+    closedIsCovered?.()
     const tookMs = clock.now() - beganAt
     telemetry({ name: 'checkpointWritten', partitions: covered.size, tookMs })
     await rejects.flush()
@@ -431,6 +451,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
       await inTurn(tellMinute)
       await checkpoint()
+      if (metrics === undefined) return
+      await metrics.finish(graceMs)
+      tellPublishing(metrics, telemetry)
     },
   }
 }

@@ -6,11 +6,13 @@ import { mkdtempSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
@@ -70,12 +72,13 @@ interface Life {
   readonly keyed?: boolean
   /** Where it is recorded, and how much of it. */
   readonly record?: { readonly directory: string; readonly maxBytes?: number }
+  readonly metrics?: (clock: Clock) => Publisher
 }
 
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false } = life
+  const { engine = settings, teach = history, hold, keyed = false, metrics } = life
   const clock = handClock(startsAt)
   const source = { ...handSource(given), keyed, ...(hold && { hold }) }
   const alert = handPerformer(answer)
@@ -100,6 +103,7 @@ export async function live(life: Life) {
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
+      metrics: metrics?.(clock),
       ...(teach !== 'nothing' && {
         teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
       }),

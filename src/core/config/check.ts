@@ -48,6 +48,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...conflictingFields(weir, config.data ?? weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
+    ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
     ...(acts ? unknownGateways(tenants, namesOf(valueAt(weir, ['gateways']))) : []),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
@@ -262,4 +263,14 @@ function sharedPlans(tenants: unknown): readonly Complaint[] {
 function rawTenants(tenants: unknown): readonly (readonly [string, unknown])[] {
   const all = valueAt(tenants, ['tenants'])
   return isMapping(all) ? Object.entries(all) : []
+}
+
+/** Calls and what is usual in one metric would be neither. */
+function oneMetricTwice(weir: unknown): readonly Complaint[] {
+  const rates = ['metrics', 'cloudWatch', 'rates']
+  const metric = valueAt(weir, [...rates, 'metric'])
+  const value = valueAt(weir, [...rates, 'usualMetric'])
+  if (typeof value !== 'string' || value !== metric) return []
+  const right = 'another name than that of `metric`'
+  return [{ file: 'weir', kind: 'conflict', path: [...rates, 'usualMetric'], value: JSON.stringify(value), right }]
 }
