@@ -130,8 +130,8 @@ function openSource(
     case 'kafka':
       return kafkaSource(settings, { clock, onEvent })
     case 'kinesis': {
-      const { stream, from, pollEvery, region, endpoint } = settings
-      const client = kinesisClient({ region, endpoint })
+      const { stream, from, pollEvery, region, endpoint, roleArn, externalId } = settings
+      const client = kinesisClient({ stream, region, endpoint, roleArn, externalId })
       return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
     }
     case 'files': {

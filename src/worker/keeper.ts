@@ -205,6 +205,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
 
     const last = from.records.at(-1)?.position ?? from.faults?.at(-1)?.position
     if (last !== undefined) positions.set(from.partition, last)
+    for (const partition of from.over ?? []) positions.delete(partition)
     const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
     for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
     align(from.partition)
