@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { RoleRefusedError } from '../aws-client.ts'
 import { createWorld, failure } from './testing-kinesis.ts'
 
 test('every shard of every page of the list is read to its end', async () => {
@@ -94,6 +95,32 @@ test('credentials that are gone for a while are waited for, but for those that w
     world.fail('GetRecords', noCredentials)
   })
   expect(await world.read({ from: 'TRIM_HORIZON', records: 2 })).toEqual(['a1', 'a2'])
+})
+
+test.each([
+  [new RoleRefusedError('arn:aws:iam::123456789012:role/weir', new Error('denied')), /trust policy/],
+  [failure('ExpiredTokenException', 400), /have expired/],
+  [failure('UnrecognizedClientException', 400), /unknown or its secret is wrong/],
+])('credentials that are no good at the start are told at once: %s', async (error, hint) => {
+  const world = createWorld({ shards: { a: ['a1'] }, failures: { ListShards: [error] } })
+
+  await expect(world.read({ from: 'TRIM_HORIZON', records: 1 })).rejects.toMatchObject({
+    code: 'SOURCE_UNREADABLE',
+    hint: expect.stringMatching(hint),
+  })
+})
+
+test('credentials that expire later are waited for, and told with what renews them', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+  world.afterRead(1, () => {
+    world.put('a', 'a2')
+    world.fail('GetRecords', failure('ExpiredTokenException', 400))
+  })
+
+  expect(await world.read({ from: 'TRIM_HORIZON', records: 2 })).toEqual(['a1', 'a2'])
+  expect(world.events).toContainEqual(
+    expect.objectContaining({ name: 'readRetried', detail: expect.stringContaining('aws sso login') }),
+  )
 })
 
 test('a closed shard ends, and the children that took its place are read from their beginning', async () => {

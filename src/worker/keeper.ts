@@ -366,6 +366,15 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     for (const effect of restores) performing.begin(effect)
   }
 
+  function tellRetention(retainedMs: number | undefined): void {
+    if (state === undefined) {
+      if (settings.teach === undefined) telemetry({ name: 'historyWanting', retainedMs })
+      return
+    }
+    const awayMs = startedAt - (saved?.snapshot.writtenAt ?? startedAt)
+    if (retainedMs !== undefined && awayMs > retainedMs) telemetry({ name: 'streamOutran', awayMs, retainedMs })
+  }
+
   async function resume(): Promise<void> {
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
@@ -385,6 +394,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     resumedFrom: state === undefined ? undefined : saved?.snapshot.writtenAt,
     note: state !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
+  // Its answer is advice: reading does not wait for it.
+  void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)

@@ -7,7 +7,7 @@
 
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
-import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
 
 /** How far behind the newest record the source is: the worst partition that can tell. */
@@ -52,6 +52,12 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | {
+      readonly name: 'historyWanting'
+      /** How long the stream keeps a record, ms; undefined: it may not be asked. */
+      readonly retainedMs: number | undefined
+    }
+  | { readonly name: 'streamOutran'; readonly awayMs: number; readonly retainedMs: number }
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -102,6 +108,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'historyWanting':
+    case 'streamOutran':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'commitFailed':
@@ -139,6 +147,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'historyWanting':
+      return wantingSentence(event.retainedMs)
+    case 'streamOutran':
+      return `Weir was away for ${hours(event.awayMs)} and the stream keeps ${hours(event.retainedMs)}: what came between is lost, and the baseline has a gap there`
     case 'batchesRead':
     case 'minuteSummarised':
       return readingSentence(event)
@@ -191,6 +203,21 @@ export function sentenceOf(event: TelemetryEvent): string {
       return ''
   }
 }
+
+/** How to have the seven days that the baseline wants, when nothing is known at the start. */
+function wantingSentence(retainedMs: number | undefined): string {
+  const kept =
+    retainedMs === undefined ? 'How much of the past the stream keeps it did not say' : keptSentence(retainedMs)
+  const read = 'source.from: TRIM_HORIZON reads what it keeps'
+  const raise = retainedMs !== undefined && retainedMs < historyWantedMs ? raiseHint : ''
+  return `Nothing is known of the days before, and what is usual is learned from 7 days. ${kept}. Give --history, or run weir learn with the logs of the last week; ${read}${raise}`
+}
+
+const historyWantedMs = 7 * DAY_MS
+const keptSentence = (retainedMs: number): string => `The stream keeps ${hours(retainedMs)} of it`
+const raiseHint =
+  ', and with a retention of 168 h that is a week from then on (aws kinesis increase-stream-retention-period; every shard is then charged for it by the hour)'
+const hours = (ms: number): string => `${Math.round(ms / HOUR_MS)} h`
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {

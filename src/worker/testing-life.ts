@@ -66,14 +66,19 @@ interface Life {
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
+  /** Makes the source one that forgets. */
+  readonly retainedMs?: number
+  /** Nothing is taught. */
+  readonly withoutHistory?: boolean
 }
 
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false } = life
+  const { engine = settings, teach = history, hold, keyed = false, retainedMs, withoutHistory = false } = life
   const clock = handClock(startsAt)
-  const source = { ...handSource(given), keyed, ...(hold && { hold }) }
+  const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
+  const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
   const alert = handPerformer(answer)
   const plan = handPerformer(answer)
   const told: TelemetryEvent[] = []
@@ -91,7 +96,9 @@ export async function live(life: Life) {
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
-      teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      teach: withoutHistory
+        ? undefined
+        : fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
     },
     asked.signal,
   ).finally(async () => {

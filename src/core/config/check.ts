@@ -47,6 +47,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
     ...conflictingFields(weir, config.data ?? weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
+    ...externalIdsWithoutRole(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...keyComplaints(tenants),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
@@ -154,6 +155,17 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
   if (valueAt(weir, ['mode']) !== 'enforce' || valueAt(weir, ['gateway']) !== undefined) return []
   const right = 'observe or suggest: enforce needs `gateway: {region: …}`'
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
+}
+
+/** It is told to whoever assumes a role, and to nobody else. */
+function externalIdsWithoutRole(weir: unknown): readonly Complaint[] {
+  return [['source'], ['alerts', 'sns'], ['gateway']].flatMap((section): readonly Complaint[] => {
+    const path = [...section, 'externalId']
+    const value = valueAt(weir, path)
+    if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
+    const right = 'beside a roleArn, whose trust policy asks for it'
+    return [{ file: 'weir', kind: 'conflict', path, value: shownValue(value, 'externalId'), right }]
+  })
 }
 
 /** One field of the log cannot mean two things: above all not a key's id and its value. */
