@@ -23,6 +23,8 @@ export type RejectionReason =
   | 'bad-gzip'
   | 'bad-envelope'
   | 'bad-pane'
+  | 'duplicate'
+  | 'rotated-away'
 
 export interface Rejection {
   readonly reason: RejectionReason

@@ -15,7 +15,8 @@ export interface SourceRecord {
 export interface SourceFault {
   /** Where reading goes on after what was refused. */
   readonly position: Position
-  readonly reason: 'bad-gzip' | 'too-large'
+  /** `rotated-away`: a file that was compressed or deleted before it was read. */
+  readonly reason: 'bad-gzip' | 'too-large' | 'rotated-away'
   readonly length: number
 }
 
@@ -74,5 +75,8 @@ export interface SourceEvent {
     | 'shardsFound'
     | 'shardEnded'
     | 'shardForgotten'
+    | 'fileAwaited'
+    | 'fileRotated'
+    | 'linesLost'
   readonly detail: string
 }
