@@ -12,9 +12,11 @@ import { type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
+import { followingSource } from '../sources/file-follow.ts'
 import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
@@ -93,7 +95,9 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
       const { format, fields } = config
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
-      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      // Those who put records into Kinesis do so again when an answer is late.
+      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
       const alert = alertPerformer(config, clock, telemetry)
       const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
       const teach =
@@ -106,7 +110,7 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
             }
       await runWorker(
         {
-          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
+          ...{ source, decoder, repeats, engine, teach, clock, checkpoints, journal, rejects, telemetry },
           performers: { alert, plan },
           mode: config.mode,
           checkpointEveryMs: config.state.checkpointEvery,
@@ -136,6 +140,7 @@ function openSource(
     }
     case 'files': {
       const paths = settings.paths.map(path => (path === '-' ? path : resolve(folder, path)))
+      if (settings.follow) return followingSource({ paths, maxRecordBytes }, { clock, onEvent })
       return fileSource({ paths, maxRecordBytes }, { clock })
     }
     case undefined:

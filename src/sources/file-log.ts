@@ -9,7 +9,6 @@
  * Each file of the log is a partition of its own, `path#1`, `path#2`, …, so that two can be read on at a time.
  */
 import type { Clock } from '../clock.ts'
-import { StreamError } from '../core/errors.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import { type FilePlace, findPlace, lookAt, placeOf, rotatedFiles } from './file-generations.ts'
 import { asUnreadable, type FilePiece } from './file-pieces.ts'
@@ -259,11 +258,3 @@ export function followLog({ path, others, maxRecordBytes, clock, onEvent }: LogS
 }
 
 const numberOf = (partition: PartitionId): number => Number(partition.slice(partition.lastIndexOf('#') + 1))
-
-export function checkFollowable(path: string): void {
-  if (path !== '-') return
-  throw new StreamError('CONFIG_INVALID', 'Standard input cannot be followed: nothing of it can be read again', {
-    retry: 'never',
-    hint: 'Leave `follow` out where source.paths is `-`: what comes is read until it ends',
-  })
-}

@@ -16,6 +16,7 @@ import {
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
+import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
@@ -34,6 +35,8 @@ import { createTurns, type Turns } from './turns.ts'
 export interface KeeperSettings {
   readonly source: Source
   readonly decoder: Decoder
+  /** The decoder's, to be kept with the state. */
+  readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
@@ -74,6 +77,8 @@ interface SavedState {
   readonly known: readonly string[]
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
+  /** What has been read lately and may be brought again. */
+  readonly repeats?: SavedRepeats | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -95,6 +100,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     state === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
       : restore(settings.engine, state.engine)
+  if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -288,6 +294,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
+        repeats: settings.repeats?.snapshot(),
       }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
@@ -85,14 +86,16 @@ export async function live(life: Life) {
   const telemetry = (event: TelemetryEvent): void => void told.push(event)
   const checkpoints = await openCheckpoints(folder)
   const journal = await openEffectJournal(folder)
+  const repeats = createRepeats()
   const decoder = createDecoder({
+    repeats,
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
   const asked = new AbortController()
   let isOver = false
   const running = runWorker(
     {
-      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
+      ...{ source, decoder, repeats, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },

@@ -63,6 +63,14 @@ test('an external id is told to whoever assumes a role, and to nobody else', () 
   ])
 })
 
+test('standard input cannot be followed', () => {
+  const files = (given: object) => texts({ source: { kind: 'files', ...given } }, {})
+  expect(files({ paths: ['access.log'], follow: true })).toEqual([])
+  expect(files({ paths: ['access.log', '-'], follow: true })).toEqual([
+    'source.follow is true: should be false where source.paths has `-`: standard input is read until it ends in any case',
+  ])
+})
+
 test('a stream is named by its name or its ARN, and a role by its ARN', () => {
   const kinesis = (given: object) => texts({ source: { kind: 'kinesis', ...given } }, {})
   const stream = 'arn:aws:kinesis:eu-west-1:123456789012:stream/access-logs'

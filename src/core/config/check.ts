@@ -48,6 +48,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...conflictingFields(weir, config.data ?? weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...externalIdsWithoutRole(weir),
+    ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...keyComplaints(tenants),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
@@ -155,6 +156,14 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
   if (valueAt(weir, ['mode']) !== 'enforce' || valueAt(weir, ['gateway']) !== undefined) return []
   const right = 'observe or suggest: enforce needs `gateway: {region: …}`'
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
+}
+
+/** Nothing of standard input can be read again, and it is read until it ends as it is. */
+function followedPipe(weir: unknown): readonly Complaint[] {
+  const paths = valueAt(weir, ['source', 'paths'])
+  if (valueAt(weir, ['source', 'follow']) !== true || !Array.isArray(paths) || !paths.includes('-')) return []
+  const right = 'false where source.paths has `-`: standard input is read until it ends in any case'
+  return [{ file: 'weir', kind: 'conflict', path: ['source', 'follow'], value: 'true', right }]
 }
 
 /** It is told to whoever assumes a role, and to nobody else. */

@@ -69,6 +69,12 @@ const kinesisSource = z.strictObject({
 const fileSource = z.strictObject({
   kind: z.literal('files').describe('files or standard input'),
   paths: z.array(z.string().min(1)).min(1).describe('plain or gzip; `-` is standard input'),
+  follow: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: the files are logs that grow and are rotated, read on for ever, from their beginning where nothing is known',
+    ),
 })
 
 /** Which field of a JSON line means what. A value is the field's name, or several of which the first present is taken. */
