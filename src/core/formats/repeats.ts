@@ -3,8 +3,8 @@
  * and CloudWatch Logs does so for up to a day. What is read again from a checkpoint's position is none of these.
  *
  * A record is known again only by what the log's own side made unique, and whole:
- * - an envelope of CloudWatch Logs by the ids of its first and last event and how many there are. A subscription retries the
- *   record it could not put, so an id a call would tell nothing more, and cost as much as reading the call;
+ * - an envelope of CloudWatch Logs by the ids of its first and last event and how far they are apart. A subscription retries
+ *   the record it could not put, so an id a call would tell nothing more, and cost as much as reading the call;
  * - anything else by all of its bytes, and only if an `extendedRequestId` is among them: two calls may be alike to the
  *   millisecond, but not in that. A `requestId` is the client's to set, so a client could hide its calls behind one.
  *
@@ -84,17 +84,19 @@ function createGeneration(saved: Uint32Array = new Uint32Array()) {
 }
 
 const quote = 0x22
+const openBrace = 0x7b
 const colon = 0x3a
 const dash = 0x2d
-/** By its first member: further on in a line that the gateway wrote a client may have put anything. */
-const envelopeBegins = /^\s*\{\s*"(messageType|owner|logGroup|logStream|subscriptionFilters|logEvents|policyLevel)"/
 const logEvents = Buffer.from('"logEvents"')
 const idName = Buffer.from('"id"')
 const trustedName = Buffer.from('"extendedRequestId"')
+const envelopeNames = /^(messageType|owner|logGroup|logStream|subscriptionFilters|logEvents|policyLevel)"/
+/** Of those names: what most lines begin with is told apart without making a string of it. */
+const envelopeLetters = new Set(Buffer.from('molsp'))
 
 /** Writes the record's identity to `id`; false: it has none that can be relied upon. */
 function identify(bytes: Buffer, id: Uint32Array): boolean {
-  if (envelopeBegins.test(bytes.toString('latin1', 0, 40))) {
+  if (beginsAsEnvelope(bytes)) {
     const events = bytes.indexOf(logEvents)
     return events >= 0 && identifyEvents(bytes, events, id)
   }
@@ -107,25 +109,25 @@ function identify(bytes: Buffer, id: Uint32Array): boolean {
   return true
 }
 
+/** By its first member: further on in a line that the gateway wrote a client may have put anything. */
+function beginsAsEnvelope(bytes: Buffer): boolean {
+  const brace = skipBlank(bytes, 0)
+  const name = skipBlank(bytes, brace + 1)
+  if (bytes[brace] !== openBrace || bytes[name] !== quote || !envelopeLetters.has(bytes[name + 1] ?? 0)) return false
+  return envelopeNames.test(bytes.toString('latin1', name + 1, name + 24))
+}
+
 /** `"id"` stands nowhere but at the events: within a message its quotes are escaped. */
 function identifyEvents(bytes: Buffer, events: number, id: Uint32Array): boolean {
-  let first = -1
-  let last = -1
-  let count = 0
-  for (let at = bytes.indexOf(idName, events); at >= 0; at = bytes.indexOf(idName, at + idName.length)) {
-    const value = stringAfter(bytes, at + idName.length)
-    if (value < 0) continue
-    if (first < 0) first = value
-    last = value
-    count++
-  }
-  const ends = [first, last].map(value => (value < 0 ? -1 : bytes.indexOf(quote, value)))
-  const [firstEnd = -1, lastEnd = -1] = ends
+  const first = stringAfter(bytes, bytes.indexOf(idName, events) + idName.length)
+  const last = stringAfter(bytes, bytes.lastIndexOf(idName) + idName.length)
+  if (first < events || last < first) return false
+  const firstEnd = bytes.indexOf(quote, first)
+  const lastEnd = bytes.indexOf(quote, last)
   // A probe has an event without an id, and says the same each time.
   if (firstEnd <= first || lastEnd <= last) return false
-  hash(bytes, first, firstEnd, id, count)
-  const [low = 0] = id
-  hash(bytes, last, lastEnd, id, low)
+  hash(bytes, first, firstEnd, id, last - first)
+  hash(bytes, last, lastEnd, id, id[0] ?? 0)
   return true
 }
 
@@ -154,21 +156,19 @@ function hash(bytes: Buffer, from: number, to: number, id: Uint32Array, seed: nu
   let at = from
   for (; at + 4 <= to; at += 4) {
     const word = view.getInt32(at, true)
-    one = stir(one, Math.imul(word, 0xcc9e2d51))
-    other = stir(other, Math.imul(word, 0x85ebca6b))
+    one = Math.imul(turned(one, 13) ^ word, 0xcc9e2d51)
+    other = Math.imul(turned(other, 17) + word, 0x85ebca6b)
   }
   for (; at < to; at++) {
-    one = stir(one, Math.imul((bytes[at] ?? 0) + 1, 0x1b873593))
-    other = stir(other, Math.imul((bytes[at] ?? 0) + 1, 0xc2b2ae35))
+    const byte = bytes[at] ?? 0
+    one = Math.imul(turned(one, 13) ^ byte, 0x1b873593)
+    other = Math.imul(turned(other, 17) + byte, 0xc2b2ae35)
   }
   id[0] = finish(one ^ (to - from))
   id[1] = finish(other)
 }
 
-function stir(state: number, word: number): number {
-  const mixed = state ^ Math.imul((word << 15) | (word >>> 17), 0x1b873593)
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0
-}
+const turned = (state: number, bits: number): number => (state << bits) | (state >>> (32 - bits))
 
 function finish(state: number): number {
   const half = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
