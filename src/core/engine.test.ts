@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, test } from 'vitest'
+import { tenantsSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, engineStatus, restore, snapshot } from './engine.ts'
 import {
   batchOf,
@@ -85,6 +86,20 @@ describe('a key that retries what fails', () => {
     live(stream, calls)
     expect(stream.changes[0]?.action).toMatchObject(because === undefined ? { kind } : { kind, because })
     expect(stream.effects.filter(({ kind: what }) => what !== 'alert')).toEqual([])
+  })
+
+  test('gets the limit back when tenants.yaml makes it exempt, and is not throttled again', () => {
+    const stream = streamInto(taughtEngine())
+    const seconds = (from: number, to: number) =>
+      calls.filter(({ at }) => at >= TEN + from * 1_000 && at < TEN + to * 1_000)
+    live(stream, seconds(0, 75))
+    expect(stream.changes.at(-1)).toMatchObject({ phase: 'mitigated' })
+    const { tenants } = tenantsSchema.parse({ tenants: { one: { name: 'One', keys: ['key_1'], exempt: true } } })
+    stream.take({ kind: 'tenants', tenants, at: TEN + 75_000 })
+    expect(stream.effects.at(-2)).toMatchObject({ kind: 'restore', step: 'full' })
+    expect(stream.changes.at(-1)).toMatchObject({ tenant: { name: 'One' }, action: { because: 'operator' } })
+    live(stream, seconds(75, 200))
+    expect(stream.effects.filter(({ kind }) => kind === 'throttle')).toHaveLength(1)
   })
 
   test('is never throttled when nobody knows who it is', () => {

@@ -9,13 +9,13 @@
  * changes in place, so that a checkpoint can hold it and a batch costs what its calls cost.
  */
 
-import type { CallBatch, KeyTable } from './call-batch.ts'
+import type { CallBatch, KeyTable, PaneRow } from './call-batch.ts'
 import type { Tenant, WeirConfig } from './config/config.ts'
 import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
-import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts'
+import { type Engine, type EngineSettings, type EngineState, type Out, watching } from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
-import { passTime, takeOutcome } from './incident/storyline.ts'
+import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
@@ -45,6 +45,7 @@ export function engineSettings(config: WeirConfig, tenants: Readonly<Record<stri
 export function createEngine(settings: EngineSettings, { withHistory = false } = {}): Engine {
   const state: EngineState = {
     owners: new Map(),
+    tenantWide: undefined,
     platform: { phase: 'quiet' },
     platformIncidents: 0,
     now: Number.NEGATIVE_INFINITY,
@@ -59,6 +60,7 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   jury: createJury(settings.config),
   state,
   lookup: new WeakMap(),
+  tenantLookup: new WeakMap(),
 })
 
 /** The state as a checkpoint keeps it: the live one, not a copy; serialise it before the next `advance`. */
@@ -79,7 +81,7 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       break
     case 'tick':
       state.now = Math.max(state.now, input.at)
-      for (const owner of state.owners.values()) moveOn(engine, owner, out)
+      for (const owner of watching(state)) moveOn(engine, owner, out)
       break
     case 'partitions':
       state.now = Math.max(state.now, input.at)
@@ -89,11 +91,15 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
       break
+    case 'tenants':
+      state.now = Math.max(state.now, input.at)
+      takeTenants(engine, input.tenants, out)
+      break
     case 'history-ended':
       endHistory(engine)
       break
     case 'end':
-      for (const owner of state.owners.values()) closeAll(engine, owner, out)
+      for (const owner of watching(state)) closeAll(engine, owner, out)
       break
     default:
       throw new Error(`no such input: ${input satisfies never}`)
@@ -102,12 +108,15 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
   return out
 }
 
-function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }>, out: Out): void {
+type BatchInput = Extract<EngineInput, { kind: 'batch' }>
+
+function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
   const { batch, arrivedAt, partition } = input
   const owner = ownerOf(engine, partition)
   const time = partitionTime(owner.time, partition, arrivedAt)
   const latest = arrivedAt + engine.settings.config.time.future
   const keys = keyStates(engine, owner, batch.keys)
+  const wide = tenantWideOf(engine, input)
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
@@ -115,6 +124,7 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
+    if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
   for (let row = input.from; row < input.to; row++) {
     const at = batch.time[row] as number
@@ -123,7 +133,75 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
     if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
     countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
+    if (wide !== undefined) takeTenantsCall(engine, wide, input, row, out)
   }
+}
+
+/** Of the tenants with several keys, who spread over them what no single key of theirs shows. */
+interface TenantWide {
+  readonly owner: Owner
+  readonly time: ReturnType<typeof partitionTime>
+  /** By the key's number: the tenant whose it is. */
+  readonly tenants: (KeyState | 'none')[]
+}
+
+function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInput): TenantWide | undefined {
+  const { state, settings } = engine
+  if (settings.tenants.tenantWide.size === 0) return undefined
+  state.tenantWide ??= createOwner()
+  const owner = state.tenantWide
+  let tenants = engine.tenantLookup.get(batch.keys)
+  if (tenants === undefined) {
+    tenants = []
+    engine.tenantLookup.set(batch.keys, tenants)
+  }
+  return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
+}
+
+/** Calls in the same order as their keys', and time with every call of the stream: a tenant may be silent while others call. */
+function takeTenantsCall(
+  engine: Engine,
+  wide: TenantWide,
+  { batch, arrivedAt }: BatchInput,
+  row: number,
+  out: Out,
+): void {
+  const { owner, time } = wide
+  const at = batch.time[row] as number
+  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+  if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
+  const tenant = tenantOf(engine, wide, batch, batch.key[row] as number, at)
+  if (tenant !== 'none') countCall(owner, tenant, batch, row)
+}
+
+function takeTenantsRow(
+  engine: Engine,
+  wide: TenantWide,
+  { batch, arrivedAt }: BatchInput,
+  row: PaneRow,
+  out: Out,
+): void {
+  const { owner, time } = wide
+  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+  moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
+  const tenant = tenantOf(engine, wide, batch, row.key, row.start)
+  if (tenant !== 'none') countRow(owner, tenant, row)
+}
+
+function tenantOf(
+  { settings }: Engine,
+  { owner, tenants }: TenantWide,
+  batch: CallBatch,
+  key: number,
+  at: EpochMs,
+): KeyState | 'none' {
+  const known = tenants[key]
+  if (known !== undefined) return known
+  const id = batch.keys.ids[key] as ApiKeyId
+  const name = settings.tenants.tenantWide.get(settings.tenants.keyOfHash.get(id) ?? id)
+  const tenant = name === undefined ? 'none' : keyOf(owner, name, at)
+  tenants[key] = tenant
+  return tenant
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -198,6 +276,7 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine
+  if (state.tenantWide !== undefined) setPartitions(state.tenantWide.time, partitions, state.now)
   if (settings.keyed) {
     for (const partition of partitions) {
       const owner = state.owners.get(partition)
@@ -207,6 +286,19 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
   }
   const owner = ownerOf(engine, SHARED_OWNER as PartitionId)
   setPartitions(owner.time, partitions, state.now)
+}
+
+function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+  engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
+  // Whose hash a raw key has may have changed with them.
+  engine.lookup = new WeakMap()
+  engine.tenantLookup = new WeakMap()
+  const { byKey } = engine.settings.tenants
+  for (const owner of watching(engine.state)) {
+    for (const key of owner.incidents) {
+      if (byKey.get(key.keyId)?.exempt) step(engine, owner, key, { kind: 'exempted', now: engine.state.now }, out)
+    }
+  }
 }
 
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
@@ -223,7 +315,7 @@ function moveOn(engine: Engine, owner: Owner, out: Out): void {
 function endHistory(engine: Engine): void {
   const unheard: Out = { effects: [], changes: [] }
   const { state } = engine
-  for (const owner of state.owners.values()) {
+  for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)
     for (const key of owner.keys.values()) {
       key.incident = { phase: 'quiet' }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
   createEngine,
@@ -15,11 +16,13 @@ import {
   snapshot,
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
+import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
-import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import { placeName } from '../core/incident/plan-story.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -57,6 +60,8 @@ export interface Keeper {
   readonly positions: Positions
   take(batch: SourceBatch): Promise<void>
   tick(): Promise<void>
+  /** tenants.yaml was read again, and is good. */
+  tenants(tenants: Readonly<Record<string, Tenant>>): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -334,9 +339,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
-    if (mode !== 'enforce' || settings.engine.tenants.byKey.get(keyId)?.exempt) return false
+    if (mode !== 'enforce' || engine.settings.tenants.byKey.get(keyId)?.exempt) return false
     if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
-    const owners = [...engine.state.owners.values()]
+    const owners = [...watching(engine.state)]
     return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
   }
 
@@ -355,20 +360,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
-    const restores = [...journal.stories().values()]
-      .filter(({ keyId }) => !limitedKeys.has(keyId))
-      .map(({ keyId, planId, original }): RestoreEffect => {
-        telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
-        const incidentId = `${keyId}#lost-${clock.now()}`
-        return {
-          id: `${incidentId}/restore-full`,
-          incidentId,
-          keyId,
-          decidedAt: clock.now(),
-          kind: 'restore',
-          step: 'full',
-        }
-      })
+    const lost = new Set<ApiKeyId>()
+    for (const story of journal.stories().values()) {
+      for (const keyId of story.holders) {
+        if (limitedKeys.has(keyId)) continue
+        lost.add(keyId)
+        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+      }
+    }
+    const decidedAt = clock.now()
+    const restores = [...lost].map((keyId): RestoreEffect => {
+      const incidentId = `${keyId}#lost-${decidedAt}`
+      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
+    })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -415,6 +419,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => take(from)),
     tick: () => inTurn(tick),
+    tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () => inTurn(() => feed({ kind: 'end' })),

@@ -58,6 +58,8 @@ export type TelemetryEvent =
       readonly retainedMs: number | undefined
     }
   | { readonly name: 'streamOutran'; readonly awayMs: number; readonly retainedMs: number }
+  | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
+  | { readonly name: 'tenantsRefused'; readonly because: string }
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -110,6 +112,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'alertsUnsent':
     case 'historyWanting':
     case 'streamOutran':
+    case 'tenantsRefused':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'commitFailed':
@@ -123,6 +126,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceTroubled':
       return 'error'
     case 'historyTaught':
+    case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
@@ -145,6 +149,10 @@ export function sentenceOf(event: TelemetryEvent): string {
     }
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
+    case 'tenantsReloaded':
+      return `The tenants were read again: ${grouped(event.tenants)} tenants with ${grouped(event.keys)} keys`
+    case 'tenantsRefused':
+      return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
     case 'historyWanting':

@@ -99,13 +99,14 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
   }
 }
 
-export function standingOf(survey: FleetSurvey, key: KeyState, rules: WeirConfig['platform']): Standing {
-  const own = survey.keys.get(key)
-  const othersFailing = survey.failing - (own?.isFailing ? 1 : 0)
+/** `owner`: whose key it is. A tenant as a whole is not among the keys surveyed, or its calls would count twice. */
+export function standingOf(survey: FleetSurvey, owner: Owner, key: KeyState, rules: WeirConfig['platform']): Standing {
+  const own = survey.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
+  const othersFailing = survey.failing - (own.isFailing ? 1 : 0)
   return {
-    calls: own?.calls ?? 0,
-    excess: own?.excess ?? 0,
-    timesUpper: own?.timesUpper,
+    calls: own.calls,
+    excess: own.excess,
+    timesUpper: own.timesUpper,
     fleetCalls: survey.calls,
     fleetExcess: survey.excess,
     provenCalls: survey.provenCalls,
