@@ -170,7 +170,9 @@ function followedPipe(weir: unknown): readonly Complaint[] {
 
 /** It is told to whoever assumes a role, and to nobody else. */
 function externalIdsWithoutRole(weir: unknown): readonly Complaint[] {
-  return [['source'], ['alerts', 'sns'], ['gateway']].flatMap((section): readonly Complaint[] => {
+  const gateways = valueAt(weir, ['gateways'])
+  const named = isMapping(gateways) ? Object.keys(gateways).map(name => ['gateways', name]) : []
+  return [['source'], ['alerts', 'sns'], ['gateway'], ...named].flatMap((section): readonly Complaint[] => {
     const path = [...section, 'externalId']
     const value = valueAt(weir, path)
     if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
