@@ -219,6 +219,7 @@ test('a position that is older than what the stream keeps goes on with the oldes
 
   const texts = await world.read({ from: 'LATEST', positions: { a: world.sequenceNumber('a', 0) }, records: 1 })
   expect(texts).toEqual(['a3'])
+  expect(world.events.filter(({ name }) => name === 'positionOutrun')).toHaveLength(1)
 })
 
 test('a clock that is ahead of the stream’s begins no shard in the future', async () => {

@@ -63,6 +63,8 @@ const bytesPerSecond = 2 * 1024 * 1024
 const findShardsEveryMs = MINUTE_MS
 /** So often the very first call is tried, about 20 s: after that the stream was there, and is worth waiting for. */
 const attemptsToStart = 8
+/** No stream keeps less. */
+const leastRetentionMs = 24 * HOUR_MS
 /** AWS refuses who signs with a clock that is further off than this, so that is how far ours may be ahead. */
 const clockSkewMs = 5 * MINUTE_MS
 
@@ -78,6 +80,7 @@ export function kinesisSource(
   const open = new Set<string>()
   let held: ReadonlySet<string> = new Set()
   let heldChanged = new AbortController()
+  let retained: Promise<number | undefined> | undefined
   const stopped = closing.signal
   // Every shard listens to it while it waits, and there may be hundreds: that is no leak to be warned of.
   setMaxListeners(0, stopped)
@@ -104,6 +107,8 @@ export function kinesisSource(
     while (!stopped.aborted) {
       await clock.sleep(findShardsEveryMs, stopped)
       if (stopped.aborted) return
+      // It may have been changed, or may be asked by now.
+      retained = undefined
       await findShards(tree, Number.POSITIVE_INFINITY)
       beginShards(tree)
     }
@@ -135,6 +140,15 @@ export function kinesisSource(
         start = { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(askedAt - clockSkewMs) }
         await handOver(tree, positionOf(shard, sinceTime(start.Timestamp), { at: askedAt, behindMs }))
       }
+      if (last === undefined && start.ShardIteratorType === 'AFTER_SEQUENCE_NUMBER' && (await isOutrun(behindMs))) {
+        // Where the record is gone, an iterator after it brings nothing, however often it is moved on: it stays as far
+        // behind as the stream reaches (github.com/harlow/kinesis-consumer/issues/125). All that there is came later.
+        const detail = `${shard} was left where the stream does not reach back to any more: reading goes on with the oldest there is`
+        onEvent({ level: 'warn', name: 'positionOutrun', detail })
+        start = { ShardIteratorType: 'TRIM_HORIZON' }
+        iterator = await iteratorAt(shard, start)
+        continue
+      }
       iterator = reply.NextShardIterator
       children = reply.ChildShards ?? []
       const spentMs = clock.now() - askedAt
@@ -144,6 +158,14 @@ export function kinesisSource(
     if (stopped.aborted) return
     await handOver(tree, positionOf(shard, SHARD_END, { at: clock.now(), behindMs: 0 }))
     if (!stopped.aborted) await succeed(tree, shard, children)
+  }
+
+  /** Whether a place so far behind is older than all that the stream keeps. */
+  async function isOutrun(behindMs: number): Promise<boolean> {
+    if (behindMs < leastRetentionMs) return false
+    retained ??= retentionMs(client, streamInput, stopped)
+    const retainedMs = await retained
+    return retainedMs !== undefined && behindMs >= retainedMs
   }
 
   /** Its children take its place in one step: whoever waits for it to come as far as others now waits for them. */

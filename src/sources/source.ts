@@ -75,6 +75,7 @@ export interface SourceEvent {
     | 'shardsFound'
     | 'shardEnded'
     | 'shardForgotten'
+    | 'positionOutrun'
     | 'fileAwaited'
     | 'fileRotated'
     | 'linesLost'

@@ -108,6 +108,8 @@ export function createWorld({
   /** 56 digits, as the real ones: nothing that a Number can hold. */
   const sequenceNumber = (id: string, index: number) =>
     `4959033827149025660855969253836157109592157598913658880${id.charCodeAt(0)}${String(index).padStart(5, '0')}`
+  /** After a record that the stream does not keep any more: it never comes to one that is there. */
+  const gone = -1
   const iteratorAt = (id: string, index: number) => `${id}:${index}:${nowMs}`
   /** Of a name or an ARN; the ARN alone reaches another account. */
   const streamOf = ({ StreamName, StreamARN }: { StreamName?: string | undefined; StreamARN?: string | undefined }) => {
@@ -162,7 +164,7 @@ export function createWorld({
     }
     const index = records.findIndex((_, at) => sequenceNumber(ShardId, at) === StartingSequenceNumber)
     if (index < 0) throw failure('InvalidArgumentException', 400)
-    return { ShardIterator: iteratorAt(ShardId, Math.max(trimmed, index + 1)) }
+    return { ShardIterator: iteratorAt(ShardId, index + 1 < trimmed ? gone : index + 1) }
   })
   fake.on(GetRecordsCommand).callsFake(({ ShardIterator = '', Limit = 0 }: GetRecordsCommandInput) => {
     readTimes.push(nowMs)
@@ -174,6 +176,8 @@ export function createWorld({
     if (nowMs - (lastReads.get(id) ?? -200) < 200) throw failure('ProvisionedThroughputExceededException', 400)
     lastReads.set(id, nowMs)
     const from = Number(index)
+    const retentionMs = retentionHours * 3_600_000
+    if (from === gone) return { Records: [], MillisBehindLatest: retentionMs, NextShardIterator: iteratorAt(id, gone) }
     const reads = readTimes.length
     queueMicrotask(() => afterReads.get(reads)?.())
     const end = Math.min(shard.records.length, from + Math.min(Limit, answerRecords))
