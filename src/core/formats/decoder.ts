@@ -12,6 +12,7 @@ import { createFieldSlots, type LookedFor, paneFields } from './field-slots.ts'
 import { inflate, isGzip } from './gzip.ts'
 import { createKeyNames } from './key-names.ts'
 import { createLineReader, type LineReader } from './lines.ts'
+import type { Repeats } from './repeats.ts'
 
 export interface Decoder {
   readonly keys: KeyTable
@@ -33,6 +34,8 @@ export interface DecoderOptions {
   readonly hashSecret: string
   /** A record larger than this, as it came or inflated, is refused (`maxRecordBytes`, where nothing speaks for another). */
   readonly maxRecordBytes: number
+  /** Knows again what the stream may bring twice; without it everything counts. */
+  readonly repeats?: Repeats | undefined
 }
 
 /** What a record may hold, and what an envelope's messages may. `auto` looks at each line anew. */
@@ -44,7 +47,13 @@ const lookedFor: Readonly<Record<FormatName, LookedFor>> = {
 }
 const lookedForInMessages: LookedFor = { calls: true, panes: true, envelopes: false }
 
-export function createDecoder({ format, fields: mapping, hashSecret, maxRecordBytes }: DecoderOptions): Decoder {
+export function createDecoder({
+  format,
+  fields: mapping,
+  hashSecret,
+  maxRecordBytes,
+  repeats,
+}: DecoderOptions): Decoder {
   const names = createKeyNames(hashSecret)
   const known = knownNames(mapping)
   const readerOf = (wanted: LookedFor, messages: LineReader | undefined): LineReader =>
@@ -68,6 +77,11 @@ export function createDecoder({ format, fields: mapping, hashSecret, maxRecordBy
       }
       const { bytes, fault } = isGzip(record) ? inflate(record, maxRecordBytes) : { bytes: record, fault: undefined }
       if (fault !== undefined) refuse(fault, bytes)
+      // What was cut off has no end to be known by.
+      if (fault === undefined && repeats?.isRepeat(bytes)) {
+        refuse('duplicate', bytes)
+        return
+      }
       const marked = byteOrderMarkOf(bytes)
       const place = (offset: number): Position => `${position}#${offset + marked}`
       reader.read(bytes.subarray(marked), { batch, place, eventTime: undefined, isCut: fault === 'bad-gzip' })
