@@ -21,9 +21,12 @@ import {
 } from 'kafkajs'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
-import type { PartitionId, Position } from '../core/vocabulary.ts'
-import { createHandoff } from './handoff.ts'
-import type { Positions, Source, SourceBatch, SourceEvent } from './source.ts'
+import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
+import { createHandoff, type Offer } from './handoff.ts'
+import type { BatchRecord } from './kafka-batch.ts'
+import { readFetchesInBatches } from './kafka-fetch.ts'
+import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
+import type { Positions, Source, SourceBatch, SourceEvent, SourceFault, SourceRecord } from './source.ts'
 
 export interface KafkaSettings {
   readonly brokers: readonly string[]
@@ -34,6 +37,14 @@ export interface KafkaSettings {
   readonly keyed: boolean
   /** After so long without a heartbeat the group gives our partitions to others; 10 s unless told. */
   readonly sessionTimeoutMs?: number
+}
+
+/** Of one fetch of a partition. */
+interface Place {
+  readonly partition: number
+  /** Where its log ended. */
+  readonly high: number
+  readonly arrivedAt: EpochMs
 }
 
 interface PartitionOffset {
@@ -64,6 +75,13 @@ const coordinatorPatienceMs = 30_000
 /** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
 const maxFetchBytes = 16 * 1024 * 1024
 const maxPartitionFetchBytes = 4 * 1024 * 1024
+
+const noBytes = new Uint8Array()
+
+const asFault = ({ to, reason, length }: BatchFault): SourceFault => ({
+  position: String(to + 1) as Position,
+  ...{ reason, length },
+})
 
 export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): Source {
   const { brokers, topic, groupId, from, keyed, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
@@ -102,6 +120,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       maxBytes: maxFetchBytes,
       maxBytesPerPartition: maxPartitionFetchBytes,
     })
+    readFetchesInBatches()
     consumer = joining
     joining.on('consumer.group_join', ({ payload }) => joined(joining, payload.memberAssignment[topic] ?? []))
     joining.on('consumer.crash', ({ payload }) => {
@@ -189,29 +208,67 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     onEvent({ level: 'info', name: 'partitionsAssigned', detail: assigned.map(nameOf).join(', ') || 'none' })
   }
 
-  /** Offers a batch, and keeps our place in the group until somebody takes it. */
+  /** Offers what was fetched, piece by piece, and keeps our place in the group until somebody takes each. */
   async function handOver({ batch, heartbeat, resolveOffset, isStale }: EachBatchPayload): Promise<void> {
-    const arrivedAt = clock.now()
-    const { partition } = batch
-    const high = BigInt(batch.highWatermark)
-    const last = batch.lastOffset()
+    const { partition, messages } = batch
+    const high = Number(batch.highWatermark)
+    const place: Place = { partition, high, arrivedAt: clock.now() }
+    for (let at = 0; at < messages.length; ) {
+      const piece = await readPieceOrEnd(messages, at, beginOf(place))
+      if (piece === undefined) return
+      const isLast = piece.end === messages.length
+      let wasTaken = false
+      const offer = handoff.offer(() => {
+        // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
+        if (held.has(partition) || isStale()) return undefined
+        wasTaken = true
+        resolveOffset(piece.last)
+        return take(place, piece, Number(isLast ? batch.lastOffset() : piece.last))
+      })
+      await keepPlaceUntil(offer, heartbeat)
+      if (!wasTaken) return
+      at = piece.end
+    }
+  }
 
-    const offer = handoff.offer(() => {
-      // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
-      if (held.has(partition) || isStale()) return undefined
-      const from = next.get(partition) ?? 0n
-      const begin = from > high ? within(partition, from, { low: 0n, high }) : from
-      if (!begun.has(partition)) begun.set(partition, begin)
-      next.set(partition, BigInt(last) + 1n > begin ? BigInt(last) + 1n : begin)
-      resolveOffset(last)
-      return {
-        partition: nameOf(partition),
-        records: batch.messages.filter(({ offset }) => BigInt(offset) >= begin).map(each => asRecord(partition, each)),
-        arrivedAt,
-        lag: { records: Number(batch.offsetLag()) },
-      }
-    })
+  /** Where the partition goes on by our own account: beyond the end of its log only when that was cut or made anew. */
+  function beginOf({ partition, high }: Place): number {
+    const from = Number(next.get(partition) ?? 0n)
+    return from > high ? high : from
+  }
 
+  async function readPieceOrEnd(messages: readonly KafkaMessage[], at: number, from: number) {
+    try {
+      return await readPiece(messages, at, from)
+    } catch (error) {
+      handoff.end(lost(error))
+      return undefined
+    }
+  }
+
+  function take(place: Place, { records, faults }: Piece, last: number): SourceBatch {
+    const { partition, high, arrivedAt } = place
+    const from = next.get(partition) ?? 0n
+    const begin = from > BigInt(high) ? within(partition, from, { low: 0n, high: BigInt(high) }) : from
+    if (!begun.has(partition)) begun.set(partition, begin)
+    const end = Math.max(last + 1, Number(begin))
+    next.set(partition, BigInt(end))
+    for (const fault of faults) tellPassedOver(partition, fault)
+    return {
+      partition: nameOf(partition),
+      records: records.map(each => asRecord(partition, each)),
+      ...(faults.length > 0 && { faults: faults.map(asFault) }),
+      arrivedAt,
+      lag: { records: Math.max(0, high - end) },
+    }
+  }
+
+  function tellPassedOver(partition: number, { from, to, because }: BatchFault): void {
+    const detail = `${nameOf(partition)}: records ${from} to ${to} were passed over, their batch cannot be read: ${because}`
+    onEvent({ level: 'warn', name: 'batchPassedOver', detail })
+  }
+
+  async function keepPlaceUntil(offer: Offer, heartbeat: () => Promise<void>): Promise<void> {
     let waiting = true
     offer.settled.then(() => {
       waiting = false
@@ -221,17 +278,16 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       try {
         await heartbeat()
       } catch (error) {
-        // The group is rebalancing: kafkajs joins again, and the batch, if nobody took it meanwhile, is fetched again.
+        // The group is rebalancing: kafkajs joins again, and the piece, if nobody took it meanwhile, is fetched again.
         offer.withdraw()
         throw error
       }
     }
   }
 
-  function asRecord(partition: number, { offset, value }: KafkaMessage) {
-    const position = (BigInt(offset) + 1n).toString() as Position
-    // A tombstone (no value) is a record of no bytes: it holds no call, and moves the position all the same.
-    return { partition: nameOf(partition), position, payload: value ?? new Uint8Array() }
+  /** A tombstone (no value) is a record of no bytes: it holds no call, and moves the position all the same. */
+  function asRecord(partition: number, { offset, value }: BatchRecord): SourceRecord {
+    return { partition: nameOf(partition), position: String(offset + 1) as Position, payload: value ?? noBytes }
   }
 
   function asOffset(partition: number): readonly PartitionOffset[] {
@@ -277,13 +333,12 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     })
   }
 
-  function lost(error: Error): StreamError {
-    return new StreamError('SOURCE_LOST', `Reading Kafka topic ${where} ended: ${error.message}`, {
-      retry: error.name === 'KafkaJSNotImplemented' ? 'never' : 'later',
-      hint:
-        error.name === 'KafkaJSNotImplemented'
-          ? 'Weir reads uncompressed and gzip records: set compression.type=gzip at the producer or the topic'
-          : `Check that the broker is well and that group ${groupId} may read ${topic}, then start again`,
+  function lost(error: unknown): StreamError {
+    return new StreamError('SOURCE_LOST', `Reading Kafka topic ${where} ended: ${messageOf(error)}`, {
+      retry: isOfCodec(error) ? 'never' : 'later',
+      hint: isOfCodec(error)
+        ? 'Install again with `npm ci`, or set compression.type=gzip at the topic (before Kafka 2.3 only gzip can be read)'
+        : `Check that the broker is well and that group ${groupId} may read ${topic}, then start again`,
       cause: error,
     })
   }
@@ -364,6 +419,11 @@ function isWithoutCoordinator(error: unknown): boolean {
     type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
     type === 'NOT_COORDINATOR_FOR_GROUP'
   )
+}
+
+/** Ours has no library; kafkajs itself, which still reads from brokers before Kafka 2.3, knows gzip alone. */
+function isOfCodec(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'CodecMissing' || error.name === 'KafkaJSNotImplemented')
 }
 
 function messageOf(error: unknown): string {

@@ -15,7 +15,7 @@ export interface SourceRecord {
 export interface SourceFault {
   /** Where reading goes on after what was refused. */
   readonly position: Position
-  readonly reason: 'bad-gzip' | 'too-large'
+  readonly reason: 'bad-gzip' | 'bad-batch' | 'too-large'
   readonly length: number
 }
 
@@ -64,6 +64,7 @@ export interface SourceEvent {
     | 'positionMoved'
     | 'clientLogged'
     | 'readerRestarting'
+    | 'batchPassedOver'
     | 'commitRefused'
     | 'readRetried'
     | 'iteratorRenewed'
