@@ -26,6 +26,7 @@ import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
+import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { withWorkerStores } from './worker-stores.ts'
@@ -88,7 +89,7 @@ interface Watch {
 async function watch({ config, directory, engine, folder, history, telemetry, signal }: Watch): Promise<void> {
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
-  const source = openSource(config, { clock, folder, telemetry })
+  const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
       const { format, fields } = config
@@ -119,16 +120,16 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
   }
 }
 
-function openSource(
+async function openSource(
   { source: settings }: WeirConfig,
   { clock, folder, telemetry }: { readonly clock: Clock; readonly folder: string; readonly telemetry: Telemetry },
-): Source {
+): Promise<Source> {
   const onEvent = seldom(clock, ({ level, detail }: SourceEvent) =>
     telemetry({ name: 'sourceReported', level, detail }),
   )
   switch (settings?.kind) {
     case 'kafka':
-      return kafkaSource(settings, { clock, onEvent })
+      return kafkaSource(await withKafkaSecurity(settings, { folder, env: process.env, clock }), { clock, onEvent })
     case 'kinesis': {
       const { stream, from, pollEvery, region, endpoint } = settings
       const client = kinesisClient({ region, endpoint })

@@ -25,7 +25,10 @@ import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
 import { createHandoff, type Offer } from './handoff.ts'
 import type { BatchRecord } from './kafka-batch.ts'
 import { readFetchesInBatches } from './kafka-fetch.ts'
+import { greet } from './kafka-greeting.ts'
 import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
+import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
+import { messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
 import type { Positions, Source, SourceBatch, SourceEvent, SourceFault, SourceRecord } from './source.ts'
 
 export interface KafkaSettings {
@@ -35,6 +38,7 @@ export interface KafkaSettings {
   /** Where a partition begins for which neither we nor the group have a position. */
   readonly from: 'latest' | 'earliest'
   readonly keyed: boolean
+  readonly security?: KafkaSecurity
   /** After so long without a heartbeat the group gives our partitions to others; 10 s unless told. */
   readonly sessionTimeoutMs?: number
 }
@@ -84,12 +88,14 @@ const asFault = ({ to, reason, length }: BatchFault): SourceFault => ({
 })
 
 export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): Source {
-  const { brokers, topic, groupId, from, keyed, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
+  const { brokers, topic, groupId, from, keyed, security = {}, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
   const where = `${topic} at ${brokers.join(', ')}`
+  const reading: Reading = { topic, groupId, where, security }
   const heartbeatMs = sessionTimeoutMs / 10
   const kafka = new Kafka({
     clientId: 'weir',
     brokers: [...brokers],
+    ...clientSecurity(security),
     retry,
     logLevel: logLevel.WARN,
     logCreator: () => entry => onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) }),
@@ -109,6 +115,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** Ends quietly, wherever it is, when nobody waits for it any more. */
   async function start(positions: Positions, signal: AbortSignal): Promise<void> {
     assert(consumer === undefined, 'A source is read once')
+    await greet(brokers, security, signal)
+    if (signal.aborted) return
     const uncommitted = await findStarts(positions)
     if (signal.aborted) return
     // `fromBeginning` speaks only of partitions without a start: those added to the topic later, of which we want all.
@@ -157,12 +165,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
       return ends.map(({ partition }) => partition).filter(partition => (committed.get(partition) ?? -1n) < 0n)
     } catch (error) {
-      if (error instanceof StreamError) throw error
-      throw new StreamError('SOURCE_UNREADABLE', `Could not read Kafka topic ${where}: ${messageOf(error)}`, {
-        retry: 'later',
-        hint: 'Check source.brokers, and that a broker is reachable from here',
-        cause: error,
-      })
+      throw troubleOf(error, 'SOURCE_UNREADABLE', reading)
     } finally {
       await admin.disconnect()
     }
@@ -333,15 +336,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     })
   }
 
-  function lost(error: unknown): StreamError {
-    return new StreamError('SOURCE_LOST', `Reading Kafka topic ${where} ended: ${messageOf(error)}`, {
-      retry: isOfCodec(error) ? 'never' : 'later',
-      hint: isOfCodec(error)
-        ? 'Install again with `npm ci`, or set compression.type=gzip at the topic (before Kafka 2.3 only gzip can be read)'
-        : `Check that the broker is well and that group ${groupId} may read ${topic}, then start again`,
-      cause: error,
-    })
-  }
+  const lost = (error: unknown): StreamError => troubleOf(error, 'SOURCE_LOST', reading)
 
   return {
     description: `kafka topic ${where} (group ${groupId})`,
@@ -419,15 +414,6 @@ function isWithoutCoordinator(error: unknown): boolean {
     type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
     type === 'NOT_COORDINATOR_FOR_GROUP'
   )
-}
-
-/** Ours has no library; kafkajs itself, which still reads from brokers before Kafka 2.3, knows gzip alone. */
-function isOfCodec(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'CodecMissing' || error.name === 'KafkaJSNotImplemented')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** Twenty are enough to find a misspelt name in. */
