@@ -70,6 +70,9 @@ const defaultSessionTimeoutMs = 10_000
 /** How long the broker waits for news before it answers an empty fetch: also how long a resumed partition may wait. */
 const fetchWaitMs = 250
 
+/** A partition that is added to the topic is read this much later at most: well before its calls would be late. */
+const metadataMaxAgeMs = 10_000
+
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
 
@@ -98,16 +101,25 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     ...clientSecurity(security),
     retry,
     logLevel: logLevel.WARN,
-    logCreator: () => entry => onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) }),
+    logCreator: () => entry => {
+      onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) })
+      if (entry.log.error === unknownTopic) void noteWhetherGone()
+      if (entry.log.message.startsWith(offsetReset)) moved.add(Number(entry.log.partition))
+    },
   })
   const handoff = createHandoff<SourceBatch>()
   /** Where each partition goes on; of a partition that went to another member nothing is kept. */
   const next = new Map<number, bigint>()
   /** Where each partition began of which something was handed over since the last join. */
   const begun = new Map<number, bigint>()
+  /** Partitions of which the broker no longer had what we asked for, until something of them comes. */
+  const moved = new Set<number>()
   let assigned: readonly number[] = []
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
+  let isLooking = false
+  /** The topic was deleted while we read it, and nothing of it has come since. */
+  let isGone = false
 
   const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
   const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
@@ -127,6 +139,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       maxWaitTimeInMs: fetchWaitMs,
       maxBytes: maxFetchBytes,
       maxBytesPerPartition: maxPartitionFetchBytes,
+      metadataMaxAge: metadataMaxAgeMs,
     })
     readFetchesInBatches()
     consumer = joining
@@ -199,6 +212,36 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     return start
   }
 
+  /**
+   * A topic that was deleted may come back under the same name, and our positions in it would then skip its beginning.
+   * kafkajs does not know the ids that tell the two apart; that no topic of this name is there at all it does.
+   */
+  async function noteWhetherGone(): Promise<void> {
+    if (isLooking || isGone || consumer === undefined) return
+    isLooking = true
+    const admin = kafka.admin()
+    try {
+      await admin.connect()
+      isGone = !(await admin.listTopics()).includes(topic)
+      if (isGone) beginAnew(consumer)
+    } catch (error) {
+      onEvent({ level: 'warn', name: 'clientLogged', detail: messageOf(error) })
+    } finally {
+      isLooking = false
+      await admin.disconnect()
+    }
+  }
+
+  function beginAnew(reading: Consumer): void {
+    const detail = `Topic ${topic} was deleted; when it is there again it is read from its beginning`
+    onEvent({ level: 'warn', name: 'positionMoved', detail })
+    begun.clear()
+    for (const partition of assigned) {
+      next.set(partition, 0n)
+      reading.seek({ topic, partition, offset: '0' })
+    }
+  }
+
   function joined(joining: Consumer, partitions: readonly number[]): void {
     for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
     begun.clear()
@@ -251,11 +294,15 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
 
   function take(place: Place, { records, faults }: Piece, last: number): SourceBatch {
     const { partition, high, arrivedAt } = place
+    isGone = false
     const from = next.get(partition) ?? 0n
     const begin = from > BigInt(high) ? within(partition, from, { low: 0n, high: BigInt(high) }) : from
     if (!begun.has(partition)) begun.set(partition, begin)
     const end = Math.max(last + 1, Number(begin))
     next.set(partition, BigInt(end))
+    const first = records[0]?.offset ?? last + 1
+    if (moved.delete(partition) && first > Number(begin))
+      within(partition, begin, { low: BigInt(first), high: BigInt(high) })
     for (const fault of faults) tellPassedOver(partition, fault)
     return {
       partition: nameOf(partition),
@@ -415,6 +462,12 @@ function isWithoutCoordinator(error: unknown): boolean {
     type === 'NOT_COORDINATOR_FOR_GROUP'
   )
 }
+
+/** As kafkajs words UNKNOWN_TOPIC_OR_PARTITION: of a topic that was deleted, or of one whose leader is just moving. */
+const unknownTopic = 'This server does not host this topic-partition'
+
+/** As kafkajs says that it goes to the oldest record there is, having been told that ours is not there. */
+const offsetReset = 'Offset out of range, resetting'
 
 /** Twenty are enough to find a misspelt name in. */
 function listOf(names: readonly string[]): string {
