@@ -9,7 +9,7 @@ import {
   compressionType,
   produceCompressed,
 } from '../testing/servers/kafka-compression.ts'
-import { type RecordBatch, readRecords, splitBatches } from './kafka-batch.ts'
+import { type RecordBatch, splitBatches, readRecords as visitRecords } from './kafka-batch.ts'
 import { type Codec, inflate, TooLarge } from './kafka-codecs.ts'
 
 const require = createRequire(import.meta.url)
@@ -41,6 +41,14 @@ async function batchOf(baseOffset: number, records: readonly Written[], compress
   const type = compressionType[compression]
   const batch = await encodeBatch({ compression: type, firstOffset, lastOffsetDelta: delta, records: encoded })
   return batch.buffer
+}
+
+async function readRecords(batch: RecordBatch, maxBytes: number) {
+  const records: { readonly offset: number; readonly value: Buffer | undefined }[] = []
+  await visitRecords(batch, maxBytes, (offset, bytes, from, to) => {
+    records.push({ offset, value: from < 0 ? undefined : bytes.subarray(from, to) })
+  })
+  return records
 }
 
 const only = (bytes: Buffer): RecordBatch => splitBatches(bytes)[0]!

@@ -29,11 +29,8 @@ export interface RecordBatch {
   readonly length: number
 }
 
-export interface BatchRecord {
-  readonly offset: number
-  /** `undefined`: a tombstone. A view into what was fetched or inflated, not a copy. */
-  readonly value: Buffer | undefined
-}
+/** Told of a record: its offset, and where its value lies in what was fetched or inflated. `from` -1: a tombstone. */
+export type RecordVisitor = (offset: number, bytes: Buffer, from: number, to: number) => void
 
 /** The batches in a partition's share of a fetch; the last one may be cut off, and is left for the next fetch. */
 export function splitBatches(bytes: Buffer): readonly RecordBatch[] {
@@ -69,17 +66,18 @@ function readHeader(bytes: Buffer): RecordBatch {
 /** No log has so many in one batch, and as many empty records as fit in a batch would take ten times its bytes. */
 const maxRecords = 500_000
 
-/** Throws what `inflate` throws, and an error that says what is broken in the records themselves. */
-export async function readRecords(batch: RecordBatch, maxBytes: number): Promise<readonly BatchRecord[]> {
+/**
+ * Visits each record in its order. Throws what `inflate` throws, and an error that says what is broken in the records
+ * themselves: those before it have been visited then.
+ */
+export async function readRecords(batch: RecordBatch, maxBytes: number, visit: RecordVisitor): Promise<void> {
   const codec = codecOf(batch.attributes)
   if (codec === undefined) throw new Error(`compressed in a way that Kafka does not know (${batch.attributes & 7})`)
   if (batch.count > maxRecords) throw new TooLarge(`it holds more than ${maxRecords} records`)
   const bytes = await inflate(codec, batch.body, maxBytes)
   const reader = { bytes, at: 0 }
-  const records: BatchRecord[] = []
-  for (let index = 0; index < batch.count; index++) records.push(readRecord(reader, batch.baseOffset))
+  for (let index = 0; index < batch.count; index++) readRecord(reader, batch.baseOffset, visit)
   if (reader.at !== bytes.length) throw new Error('its records end before it does')
-  return records
 }
 
 interface Reader {
@@ -88,7 +86,7 @@ interface Reader {
 }
 
 /** length, attributes, timestamp delta, offset delta, key, value, headers: all lengths and deltas zigzag varints. */
-function readRecord(reader: Reader, baseOffset: number): BatchRecord {
+function readRecord(reader: Reader, baseOffset: number, visit: RecordVisitor): void {
   const length = readVarint(reader)
   const end = reader.at + length
   if (length < 0 || end > reader.bytes.length) throw new Error('a record is cut off')
@@ -101,7 +99,7 @@ function readRecord(reader: Reader, baseOffset: number): BatchRecord {
   const valueAt = reader.at
   if (valueAt + Math.max(0, valueBytes) > end) throw new Error('a value is cut off')
   reader.at = end
-  return { offset, value: valueBytes < 0 ? undefined : reader.bytes.subarray(valueAt, valueAt + valueBytes) }
+  visit(offset, reader.bytes, valueBytes < 0 ? -1 : valueAt, valueAt + valueBytes)
 }
 
 /** Up to 32 bits, as lengths and offset deltas are. */

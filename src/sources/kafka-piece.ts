@@ -3,13 +3,14 @@
  * that cannot be read is passed over as a fault, so that the partition goes on behind it.
  */
 import type { KafkaMessage } from 'kafkajs'
-import { type BatchRecord, type RecordBatch, readRecords } from './kafka-batch.ts'
+import type { PartitionId, Position } from '../core/vocabulary.ts'
+import { type RecordBatch, type RecordVisitor, readRecords } from './kafka-batch.ts'
 import { CodecMissing, TooLarge } from './kafka-codecs.ts'
 import { batchOf } from './kafka-fetch.ts'
-import type { SourceFault } from './source.ts'
+import type { SourceFault, SourceRecord } from './source.ts'
 
 export interface Piece {
-  readonly records: readonly BatchRecord[]
+  readonly records: readonly KafkaRecord[]
   /** Batches that were passed over; they lie before all of `records`. */
   readonly faults: readonly BatchFault[]
   /** Offset of the last message of it, as kafkajs knows it. */
@@ -33,36 +34,87 @@ const pieceBytes = 4 * 1024 * 1024
 const maxBatchBytes = 64 * 1024 * 1024
 
 /**
- * The piece that begins with message `begin`; records before offset `from` are left out, and so are batches that end
+ * The piece of `partition` that begins with message `begin`; records before offset `from` are left out, and so are batches that end
  * before it. Throws CodecMissing, which is not for the next batch to mend.
  */
-export async function readPiece(messages: readonly KafkaMessage[], begin: number, from: number): Promise<Piece> {
-  const records: BatchRecord[] = []
+export async function readPiece(
+  messages: readonly KafkaMessage[],
+  { begin, from, partition }: { readonly begin: number; readonly from: number; readonly partition: PartitionId },
+): Promise<Piece> {
+  const records: KafkaRecord[] = []
   const faults: BatchFault[] = []
   let bytes = 0
   let end = begin
   let last = ''
+  const visit = (offset: number, value: Uint8Array, at: number, to: number) => {
+    if (offset >= from) records.push(new KafkaRecord(partition, { offset, bytes: value, from: at, to }))
+    bytes += to - at
+  }
   for (; end < messages.length && bytes < pieceBytes; end++) {
     const message = messages[end]
     if (message === undefined) break
     if (Number(message.offset) >= from) {
-      const read = await readMessage(message)
-      // Positions move with the last record, so what is passed over must not stand behind one.
-      if ('reason' in read && records.length > 0) break
-      if ('reason' in read) faults.push(read)
-      else for (const record of read) if (record.offset >= from) records.push(record)
-      if (!('reason' in read)) for (const { value } of read) bytes += value?.length ?? 0
+      const before = records.length
+      const fault = await readMessage(message, visit)
+      if (fault !== undefined) {
+        records.length = before
+        // Positions move with the last record, so what is passed over must not stand behind one.
+        if (before > 0) break
+        faults.push(fault)
+      }
     }
     last = message.offset
   }
   return { records, faults, last, end }
 }
 
-async function readMessage(message: KafkaMessage): Promise<readonly BatchRecord[] | BatchFault> {
+interface Place {
+  readonly offset: number
+  readonly bytes: Uint8Array
+  /** -1: a tombstone. */
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Makes the view of its value when it is asked for, and keeps none: a million of them at a time are what a collector of
+ * garbage is slow with. A tombstone is a record of no bytes: it holds no call, and moves the position all the same.
+ */
+export class KafkaRecord implements SourceRecord {
+  readonly partition: PartitionId
+  readonly offset: number
+  readonly #bytes: Uint8Array
+  readonly #from: number
+  readonly #to: number
+
+  constructor(partition: PartitionId, { offset, bytes, from, to }: Place) {
+    this.partition = partition
+    this.offset = offset
+    this.#bytes = bytes
+    this.#from = from
+    this.#to = to
+  }
+
+  get position(): Position {
+    return String(this.offset + 1) as Position
+  }
+
+  get payload(): Uint8Array {
+    return this.#from < 0 ? noBytes : this.#bytes.subarray(this.#from, this.#to)
+  }
+}
+
+const noBytes = new Uint8Array()
+
+async function readMessage(message: KafkaMessage, visit: RecordVisitor): Promise<BatchFault | undefined> {
   const batch = batchOf(message)
-  if (batch === undefined) return [{ offset: Number(message.offset), value: message.value ?? undefined }]
+  if (batch === undefined) {
+    visit(Number(message.offset), message.value ?? Buffer.alloc(0), 0, message.value?.length ?? 0)
+    return undefined
+  }
   try {
-    return await readRecords(batch, maxBatchBytes)
+    await readRecords(batch, maxBatchBytes, visit)
+    return undefined
   } catch (error) {
     if (error instanceof CodecMissing) throw error
     return faultOf(batch, error)

@@ -23,13 +23,12 @@ import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
 import { createHandoff, type Offer } from './handoff.ts'
-import type { BatchRecord } from './kafka-batch.ts'
 import { readFetchesInBatches } from './kafka-fetch.ts'
 import { greet } from './kafka-greeting.ts'
 import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
 import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
 import { messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
-import type { Positions, Source, SourceBatch, SourceEvent, SourceFault, SourceRecord } from './source.ts'
+import type { Positions, Source, SourceBatch, SourceEvent, SourceFault } from './source.ts'
 
 export interface KafkaSettings {
   readonly brokers: readonly string[]
@@ -82,8 +81,6 @@ const coordinatorPatienceMs = 30_000
 /** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
 const maxFetchBytes = 16 * 1024 * 1024
 const maxPartitionFetchBytes = 4 * 1024 * 1024
-
-const noBytes = new Uint8Array()
 
 const asFault = ({ to, reason, length }: BatchFault): SourceFault => ({
   position: String(to + 1) as Position,
@@ -260,7 +257,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     const high = Number(batch.highWatermark)
     const place: Place = { partition, high, arrivedAt: clock.now() }
     for (let at = 0; at < messages.length; ) {
-      const piece = await readPieceOrEnd(messages, at, beginOf(place))
+      const piece = await readPieceOrEnd(messages, at, place)
       if (piece === undefined) return
       const isLast = piece.end === messages.length
       let wasTaken = false
@@ -283,9 +280,10 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     return from > high ? high : from
   }
 
-  async function readPieceOrEnd(messages: readonly KafkaMessage[], at: number, from: number) {
+  async function readPieceOrEnd(messages: readonly KafkaMessage[], at: number, place: Place) {
+    const [from, partition] = [beginOf(place), nameOf(place.partition)]
     try {
-      return await readPiece(messages, at, from)
+      return await readPiece(messages, { begin: at, from, partition })
     } catch (error) {
       handoff.end(lost(error))
       return undefined
@@ -306,7 +304,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     for (const fault of faults) tellPassedOver(partition, fault)
     return {
       partition: nameOf(partition),
-      records: records.map(each => asRecord(partition, each)),
+      records,
       ...(faults.length > 0 && { faults: faults.map(asFault) }),
       arrivedAt,
       lag: { records: Math.max(0, high - end) },
@@ -333,11 +331,6 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
         throw error
       }
     }
-  }
-
-  /** A tombstone (no value) is a record of no bytes: it holds no call, and moves the position all the same. */
-  function asRecord(partition: number, { offset, value }: BatchRecord): SourceRecord {
-    return { partition: nameOf(partition), position: String(offset + 1) as Position, payload: value ?? noBytes }
   }
 
   function asOffset(partition: number): readonly PartitionOffset[] {

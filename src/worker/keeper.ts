@@ -28,7 +28,7 @@ import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
-import { decodeShare, readyAt, type Share, type SharePart, takeUpTo } from './share.ts'
+import { decodeShare, keepPositions, readyAt, type Share, type SharePart, takeUpTo } from './share.ts'
 import type { Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -194,10 +194,12 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     rejects.noteBatch(share.batch, rejectedFrom)
     rejects.noteFaults(faults, rejectedFrom)
     const rejected = [...share.batch.rejected.values()].reduce((sum, count) => sum + count, faults.length)
-    for (const meter of [second, minute]) meter.count(from, share.batch.length, rejected)
+    const read = { bytes: share.bytes, calls: share.batch.length, rejected }
+    for (const meter of [second, minute]) meter.count(from, read)
     seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0 })
     waiting.set(partition, [...(waiting.get(partition) ?? []), share])
     await countWaiting()
+    if (readyAt(share) !== undefined) keepPositions(share)
   }
 
   /** Counts what waits for no slower partition, and holds those of which something is left. */
