@@ -29,6 +29,7 @@ import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
+import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants } from './tenants-watch.ts'
@@ -114,7 +115,7 @@ async function watch(watching: Watch): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
-  const source = openSource(config, { clock, folder, telemetry })
+  const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
       const { format, fields } = config
@@ -178,16 +179,16 @@ async function watch(watching: Watch): Promise<void> {
   }
 }
 
-function openSource(
+async function openSource(
   { source: settings }: WeirConfig,
   { clock, folder, telemetry }: { readonly clock: Clock; readonly folder: string; readonly telemetry: Telemetry },
-): Source {
+): Promise<Source> {
   const onEvent = seldom(clock, ({ level, detail }: SourceEvent) =>
     telemetry({ name: 'sourceReported', level, detail }),
   )
   switch (settings?.kind) {
     case 'kafka':
-      return kafkaSource(settings, { clock, onEvent })
+      return kafkaSource(await withKafkaSecurity(settings, { folder, env: process.env, clock }), { clock, onEvent })
     case 'kinesis': {
       const { stream, from, pollEvery, region, endpoint, roleArn, externalId } = settings
       const client = kinesisClient({ stream, region, endpoint, roleArn, externalId })

@@ -21,6 +21,7 @@ export type RejectionReason =
   | 'too-old'
   | 'too-large'
   | 'bad-gzip'
+  | 'bad-batch'
   | 'bad-envelope'
   | 'bad-pane'
   | 'duplicate'

@@ -4,7 +4,7 @@
  * the world outside but for the disk: the journal before an effect is begun, the checkpoint before a commit.
  */
 import type { Clock } from '../clock.ts'
-import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import { type CallBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
 import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
@@ -29,13 +29,14 @@ import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
-import { aheadMs, type Frontier, partitionsToHold } from './alignment.ts'
+import { limitOf, type Progress } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
+import { decodeShare, keepPositions, readyAt, type Share, type SharePart, takeUpTo } from './share.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -129,7 +130,6 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   /** Open throttles that the checkpoint does not know of: carried out if they are decided again. */
   const undecided = new Map<string, ThrottleEffect>()
   const { mode, time } = settings.engine.config
-  const alignment = { aheadMs, idleAfterMs: time.idleAfter }
 
   const turns = createTurns()
   /** A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed. */
@@ -143,10 +143,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         throw cause
       }
     })
-  const batch = createBatch(decoder.keys)
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
-  const frontiers = new Map<PartitionId, Frontier>()
+  /** When each partition that we have last brought something, and whether there was more behind it. */
+  const seen = new Map<PartitionId, Pick<Progress, 'seenAt' | 'hasMore'>>()
+  /** What was read and not counted yet, of each partition in its order. A partition in it is held. */
+  const waiting = new Map<PartitionId, Share[]>()
+  const spareBatches: CallBatch[] = []
   const startedAt = clock.now()
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
@@ -214,36 +217,76 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   async function take(from: SourceBatch): Promise<void> {
+    const { partition, lag, faults = [] } = from
     await notePartitions(from.arrivedAt)
-    clearBatch(batch)
-    for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
-    if (taughtUntil !== undefined && batch.length > 0) refuseOverlap(taughtUntil)
-    const rejectedBefore = { ...engine.state.rejected }
-    await feed({
-      kind: 'batch',
-      partition: from.partition,
-      batch,
-      from: 0,
-      to: batch.length,
-      panesFrom: 0,
-      panesTo: batch.panes.length,
-      arrivedAt: from.arrivedAt,
-    })
-    const rejectedFrom = { partition: from.partition, at: from.arrivedAt }
-    rejects.noteBatch(batch, rejectedFrom)
-    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, rejectedFrom)
-    rejects.noteFaults(from.faults ?? [], rejectedFrom)
+    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys))
+    if (taughtUntil !== undefined && share.batch.length > 0) refuseOverlap(taughtUntil, share.batch)
+    const rejectedFrom = { partition, at: from.arrivedAt }
+    rejects.noteBatch(share.batch, rejectedFrom)
+    rejects.noteFaults(faults, rejectedFrom)
+    const rejected = [...share.batch.rejected.values()].reduce((sum, count) => sum + count, faults.length)
+    const read = { bytes: share.bytes, calls: share.batch.length, rejected }
+    for (const meter of [second, minute]) meter.count(from, read)
+    seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0 })
+    waiting.set(partition, [...(waiting.get(partition) ?? []), share])
+    await countWaiting()
+    if (readyAt(share) !== undefined) keepPositions(share)
+  }
 
-    const last = from.records.at(-1)?.position ?? from.faults?.at(-1)?.position
-    if (last !== undefined) positions.set(from.partition, last)
-    for (const partition of from.over ?? []) positions.delete(partition)
-    const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
-    for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
-    align(from.partition)
+  /** Counts what waits for no slower partition, and holds those of which something is left. */
+  async function countWaiting(limit?: EpochMs): Promise<void> {
+    for (let hasMoved = true; hasMoved; ) {
+      hasMoved = false
+      const limits = limit === undefined ? limitsNow() : undefined
+      for (const [partition, [share]] of waiting) {
+        if (share === undefined) continue
+        const part = takeUpTo(share, limit ?? limits?.(readyAt(share)) ?? Number.POSITIVE_INFINITY)
+        if (part !== undefined) await count(share, part)
+        if (readyAt(share) === undefined) forgetFirst(partition)
+        hasMoved ||= part !== undefined
+      }
+    }
+    hold()
+  }
+
+  async function count(share: Share, { position, ...part }: SharePart): Promise<void> {
+    const { partition, arrivedAt, batch } = share
+    const rejectedBefore = { ...engine.state.rejected }
+    await feed({ kind: 'batch', partition, batch, ...part, arrivedAt })
+    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, { partition, at: arrivedAt })
+    if (position !== undefined) positions.set(partition, position)
+  }
+
+  /** The first of a partition's shares is counted whole. */
+  function forgetFirst(partition: PartitionId): void {
+    const [share, ...others] = waiting.get(partition) ?? []
+    if (share === undefined) return
+    if (share.end !== undefined) positions.set(partition, share.end)
+    for (const over of share.over) positions.delete(over)
+    spareBatches.push(share.batch)
+    if (others.length > 0) waiting.set(partition, others)
+    else waiting.delete(partition)
+  }
+
+  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
+  function limitsNow(): ((ready: EpochMs | undefined) => EpochMs) | undefined {
+    if (source.hold === undefined || source.keyed) return undefined
+    const { frontiers, watermark } = engineStatus(engine)
+    const progress = partitions.map((partition): Progress => {
+      const [share] = waiting.get(partition) ?? []
+      const frontier = frontiers.get(partition)
+      return {
+        ready: share && readyAt(share),
+        frontier: frontier === Number.NEGATIVE_INFINITY ? undefined : frontier,
+        ...(seen.get(partition) ?? { seenAt: startedAt, hasMore: undefined }),
+      }
+    })
+    const now = { now: clock.now(), watermark, idleAfterMs: time.idleAfter }
+    return ready => (ready === undefined ? Number.POSITIVE_INFINITY : limitOf(ready, progress, now))
   }
 
   /** Asked of the first calls only. */
-  function refuseOverlap(until: EpochMs): void {
+  function refuseOverlap(until: EpochMs, batch: CallBatch): void {
     taughtUntil = undefined
     const from = goesBackInto(until, batch)
     if (from !== undefined) throw historyOverlaps(from, until)
@@ -266,22 +309,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (now.length === 0) return
     if (now.length === partitions.length && now.every((partition, index) => partition === partitions[index])) return
     partitions = [...now]
-    for (const partition of frontiers.keys()) if (!now.includes(partition)) frontiers.delete(partition)
+    // What was read of a partition that is another's now is read by them: our positions stand before it.
+    for (const partition of [...waiting.keys(), ...seen.keys()]) {
+      if (now.includes(partition)) continue
+      waiting.delete(partition)
+      seen.delete(partition)
+    }
+    for (const partition of now) if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined })
     telemetry({ name: 'partitionsChanged', partitions })
     await feed({ kind: 'partitions', partitions, at })
   }
 
-  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
-  function align(partition: PartitionId): void {
-    if (source.hold === undefined || source.keyed) return
-    const eventTime = engineStatus(engine).frontiers.get(partition)
-    if (eventTime === undefined || eventTime === Number.NEGATIVE_INFINITY) return
-    frontiers.set(partition, { eventTime, seenAt: clock.now() })
-    hold()
-  }
-
   function hold(): void {
-    const next = partitionsToHold(frontiers, held, clock.now(), alignment)
+    const next = [...waiting.keys()]
     if (next.length === held.length && next.every(partition => held.includes(partition))) return
     held = next
     telemetry({ name: 'partitionsHeld', partitions: held })
@@ -291,8 +331,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tick(): Promise<void> {
     const at = clock.now()
     await notePartitions(at)
+    if (waiting.size > 0) await countWaiting()
+    // What waits here has come, though the engine has not seen it: to close panes over it would make it late.
+    if (waiting.size > 0) await feed({ kind: 'partitions', partitions, at })
     await feed({ kind: 'tick', at })
-    if (held.length > 0) hold()
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
 
@@ -462,7 +504,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
-    end: () => inTurn(() => feed({ kind: 'end' })),
+    end: () =>
+      inTurn(async () => {
+        await countWaiting(Number.POSITIVE_INFINITY)
+        await feed({ kind: 'end' })
+      }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
     totalCalls: () => engineStatus(engine).calls,

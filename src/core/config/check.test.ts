@@ -21,7 +21,7 @@ test('a mapping of two meanings to one field is told at the one that the user wr
 test('a misspelled name is answered with the nearest known one of that place, or with those there are', () => {
   expect(texts({ source: { kind: 'kafka', brokers: ['b:1'], topic: 't', topics: 't', zzz: 1 } }, {})).toEqual([
     'source.topics ("t") is no setting: did you mean topic?',
-    'source.zzz (1) is no setting: known here: kind, brokers, topic, groupId, from, keyed',
+    'source.zzz (1) is no setting: known here: kind, brokers, topic, groupId, from, keyed, tls, sasl',
   ])
 })
 
@@ -44,6 +44,49 @@ test('a source of a kind that is not there is answered with those that are', () 
     'source.kind is "rabbit": should be one of kafka, kinesis, files',
   ])
   expect(texts({ source: {} }, {})).toEqual(['source.kind is missing: should be one of kafka, kinesis, files'])
+})
+
+test('a password is named, never written, and a complaint about one does not repeat it', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  const sasl = { mechanism: 'scram-sha-512', username: 'weir' }
+  const right = '{env: NAME} or {file: path}, never the secret itself'
+  for (const password of ['hunter2', 12345, ['hunter2'], { value: 'hunter2' }, { env: 'A', file: 'b' }]) {
+    const found = texts({ source: { ...source, sasl: { ...sasl, password } } }, {})
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain('source.sasl.password')
+    expect(found[0]).not.toMatch(/hunter2|12345/)
+  }
+  expect(texts({ source: { ...source, sasl: { ...sasl, password: 'hunter2' } } }, {})).toEqual([
+    `source.sasl.password is <hidden: looks like a secret>: should be ${right}`,
+  ])
+  expect(texts({ source: { ...source, sasl } }, {})).toEqual([`source.sasl.password is missing: should be ${right}`])
+  expect(texts({ source: { ...source, sasl: { ...sasl, password: { env: 'KAFKA_PASSWORD' } } } }, {})).toEqual([])
+})
+
+test('what belongs to one way of signing in is no setting of another', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  expect(texts({ source: { ...source, sasl: { mechanism: 'kerberos' } } }, {})).toEqual([
+    'source.sasl.mechanism is "kerberos": should be one of plain, scram-sha-256, scram-sha-512, aws-msk-iam',
+  ])
+  expect(texts({ source: { ...source, sasl: { mechanism: 'aws-msk-iam', username: 'weir' } } }, {})).toEqual([
+    'source.sasl.username ("weir") is no setting: did you mean source (kafka).sasl (plain, scram-sha-256, scram-sha-512).username?',
+  ])
+})
+
+test('a certificate comes with its key, and a broker with its port', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  expect(texts({ source: { ...source, tls: { certFile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.keyFile is missing: should be text',
+  ])
+  expect(texts({ source: { ...source, tls: { keyFile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.certFile is missing: should be text',
+  ])
+  expect(texts({ source: { ...source, tls: { cafile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.cafile ("a.pem") is no setting: did you mean caFile?',
+  ])
+  expect(texts({ source: { ...source, brokers: ['kafka.internal'] } }, {})).toEqual([
+    'source.brokers[0] is "kafka.internal": should be host:port',
+  ])
 })
 
 test('calls without a key are nobody’s, and a hash belongs to one key', () => {

@@ -39,13 +39,69 @@ const awsClient = {
   externalId: z.string().min(2).optional().describe('what the trust policy of roleArn asks for, where it does'),
 }
 
+/** Where a secret is, never the secret: a configuration is committed, mailed and shown. */
+const secret = z
+  .union([
+    z.strictObject({ env: z.string().min(1).describe('environment variable that holds it') }),
+    z.strictObject({ file: z.string().min(1).describe('file that holds it, from the folder of this one') }),
+  ])
+  .meta({ expected: '{env: NAME} or {file: path}, never the secret itself' })
+
+const kafkaTls = z
+  .union([
+    z.boolean(),
+    z
+      .strictObject({
+        caFile: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('PEM file of the authority that signed the brokers’ certificates'),
+        certFile: z.string().min(1).optional().describe('PEM file of our certificate, where the brokers ask for one'),
+        keyFile: z.string().min(1).optional().describe('PEM file of its key, without a passphrase'),
+        servername: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('name in the certificates, where it is not the brokers’ host'),
+      })
+      .refine(tls => tls.keyFile !== undefined || tls.certFile === undefined, { path: ['keyFile'] })
+      .refine(tls => tls.certFile !== undefined || tls.keyFile === undefined, { path: ['certFile'] }),
+  ])
+  .meta({ expected: 'true, false, or a mapping of caFile, certFile, keyFile, servername' })
+
+const kafkaSasl = z.discriminatedUnion('mechanism', [
+  z.strictObject({
+    mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('how the password is proved'),
+    username: z.string().min(1).describe('as the brokers know it'),
+    password: secret.describe('where the password is: an environment variable, or a file from the folder of this one'),
+  }),
+  z.strictObject({
+    mechanism: z.literal('aws-msk-iam').describe('Amazon MSK with the AWS SDK’s credentials'),
+    region: z.string().min(1).optional().describe('AWS region; without it the one in the brokers’ host names'),
+    roleArn: z
+      .string()
+      .startsWith('arn:')
+      .optional()
+      .describe('role to assume for it')
+      .meta({ expected: 'the ARN of a role' }),
+  }),
+])
+
+const brokerAddress = z
+  .string()
+  .regex(/^[^\s:/@]+:\d{1,5}$/)
+  .meta({ expected: 'host:port' })
+
 const kafkaSource = z.strictObject({
   kind: z.literal('kafka').describe('a Kafka topic'),
-  brokers: z.array(z.string().min(1)).min(1).describe('bootstrap addresses, host:port'),
+  brokers: z.array(brokerAddress).min(1).describe('bootstrap addresses, host:port'),
   topic: z.string().min(1).describe('topic of access-log records'),
   groupId: z.string().min(1).default('weir').describe('consumer group'),
   from: z.enum(['latest', 'earliest']).default('latest').describe('where a group with no position starts'),
   keyed: z.boolean().default(false).describe('true only if every call of a key is always in the same partition'),
+  tls: kafkaTls.optional().describe('whether the brokers are spoken to over TLS; with aws-msk-iam they always are'),
+  sasl: kafkaSasl.optional().describe('how the brokers are told who we are'),
 })
 
 const kinesisSource = z.strictObject({
@@ -328,6 +384,7 @@ export const tenantsSchema = z.strictObject({
   tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
 })
 
+export type KafkaSourceConfig = z.output<typeof kafkaSource>
 export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>
 export type Tenant = TenantsConfig['tenants'][string]

@@ -78,7 +78,7 @@ export function createDecoder({
       const { bytes, fault } = isGzip(record) ? inflate(record, maxRecordBytes) : { bytes: record, fault: undefined }
       if (fault !== undefined) refuse(fault, bytes)
       // What was cut off has no end to be known by.
-      if (fault === undefined && repeats?.isRepeat(bytes)) {
+      if (fault === undefined && repeats?.isRepeat(bytes, position)) {
         refuse('duplicate', bytes)
         return
       }

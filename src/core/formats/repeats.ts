@@ -1,6 +1,7 @@
 /**
  * Records that are delivered twice: a producer whose put was answered too late puts again, under another sequence number,
- * and CloudWatch Logs does so for up to a day. What is read again from a checkpoint's position is none of these.
+ * and CloudWatch Logs does so for up to a day. What is read again at the same position is none of these: a worker that was
+ * killed may have decoded what it had not counted yet, and the checkpoint remembers it.
  *
  * A record is known again only by what the log's own side made unique, and whole:
  * - an envelope of CloudWatch Logs by the ids of its first and last event and how far they are apart. A subscription retries
@@ -9,19 +10,21 @@
  *   millisecond, but not in that. A `requestId` is the client's to set, so a client could hide its calls behind one.
  *
  * Mutable on purpose, and part of the checkpoint: the copy may come after a restart. Bound: the last 65,536 to 131,072
- * identities of 64 bits, 1 MiB of a checkpoint at most; what comes again after so many others counts twice.
+ * identities of 64 bits with where they were, 1.5 MiB of a checkpoint at most; what comes again after so many others counts twice.
  */
 
+import type { Position } from '../vocabulary.ts'
+
 export interface Repeats {
-  /** Whether the same record has been here lately. From now on it has. */
-  isRepeat(bytes: Buffer): boolean
+  /** Whether the same record has been here lately, at another position. From now on it has. */
+  isRepeat(bytes: Buffer, position: Position): boolean
   /** The live state, not a copy; serialise it before the next record. */
   snapshot(): SavedRepeats
   /** Goes on from what a checkpoint brought back. */
   restore(saved: SavedRepeats): void
 }
 
-/** Identities as pairs of halves, oldest first. */
+/** Identities as two halves and the hash of their position, oldest first. */
 export interface SavedRepeats {
   readonly recent: Uint32Array
   readonly before: Uint32Array
@@ -37,15 +40,17 @@ export function createRepeats(): Repeats {
   let before = createGeneration()
   const id = new Uint32Array(2)
   return {
-    isRepeat(bytes) {
+    isRepeat(bytes, position) {
       if (!identify(bytes, id)) return false
       const [low = 0, high = 0] = id
-      if (recent.has(low, high) || before.has(low, high)) return true
+      const place = placeOf(position)
+      const known = recent.placeOf(low, high) ?? before.placeOf(low, high)
+      if (known !== undefined) return known !== place
       if (recent.count() === perGeneration) {
         before = recent
         recent = createGeneration()
       }
-      recent.add(low, high)
+      recent.add(low, high, place)
       return false
     },
     snapshot: () => ({ recent: recent.ids(), before: before.ids() }),
@@ -56,8 +61,11 @@ export function createRepeats(): Repeats {
   }
 }
 
+/** Words an identity: its halves, and where it was. */
+const WORDS = 3
+
 function createGeneration(saved: Uint32Array = new Uint32Array()) {
-  const ids = new Uint32Array(perGeneration * 2)
+  const ids = new Uint32Array(perGeneration * WORDS)
   /** Number of an identity plus one; 0: nothing. */
   const table = new Uint32Array(slots)
   let count = 0
@@ -65,22 +73,31 @@ function createGeneration(saved: Uint32Array = new Uint32Array()) {
   /** Where it is, or the empty slot where it belongs. */
   const slotOf = (low: number, high: number): number => {
     for (let slot = low & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {
-      const number = table[slot] ?? 0
-      if (number === 0 || (ids[2 * number - 2] === low && ids[2 * number - 1] === high)) return slot
+      const at = ((table[slot] ?? 0) - 1) * WORDS
+      if (at < 0 || (ids[at] === low && ids[at + 1] === high)) return slot
     }
   }
-  const add = (low: number, high: number): void => {
-    ids[2 * count] = low
-    ids[2 * count + 1] = high
+  const add = (low: number, high: number, place: number): void => {
+    ids.set([low, high, place], count * WORDS)
     table[slotOf(low, high)] = ++count
   }
-  for (let at = 0; at + 1 < saved.length; at += 2) add(saved[at] ?? 0, saved[at + 1] ?? 0)
+  for (let at = 0; at + 2 < saved.length; at += WORDS) add(saved[at] ?? 0, saved[at + 1] ?? 0, saved[at + 2] ?? 0)
   return {
     add,
-    has: (low: number, high: number): boolean => table[slotOf(low, high)] !== 0,
+    placeOf(low: number, high: number): number | undefined {
+      const number = table[slotOf(low, high)] ?? 0
+      return number === 0 ? undefined : ids[(number - 1) * WORDS + 2]
+    },
     count: () => count,
-    ids: () => ids.subarray(0, 2 * count),
+    ids: () => ids.subarray(0, WORDS * count),
   }
+}
+
+/** FNV-1a of the position's text. */
+function placeOf(position: Position): number {
+  let state = 0x811c9dc5
+  for (let at = 0; at < position.length; at++) state = Math.imul(state ^ position.charCodeAt(at), 0x01000193)
+  return state >>> 0
 }
 
 const quote = 0x22
