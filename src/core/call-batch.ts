@@ -21,8 +21,12 @@ export type RejectionReason =
   | 'too-old'
   | 'too-large'
   | 'bad-gzip'
+  | 'bad-zstd'
   | 'bad-envelope'
+  | 'bad-kpl'
   | 'bad-pane'
+  | 'bad-row'
+  | 'no-header'
 
 export interface Rejection {
   readonly reason: RejectionReason

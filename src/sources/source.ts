@@ -15,7 +15,7 @@ export interface SourceRecord {
 export interface SourceFault {
   /** Where reading goes on after what was refused. */
   readonly position: Position
-  readonly reason: 'bad-gzip' | 'too-large'
+  readonly reason: 'bad-gzip' | 'bad-zstd' | 'too-large'
   readonly length: number
 }
 

@@ -4,6 +4,8 @@
  * `enforce` without a gateway) is checked here on the raw values, so that a wrong type elsewhere hides none of it.
  */
 import type { z } from 'zod'
+import { csvHeaderOf } from '../formats/csv.ts'
+import { fieldNamesOf } from '../formats/field-names.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
 import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
 import {
@@ -45,7 +47,8 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
   const directory = tenantsSchema.safeParse(tenants)
   const complaints = [
     ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
-    ...conflictingFields(weir, config.data ?? weir),
+    ...conflictingFields(weir),
+    ...headerComplaints(weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...keyComplaints(tenants),
@@ -157,22 +160,35 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
 }
 
 /** One field of the log cannot mean two things: above all not a key's id and its value. */
-function conflictingFields(weir: unknown, withDefaults: unknown): readonly Complaint[] {
-  const fields = valueAt(withDefaults, ['fields'])
-  if (!isMapping(fields)) return []
+function conflictingFields(weir: unknown): readonly Complaint[] {
+  const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']) ?? {})
+  if (!written.success) return []
   const meaning = new Map<string, string>()
-  return Object.entries(fields).flatMap(([name, candidates]) =>
-    [candidates].flat().flatMap((field): readonly Complaint[] => {
-      if (typeof field !== 'string') return []
+  const format = String(valueAt(weir, ['format']) ?? 'auto')
+  const names: Readonly<Record<string, readonly string[]>> = { ...fieldNamesOf(format, written.data) }
+  return Object.entries(names).flatMap(([name, candidates]) =>
+    candidates.flatMap((field): readonly Complaint[] => {
       const other = meaning.get(field) ?? name
       meaning.set(field, other)
       if (other === name) return []
       // The complaint belongs to what the user wrote: the other may be a default that stands in no file.
-      const [written, before] = valueAt(weir, ['fields', name]) === undefined ? [other, name] : [name, other]
+      const [own, before] = valueAt(weir, ['fields', name]) === undefined ? [other, name] : [name, other]
       const right = `a field of its own: fields.${before} reads this one`
-      return [{ file: 'weir', kind: 'conflict', path: ['fields', written], value: shownValue(field, ''), right }]
+      return [{ file: 'weir', kind: 'conflict', path: ['fields', own], value: shownValue(field, ''), right }]
     }),
   )
+}
+
+/** A header that nothing reads would be believed to be in force; one without a time would cost every row. */
+function headerComplaints(weir: unknown): readonly Complaint[] {
+  const header = valueAt(weir, ['fields', 'header'])
+  if (typeof header !== 'string') return []
+  const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']))
+  const isCsv = valueAt(weir, ['format']) === 'csv'
+  const times = fieldNamesOf('csv', written.data ?? {}).time
+  if (isCsv && csvHeaderOf(header)?.names.some(name => times.includes(name)) !== false) return []
+  const right = isCsv ? `one that names a column for the time: ${times.join(', ')}` : 'left out where format is not csv'
+  return [{ file: 'weir', kind: 'conflict', path: ['fields', 'header'], value: shownValue(header, ''), right }]
 }
 
 interface RawKey {

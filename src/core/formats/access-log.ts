@@ -19,7 +19,7 @@ const unmeasured = -1
 export function addCall(
   batch: CallBatch,
   line: Buffer,
-  { roles }: FieldSlots,
+  { roles, toMs }: FieldSlots,
   spans: Spans,
   names: KeyNames,
   eventTime: EpochMs | undefined,
@@ -31,13 +31,14 @@ export function addCall(
 
   const statusSlot = chosen(spans, roles.status)
   const status = statusSlot < 0 ? noStatus : numberAt(parseNumber, line, spans, statusSlot)
-  if (statusSlot >= 0 && !(status >= 100 && status <= 599 && Number.isInteger(status))) return 'bad-status'
+  // 0 is how Envoy and nginx write that the client was gone before an answer began.
+  if (status !== noStatus && !(status >= 100 && status <= 599 && Number.isInteger(status))) return 'bad-status'
 
   const key = keyOf(line, roles, spans, names)
   const row = nextRow(batch)
   batch.time[row] = time
   batch.status[row] = status
-  batch.latencyMs[row] = measured(line, spans, chosen(spans, roles.latencyMs))
+  batch.latencyMs[row] = latencyOf(line, roles, toMs, spans)
   batch.bytes[row] = measured(line, spans, chosen(spans, roles.bytes))
   batch.key[row] = key ?? names.anonymous()
   return key === undefined ? 'no-key' : undefined
@@ -65,6 +66,14 @@ function measured(line: Buffer, spans: Spans, slot: number): number {
   if (slot < 0) return unmeasured
   const value = numberAt(parseNumber, line, spans, slot)
   return Number.isNaN(value) ? unmeasured : value
+}
+
+function latencyOf(line: Buffer, { latencyMs }: FieldSlots['roles'], toMs: Float64Array, spans: Spans): number {
+  const slot = chosen(spans, latencyMs)
+  const value = measured(line, spans, slot)
+  const scale = toMs[slot] ?? 1
+  // To the nanosecond: 1.001 s in binary is a little less, and would become 1000.9999999999999 ms.
+  return scale === 1 || value < 0 ? value : Math.round(value * scale * 1e6) / 1e6
 }
 
 type Parse = (bytes: Buffer, from: number, to: number) => number

@@ -3,7 +3,7 @@
  * reader fills the slots with spans of bytes, the meaning is read out of them afterwards, so that a faster reader cannot
  * understand a line otherwise than a slower one.
  */
-import type { FieldMapping } from '../config/config.ts'
+import { type FieldNames, latencyUnits } from './field-names.ts'
 
 export const paneFields = [
   'key',
@@ -20,15 +20,29 @@ export const paneFields = [
 ] as const
 export type PaneField = (typeof paneFields)[number]
 
-export type Role = keyof FieldMapping
+export type Role = 'keyId' | 'apiKey' | 'time' | 'status' | 'latencyMs' | 'bytes'
 /** With a value of each of these a call is complete; the raw key is only asked for where the id is missing. */
 const settlingRoles = ['keyId', 'time', 'status', 'latencyMs', 'bytes'] as const
 
+/**
+ * Names that are looked for in an object, and in the objects within it. What is left of a dotted name at any depth may
+ * also stand as one name with its dots.
+ */
+export interface NameNode {
+  readonly values: Map<string, readonly number[]>
+  readonly objects: Map<string, NameNode>
+}
+
 export interface FieldSlots {
   readonly count: number
+  /** Whole names, dots and all. */
   readonly byName: ReadonlyMap<string, readonly number[]>
+  /** The same, where dots lead into objects. */
+  readonly root: NameNode
   /** Slots of a role's candidate names, the preferred first. Empty where access-log lines are not looked for. */
   readonly roles: Readonly<Record<Role, readonly number[]>>
+  /** By slot: what a latency there is multiplied by to be in milliseconds. */
+  readonly toMs: Float64Array
   /** Slots below this belong to roles. */
   readonly roleSlots: number
   /** By slot: the bit of the role that a value there settles, since no other candidate can come before it; else 0. */
@@ -45,23 +59,34 @@ export interface LookedFor {
   readonly envelopes: boolean
 }
 
-export function createFieldSlots(mapping: FieldMapping, lookedFor: LookedFor): FieldSlots {
-  const byName = new Map<string, number[]>()
-  let count = 0
-  const slotOf = (name: string): number => {
-    byName.set(name, [...(byName.get(name) ?? []), count])
-    return count++
+export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): FieldSlots {
+  const root = emptyNode()
+  const toMs: number[] = []
+  const slotOf = (name: string, scale = 1): number => {
+    addName(root.values, name, toMs.length)
+    return toMs.push(scale) - 1
   }
-  const candidates = (role: Role): readonly number[] => (lookedFor.calls ? mapping[role].map(slotOf) : [])
+  const candidates = (of: keyof FieldNames, scale = 1): readonly number[] =>
+    lookedFor.calls
+      ? names[of].map(name => {
+          const slot = slotOf(name, scale)
+          lead(root, name, slot)
+          return slot
+        })
+      : []
   const roles = {
     keyId: candidates('keyId'),
     apiKey: candidates('apiKey'),
     time: candidates('time'),
     status: candidates('status'),
-    latencyMs: candidates('latencyMs'),
+    latencyMs: [
+      ...candidates('latencyMs'),
+      ...candidates('latencySeconds', latencyUnits.latencySeconds),
+      ...candidates('latencyMicros', latencyUnits.latencyMicros),
+    ],
     bytes: candidates('bytes'),
   }
-  const roleSlots = count
+  const roleSlots = toMs.length
   const pane = lookedFor.panes
     ? (Object.fromEntries(paneFields.map(name => [name, slotOf(name)])) as Record<PaneField, number>)
     : undefined
@@ -69,13 +94,32 @@ export function createFieldSlots(mapping: FieldMapping, lookedFor: LookedFor): F
     ? { messageType: slotOf('messageType'), logEvents: slotOf('logEvents') }
     : undefined
 
+  const count = toMs.length
   const settles = new Int32Array(count)
   for (const [bit, role] of settlingRoles.entries()) {
     const preferred = roles[role][0]
     if (preferred !== undefined) settles[preferred] = 1 << bit
   }
   const allSettled = lookedFor.calls ? (1 << settlingRoles.length) - 1 : 0
-  return { count, byName, roles, roleSlots, settles, allSettled, pane, envelope }
+  const byName = root.values
+  return { count, byName, root, roles, toMs: Float64Array.from(toMs), roleSlots, settles, allSettled, pane, envelope }
+}
+
+const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map() })
+
+function addName(values: NameNode['values'], name: string, slot: number): void {
+  values.set(name, [...(values.get(name) ?? []), slot])
+}
+
+/** Makes `a.b.c` known as `b.c` in the object `a`, and as `c` in its object `b`. */
+function lead(from: NameNode, name: string, slot: number): void {
+  const dot = name.indexOf('.')
+  if (dot < 0) return
+  const [object, rest] = [name.slice(0, dot), name.slice(dot + 1)]
+  const node = from.objects.get(object) ?? emptyNode()
+  from.objects.set(object, node)
+  addName(node.values, rest, slot)
+  lead(node, rest, slot)
 }
 
 /** What a slot holds. `-` and the empty string are the gateway's way to say that there is nothing. */

@@ -39,8 +39,11 @@ export interface LineReaderOptions {
 }
 
 const newline = 0x0a
+const comma = 0x2c
 const openBrace = 0x7b
 const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
 const longestCopied = 64 * 1024
@@ -144,6 +147,8 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const from = skipSpace(bytes, at, lineEnd)
     if (from === lineEnd) return lineEnd + 1
     const line: Stretch = { bytes, from, to: lineEnd, length }
+    if (bytes[from] === openBracket && bytes[skipSpace(bytes, from + 1, lineEnd)] === openBrace)
+      return readArray(line, origin)
     if (bytes[from] !== openBrace) {
       refuse(isJson(bytes, from, lineEnd) ? 'not-an-object' : 'unknown-format', line, origin)
       return lineEnd + 1
@@ -159,6 +164,28 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     if (reason !== undefined) refuse(reason, stretch, origin)
     if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
     return isFollowed ? rest : lineEnd + 1
+  }
+
+  /** An array of objects on one line, as gateways send a batch: each is as a line. Returns where to go on. */
+  const readArray = ({ bytes, from, to, length }: Stretch, origin: Origin): number => {
+    let at = skipSpace(bytes, from + 1, to)
+    while (at < to && bytes[at] === openBrace) {
+      const members = readMembers(bytes, at, to, fields, spans)
+      const end = members.end ?? endOfValue(bytes, at, to)
+      const stretch: Stretch = { bytes, from: at, to: end < 0 ? to : end, length }
+      const content = contentOf(members.end !== undefined, members.isSettled)
+      const reason = noted(take(content, stretch, origin), content, stretch)
+      if (reason !== undefined) refuse(reason, stretch, origin)
+      if (end < 0) return to + 1
+      const next = skipSpace(bytes, end, to)
+      at = bytes[next] === comma ? skipSpace(bytes, next + 1, to) : next
+    }
+    if (at < to && bytes[at] === closeBracket) {
+      const next = skipSpace(bytes, at + 1, to)
+      return next === to ? to + 1 : next
+    }
+    if (at < to) refuse('broken-json', { bytes, from: at, to, length }, origin)
+    return to + 1
   }
 
   /** An envelope that somebody printed over several lines is read if the record begins with it. Returns where it ends, or 0. */

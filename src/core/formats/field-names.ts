@@ -1,0 +1,109 @@
+/**
+ * Under which names each format writes what Weir needs. Data, one entry a format: a gateway's own names where it has a log
+ * of its own (Kong, APISIX), and those of the log format that the README asks for where it has none (Envoy, nginx).
+ * What the configuration names takes the place of these.
+ */
+
+/** What is looked for in a call's line. The three latencies are one, in different units. */
+export interface FieldNames {
+  readonly keyId: readonly string[]
+  readonly apiKey: readonly string[]
+  readonly time: readonly string[]
+  readonly status: readonly string[]
+  readonly latencyMs: readonly string[]
+  readonly latencySeconds: readonly string[]
+  readonly latencyMicros: readonly string[]
+  readonly bytes: readonly string[]
+}
+
+/** `fields:` as the user wrote it: what is left out has the names of the format. */
+export type FieldSettings = { readonly [role in keyof FieldNames]?: readonly string[] | undefined } & {
+  /** Header line of a CSV. */
+  readonly header?: string | undefined
+}
+
+/** Milliseconds in one of each latency's unit. */
+export const latencyUnits = { latencyMs: 1, latencySeconds: 1000, latencyMicros: 0.001 } as const
+const latencies = ['latencyMs', 'latencySeconds', 'latencyMicros'] as const
+
+const none: FieldNames = {
+  keyId: [],
+  apiKey: [],
+  time: [],
+  status: [],
+  latencyMs: [],
+  latencySeconds: [],
+  latencyMicros: [],
+  bytes: [],
+}
+
+/** API Gateway's recommended format, and what others commonly write. */
+export const usualNames: FieldNames = {
+  ...none,
+  keyId: ['apiKeyId', 'keyId', 'api_key_id'],
+  apiKey: ['apiKey', 'api_key'],
+  time: ['requestTimeEpoch', 'requestTime', 'timestamp', 'time', 'ts'],
+  status: ['status', 'responseStatus', 'status_code'],
+  latencyMs: ['responseLatency', 'latency', 'latencyMs'],
+  bytes: ['responseLength', 'bytes'],
+}
+
+const namesOfFormat: Readonly<Record<string, FieldNames>> = {
+  // Fields of a text line have places; these are the names of the places (clf.ts).
+  clf: { ...none, keyId: ['authuser'], time: ['time'], status: ['status'], bytes: ['bytes'] },
+  // kong.log.serialize (kong/pdk/log.lua): the credential's id, the consumer's where the plugin knows no credential.
+  // `request.headers` holds the raw `apikey` and whatever else a client sent: nothing in it is looked at.
+  kong: {
+    ...none,
+    keyId: ['authenticated_entity.id', 'consumer.id'],
+    time: ['started_at'],
+    status: ['response.status'],
+    latencyMs: ['latencies.request'],
+    bytes: ['response.size'],
+  },
+  // The names that Istio's default format and Envoy's documentation use; the key id is the user's own to add.
+  envoy: {
+    ...none,
+    keyId: ['key_id'],
+    time: ['start_time'],
+    status: ['response_code'],
+    latencyMs: ['duration'],
+    bytes: ['bytes_sent'],
+  },
+  // Named after nginx's variables; $request_time is in seconds.
+  nginx: {
+    ...none,
+    keyId: ['key_id'],
+    time: ['msec', 'time_iso8601', 'time_local'],
+    status: ['status'],
+    latencySeconds: ['request_time'],
+    bytes: ['bytes_sent', 'body_bytes_sent'],
+  },
+  // The default entry (apisix/utils/log-util.lua), and a `log_format` of variables under their own names.
+  apisix: {
+    ...none,
+    keyId: ['consumer.username', 'consumer_name'],
+    time: ['start_time', 'msec', '@timestamp'],
+    status: ['response.status', 'status'],
+    latencyMs: ['latency'],
+    latencySeconds: ['request_time'],
+    bytes: ['response.size', 'bytes_sent'],
+  },
+}
+
+/** The names that count for a log of `format`. A latency in one unit, where the user names it, is the only one. */
+export function fieldNamesOf(format: string, named: FieldSettings): FieldNames {
+  const shipped = namesOfFormat[format] ?? usualNames
+  const namesLatency = latencies.some(unit => named[unit] !== undefined)
+  const latency = (unit: (typeof latencies)[number]) => named[unit] ?? (namesLatency ? [] : shipped[unit])
+  return {
+    keyId: named.keyId ?? shipped.keyId,
+    apiKey: named.apiKey ?? shipped.apiKey,
+    time: named.time ?? shipped.time,
+    status: named.status ?? shipped.status,
+    latencyMs: latency('latencyMs'),
+    latencySeconds: latency('latencySeconds'),
+    latencyMicros: latency('latencyMicros'),
+    bytes: named.bytes ?? shipped.bytes,
+  }
+}
