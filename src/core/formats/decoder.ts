@@ -96,6 +96,9 @@ export function createDecoder({ format, fields: settings, hashSecret, maxRecordB
     return bytes.length
   }
 
+  const refuseKpl = ({ length }: Buffer, position: Position, batch: CallBatch): void =>
+    reject(batch, { reason: 'bad-kpl', position: `${position}#0`, length, excerpt: () => '' })
+
   return {
     keys: names.table,
     decode(payload, position, batch) {
@@ -105,18 +108,14 @@ export function createDecoder({ format, fields: settings, hashSecret, maxRecordB
         return
       }
       const packed = recordsOfKpl(record)
-      if (packed === undefined) {
-        const refused = {
-          reason: 'bad-kpl',
-          position: `${position}#0`,
-          length: record.length,
-          excerpt: () => '',
-        } as const
-        reject(batch, refused)
-        return
-      }
+      if (packed === undefined) refuseKpl(record, position, batch)
       let left = maxRecordBytes
-      for (const [index, inner] of packed.entries()) left -= take(inner, `${position}:${index}`, batch, left)
+      for (const [index, inner] of (packed ?? []).entries()) {
+        const place = `${position}:${index}`
+        // The library packs records, never what it packed.
+        if (isKpl(inner)) refuseKpl(inner, place, batch)
+        else left -= take(inner, place, batch, left)
+      }
     },
   }
 }

@@ -184,7 +184,7 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
       const next = skipSpace(bytes, at + 1, to)
       return next === to ? to + 1 : next
     }
-    if (at < to) refuse('broken-json', { bytes, from: at, to, length }, origin)
+    refuse('broken-json', { bytes, from: at < to ? at : from, to, length }, origin)
     return to + 1
   }
 
