@@ -5,7 +5,7 @@
  */
 import type { z } from 'zod'
 import { csvHeaderOf } from '../formats/csv.ts'
-import { fieldNamesOf } from '../formats/field-names.ts'
+import { fieldNamesOf, latencyUnitsMs } from '../formats/field-names.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
 import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
 import {
@@ -159,14 +159,14 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
 }
 
-/** One field of the log cannot mean two things: above all not a key's id and its value. */
+/** One field of the log cannot mean two things, above all not a key's id and its value; and a call took one time. */
 function conflictingFields(weir: unknown): readonly Complaint[] {
   const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']) ?? {})
   if (!written.success) return []
+  const { latency, latencyUnitMs, ...names } = fieldNamesOf(String(valueAt(weir, ['format']) ?? 'auto'), written.data)
+  const unit = latencySettings.find(setting => latencyUnitsMs[setting] === latencyUnitMs) ?? 'latencyMs'
   const meaning = new Map<string, string>()
-  const format = String(valueAt(weir, ['format']) ?? 'auto')
-  const names: Readonly<Record<string, readonly string[]>> = { ...fieldNamesOf(format, written.data) }
-  return Object.entries(names).flatMap(([name, candidates]) =>
+  const conflicts = Object.entries({ ...names, [unit]: latency }).flatMap(([name, candidates]) =>
     candidates.flatMap((field): readonly Complaint[] => {
       const other = meaning.get(field) ?? name
       meaning.set(field, other)
@@ -177,7 +177,16 @@ function conflictingFields(weir: unknown): readonly Complaint[] {
       return [{ file: 'weir', kind: 'conflict', path: ['fields', own], value: shownValue(field, ''), right }]
     }),
   )
+  const [first, ...more] = latencySettings.filter(setting => written.data[setting] !== undefined)
+  const twice = more.map((setting): Complaint => {
+    const value = shownValue(written.data[setting]?.[0], '')
+    const right = `left out: fields.${first} says already how long a call took`
+    return { file: 'weir', kind: 'conflict', path: ['fields', setting], value, right }
+  })
+  return [...conflicts, ...twice]
 }
+
+const latencySettings = ['latencyMs', 'latencySeconds', 'latencyMicros'] as const
 
 /** A header that nothing reads would be believed to be in force; one without a time would cost every row. */
 function headerComplaints(weir: unknown): readonly Complaint[] {

@@ -83,9 +83,9 @@ const fields = z.strictObject({
     'time of the request: epoch s or ms, ISO 8601, or the gateway’s dd/MMM/yyyy:HH:mm:ss ±hhmm',
   ),
   status: fieldName(usualNames.status).describe('HTTP status of the answer'),
-  latencyMs: fieldName(usualNames.latencyMs).describe('how long the answer took, ms'),
-  latencySeconds: fieldName(usualNames.latencySeconds).describe('… or s, as nginx’s $request_time'),
-  latencyMicros: fieldName(usualNames.latencyMicros).describe('… or µs, as Apache’s %D'),
+  latencyMs: fieldName(usualNames.latency).describe('how long the answer took, ms'),
+  latencySeconds: fieldName([]).describe('the same in seconds, as nginx’s $request_time'),
+  latencyMicros: fieldName([]).describe('the same in microseconds, as Apache’s %D'),
   bytes: fieldName(usualNames.bytes).describe('length of the answer, bytes'),
   header: z
     .string()

@@ -19,7 +19,7 @@ const unmeasured = -1
 export function addCall(
   batch: CallBatch,
   line: Buffer,
-  { roles, toMs }: FieldSlots,
+  { roles }: FieldSlots,
   spans: Spans,
   names: KeyNames,
   eventTime: EpochMs | undefined,
@@ -38,7 +38,7 @@ export function addCall(
   const row = nextRow(batch)
   batch.time[row] = time
   batch.status[row] = status
-  batch.latencyMs[row] = latencyOf(line, roles, toMs, spans)
+  batch.latencyMs[row] = measured(line, spans, chosen(spans, roles.latencyMs))
   batch.bytes[row] = measured(line, spans, chosen(spans, roles.bytes))
   batch.key[row] = key ?? names.anonymous()
   return key === undefined ? 'no-key' : undefined
@@ -66,14 +66,6 @@ function measured(line: Buffer, spans: Spans, slot: number): number {
   if (slot < 0) return unmeasured
   const value = numberAt(parseNumber, line, spans, slot)
   return Number.isNaN(value) ? unmeasured : value
-}
-
-function latencyOf(line: Buffer, { latencyMs }: FieldSlots['roles'], toMs: Float64Array, spans: Spans): number {
-  const slot = chosen(spans, latencyMs)
-  const value = measured(line, spans, slot)
-  const scale = toMs[slot] ?? 1
-  // To the nanosecond: 1.001 s in binary is a little less, and would become 1000.9999999999999 ms.
-  return scale === 1 || value < 0 ? value : Math.round(value * scale * 1e6) / 1e6
 }
 
 type Parse = (bytes: Buffer, from: number, to: number) => number

@@ -92,8 +92,11 @@ export function createDecoder({ format, fields: settings, hashSecret, maxRecordB
     const marked = byteOrderMarkOf(bytes)
     const place = (offset: number): Position => `${position}#${offset + marked}`
     const isCut = fault === 'bad-gzip' || fault === 'bad-zstd'
+    const before = batch.length
     reader.read(bytes.subarray(marked), { batch, place, eventTime: undefined, isCut })
-    return bytes.length
+    if (fieldNames.latencyUnitMs !== 1) toMilliseconds(batch, before, fieldNames.latencyUnitMs)
+    // What was too large costs all that was left, so that no second one is inflated in vain.
+    return fault === 'too-large' ? maxBytes : bytes.length
   }
 
   const refuseKpl = ({ length }: Buffer, position: Position, batch: CallBatch): void =>
@@ -139,12 +142,22 @@ function inflated(record: Buffer, maxBytes: number): Inflated {
   return isZstd(record) ? inflateZstd(record, maxBytes) : { bytes: record, fault: undefined }
 }
 
+/** All calls of a log have their latency in one unit. Readers put it in as it stands; those without one have -1. */
+function toMilliseconds({ latencyMs, length }: CallBatch, from: number, unitMs: number): void {
+  for (let row = from; row < length; row++) {
+    const value = latencyMs[row] ?? -1
+    // To the nanosecond: 1.001 s in binary is a little less, and would become 1000.9999999999999 ms.
+    if (value > 0) latencyMs[row] = Math.round(value * unitMs * 1e6) / 1e6
+  }
+}
+
 /** Length of the UTF-8 byte order mark that some tools put first. */
 const byteOrderMarkOf = (bytes: Buffer): number => (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0)
 
 /** Names that the world knows, and those that the user gave us: they may be shown. */
 function knownNames(fieldNames: FieldNames): ReadonlySet<string> {
-  const named = Object.values(fieldNames).flat()
+  const { latencyUnitMs: _, ...names } = fieldNames
+  const named = Object.values(names).flat()
   const parts = named.flatMap(name => name.split('.'))
   return new Set([...named, ...parts, ...paneFields, ...envelopeFields, ...recommendedFields])
 }

@@ -121,7 +121,9 @@ describe('APISIX', () => {
 
   test('a log format of variables is read by their names, its times in seconds', () => {
     const line = `{"msec":"1767268800.000","consumer_name":"jack","status":"200","request_time":"0.103","bytes_sent":"118"}`
-    expect(callsOf(decode(line, { format: 'apisix' }))).toEqual([{ ...call, latencyMs: 103 }])
+    expect(callsOf(decode(line, { format: 'apisix', fields: { latencySeconds: ['request_time'] } }))).toEqual([
+      { ...call, latencyMs: 103 },
+    ])
   })
 })
 
@@ -154,11 +156,8 @@ describe('names of the user’s own', () => {
   })
 
   test('a latency named in one unit is the only one, and the other names stay those of the format', () => {
-    expect(fieldNamesOf('auto', { latencyMicros: ['took'] })).toEqual({
-      ...usualNames,
-      latencyMs: [],
-      latencyMicros: ['took'],
-    })
+    const named = fieldNamesOf('auto', { latencyMicros: ['took'] })
+    expect(named).toEqual({ ...usualNames, latency: ['took'], latencyUnitMs: 0.001 })
     const line = `{"apiKeyId":"k1","time":${noon},"status":200,"latency":"77","took":45250}`
     expect(callsOf(decode(line, { fields: { latencyMicros: ['took'] } }))[0]?.latencyMs).toBe(45.25)
   })
@@ -190,7 +189,7 @@ describe('the readers of nested lines', () => {
     keyId: ['a.id', 'b.id'],
     time: ['t', 'a.t'],
     status: ['b.status', 'status'],
-    latencyMs: ['a.b.ms'],
+    latencySeconds: ['a.b.ms'],
     bytes: ['size'],
   }
   const leaf: fc.Arbitrary<Value> = fc

@@ -4,38 +4,32 @@
  * What the configuration names takes the place of these.
  */
 
-/** What is looked for in a call's line. The three latencies are one, in different units. */
+/** What is looked for in a call's line, by the names it may have there. */
 export interface FieldNames {
   readonly keyId: readonly string[]
   readonly apiKey: readonly string[]
   readonly time: readonly string[]
   readonly status: readonly string[]
-  readonly latencyMs: readonly string[]
-  readonly latencySeconds: readonly string[]
-  readonly latencyMicros: readonly string[]
+  readonly latency: readonly string[]
   readonly bytes: readonly string[]
+  /** Milliseconds in one of what the latency is written in. */
+  readonly latencyUnitMs: number
 }
 
+/** Milliseconds in one of each setting's unit. A log has one latency, in one of them. */
+export const latencyUnitsMs = { latencyMs: 1, latencySeconds: 1000, latencyMicros: 0.001 } as const
+export type LatencySetting = keyof typeof latencyUnitsMs
+
+type Names = readonly string[]
 /** `fields:` as the user wrote it: what is left out has the names of the format. */
-export type FieldSettings = { readonly [role in keyof FieldNames]?: readonly string[] | undefined } & {
+export type FieldSettings = {
+  readonly [name in 'keyId' | 'apiKey' | 'time' | 'status' | 'bytes' | LatencySetting]?: Names | undefined
+} & {
   /** Header line of a CSV. */
   readonly header?: string | undefined
 }
 
-/** Milliseconds in one of each latency's unit. */
-export const latencyUnits = { latencyMs: 1, latencySeconds: 1000, latencyMicros: 0.001 } as const
-const latencies = ['latencyMs', 'latencySeconds', 'latencyMicros'] as const
-
-const none: FieldNames = {
-  keyId: [],
-  apiKey: [],
-  time: [],
-  status: [],
-  latencyMs: [],
-  latencySeconds: [],
-  latencyMicros: [],
-  bytes: [],
-}
+const none: FieldNames = { keyId: [], apiKey: [], time: [], status: [], latency: [], bytes: [], latencyUnitMs: 1 }
 
 /** API Gateway's recommended format, and what others commonly write. */
 export const usualNames: FieldNames = {
@@ -44,7 +38,7 @@ export const usualNames: FieldNames = {
   apiKey: ['apiKey', 'api_key'],
   time: ['requestTimeEpoch', 'requestTime', 'timestamp', 'time', 'ts'],
   status: ['status', 'responseStatus', 'status_code'],
-  latencyMs: ['responseLatency', 'latency', 'latencyMs'],
+  latency: ['responseLatency', 'latency', 'latencyMs'],
   bytes: ['responseLength', 'bytes'],
 }
 
@@ -58,7 +52,7 @@ const namesOfFormat: Readonly<Record<string, FieldNames>> = {
     keyId: ['authenticated_entity.id', 'consumer.id'],
     time: ['started_at'],
     status: ['response.status'],
-    latencyMs: ['latencies.request'],
+    latency: ['latencies.request'],
     bytes: ['response.size'],
   },
   // The names that Istio's default format and Envoy's documentation use; the key id is the user's own to add.
@@ -67,7 +61,7 @@ const namesOfFormat: Readonly<Record<string, FieldNames>> = {
     keyId: ['key_id'],
     time: ['start_time'],
     status: ['response_code'],
-    latencyMs: ['duration'],
+    latency: ['duration'],
     bytes: ['bytes_sent'],
   },
   // Named after nginx's variables; $request_time is in seconds.
@@ -76,34 +70,37 @@ const namesOfFormat: Readonly<Record<string, FieldNames>> = {
     keyId: ['key_id'],
     time: ['msec', 'time_iso8601', 'time_local'],
     status: ['status'],
-    latencySeconds: ['request_time'],
+    latency: ['request_time'],
+    latencyUnitMs: latencyUnitsMs.latencySeconds,
     bytes: ['bytes_sent', 'body_bytes_sent'],
   },
-  // The default entry (apisix/utils/log-util.lua), and a `log_format` of variables under their own names.
+  // The default entry (apisix/utils/log-util.lua), and a `log_format` of variables under their own names; the latency of
+  // such a one is in seconds, which the settings must say.
   apisix: {
     ...none,
     keyId: ['consumer.username', 'consumer_name'],
     time: ['start_time', 'msec', '@timestamp'],
     status: ['response.status', 'status'],
-    latencyMs: ['latency'],
-    latencySeconds: ['request_time'],
+    latency: ['latency'],
     bytes: ['response.size', 'bytes_sent'],
   },
 }
 
-/** The names that count for a log of `format`. A latency in one unit, where the user names it, is the only one. */
+/** The names that count for a log of `format`: of the settings the first latency there is, in its unit. */
 export function fieldNamesOf(format: string, named: FieldSettings): FieldNames {
   const shipped = namesOfFormat[format] ?? usualNames
-  const namesLatency = latencies.some(unit => named[unit] !== undefined)
-  const latency = (unit: (typeof latencies)[number]) => named[unit] ?? (namesLatency ? [] : shipped[unit])
+  const { latencyMs, latencySeconds, latencyMicros } = named
+  const latency =
+    (latencyMs && { names: latencyMs, unitMs: latencyUnitsMs.latencyMs }) ??
+    (latencySeconds && { names: latencySeconds, unitMs: latencyUnitsMs.latencySeconds }) ??
+    (latencyMicros && { names: latencyMicros, unitMs: latencyUnitsMs.latencyMicros })
   return {
     keyId: named.keyId ?? shipped.keyId,
     apiKey: named.apiKey ?? shipped.apiKey,
     time: named.time ?? shipped.time,
     status: named.status ?? shipped.status,
-    latencyMs: latency('latencyMs'),
-    latencySeconds: latency('latencySeconds'),
-    latencyMicros: latency('latencyMicros'),
+    latency: latency?.names ?? shipped.latency,
     bytes: named.bytes ?? shipped.bytes,
+    latencyUnitMs: latency?.unitMs ?? shipped.latencyUnitMs,
   }
 }

@@ -3,7 +3,7 @@
  * reader fills the slots with spans of bytes, the meaning is read out of them afterwards, so that a faster reader cannot
  * understand a line otherwise than a slower one.
  */
-import { type FieldNames, latencyUnits } from './field-names.ts'
+import type { FieldNames } from './field-names.ts'
 
 export const paneFields = [
   'key',
@@ -41,8 +41,6 @@ export interface FieldSlots {
   readonly root: NameNode
   /** Slots of a role's candidate names, the preferred first. Empty where access-log lines are not looked for. */
   readonly roles: Readonly<Record<Role, readonly number[]>>
-  /** By slot: what a latency there is multiplied by to be in milliseconds. */
-  readonly toMs: Float64Array
   /** Slots below this belong to roles. */
   readonly roleSlots: number
   /** By slot: the bit of the role that a value there settles, since no other candidate can come before it; else 0. */
@@ -61,32 +59,28 @@ export interface LookedFor {
 
 export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): FieldSlots {
   const root = emptyNode()
-  const toMs: number[] = []
-  const slotOf = (name: string, scale = 1): number => {
-    addName(root.values, name, toMs.length)
-    return toMs.push(scale) - 1
+  let count = 0
+  const slotOf = (name: string): number => {
+    addName(root.values, name, count)
+    return count++
   }
-  const candidates = (of: keyof FieldNames, scale = 1): readonly number[] =>
+  const candidates = (of: readonly string[]): readonly number[] =>
     lookedFor.calls
-      ? names[of].map(name => {
-          const slot = slotOf(name, scale)
+      ? of.map(name => {
+          const slot = slotOf(name)
           lead(root, name, slot)
           return slot
         })
       : []
   const roles = {
-    keyId: candidates('keyId'),
-    apiKey: candidates('apiKey'),
-    time: candidates('time'),
-    status: candidates('status'),
-    latencyMs: [
-      ...candidates('latencyMs'),
-      ...candidates('latencySeconds', latencyUnits.latencySeconds),
-      ...candidates('latencyMicros', latencyUnits.latencyMicros),
-    ],
-    bytes: candidates('bytes'),
+    keyId: candidates(names.keyId),
+    apiKey: candidates(names.apiKey),
+    time: candidates(names.time),
+    status: candidates(names.status),
+    latencyMs: candidates(names.latency),
+    bytes: candidates(names.bytes),
   }
-  const roleSlots = toMs.length
+  const roleSlots = count
   const pane = lookedFor.panes
     ? (Object.fromEntries(paneFields.map(name => [name, slotOf(name)])) as Record<PaneField, number>)
     : undefined
@@ -94,7 +88,6 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
     ? { messageType: slotOf('messageType'), logEvents: slotOf('logEvents') }
     : undefined
 
-  const count = toMs.length
   const settles = new Int32Array(count)
   for (const [bit, role] of settlingRoles.entries()) {
     const preferred = roles[role][0]
@@ -102,7 +95,7 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
   }
   const allSettled = lookedFor.calls ? (1 << settlingRoles.length) - 1 : 0
   const byName = root.values
-  return { count, byName, root, roles, toMs: Float64Array.from(toMs), roleSlots, settles, allSettled, pane, envelope }
+  return { count, byName, root, roles, roleSlots, settles, allSettled, pane, envelope }
 }
 
 const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map() })
