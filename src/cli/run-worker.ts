@@ -15,7 +15,8 @@ import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
-import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
+import { findFiles } from '../sources/file-paths.ts'
+import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
@@ -25,6 +26,7 @@ import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { loadConfig } from './config-file.ts'
+import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
@@ -91,7 +93,8 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
   const source = openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
-      const { format, fields } = config
+      const { format } = config
+      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
       const alert = alertPerformer(config, clock, telemetry)
@@ -100,8 +103,12 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              for (const path of history) await checkReadable(path)
-              const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
+              const files = await findFiles(history)
+              for (const { path } of files) await checkReadable(path)
+              const logs = files.map(file => ({
+                ...file,
+                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+              }))
               await teachHistory(fresh, decoder, logs, telemetry)
             }
       await runWorker(
@@ -135,8 +142,7 @@ function openSource(
       return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
     }
     case 'files': {
-      const paths = settings.paths.map(path => (path === '-' ? path : resolve(folder, path)))
-      return fileSource({ paths, maxRecordBytes }, { clock })
+      return fileSource({ paths: pathsFrom(folder, settings.paths), maxRecordBytes }, { clock })
     }
     case undefined:
       throw new StreamError('CONFIG_INVALID', 'weir.yaml names no source to read', {
@@ -147,6 +153,15 @@ function openSource(
       settings satisfies never
       throw new Error('unreachable')
   }
+}
+
+const pathsFrom = (folder: string, paths: readonly string[]): readonly string[] =>
+  paths.map(path => (path === standardInputPath ? path : resolve(folder, path)))
+
+/** The files that are the source, where files are. */
+async function filesRead({ source }: WeirConfig, folder: string): Promise<readonly string[]> {
+  if (source?.kind !== 'files') return []
+  return (await findFiles(pathsFrom(folder, source.paths))).map(({ path }) => path)
 }
 
 /** The same trouble is told once a minute: a broker that is away is reported with every try. */

@@ -5,7 +5,7 @@
  */
 import type { z } from 'zod'
 import { csvHeaderOf } from '../formats/csv.ts'
-import { fieldNamesOf, latencyUnitsMs } from '../formats/field-names.ts'
+import { type FormatName, fieldNamesOf, formatNames, latencyUnitsMs } from '../formats/field-names.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
 import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
 import {
@@ -163,7 +163,7 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
 function conflictingFields(weir: unknown): readonly Complaint[] {
   const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']) ?? {})
   if (!written.success) return []
-  const { latency, latencyUnitMs, ...names } = fieldNamesOf(String(valueAt(weir, ['format']) ?? 'auto'), written.data)
+  const { latency, latencyUnitMs, ...names } = fieldNamesOf(formatOf(weir), written.data)
   const unit = latencySettings.find(setting => latencyUnitsMs[setting] === latencyUnitMs) ?? 'latencyMs'
   const meaning = new Map<string, string>()
   const conflicts = Object.entries({ ...names, [unit]: latency }).flatMap(([name, candidates]) =>
@@ -186,11 +186,20 @@ function conflictingFields(weir: unknown): readonly Complaint[] {
   return [...conflicts, ...twice]
 }
 
+/** A format that there is not is complained of elsewhere. */
+const formatOf = (weir: unknown): FormatName => formatNames.find(name => name === valueAt(weir, ['format'])) ?? 'auto'
+
 const latencySettings = ['latencyMs', 'latencySeconds', 'latencyMicros'] as const
 
 /** A header that nothing reads would be believed to be in force; one without a time would cost every row. */
 function headerComplaints(weir: unknown): readonly Complaint[] {
   const header = valueAt(weir, ['fields', 'header'])
+  if (header === undefined && valueAt(weir, ['format']) === 'csv') {
+    const kind = valueAt(weir, ['source', 'kind'])
+    if (kind !== 'kafka' && kind !== 'kinesis') return []
+    const right = 'the names of the columns: a stream does not begin with them'
+    return [{ file: 'weir', kind: 'missing', path: ['fields', 'header'], value: undefined, right }]
+  }
   if (typeof header !== 'string') return []
   const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']))
   const isCsv = valueAt(weir, ['format']) === 'csv'

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
-import { usualNames } from '../formats/field-names.ts'
+import { formatNames, usualNames } from '../formats/field-names.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
@@ -57,8 +57,11 @@ const kinesisSource = z.strictObject({
 })
 
 const fileSource = z.strictObject({
-  kind: z.literal('files').describe('files or standard input'),
-  paths: z.array(z.string().min(1)).min(1).describe('plain or gzip; `-` is standard input'),
+  kind: z.literal('files').describe('files, folders of files or standard input'),
+  paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('plain, gzip or zstd; of a folder all files, in order of their names; `-` is standard input'),
 })
 
 /**
@@ -94,19 +97,6 @@ const fields = z.strictObject({
     .describe('CSV: the header line as it would stand in the log; without it the log’s first line is taken for it')
     .meta({ expected: 'names of columns with `,` `;` or a tab between them' }),
 })
-
-export const formatNames = [
-  'auto',
-  'access-log',
-  'cloudwatch-logs',
-  'panes',
-  'clf',
-  'csv',
-  'kong',
-  'envoy',
-  'nginx',
-  'apisix',
-] as const
 
 const throttle = z.strictObject({
   headroom: z.number().min(1).max(10).default(1.5).describe('new limit = upper band × headroom'),
@@ -263,4 +253,4 @@ export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>
 export type Tenant = TenantsConfig['tenants'][string]
 export type Mode = WeirConfig['mode']
-export type FormatName = (typeof formatNames)[number]
+export type { FormatName } from '../formats/field-names.ts'

@@ -5,12 +5,11 @@
  * payload → KPL? its records → gzip, zstd? inflate → lines → access log | pane | envelope → its messages' lines
  */
 import { type CallBatch, type KeyTable, type RejectionReason, reject } from '../call-batch.ts'
-import type { FormatName } from '../config/config.ts'
 import type { Position } from '../vocabulary.ts'
 import { createClfLine } from './clf.ts'
 import { createCsvLine } from './csv.ts'
 import { excerptOf } from './excerpt.ts'
-import { type FieldNames, type FieldSettings, fieldNamesOf } from './field-names.ts'
+import { type FieldNames, type FieldSettings, type FormatName, fieldNamesOf } from './field-names.ts'
 import { createFieldSlots, createSpans, type LookedFor, paneFields } from './field-slots.ts'
 import { type Inflated, inflate, isGzip } from './gzip.ts'
 import { createKeyNames, type KeyNames } from './key-names.ts'

@@ -4,6 +4,12 @@
  * What the configuration names takes the place of these.
  */
 
+export const formatNames = [
+  ...(['auto', 'access-log', 'cloudwatch-logs', 'panes', 'clf', 'csv'] as const),
+  ...(['kong', 'envoy', 'nginx', 'apisix'] as const),
+] as const
+export type FormatName = (typeof formatNames)[number]
+
 /** What is looked for in a call's line, by the names it may have there. */
 export interface FieldNames {
   readonly keyId: readonly string[]
@@ -42,7 +48,7 @@ export const usualNames: FieldNames = {
   bytes: ['responseLength', 'bytes'],
 }
 
-const namesOfFormat: Readonly<Record<string, FieldNames>> = {
+const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
   // Fields of a text line have places; these are the names of the places (clf.ts).
   clf: { ...none, keyId: ['authuser'], time: ['time'], status: ['status'], bytes: ['bytes'] },
   // kong.log.serialize (kong/pdk/log.lua): the credential's id, the consumer's where the plugin knows no credential.
@@ -87,7 +93,7 @@ const namesOfFormat: Readonly<Record<string, FieldNames>> = {
 }
 
 /** The names that count for a log of `format`: of the settings the first latency there is, in its unit. */
-export function fieldNamesOf(format: string, named: FieldSettings): FieldNames {
+export function fieldNamesOf(format: FormatName, named: FieldSettings): FieldNames {
   const shipped = namesOfFormat[format] ?? usualNames
   const { latencyMs, latencySeconds, latencyMicros } = named
   const latency =

@@ -1,8 +1,7 @@
 /** Decoding, and what came of it, for the tests of formats. */
 import { type CallBatch, createBatch } from '../call-batch.ts'
-import type { FormatName } from '../config/config.ts'
 import { createDecoder } from './decoder.ts'
-import type { FieldSettings } from './field-names.ts'
+import type { FieldSettings, FormatName } from './field-names.ts'
 
 export interface Decoding {
   readonly format?: FormatName
