@@ -28,6 +28,10 @@ describe('a line of the Common Log Format', () => {
     const batch = decode(`192.0.2.7 - - [${at}] "GET / HTTP/1.1" 304 -`)
     expect(callsOf(batch)).toEqual([{ ...call, key: 'anonymous', status: 304, bytes: -1 }])
     expect(rejectedOf(batch)).toEqual({ 'no-key': 1 })
+    // A virtual host before the host moves the first fields, and none of those that come after.
+    const virtual = decode(`example.com ${common('-', ' key=k1')}`, { keyId: ['key', 'authuser'] })
+    expect(callsOf(virtual)).toEqual([call])
+    expect(keysOf(decode(`example.com ${common('-')}`))).toEqual(['anonymous'])
   })
 
   test('carries the key id, and how long it took, where the settings say: by number or by name', () => {
@@ -103,7 +107,7 @@ describe('what a client writes', () => {
 
 describe('what is no such line', () => {
   test.each([
-    '{"apiKeyId":"k1"}{',
+    '{"apiKeyId":"k1","requestTimeEpoch":1767268800000,"status":200}',
     'nothing of the kind',
     '[error] 12#12: *17 user "foo" was not found, client: 127.0.0.1',
     'host - k1 [01/Jan/2026:12:00:00 +0000]',

@@ -82,11 +82,15 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
     fillPlace(authuserPlace, bytes, identEnd + 1, userEnd)
     fillPlace(timePlace, bytes, timeFrom, split)
     readRest(bytes, split + 2, to)
-    if (isUnauthorized(bytes, fields, spans))
+    if (saysNothing(bytes, identEnd + 1, userEnd) || isUnauthorized(bytes, fields, spans))
       for (const slot of slotsOfPlace[authuserPlace] ?? noSlots) spans.kind[slot] = empty
     return addCall(batch, bytes, fields, spans, names, eventTime)
   }
 }
+
+/** Dashes alone: where a virtual host stands before the host, what seems to be the user is more than one field. */
+const saysNothing = (bytes: Buffer, from: number, to: number): boolean =>
+  /^[- ]*$/.test(bytes.toString('latin1', from, to))
 
 /** By place, the slots of the names and numbers that mean it. */
 function placesOf({ byName }: FieldSlots): readonly (readonly number[])[] {

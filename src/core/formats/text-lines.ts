@@ -1,6 +1,6 @@
 /**
  * Lines of text that are not JSON: found, handed one by one to whoever knows their format, and refused with their shape
- * where it says why. A subscription's envelope around such lines is told by its brace: no line of text begins with one.
+ * where it says why. A subscription's envelope around such lines is told by its brace and the type behind it.
  */
 import { type RejectionReason, reject } from '../call-batch.ts'
 import { excerptOf } from './excerpt.ts'
@@ -36,11 +36,15 @@ export function createTextReader(takeLine: TakeLine): LineReader {
   }
 }
 
+/** CloudWatch Logs writes the type first. */
+const withinHead = 1024
+
 /** Reads text, and what comes in an envelope with `envelopes`. */
 export function orEnveloped(text: LineReader, envelopes: LineReader): LineReader {
   return {
     read(bytes, origin) {
-      const isEnvelope = bytes[skipSpace(bytes, 0, bytes.length)] === openBrace
+      const hasBrace = bytes[skipSpace(bytes, 0, bytes.length)] === openBrace
+      const isEnvelope = hasBrace && bytes.subarray(0, withinHead).includes('"messageType"')
       const reader = isEnvelope ? envelopes : text
       reader.read(bytes, origin)
     },
