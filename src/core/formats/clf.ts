@@ -22,6 +22,7 @@ const [authuserPlace, timePlace, requestPlace, statusPlace] = [2, 3, 4, 5]
 
 const space = 0x20
 const quote = 0x22
+const dash = 0x2d
 const equals = 0x3d
 const backslash = 0x5c
 const [openBracket, closeBracket] = [0x5b, 0x5d]
@@ -37,9 +38,9 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
   const fillQuoted = (slots: readonly number[], bytes: Buffer, from: number, to: number): void => {
     if (slots.length === 0) return
     const unread = slots.filter(slot => spans.kind[slot] === absent)
-    const text = bytes.subarray(from, to)
-    if (!text.includes(backslash)) fill(unread, bytes, from, to)
-    else for (const slot of unread) putText(spans, slot, unescaped(text))
+    if (bytes.subarray(from, to).includes(backslash))
+      for (const slot of unread) putText(spans, slot, unescaped(bytes.subarray(from, to)))
+    else fill(unread, bytes, from, to)
   }
 
   const namedSlots = (bytes: Buffer, from: number, to: number): readonly number[] =>
@@ -69,12 +70,11 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
 
   return (bytes, from, to, { batch, eventTime }) => {
     const split = endOfTime(bytes, from, to)
-    const timeFrom = split < 0 ? -1 : bytes.lastIndexOf(openBracket, split) + 1
-    const hostEnd = bytes.indexOf(space, from)
-    const identEnd = bytes.indexOf(space, hostEnd + 1)
+    const timeFrom = split < 0 ? -1 : afterLast(bytes, openBracket, from, split)
+    const hostEnd = endOfBare(bytes, from, to)
+    const identEnd = endOfBare(bytes, hostEnd + 1, to)
     const userEnd = timeFrom - 2
-    if (timeFrom <= from || hostEnd < 0 || identEnd < 0 || identEnd >= userEnd || bytes[userEnd] !== space)
-      return 'unknown-format'
+    if (timeFrom <= from || identEnd >= userEnd || bytes[userEnd] !== space) return 'unknown-format'
 
     spans.kind.fill(absent)
     fillPlace(0, bytes, from, hostEnd)
@@ -89,8 +89,11 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
 }
 
 /** Dashes alone: where a virtual host stands before the host, what seems to be the user is more than one field. */
-const saysNothing = (bytes: Buffer, from: number, to: number): boolean =>
-  /^[- ]*$/.test(bytes.toString('latin1', from, to))
+function saysNothing(bytes: Buffer, from: number, to: number): boolean {
+  let at = from
+  while (at < to && (bytes[at] === dash || bytes[at] === space)) at++
+  return at === to
+}
 
 /** By place, the slots of the names and numbers that mean it. */
 function placesOf({ byName }: FieldSlots): readonly (readonly number[])[] {
@@ -102,12 +105,18 @@ function placesOf({ byName }: FieldSlots): readonly (readonly number[])[] {
   return slots
 }
 
+/** Just after the last such byte, or `from` where there is none. */
+function afterLast(bytes: Buffer, byte: number, from: number, to: number): number {
+  let at = to
+  while (at > from && bytes[at - 1] !== byte) at--
+  return at
+}
+
 /** The bracket of the first `] "`, or -1. */
 function endOfTime(bytes: Buffer, from: number, to: number): number {
-  let at = bytes.indexOf(closeBracket, from)
-  while (at >= 0 && at + 2 < to && !(bytes[at + 1] === space && bytes[at + 2] === quote))
-    at = bytes.indexOf(closeBracket, at + 1)
-  return at >= 0 && at + 2 < to ? at : -1
+  for (let at = from; at + 2 < to; at++)
+    if (bytes[at] === closeBracket && bytes[at + 1] === space && bytes[at + 2] === quote) return at
+  return -1
 }
 
 /** The equals sign of a `name=`, or -1. */
@@ -134,13 +143,19 @@ function endOfQuoted(bytes: Buffer, from: number, to: number): number {
 }
 
 function endOfBare(bytes: Buffer, from: number, to: number): number {
-  const end = bytes.indexOf(space, from)
-  return end < 0 || end > to ? to : end
+  let at = from
+  while (at < to && bytes[at] !== space) at++
+  return at
 }
 
-function isUnauthorized(bytes: Buffer, { roles }: FieldSlots, spans: Spans): boolean {
-  const slot = roles.status.find(candidate => spans.kind[candidate] === plain)
-  return slot !== undefined && bytes.toString('latin1', spans.from[slot], spans.to[slot]) === '401'
+/** 401, as the first status that is there says it. */
+function isUnauthorized(bytes: Buffer, { roles }: FieldSlots, { kind, from, to }: Spans): boolean {
+  for (const slot of roles.status) {
+    if (kind[slot] !== plain) continue
+    const at = from[slot] ?? 0
+    return to[slot] === at + 3 && bytes[at] === 0x34 && bytes[at + 1] === 0x30 && bytes[at + 2] === 0x31
+  }
+  return false
 }
 
 function putText(spans: Spans, slot: number, text: Buffer): void {

@@ -31,7 +31,12 @@ const settlingRoles = ['keyId', 'time', 'status', 'latencyMs', 'bytes'] as const
 export interface NameNode {
   readonly values: Map<string, readonly number[]>
   readonly objects: Map<string, NameNode>
+  /** By length in bytes, whether any of these names has it: most names on a line need no further look. */
+  readonly lengths: Uint8Array
 }
+
+/** Names of this length and longer share a place in `lengths`. */
+export const longName = 255
 
 export interface FieldSlots {
   readonly count: number
@@ -61,7 +66,7 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
   const root = emptyNode()
   let count = 0
   const slotOf = (name: string): number => {
-    addName(root.values, name, count)
+    addName(root, name, count)
     return count++
   }
   const candidates = (of: readonly string[]): readonly number[] =>
@@ -98,10 +103,11 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
   return { count, byName, root, roles, roleSlots, settles, allSettled, pane, envelope }
 }
 
-const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map() })
+const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map(), lengths: new Uint8Array(longName + 1) })
 
-function addName(values: NameNode['values'], name: string, slot: number): void {
+function addName({ values, lengths }: NameNode, name: string, slot: number): void {
   values.set(name, [...(values.get(name) ?? []), slot])
+  lengths[Math.min(Buffer.byteLength(name), longName)] = 1
 }
 
 /** Makes `a.b.c` known as `b.c` in the object `a`, and as `c` in its object `b`. */
@@ -111,7 +117,8 @@ function lead(from: NameNode, name: string, slot: number): void {
   const [object, rest] = [name.slice(0, dot), name.slice(dot + 1)]
   const node = from.objects.get(object) ?? emptyNode()
   from.objects.set(object, node)
-  addName(node.values, rest, slot)
+  from.lengths[Math.min(Buffer.byteLength(object), longName)] = 1
+  addName(node, rest, slot)
   lead(node, rest, slot)
 }
 

@@ -10,7 +10,17 @@
  * - Objects are looked into for the names that lead there, arrays never.
  * - Control characters within strings are let pass.
  */
-import { absent, decoded, empty, type FieldSlots, type NameNode, plain, put, type Spans } from './field-slots.ts'
+import {
+  absent,
+  decoded,
+  empty,
+  type FieldSlots,
+  longName,
+  type NameNode,
+  plain,
+  put,
+  type Spans,
+} from './field-slots.ts'
 
 export interface Members {
   /** Just after the object's closing brace; undefined where the object breaks off. */
@@ -79,9 +89,10 @@ function readObject(line: Reading, from: number, names: NameNode | undefined, de
     if (at >= to || bytes[at] !== quote) return -1
     const nameEnd = endOfString(bytes, at + 1, to)
     if (nameEnd < 0) return -1
-    const name = names === undefined ? '' : textOf(bytes, at + 1, nameEnd)
-    const named = names?.values.get(name) ?? noSlots
-    const within = unmet(line, names?.objects.get(name))
+    const isAsked = names !== undefined && mayBeOf(names, bytes, at + 1, nameEnd)
+    const name = isAsked ? textOf(bytes, at + 1, nameEnd) : ''
+    const named = isAsked ? (names.values.get(name) ?? noSlots) : noSlots
+    const within = isAsked ? unmet(line, names.objects.get(name)) : undefined
 
     at = skipSpace(bytes, nameEnd + 1, to)
     if (at >= to || bytes[at] !== colon) return -1
@@ -102,6 +113,10 @@ function readObject(line: Reading, from: number, names: NameNode | undefined, de
     at = skipSpace(bytes, at + 1, to)
   }
 }
+
+/** Whether the name that is written there can be one of these. An escape may stand for any of its letters. */
+const mayBeOf = ({ lengths }: NameNode, bytes: Buffer, from: number, to: number): boolean =>
+  lengths[Math.min(to - from, longName)] === 1 || hasEscape(bytes, from, to)
 
 /** `node`, the first time its name is met. */
 function unmet({ met }: Reading, node: NameNode | undefined): NameNode | undefined {
@@ -162,11 +177,15 @@ function endOfString(bytes: Buffer, from: number, to: number): number {
 /** A number, a literal or a lone `-`, and what ends it: a number that the end of the line cuts may go on. */
 function endOfBare(bytes: Buffer, from: number, to: number): number {
   let at = from
+  while (at < to && isDigit(bytes[at] ?? 0)) at++
+  if (at > from && at < to && !isBare(bytes[at] ?? 0)) return at
   while (at < to && isBare(bytes[at] ?? 0)) at++
   if (at === to) return -1
   const text = bytes.toString('latin1', from, at)
   return /^(-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|-)$/.test(text) ? at : -1
 }
+
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
 /** Letters, digits, `+`, `-`, `.` */
 const isBare = (byte: number): boolean =>

@@ -162,7 +162,8 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const content = contentOf(isWhole, members.isSettled)
     const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
-    if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
+    if (content === 'call' && isWhole && !isFollowed && members.isFlat)
+      layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
     return isFollowed ? rest : lineEnd + 1
   }
 
