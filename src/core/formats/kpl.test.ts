@@ -71,6 +71,12 @@ describe('records that the producer library packed into one', () => {
     expect(batch.samples.every(({ excerpt }) => excerpt === '')).toBe(true)
   })
 
+  test('of another producer’s making are read', () => {
+    // As ExKpl documents its output (hex.pm/packages/ex_kpl): one record, "data", of "partition_key".
+    const theirs = 'f3899ac20a0d706172746974696f6e5f6b65791a0808001a0464617461d03699da5a222fa32108ad1bd955a14e'
+    expect(recordsOfKpl(Buffer.from(theirs, 'hex'))).toEqual([Buffer.from('data')])
+  })
+
   test('may hold none, and fields of a later version are passed over', () => {
     expect(recordsOfKpl(sealed(Buffer.alloc(0)))).toEqual([])
     const later = Buffer.concat([
