@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { FieldSettings } from './field-names.ts'
@@ -97,7 +98,19 @@ describe('what a client writes', () => {
       fields,
     )
     expect(callsOf(batch)).toEqual(Array(3).fill(call))
+    // Where nothing is escaped, what stands behind a quote out of place is not read, the real key id neither.
+    expect(keysOf(decode(line('GET / HTTP/1.1', 'x"key=victim "y'), { keyId: ['key'] }))).toEqual(['anonymous'])
     expect(keysOf(decode(line('GET / HTTP/1.1', 'x\\" key=victim \\"y'), { keyId: ['key'] }))).toEqual(['k1'])
+  })
+
+  test('reaches nginx’s log escaped: its own lines belong to who made the requests', () => {
+    const lines = [
+      String.raw`127.0.0.1 - key_two [01/Jan/2026 [23/Nov/2026:19:29:18 +0000] "GET /a%22%20500%205 HTTP/1.1" 200 3 rt=0.000 key=key_one "x\x22 key=key_two \x22"`,
+      String.raw`127.0.0.1 -  [23/Nov/2026:19:29:18 +0000] "GARBAGE \x22 \x5C ] \x22" 400 157 rt=0.018 key= "-"`,
+    ]
+    const batch = decode(lines, { keyId: ['key', 'authuser'], latencySeconds: ['rt'] })
+    const call = { key: 'key_one', time: Date.UTC(2026, 10, 23, 19, 29, 18), status: 200, latencyMs: 0, bytes: 3 }
+    expect(callsOf(batch)).toEqual([call, { ...call, key: 'anonymous', status: 400, latencyMs: 18, bytes: 157 }])
   })
 
   test('as a user that was not let in is nobody’s', () => {
@@ -128,6 +141,13 @@ describe('what is no such line', () => {
     expect(rejectedOf(batch)).toEqual({ 'bad-time': 1, 'bad-status': 1, 'unknown-format': 1 })
     expect(batch.samples[0]?.excerpt).toBe('xxxx - x9xxxxxxx [xxxxxxxxx] "xxx / xxxx/9.9" 999 9')
     expect(JSON.stringify(batch.samples)).not.toContain('S3cret')
+  })
+
+  test('is not told of the line in which a damaged record breaks off', () => {
+    const packed = gzipSync(Array.from({ length: 300 }, (_, index) => common(`k${(index * 7919) % 1009}`)).join('\n'))
+    const batch = decodeAs(packed.subarray(0, packed.length >> 1), { format: 'clf' })
+    expect(batch.length).toBeGreaterThan(50)
+    expect(rejectedOf(batch)).toEqual({ 'bad-gzip': 1 })
   })
 
   test('whatever is done to a line, those around it are read', () => {

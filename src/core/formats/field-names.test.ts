@@ -77,6 +77,20 @@ describe('Envoy', () => {
 })
 
 describe('nginx', () => {
+  test('lines that nginx 1.22.1 wrote of requests meant to confuse it belong to who made them', () => {
+    const lines = [
+      String.raw`{"msec":"1795462158.460","key_id":"key_one","status":"200","request_time":"0.000","bytes_sent":"150","method":"GET","uri":"/forge","agent":"x\",\"key_id\":\"key_two\",\"status\":\"500"}`,
+      String.raw`{"msec":"1795462158.519","key_id":"key_one","status":"200","request_time":"0.000","bytes_sent":"150","method":"GET","uri":"/a\" 500 5","agent":"x\" key=key_two \""}`,
+      String.raw`{"msec":"1795462158.641","key_id":"","status":"400","request_time":"0.018","bytes_sent":"309","method":"","uri":"","agent":""}`,
+    ]
+    const call = { key: 'key_one', time: 1795462158460, status: 200, latencyMs: 0, bytes: 150 }
+    expect(callsOf(decode(lines.join('\n'), { format: 'nginx' }))).toEqual([
+      call,
+      { ...call, time: 1795462158519 },
+      { key: 'anonymous', time: 1795462158641, status: 400, latencyMs: 18, bytes: 309 },
+    ])
+  })
+
   test('seconds with their fraction become milliseconds, quoted or bare', () => {
     const batch = decode(
       [
@@ -139,6 +153,15 @@ describe('names of the user’s own', () => {
       { fields },
     )
     expect(callsOf(batch)).toEqual(Array(3).fill({ key: 'k1', time: noon, status: 200, latencyMs: -1, bytes: -1 }))
+  })
+
+  test('a name that is written with escapes is that name, and the first of it counts', () => {
+    const fields = { keyId: ['consumer.id'] }
+    const lines = [
+      String.raw`{"time":${noon},"\u0063onsumer":{"\u0069d":"k1"},"consumer":{"id":"victim"}}`,
+      String.raw`{"\u0074ime":${noon},"consumer":{"id":"k1"},"time":5}`,
+    ]
+    expect(keysOf(decode(lines, { fields }))).toEqual(['k1', 'k1'])
   })
 
   test('an object counts where its name is first met, whatever stands there', () => {
