@@ -81,7 +81,7 @@ describe('nginx', () => {
     const lines = [
       String.raw`{"msec":"1795462158.460","key_id":"key_one","status":"200","request_time":"0.000","bytes_sent":"150","method":"GET","uri":"/forge","agent":"x\",\"key_id\":\"key_two\",\"status\":\"500"}`,
       String.raw`{"msec":"1795462158.519","key_id":"key_one","status":"200","request_time":"0.000","bytes_sent":"150","method":"GET","uri":"/a\" 500 5","agent":"x\" key=key_two \""}`,
-      String.raw`{"msec":"1795462158.641","key_id":"","status":"400","request_time":"0.018","bytes_sent":"309","method":"","uri":"","agent":""}`,
+      '{"msec":"1795462158.641","key_id":"","status":"400","request_time":"0.018","bytes_sent":"309","method":"","uri":"","agent":""}',
     ]
     const call = { key: 'key_one', time: 1795462158460, status: 200, latencyMs: 0, bytes: 150 }
     expect(callsOf(decode(lines.join('\n'), { format: 'nginx' }))).toEqual([

@@ -55,6 +55,9 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
 
+  /** Of the line that is being read thoroughly, where any is. */
+  let lineEnd = 0
+
   /** A stretch of the bytes at hand, `length` long in all: one line, or as much of one as is spoken of. */
   type Stretch = { readonly bytes: Buffer; readonly from: number; readonly to: number; readonly length: number }
 
@@ -143,7 +146,8 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
 
   /** Reads what begins at `at` thoroughly, and returns where to go on. */
   const readThoroughly = (bytes: Buffer, at: number, length: number, origin: Origin): number => {
-    const lineEnd = endOfLine(bytes, at, length)
+    // Looked for once a line: of objects one after another there may be a million on it.
+    if (at >= lineEnd) lineEnd = endOfLine(bytes, at, length)
     const from = skipSpace(bytes, at, lineEnd)
     if (from === lineEnd) return lineEnd + 1
     const line: Stretch = { bytes, from, to: lineEnd, length }
@@ -213,6 +217,7 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
       }
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
       const lastNewline = bytes.lastIndexOf(newline)
+      lineEnd = 0
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
       // The fast reader goes from a settled call to the next newline; an object that begins before it would be missed.
       let together = nextTogether(bytes, at)
