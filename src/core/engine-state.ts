@@ -1,4 +1,4 @@
-/** What the engine is made of: its settings, which never change, and its state, which is all that does. */
+/** What the engine is made of: its settings, of which only the tenants ever change, and its state. */
 import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
@@ -6,6 +6,7 @@ import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
+import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { KeyState } from './state/key-state.ts'
 import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
@@ -20,6 +21,8 @@ export interface EngineSettings {
 /** All that changes. Plain data: maps, sets, arrays, typed arrays. */
 export interface EngineState {
   readonly owners: Map<string, Owner>
+  /** Tenants with several keys, each as if all its calls were one key's; over all partitions. Made with the first of them. */
+  tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
   /** Arrival clock: the latest arrival or tick, epoch ms. */
@@ -33,15 +36,26 @@ export type PlatformIncident =
   | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
 
 export interface Engine {
-  readonly settings: EngineSettings
+  settings: EngineSettings
   readonly jury: Jury
+  /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
+  readonly measuring: Measuring | undefined
   readonly state: EngineState
   /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
-  readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  /** The same for the tenants whose keys they are. */
+  tenantLookup: WeakMap<KeyTable, (KeyState | 'none')[]>
+}
+
+/** All whose incidents there may be. */
+export function* watching({ owners, tenantWide }: EngineState): Generator<Owner> {
+  yield* owners.values()
+  if (tenantWide !== undefined) yield tenantWide
 }
 
 /** Decisions under construction. */
 export interface Out {
   readonly effects: Effect[]
   readonly changes: Explanation[]
+  readonly measured: MeasuredMinute[]
 }

@@ -91,11 +91,11 @@ test('a checkpoint of another format is not taken for a damaged one, nor passed 
     await checkpoints.write(snapshotOf(2))
     const path = join(directory, 'checkpoint-000000000002')
     const file = await readFile(path)
-    file.writeUInt32LE(2, 8)
+    file.writeUInt32LE(1, 8)
     await writeFile(path, file)
     await expect(checkpoints.read()).rejects.toMatchObject({
       code: 'CHECKPOINT_DAMAGED',
-      message: `Cannot start from ${path}: it is of format 2, this version reads 1`,
+      message: `Cannot start from ${path}: it is of format 1, this version reads 2`,
       hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
     })
   })

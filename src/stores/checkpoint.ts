@@ -43,7 +43,8 @@ export interface Checkpoints {
 }
 
 const magic = Buffer.from('WEIRCKPT')
-const format = 1
+/** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
+const format = 2
 const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
 const kept = 2

@@ -8,6 +8,9 @@
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
+import type { HistoryEvent } from '../metrics/history.ts'
+import type { DropReason, PublishingSummary } from '../metrics/publisher.ts'
 import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
 
 /** How far behind the newest record the source is: the worst partition that can tell. */
@@ -35,6 +38,12 @@ export interface Reading {
   readonly history: boolean
 }
 
+export interface LearnedBaselines {
+  readonly at: EpochMs
+  readonly logs: readonly string[]
+  readonly keys: number
+}
+
 export type TelemetryEvent =
   | {
       readonly name: 'workerStarted'
@@ -42,6 +51,8 @@ export type TelemetryEvent =
       readonly mode: string
       /** When the checkpoint was written that it goes on from; undefined: it starts anew. */
       readonly resumedFrom: EpochMs | undefined
+      /** What it was taught by `weir learn`, if it starts from that. */
+      readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
   | {
@@ -52,6 +63,19 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
+  | { readonly name: 'tenantsRefused'; readonly because: string }
+  | ({ readonly name: 'metricsPriced' } & MonthlyCost)
+  | { readonly name: 'metricsSent'; readonly sent: number; readonly requests: number; readonly waiting: number }
+  | { readonly name: 'metricsDelayed'; readonly waiting: number; readonly because: string }
+  | {
+      readonly name: 'metricsDropped'
+      readonly dropped: PublishingSummary['dropped']
+      /** What CloudWatch said last, if it said anything. */
+      readonly because: string | undefined
+    }
+  | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
+  | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -74,6 +98,8 @@ export type TelemetryEvent =
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
+  | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
@@ -94,7 +120,10 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'checkpointWritten':
     case 'partitionsHeld':
     case 'effectIntended':
+    case 'metricsSent':
       return 'debug'
+    case 'metricsDropped':
+      return event.dropped.refused === undefined ? 'warn' : 'error'
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
@@ -102,9 +131,14 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'tenantsRefused':
+    case 'metricsDelayed':
+    case 'metricKeysLeftOut':
+    case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'commitFailed':
+    case 'recordingStopped':
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
@@ -114,7 +148,12 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'limitLeftLowered':
     case 'sourceTroubled':
       return 'error'
+    case 'metricsPriced':
+    case 'historyFound':
+    case 'historyFetched':
     case 'historyTaught':
+    case 'recordingBegan':
+    case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
@@ -132,13 +171,35 @@ export function levelOf(event: TelemetryEvent): Level {
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
-      const from = event.resumedFrom === undefined ? 'anew' : `from the checkpoint of ${isoTime(event.resumedFrom)}`
+      const { learned } = event
+      const anew = learned === undefined ? 'anew' : `with ${learnedText(learned)}`
+      const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
+    case 'tenantsReloaded':
+      return `The tenants were read again: ${grouped(event.tenants)} tenants with ${grouped(event.keys)} keys`
+    case 'tenantsRefused':
+      return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'metricsPriced':
+      return `CloudWatch metrics are on: up to ${grouped(event.metrics)} of them and ${grouped(event.requests)} requests cost up to ${usdText(event.usd)} a month (${pricesOf})`
+    case 'metricsSent':
+      return `Metrics: ${grouped(event.sent)} values sent in ${grouped(event.requests)} requests`
+    case 'metricsDelayed':
+      return `CloudWatch does not take metrics, and up to ${grouped(event.waiting)} values wait: ${event.because}`
+    case 'metricsDropped':
+      return `Metrics that will not be sent: ${droppedText(event.dropped)}${event.because === undefined ? '' : ` (${event.because})`}`
+    case 'metricKeysLeftOut':
+      return `No metrics of ${grouped(event.keys)} keys: there are more than metrics.cloudWatch.rates.maxKeys`
+    case 'historyFound':
+      return `CloudWatch has the metric of ${grouped(event.keys)} keys${event.otherSeries === 0 ? '' : ` (and ${grouped(event.otherSeries)} series with other dimensions, which are left)`}; reading seven days costs about ${usdText(event.usd)} (${pricesOf})`
+    case 'historyFetched':
+      return `History read from CloudWatch up to ${isoTime(event.until)} (${Math.round(event.share * 100)} %): ${grouped(event.datapoints)} data points`
+    case 'historyTroubled':
+      return `CloudWatch does not give the history yet and is asked again: ${event.because}`
     case 'batchesRead':
     case 'minuteSummarised':
       return readingSentence(event)
@@ -174,6 +235,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'recordingBegan':
+      return `Recording into ${event.directory}, at most ${grouped(Math.round(event.maxBytes / 1_000_000))} MB`
+    case 'recordingStopped':
+      return `Recording into ${event.directory} has stopped: ${event.because}; the worker goes on`
     case 'commitFailed':
       return `The source did not take the positions (${event.because}); the checkpoint holds them, nothing is lost`
     case 'sourceReported':
@@ -192,6 +257,12 @@ export function sentenceOf(event: TelemetryEvent): string {
   }
 }
 
+/** `baselines of 200 keys from week.ndjson.gz and 2 more (learned …)`. */
+function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBaselines): string {
+  const logs = more.length === 0 ? first : `${first} and ${more.length} more`
+  return `baselines of ${grouped(keys)} keys from ${logs} (learned ${isoTime(at)})`
+}
+
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {
   return limits === undefined ? 'no limit of its own' : `${limits.rateLimit}/s, burst ${limits.burstLimit}`
@@ -208,6 +279,22 @@ function readingSentence(reading: Reading): string {
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
+
+const dropReasons: readonly (readonly [DropReason, string])[] = [
+  ['overflow', 'more than may wait'],
+  ['untimely', 'older than two weeks or too far ahead'],
+  ['unnameable', 'of keys whose ids CloudWatch cannot hold'],
+  ['refused', 'refused'],
+  ['stopped', 'still waiting when the worker stopped'],
+]
+
+const droppedText = (dropped: PublishingSummary['dropped']): string =>
+  dropReasons
+    .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
+
+/** `$120.43`; below a cent as many digits as say something. */
+const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
 
 function performedSentence(effect: Effect, outcome: Outcome): string {
   const done = outcome.kind === 'already' ? 'was so already' : 'done'

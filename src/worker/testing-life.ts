@@ -6,17 +6,21 @@ import { mkdtempSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
+import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
 import { teachHistory } from './history.ts'
+import { createRecorder } from './recorder.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { handClock, handPerformer, handSource, untilQuiet } from './testing-world.ts'
 import { runWorker } from './worker.ts'
@@ -61,17 +65,20 @@ interface Life {
   /** Sees each checkpoint before it is written. */
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
   readonly engine?: typeof settings
-  /** What it is taught; `ask` stops the worker. */
-  readonly teach?: (ask: AbortController) => AsyncGenerator<FilePiece>
+  /** What it is taught; `ask` stops the worker. 'nothing': it was given no history. */
+  readonly teach?: ((ask: AbortController) => AsyncGenerator<FilePiece>) | 'nothing'
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
+  /** Where it is recorded, and how much of it. */
+  readonly record?: { readonly directory: string; readonly maxBytes?: number }
+  readonly metrics?: (clock: Clock) => Publisher
 }
 
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false } = life
+  const { engine = settings, teach = history, hold, keyed = false, metrics } = life
   const clock = handClock(startsAt)
   const source = { ...handSource(given), keyed, ...(hold && { hold }) }
   const alert = handPerformer(answer)
@@ -83,19 +90,28 @@ export async function live(life: Life) {
   const decoder = createDecoder({
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
+  const { record } = life
+  const stopped = (because: string): void =>
+    telemetry({ name: 'recordingStopped', directory: record?.directory ?? '', because })
+  const recording = record && (await openRecording({ maxBytes: 1_000_000_000, ...record, stopped }))
+  const recorder = recording && createRecorder(recording, startsAt)
   const asked = new AbortController()
   let isOver = false
   const running = runWorker(
     {
-      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
+      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs, recorder },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
-      teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      metrics: metrics?.(clock),
+      ...(teach !== 'nothing' && {
+        teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      }),
     },
     asked.signal,
   ).finally(async () => {
     isOver = true
+    await recorder?.close()
     await journal.close()
     await checkpoints.close()
   })
@@ -135,7 +151,7 @@ export async function live(life: Life) {
 }
 
 /** A week in which `k1` called once a second, more or less. */
-async function* history(): AsyncGenerator<FilePiece> {
+export async function* history(): AsyncGenerator<FilePiece> {
   const rows: string[] = []
   for (let start = noon - 7 * DAY_MS; start < noon; start += SLOT_MS) {
     const calls = 285 + ((start / SLOT_MS) % 31)

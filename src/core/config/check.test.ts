@@ -89,6 +89,30 @@ test('calls without a key are nobody’s, and a hash belongs to one key', () => 
   ])
 })
 
+test('calls and what is usual do not share a metric', () => {
+  const withRates = (rates: object) => texts({ metrics: { cloudWatch: { rates } } }, {})
+  expect(withRates({ metric: 'A', usualMetric: 'A' })).toEqual([
+    'metrics.cloudWatch.rates.usualMetric is "A": should be another name than that of `metric`',
+  ])
+  expect(withRates({ usualMetric: 'PayflowClientRequestRate' })).toHaveLength(1)
+  expect(withRates({ metric: 'A', usualMetric: 'B' })).toEqual([])
+})
+
+test('names that CloudWatch would refuse are refused here', () => {
+  const cloudWatch = {
+    namespace: 'AWS/ApiGateway',
+    rates: { dimension: ':key', metric: 'débit', maxKeys: 0 },
+    health: { worker: 'two words' },
+  }
+  expect(texts({ metrics: { cloudWatch } }, {})).toEqual([
+    'metrics.cloudWatch.namespace is "AWS/ApiGateway": should be a namespace: up to 255 letters, digits and . - / # : _, not beginning with AWS/',
+    'metrics.cloudWatch.rates.maxKeys is 0: should be a whole number from 1 to 5000',
+    'metrics.cloudWatch.rates.metric is "débit": should be a metric’s name, up to 255 ASCII characters',
+    'metrics.cloudWatch.rates.dimension is ":key": should be a dimension’s name, up to 255 ASCII characters, not beginning with a colon',
+    'metrics.cloudWatch.health.worker is "two words": should be a name without spaces, up to 255 ASCII characters',
+  ])
+})
+
 test('a path reads as one would write it', () => {
   expect(pathText(['tenants', 'b.c', 'keys', 2, 'id'])).toBe('tenants."b.c".keys[2].id')
 })

@@ -137,6 +137,78 @@ const topicArn = z
   .describe('SNS topic that alerts are published to')
   .meta({ expected: 'the ARN of an SNS topic, e.g. arn:aws:sns:us-east-1:123456789012:weir-alerts' })
 
+const gateway = {
+  ...awsClient,
+  stages: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9]+\/[A-Za-z0-9_-]+$/)
+        .meta({ expected: 'an API’s id and its stage, e.g. a1b2c3d4e5/prod' }),
+    )
+    .min(1)
+    .optional()
+    .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
+}
+/** As CloudWatch takes it: printable ASCII, at most 255 characters; `AWS/` is for AWS’s own. */
+const cloudWatchName = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected })
+const metricName = cloudWatchName(/^[!-~]([ -~]{0,253}[!-~])?$/, 'a metric’s name, up to 255 ASCII characters')
+const dimensionName = cloudWatchName(
+  /^(?!:)[!-~]([ -~]{0,253}[!-~])?$/,
+  'a dimension’s name, up to 255 ASCII characters, not beginning with a colon',
+)
+
+const cloudWatch = z.strictObject({
+  namespace: cloudWatchName(
+    /^(?!AWS\/)[\w.\-/#: ]{1,255}$/,
+    'a namespace: up to 255 letters, digits and . - / # : _, not beginning with AWS/',
+  )
+    .default('PayflowAPI')
+    .describe('namespace of all metrics below'),
+  ...awsClient,
+  rates: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('send each key’s calls a minute and its usual: two metrics a key, about $0.30 a month each'),
+      keys: z
+        .enum(['busiest', 'listed'])
+        .default('busiest')
+        .describe('busiest: those with the most calls in the last week; listed: only those in tenants.yaml'),
+      maxKeys: z.number().int().min(1).max(5_000).default(200).describe('at most so many keys: this bounds the bill'),
+      metric: metricName.default('PayflowClientRequestRate').describe('calls a minute, refused ones too'),
+      usualMetric: metricName
+        .default('PayflowClientRequestRateUsual')
+        .describe('what a minute usually brings at this time of day'),
+      dimension: dimensionName.default('ApiKey').describe('dimension that holds the id of the key, never its value'),
+    })
+    .prefault({}),
+  health: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('send the worker’s own state once a minute: seven metrics, about $0.30 a month each'),
+      worker: cloudWatchName(/^(?!:)[!-~]{1,255}$/, 'a name without spaces, up to 255 ASCII characters')
+        .optional()
+        .describe('which worker it is; without it the name of the host'),
+      dimension: dimensionName.default('Worker').describe('dimension that holds the worker’s name'),
+    })
+    .prefault({}),
+  history: z
+    .strictObject({
+      namespace: z.string().min(1).max(255).optional().describe('without it the one above'),
+      metric: metricName.optional().describe('a metric by key of your own; without it the one that `rates` sends'),
+      dimension: dimensionName.optional().describe('its one dimension, the key’s id; without it that of `rates`'),
+      statistic: z
+        .enum(['Maximum', 'Average', 'Sum', 'SampleCount'])
+        .default('Maximum')
+        .describe('which statistic of a minute is its calls: Maximum of what `rates` sends, mostly Sum of others'),
+    })
+    .prefault({}),
+})
+
 export const weirSchema = z.strictObject({
   mode: z
     .enum(['observe', 'suggest', 'enforce'])
@@ -175,7 +247,11 @@ export const weirSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
-  gateway: z.strictObject(awsClient).optional().describe('the API Gateway whose usage plans are throttled'),
+  gateway: z.strictObject(gateway).optional().describe('the API Gateway whose usage plans are throttled'),
+  gateways: z
+    .record(z.string().min(1), z.strictObject(gateway))
+    .default({})
+    .describe('API Gateways of further accounts and regions, by a name of your own that tenants.yaml’s keys refer to'),
   throttle: throttle.prefault({}),
   incident: z
     .strictObject({
@@ -203,6 +279,7 @@ export const weirSchema = z.strictObject({
     .strictObject(Object.fromEntries(detectors.map(detector => [detector.name, detectorSettings(detector)])))
     .prefault({}),
   tenants: z.string().optional().describe('path of tenants.yaml, from the folder of this file'),
+  metrics: z.strictObject({ cloudWatch: cloudWatch.prefault({}) }).prefault({}),
   state: z
     .strictObject({
       directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
@@ -215,6 +292,8 @@ export const weirSchema = z.strictObject({
 export interface TenantKey {
   readonly id: string
   readonly hash?: string | undefined
+  readonly gateway?: string | undefined
+  readonly usagePlan?: string | undefined
 }
 
 const tenant = z.strictObject({
@@ -231,14 +310,16 @@ const tenant = z.strictObject({
             .strictObject({
               id: z.string().min(1),
               hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
+              gateway: z.string().min(1).optional().describe('its name in `gateways`, where it is not in `gateway`'),
+              usagePlan: z.string().min(1).optional().describe('id of its plan, where it is not the tenant’s'),
             })
             .transform((key): TenantKey => key),
         ])
-        .meta({ expected: 'an API key id, as text in quotes, or {id, hash}' }),
+        .meta({ expected: 'an API key id, as text in quotes, or {id, …}' }),
     )
     .min(1)
     .describe('API key ids (not values)')
-    .meta({ expected: 'a list of API key ids, as text in quotes, or {id, hash}' }),
+    .meta({ expected: 'a list of API key ids, as text in quotes, or {id, …}' }),
   contact: z.string().min(1).optional().describe('whom to call'),
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),

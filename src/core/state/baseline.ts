@@ -463,3 +463,9 @@ function sumTotals(totals: readonly DayTotals[]): DayTotals {
 }
 
 export const slotOf = (timeMs: number): number => Math.floor(timeMs / (MINUTE_MS * MINUTES_PER_SLOT))
+
+/** Calls learned of the week up to and with `slot`; undefined of a key that has been silent for all of it. */
+export function callsOfLastWeek(baseline: KeyBaseline, slot: number): number | undefined {
+  if (baseline.slot < slot - RING) return undefined
+  return weekCalls(baseline, slot) + (slot === baseline.slot ? baseline.slotCalls : 0)
+}

@@ -5,7 +5,7 @@ import { defaultValues } from '../../../detectors/thresholds.ts'
 import { createEngine, type Engine } from '../engine.ts'
 import { type Call, inOrder, settingsOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
 import { knowledgeFor } from './key-state.ts'
-import { earlyView } from './tenant-view.ts'
+import { earlyView, finalView } from './tenant-view.ts'
 
 const settings = settingsOf({ mode: 'observe' })
 const END = TEN / 1_000 + 90
@@ -27,12 +27,7 @@ function scoresAfter(engine: Engine, given: readonly Call[]): Record<string, num
   stream.give([{ key: 'other', at: TEN + 90_000 }, ...given], { arrivedAt: TEN + 90_000 })
   const owner = engine.state.owners.get('')!
   const key = owner.keys.get('key')!
-  const view = earlyView(
-    key,
-    key.activity!,
-    knowledgeFor(key, owner.coverage, Math.floor((END - 1) / 300), 'early'),
-    END,
-  )
+  const view = earlyView(key, key.activity!, knowledgeFor(key, owner, Math.floor((END - 1) / 300), 'early'), END)
   return Object.fromEntries(
     detectors
       .filter(({ early }) => early)
@@ -78,7 +73,7 @@ describe('an early look', () => {
     )
     const owner = engine.state.owners.get('')!
     const key = owner.keys.get('key')!
-    const known = knowledgeFor(key, owner.coverage, Math.floor(TEN / 300_000), 'early')
+    const known = knowledgeFor(key, owner, Math.floor(TEN / 300_000), 'early')
     expect(earlyView(key, key.activity!, known, TEN / 1_000 + 20)).toMatchObject({
       look: 'early',
       at: TEN + 20_000,
@@ -87,6 +82,6 @@ describe('an early look', () => {
       minuteSoFar: { calls: 42 },
       usual: undefined,
     })
-    expect([...key.activity!.windows.sums.last60s]).toEqual([0, 0, 0, 0, 0])
+    expect(finalView(key, key.activity!, known, TEN / 1_000)).toMatchObject({ look: 'final', last5min: { calls: 0 } })
   })
 })
