@@ -13,7 +13,7 @@ test('a bare file gets every default, and tenants.yaml beside it is found', asyn
   })
   expect({ mode: config.mode, source: config.source, time: config.time, state: config.state, files }).toEqual({
     mode: 'observe',
-    source: { kind: 'files', paths: ['a.log'] },
+    source: { kind: 'files', paths: ['a.log'], follow: false },
     time: { delivery: 35_000, idleAfter: 30_000, future: 60_000 },
     state: { directory: '.weir', checkpointEvery: 5_000 },
     files: ['/etc/weir/weir.yaml', '/etc/weir/tenants.yaml'],

@@ -12,9 +12,11 @@ import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/co
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
+import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
@@ -120,7 +122,9 @@ async function watch(watching: Watch): Promise<void> {
       const { format } = config
       const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
-      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      // Those who put records into Kinesis do so again when an answer is late.
+      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
       // What comes from CloudWatch are counts, whatever the stream's records are.
       const isTaughtByMetric = history.includes(fromCloudWatch)
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
@@ -147,7 +151,20 @@ async function watch(watching: Watch): Promise<void> {
       await withRecorder(record, { clock, telemetry }, recorder =>
         runWorker(
           {
-            ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry, metrics, recorder },
+            ...{
+              source,
+              decoder,
+              repeats,
+              engine,
+              teach,
+              clock,
+              checkpoints,
+              journal,
+              rejects,
+              telemetry,
+              metrics,
+              recorder,
+            },
             performers: { alert, plan },
             followTenants: (take, until) =>
               follow(async tenants => {
@@ -178,12 +195,14 @@ function openSource(
     case 'kafka':
       return kafkaSource(settings, { clock, onEvent })
     case 'kinesis': {
-      const { stream, from, pollEvery, region, endpoint } = settings
-      const client = kinesisClient({ region, endpoint })
+      const { stream, from, pollEvery, region, endpoint, roleArn, externalId } = settings
+      const client = kinesisClient({ stream, region, endpoint, roleArn, externalId })
       return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
     }
     case 'files': {
-      return fileSource({ paths: pathsFrom(folder, settings.paths), maxRecordBytes }, { clock })
+      const paths = pathsFrom(folder, settings.paths)
+      if (settings.follow) return followingSource({ paths, maxRecordBytes }, { clock, onEvent })
+      return fileSource({ paths, maxRecordBytes }, { clock })
     }
     case undefined:
       throw new StreamError('CONFIG_INVALID', 'weir.yaml names no source to read', {

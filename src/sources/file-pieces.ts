@@ -133,7 +133,8 @@ async function openReadable(path: string): Promise<{ file: FileHandle; stats: St
   }
 }
 
-function asUnreadable(path: string, error: unknown): StreamError {
+/** As a person is told of a file that could not be opened or read. */
+export function asUnreadable(path: string, error: unknown): StreamError {
   if (error instanceof StreamError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const reason =

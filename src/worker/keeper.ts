@@ -18,6 +18,7 @@ import {
 import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
+import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { placeName } from '../core/incident/plan-story.ts'
@@ -41,6 +42,8 @@ import { createTurns, type Turns } from './turns.ts'
 export interface KeeperSettings {
   readonly source: Source
   readonly decoder: Decoder
+  /** The decoder's, to be kept with the state. */
+  readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
@@ -91,6 +94,8 @@ export interface SavedState {
   readonly recordedTo?: RecordedPlace | undefined
   /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
   readonly learned?: LearnedBaselines | undefined
+  /** What has been read lately and may be brought again. */
+  readonly repeats?: SavedRepeats | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -115,6 +120,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
       : restore(settings.engine, kept.engine)
+  if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -230,6 +236,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
 
     const last = from.records.at(-1)?.position ?? from.faults?.at(-1)?.position
     if (last !== undefined) positions.set(from.partition, last)
+    for (const partition of from.over ?? []) positions.delete(partition)
     const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
     for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
     align(from.partition)
@@ -325,6 +332,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         taughtUntil,
         recordedTo: recorder?.place(),
         learned: taughtUntil === undefined ? undefined : learned,
+        repeats: settings.repeats?.snapshot(),
       }
       const covered = new Map(positions)
       closedIsCovered = metrics?.covering()
@@ -407,6 +415,15 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     for (const effect of restores) performing.begin(effect)
   }
 
+  function tellRetention(retainedMs: number | undefined): void {
+    if (kept === undefined) {
+      if (settings.teach === undefined) telemetry({ name: 'historyWanting', retainedMs })
+      return
+    }
+    const awayMs = startedAt - (saved?.snapshot.writtenAt ?? startedAt)
+    if (retainedMs !== undefined && awayMs > retainedMs) telemetry({ name: 'streamOutran', awayMs, retainedMs })
+  }
+
   async function resume(): Promise<void> {
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
@@ -427,6 +444,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     learned,
     note: kept !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
+  // Its answer is advice: reading does not wait for it.
+  void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)

@@ -7,7 +7,7 @@
 
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
-import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
 import type { HistoryEvent } from '../metrics/history.ts'
 import type { DropReason, PublishingSummary } from '../metrics/publisher.ts'
@@ -63,6 +63,12 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | {
+      readonly name: 'historyWanting'
+      /** How long the stream keeps a record, ms; undefined: it may not be asked. */
+      readonly retainedMs: number | undefined
+    }
+  | { readonly name: 'streamOutran'; readonly awayMs: number; readonly retainedMs: number }
   | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
   | { readonly name: 'tenantsRefused'; readonly because: string }
   | ({ readonly name: 'metricsPriced' } & MonthlyCost)
@@ -131,6 +137,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'historyWanting':
+    case 'streamOutran':
     case 'tenantsRefused':
     case 'metricsDelayed':
     case 'metricKeysLeftOut':
@@ -200,6 +208,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `History read from CloudWatch up to ${isoTime(event.until)} (${Math.round(event.share * 100)} %): ${grouped(event.datapoints)} data points`
     case 'historyTroubled':
       return `CloudWatch does not give the history yet and is asked again: ${event.because}`
+    case 'historyWanting':
+      return wantingSentence(event.retainedMs)
+    case 'streamOutran':
+      return `Weir was away for ${hours(event.awayMs)} and the stream keeps ${hours(event.retainedMs)}: what came between is lost, and the baseline has a gap there`
     case 'batchesRead':
     case 'minuteSummarised':
       return readingSentence(event)
@@ -262,6 +274,21 @@ function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBas
   const logs = more.length === 0 ? first : `${first} and ${more.length} more`
   return `baselines of ${grouped(keys)} keys from ${logs} (learned ${isoTime(at)})`
 }
+
+/** How to have the seven days that the baseline wants, when nothing is known at the start. */
+function wantingSentence(retainedMs: number | undefined): string {
+  const kept =
+    retainedMs === undefined ? 'How much of the past the stream keeps it did not say' : keptSentence(retainedMs)
+  const read = 'source.from: TRIM_HORIZON reads what it keeps'
+  const raise = retainedMs !== undefined && retainedMs < historyWantedMs ? raiseHint : ''
+  return `Nothing is known of the days before, and what is usual is learned from 7 days. ${kept}. Give --history, or run weir learn with the logs of the last week; ${read}${raise}`
+}
+
+const historyWantedMs = 7 * DAY_MS
+const keptSentence = (retainedMs: number): string => `The stream keeps ${hours(retainedMs)} of it`
+const raiseHint =
+  ', and with a retention of 168 h that is a week from then on (aws kinesis increase-stream-retention-period; every shard is then charged for it by the hour)'
+const hours = (ms: number): string => `${Math.round(ms / HOUR_MS)} h`
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
@@ -73,21 +74,26 @@ interface Life {
   /** Where it is recorded, and how much of it. */
   readonly record?: { readonly directory: string; readonly maxBytes?: number }
   readonly metrics?: (clock: Clock) => Publisher
+  /** Makes the source one that forgets. */
+  readonly retainedMs?: number
 }
 
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false, metrics } = life
+  const { engine = settings, teach = history, hold, keyed = false, metrics, retainedMs } = life
   const clock = handClock(startsAt)
-  const source = { ...handSource(given), keyed, ...(hold && { hold }) }
+  const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
+  const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
   const alert = handPerformer(answer)
   const plan = handPerformer(answer)
   const told: TelemetryEvent[] = []
   const telemetry = (event: TelemetryEvent): void => void told.push(event)
   const checkpoints = await openCheckpoints(folder)
   const journal = await openEffectJournal(folder)
+  const repeats = createRepeats()
   const decoder = createDecoder({
+    repeats,
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
   const { record } = life
@@ -99,7 +105,18 @@ export async function live(life: Life) {
   let isOver = false
   const running = runWorker(
     {
-      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs, recorder },
+      ...{
+        source,
+        decoder,
+        repeats,
+        engine,
+        clock,
+        journal,
+        telemetry,
+        mode: config.mode,
+        checkpointEveryMs,
+        recorder,
+      },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },

@@ -113,6 +113,32 @@ test('names that CloudWatch would refuse are refused here', () => {
   ])
 })
 
+test('an external id is told to whoever assumes a role, and to nobody else', () => {
+  const roleArn = 'arn:aws:iam::123456789012:role/weir'
+  expect(texts({ gateway: { externalId: 'partner-7', roleArn } }, {})).toEqual([])
+  expect(texts({ gateway: { externalId: 'partner-7' } }, {})).toEqual([
+    'gateway.externalId is "partner-7": should be beside a roleArn, whose trust policy asks for it',
+  ])
+})
+
+test('standard input cannot be followed', () => {
+  const files = (given: object) => texts({ source: { kind: 'files', ...given } }, {})
+  expect(files({ paths: ['access.log'], follow: true })).toEqual([])
+  expect(files({ paths: ['access.log', '-'], follow: true })).toEqual([
+    'source.follow is true: should be false where source.paths has `-`: standard input is read until it ends in any case',
+  ])
+})
+
+test('a stream is named by its name or its ARN, and a role by its ARN', () => {
+  const kinesis = (given: object) => texts({ source: { kind: 'kinesis', ...given } }, {})
+  const stream = 'arn:aws:kinesis:eu-west-1:123456789012:stream/access-logs'
+  expect(kinesis({ stream, roleArn: 'arn:aws:iam::123456789012:role/team/weir' })).toEqual([])
+  expect(kinesis({ stream: 'arn:aws:kinesis:eu-west-1:123456789012:access-logs', roleArn: 'weir' })).toEqual([
+    'source.stream is "arn:aws:kinesis:eu-west-1:123456789012:access-logs": should be a stream’s name, or its ARN, e.g. arn:aws:kinesis:us-east-1:123456789012:stream/access-logs',
+    'source.roleArn is "weir": should be the ARN of an IAM role, e.g. arn:aws:iam::123456789012:role/weir-reader',
+  ])
+})
+
 test('a path reads as one would write it', () => {
   expect(pathText(['tenants', 'b.c', 'keys', 2, 'id'])).toBe('tenants."b.c".keys[2].id')
 })

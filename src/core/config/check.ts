@@ -50,6 +50,8 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...conflictingFields(weir),
     ...headerComplaints(weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
+    ...externalIdsWithoutRole(weir),
+    ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
@@ -160,6 +162,27 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
   if (valueAt(weir, ['mode']) !== 'enforce' || hasGateway) return []
   const right = 'observe or suggest: enforce needs `gateway: {region: …}`'
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
+}
+
+/** Nothing of standard input can be read again, and it is read until it ends as it is. */
+function followedPipe(weir: unknown): readonly Complaint[] {
+  const paths = valueAt(weir, ['source', 'paths'])
+  if (valueAt(weir, ['source', 'follow']) !== true || !Array.isArray(paths) || !paths.includes('-')) return []
+  const right = 'false where source.paths has `-`: standard input is read until it ends in any case'
+  return [{ file: 'weir', kind: 'conflict', path: ['source', 'follow'], value: 'true', right }]
+}
+
+/** It is told to whoever assumes a role, and to nobody else. */
+function externalIdsWithoutRole(weir: unknown): readonly Complaint[] {
+  const gateways = valueAt(weir, ['gateways'])
+  const named = isMapping(gateways) ? Object.keys(gateways).map(name => ['gateways', name]) : []
+  return [['source'], ['alerts', 'sns'], ['gateway'], ...named].flatMap((section): readonly Complaint[] => {
+    const path = [...section, 'externalId']
+    const value = valueAt(weir, path)
+    if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
+    const right = 'beside a roleArn, whose trust policy asks for it'
+    return [{ file: 'weir', kind: 'conflict', path, value: shownValue(value, 'externalId'), right }]
+  })
 }
 
 /** One field of the log cannot mean two things, above all not a key's id and its value; and a call took one time. */

@@ -31,6 +31,13 @@ function parseDuration(text: string): number {
 const awsClient = {
   region: z.string().optional().describe('AWS region; without it the SDK’s own chain (AWS_REGION, profile) decides'),
   endpoint: z.url().optional().describe('another endpoint, e.g. a simulation on loopback'),
+  roleArn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/)
+    .optional()
+    .describe('role to assume for this, e.g. one of another account; without it the SDK’s own chain of credentials')
+    .meta({ expected: 'the ARN of an IAM role, e.g. arn:aws:iam::123456789012:role/weir-reader' }),
+  externalId: z.string().min(2).optional().describe('what the trust policy of roleArn asks for, where it does'),
 }
 
 const kafkaSource = z.strictObject({
@@ -44,7 +51,11 @@ const kafkaSource = z.strictObject({
 
 const kinesisSource = z.strictObject({
   kind: z.literal('kinesis').describe('a Kinesis data stream'),
-  stream: z.string().min(1).describe('stream name'),
+  stream: z
+    .string()
+    .regex(/^(arn:aws[a-z-]*:kinesis:[a-z0-9-]+:\d{12}:stream\/)?[A-Za-z0-9_.-]{1,128}$/)
+    .describe('name of the stream, or its ARN where it is another account’s')
+    .meta({ expected: 'a stream’s name, or its ARN, e.g. arn:aws:kinesis:us-east-1:123456789012:stream/access-logs' }),
   from: z
     .union([z.enum(['LATEST', 'TRIM_HORIZON']), z.iso.datetime({ offset: true })])
     .default('LATEST')
@@ -62,6 +73,12 @@ const fileSource = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('plain, gzip or zstd; of a folder all files, in order of their names; `-` is standard input'),
+  follow: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: the files are logs that grow and are rotated, read on for ever, from their beginning where nothing is known',
+    ),
 })
 
 /**

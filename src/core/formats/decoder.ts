@@ -15,6 +15,7 @@ import { type Inflated, inflate, isGzip } from './gzip.ts'
 import { createKeyNames, type KeyNames } from './key-names.ts'
 import { isKpl, recordsOfKpl } from './kpl.ts'
 import { createLineReader, type LineReader } from './lines.ts'
+import type { Repeats } from './repeats.ts'
 import { createTextReader, orEnveloped } from './text-lines.ts'
 import { inflateZstd, isZstd } from './zstd.ts'
 
@@ -42,6 +43,8 @@ export interface DecoderOptions {
    * packed into one (`maxRecordBytes`, where nothing speaks for another).
    */
   readonly maxRecordBytes: number
+  /** Knows again what the stream may bring twice; without it everything counts. */
+  readonly repeats?: Repeats | undefined
 }
 
 /** What a record may hold, and what an envelope's messages may. `auto` looks at each line anew. */
@@ -64,7 +67,13 @@ const lookedFor: Readonly<Record<FormatName, LookedFor>> = {
 const lookedForInMessages = (format: FormatName): LookedFor =>
   format === 'auto' || format === 'cloudwatch-logs' ? { ...anything, envelopes: false } : onlyCalls
 
-export function createDecoder({ format, fields: settings, hashSecret, maxRecordBytes }: DecoderOptions): Decoder {
+export function createDecoder({
+  format,
+  fields: settings,
+  hashSecret,
+  maxRecordBytes,
+  repeats,
+}: DecoderOptions): Decoder {
   const names = createKeyNames(hashSecret)
   const fieldNames = fieldNamesOf(format, settings)
   const known = knownNames(fieldNames)
@@ -88,6 +97,11 @@ export function createDecoder({ format, fields: settings, hashSecret, maxRecordB
     }
     const { bytes, fault } = inflated(record, maxBytes)
     if (fault !== undefined) refuse(fault, bytes)
+    // What was cut off has no end to be known by.
+    if (fault === undefined && repeats?.isRepeat(bytes)) {
+      refuse('duplicate', bytes)
+      return bytes.length
+    }
     const marked = byteOrderMarkOf(bytes)
     const place = (offset: number): Position => `${position}#${offset + marked}`
     const isCut = fault === 'bad-gzip' || fault === 'bad-zstd'
