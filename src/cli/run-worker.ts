@@ -17,7 +17,8 @@ import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/inciden
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
-import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
+import { findFiles } from '../sources/file-paths.ts'
+import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
@@ -28,6 +29,7 @@ import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
+import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -118,7 +120,8 @@ async function watch(watching: Watch): Promise<void> {
   const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
-      const { format, fields } = config
+      const { format } = config
+      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       // Those who put records into Kinesis do so again when an answer is late.
       const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
@@ -135,9 +138,12 @@ async function watch(watching: Watch): Promise<void> {
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              const paths = history.filter(path => path !== fromCloudWatch)
-              for (const path of paths) await checkReadable(path)
-              const logs = paths.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
+              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+              for (const { path } of files) await checkReadable(path)
+              const logs = files.map(file => ({
+                ...file,
+                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+              }))
               const counts = isTaughtByMetric
                 ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
                 : []
@@ -195,7 +201,7 @@ async function openSource(
       return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
     }
     case 'files': {
-      const paths = settings.paths.map(path => (path === '-' ? path : resolve(folder, path)))
+      const paths = pathsFrom(folder, settings.paths)
       if (settings.follow) return followingSource({ paths, maxRecordBytes }, { clock, onEvent })
       return fileSource({ paths, maxRecordBytes }, { clock })
     }
@@ -208,6 +214,15 @@ async function openSource(
       settings satisfies never
       throw new Error('unreachable')
   }
+}
+
+const pathsFrom = (folder: string, paths: readonly string[]): readonly string[] =>
+  paths.map(path => (path === standardInputPath ? path : resolve(folder, path)))
+
+/** The files that are the source, where files are. */
+async function filesRead({ source }: WeirConfig, folder: string): Promise<readonly string[]> {
+  if (source?.kind !== 'files') return []
+  return (await findFiles(pathsFrom(folder, source.paths))).map(({ path }) => path)
 }
 
 /** The same trouble is told once a minute: a broker that is away is reported with every try. */

@@ -22,8 +22,12 @@ export type RejectionReason =
   | 'too-large'
   | 'bad-gzip'
   | 'bad-batch'
+  | 'bad-zstd'
   | 'bad-envelope'
+  | 'bad-kpl'
   | 'bad-pane'
+  | 'bad-row'
+  | 'no-header'
   | 'duplicate'
   | 'rotated-away'
 

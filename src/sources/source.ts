@@ -16,7 +16,7 @@ export interface SourceFault {
   /** Where reading goes on after what was refused. */
   readonly position: Position
   /** `rotated-away`: a file that was compressed or deleted before it was read. */
-  readonly reason: 'bad-gzip' | 'bad-batch' | 'too-large' | 'rotated-away'
+  readonly reason: 'bad-gzip' | 'bad-zstd' | 'bad-batch' | 'too-large' | 'rotated-away'
   readonly length: number
 }
 

@@ -18,6 +18,40 @@ test('a mapping of two meanings to one field is told at the one that the user wr
   ])
 })
 
+test('names are looked at as the format has them: what clashes with its own is told', () => {
+  expect(texts({ format: 'kong', fields: { keyId: 'api_key' } }, {})).toEqual([])
+  expect(texts({ format: 'nginx', fields: { keyId: 'request_time' } }, {})).toEqual([
+    'fields.keyId is "request_time": should be a field of its own: fields.latencySeconds reads this one',
+  ])
+})
+
+test('a call took one time, in one unit', () => {
+  expect(texts({ fields: { latencyMs: 'took' } }, {})).toEqual([])
+  expect(texts({ fields: { latencyMs: 'took', latencySeconds: 'rt' } }, {})).toEqual([
+    'fields.latencySeconds is "rt": should be left out: fields.latencyMs says already how long a call took',
+  ])
+})
+
+test('a CSV’s header names a column for the time, is there where a stream is read, and nowhere else', () => {
+  const csv = (fields: object, source?: object) => texts({ format: 'csv', fields, ...(source && { source }) }, {})
+  const kinesis = { kind: 'kinesis', stream: 'access-logs' }
+  expect(csv({ header: 'requestTime;apiKeyId;status' }, kinesis)).toEqual([])
+  expect(csv({}, { kind: 'files', paths: ['a.csv'] })).toEqual([])
+  expect(csv({}, kinesis)).toEqual([
+    'fields.header is missing: should be the names of the columns: a stream does not begin with them',
+  ])
+  expect(csv({ header: 'apiKeyId,status' })).toEqual([
+    'fields.header is "apiKeyId,status": should be one that names a column for the time: requestTimeEpoch, requestTime, timestamp, time, ts',
+  ])
+  expect(csv({ header: 'at,apiKeyId', time: 'at' })).toEqual([])
+  expect(csv({ header: 'time' })).toEqual([
+    'fields.header is "time": should be names of columns with `,` `;` or a tab between them',
+  ])
+  expect(texts({ fields: { header: 'time,apiKeyId' } }, {})).toEqual([
+    'fields.header is "time,apiKeyId": should be left out where format is not csv',
+  ])
+})
+
 test('a misspelled name is answered with the nearest known one of that place, or with those there are', () => {
   expect(texts({ source: { kind: 'kafka', brokers: ['b:1'], topic: 't', topics: 't', zzz: 1 } }, {})).toEqual([
     'source.topics ("t") is no setting: did you mean topic?',

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
+import { formatNames, usualNames } from '../formats/field-names.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
@@ -123,8 +124,11 @@ const kinesisSource = z.strictObject({
 })
 
 const fileSource = z.strictObject({
-  kind: z.literal('files').describe('files or standard input'),
-  paths: z.array(z.string().min(1)).min(1).describe('plain or gzip; `-` is standard input'),
+  kind: z.literal('files').describe('files, folders of files or standard input'),
+  paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('plain, gzip or zstd; of a folder all files, in order of their names; `-` is standard input'),
   follow: z
     .boolean()
     .default(false)
@@ -133,27 +137,39 @@ const fileSource = z.strictObject({
     ),
 })
 
-/** Which field of a JSON line means what. A value is the field's name, or several of which the first present is taken. */
-const fieldName = (...names: readonly string[]) =>
+/**
+ * Which field of a line means what. A value is the field's name, or several of which the first present is taken. The
+ * default shown is that of `auto`, `access-log` and `csv`; the other formats have their own (core/formats/README.md).
+ */
+const fieldName = (usual: readonly string[]) =>
   z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
     .transform(name => [name].flat())
-    .prefault([...names])
-    .meta({ expected: 'the name of a field, or a list of names of which the first present counts' })
+    .optional()
+    .meta({
+      expected: 'the name of a field, or a list of names of which the first present counts',
+      usual,
+    })
 const fields = z.strictObject({
-  keyId: fieldName('apiKeyId', 'keyId', 'api_key_id').describe('id of the API key, not its value'),
-  apiKey: fieldName('apiKey', 'api_key').describe(
+  keyId: fieldName(usualNames.keyId).describe('id of the API key, not its value'),
+  apiKey: fieldName(usualNames.apiKey).describe(
     'raw key value, if the log (wrongly) carries it: becomes a keyed hash in the decoder',
   ),
-  time: fieldName('requestTimeEpoch', 'requestTime', 'timestamp', 'time', 'ts').describe(
+  time: fieldName(usualNames.time).describe(
     'time of the request: epoch s or ms, ISO 8601, or the gateway’s dd/MMM/yyyy:HH:mm:ss ±hhmm',
   ),
-  status: fieldName('status', 'responseStatus', 'status_code').describe('HTTP status of the answer'),
-  latencyMs: fieldName('responseLatency', 'latency', 'latencyMs').describe('how long the answer took, ms'),
-  bytes: fieldName('responseLength', 'bytes').describe('length of the answer, bytes'),
+  status: fieldName(usualNames.status).describe('HTTP status of the answer'),
+  latencyMs: fieldName(usualNames.latency).describe('how long the answer took, ms'),
+  latencySeconds: fieldName([]).describe('the same in seconds, as nginx’s $request_time'),
+  latencyMicros: fieldName([]).describe('the same in microseconds, as Apache’s %D'),
+  bytes: fieldName(usualNames.bytes).describe('length of the answer, bytes'),
+  header: z
+    .string()
+    .regex(/[,;\t]/)
+    .optional()
+    .describe('CSV: the header line as it would stand in the log; without it the log’s first line is taken for it')
+    .meta({ expected: 'names of columns with `,` `;` or a tab between them' }),
 })
-
-export const formatNames = ['auto', 'access-log', 'cloudwatch-logs', 'panes'] as const
 
 const throttle = z.strictObject({
   headroom: z.number().min(1).max(10).default(1.5).describe('new limit = upper band × headroom'),
@@ -275,7 +291,10 @@ export const weirSchema = z.strictObject({
     .discriminatedUnion('kind', [kafkaSource, kinesisSource, fileSource])
     .optional()
     .describe('the stream of access logs'),
-  format: z.enum(formatNames).default('auto').describe('auto looks at the content of each record'),
+  format: z
+    .enum(formatNames)
+    .default('auto')
+    .describe('auto looks at the content of each record, for JSON; text lines and other gateways’ logs are named here'),
   fields: fields.prefault({}),
   time: z
     .strictObject({
@@ -389,5 +408,4 @@ export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>
 export type Tenant = TenantsConfig['tenants'][string]
 export type Mode = WeirConfig['mode']
-export type FormatName = (typeof formatNames)[number]
-export type FieldMapping = WeirConfig['fields']
+export type { FormatName } from '../formats/field-names.ts'

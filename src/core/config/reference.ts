@@ -122,7 +122,8 @@ function rows(node: Node, path: string, required = false): readonly Row[] {
   return [[`\`${path}\``, expectedOf(node), fallback, node.description ?? '']]
 }
 
-function shownDefault({ default: value }: Node): string {
+function shownDefault({ default: filledIn, usual }: Node): string {
+  const value = filledIn ?? usual
   if (value === undefined) return ''
   return typeof value === 'object' ? [value].flat().map(String).join(', ') : String(value)
 }

@@ -81,6 +81,7 @@ const exceptions: readonly {
 const packages: Readonly<Record<string, readonly string[]>> = {
   detectors: ['simple-statistics'],
   'src/core': [
+    'fzstd',
     'simple-statistics',
     'zod',
     'node:crypto',
