@@ -55,6 +55,19 @@ describe('an owner of keys', () => {
     expect(learnedCalls).toBe(60 * (59 - excluded.length))
   })
 
+  test('that only taught looks at nobody any more: its keys are their partitions’ owners’ to look at', () => {
+    const engine = createEngine({ ...settings, keyed: true }, { withHistory: true })
+    const stream = streamInto(engine)
+    stream.give(steady('a', { perSecond: 1, from: TEN, seconds: 300 }), { partition: 'history' })
+    stream.take({ kind: 'history-ended' })
+    expect(engine.state.owners.get('')!.dirty).toEqual([])
+    stream.give(steady('a', { perSecond: 1, from: TEN + 300_000, seconds: 3 }), { partition: 'p0' })
+    expect(engine.state.owners.get('')!.active.size).toBe(0)
+    expect([...engine.state.owners.get('p0')!.active].map(({ keyId, isDirty }) => [keyId, isDirty])).toEqual([
+      ['a', true],
+    ])
+  })
+
   test('steps over a gap of four years by its minutes, and knows afterwards what it would have known', () => {
     const YEARS_MS = 4 * 365 * DAY_MS
     const stream = streamInto(createEngine(settings))
