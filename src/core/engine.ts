@@ -357,6 +357,7 @@ function endHistory(engine: Engine): void {
       key.incidents = 0
       if (key.activity) resetAccumulators(key.activity.accumulators)
     }
+    if (engine.settings.keyed) forgetDirty(owner)
     owner.incidents.clear()
     owner.wrong.clear()
     owner.time.partitions.clear()
@@ -365,6 +366,12 @@ function endHistory(engine: Engine): void {
   state.platform = { phase: 'quiet' }
   state.platformIncidents = 0
   state.isHistory = false
+}
+
+/** On a keyed stream this owner is called by nobody any more: what it still meant to look at is its heirs' to look at. */
+function forgetDirty(owner: Owner): void {
+  for (const key of owner.dirty) key.isDirty = false
+  owner.dirty = []
 }
 
 function closeAll(engine: Engine, owner: Owner, out: Out): void {

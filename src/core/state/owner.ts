@@ -70,8 +70,9 @@ export interface Owner {
   /** Panes of seconds before this one are closed; minutes before this one are learned. */
   closedToSecond: number
   learnedToMinute: number
-  /** Keys with closed panes in the minute under way. */
+  /** Keys with closed panes in the minute under way, and in the minutes before it, until the last of these may be idle. */
   minuteKeys: KeyState[]
+  readonly keysByMinute: Map<number, readonly KeyState[]>
   /** Calls of the whole stream in minutes not yet learned. */
   readonly minuteCalls: Map<number, number>
   quiet: QuietStretch
@@ -110,6 +111,7 @@ export const createOwner = (): Owner => ({
   closedToSecond: -1,
   learnedToMinute: -1,
   minuteKeys: [],
+  keysByMinute: new Map(),
   minuteCalls: new Map(),
   quiet: { fromMinute: 0, minutes: 0, isUnknown: true, recentPerMinute: 0 },
   busiestMinutes: new Map(),
@@ -359,6 +361,7 @@ function learnKeys(owner: Owner, minute: number): void {
     if (!isNotLearned(key, minute)) learnMinute(key.baseline, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
+  owner.keysByMinute.set(minute, owner.minuteKeys)
   owner.minuteKeys = []
   owner.lessons++
 }
@@ -471,15 +474,19 @@ const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =
 /** A key that has not called for so many whole minutes shrinks to its baseline. */
 export const IDLE_MINUTES = 5
 
+/** Only keys whose newest closed pane may be so old are looked at: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {
-  for (const key of owner.active) {
-    const panes = key.activity?.panes
-    if (panes !== undefined && panes.end > panes.firstOpen) continue
-    const newest = panes && panes.end > panes.first ? paneSecond(panes, panes.end - 1) : 0
-    if (Math.floor(newest / 60) >= minute - IDLE_MINUTES) continue
+  const idleSince = minute - IDLE_MINUTES - 1
+  const keys = owner.keysByMinute.get(idleSince)
+  if (keys === undefined) return
+  owner.keysByMinute.delete(idleSince)
+  for (const key of keys) {
+    const { activity } = key
+    if (activity?.minute !== idleSince || activity.panes.end > activity.panes.firstOpen) continue
+    // One that has gone to another owner is that one's to forget.
+    if (!owner.active.delete(key)) continue
     key.activity = undefined
     key.earlySlot = undefined
     key.finalSlot = undefined
-    owner.active.delete(key)
   }
 }
