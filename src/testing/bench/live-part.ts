@@ -13,7 +13,7 @@ import { type BenchOptions, type BenchPart, built, type Figure, timed } from './
 import { spreadOf } from './ratio.ts'
 import { startWeir, type Tick } from './weir-process.ts'
 
-const recordCount = { whole: 1_000_000, small: 50_000 }
+const recordCount = { whole: 1_000_000, small: 300_000 }
 const partitions = 4
 const topic = 'access-log'
 
@@ -42,29 +42,31 @@ export const livePart: BenchPart = {
       const cpu = measured.flatMap(({ bare, weir }) =>
         weir.cpuMs === undefined || bare.cpuMs === undefined ? [] : [weir.cpuMs / bare.cpuMs],
       )
-      return [
-        {
-          what: 'live from Kafka: rate of weir ÷ rate of kafkajs alone',
-          value: spreadOf(measured.map(({ bare, weir }) => weir.callsPerSecond / bare.callsPerSecond)),
+      const figures: Figure[] = []
+      // A small topic is read within a second or two, of which the worker's own word says nothing exact.
+      if (!small)
+        figures.push(
+          {
+            what: 'live from Kafka: rate of weir ÷ rate of kafkajs alone',
+            value: spreadOf(measured.map(({ bare, weir }) => weir.callsPerSecond / bare.callsPerSecond)),
+            unit: '×',
+            limit: { atLeast: 0.9 },
+          },
+          {
+            what: 'live from Kafka',
+            value: spreadOf(measured.map(({ weir }) => weir.callsPerSecond)),
+            unit: 'calls/s',
+          },
+        )
+      if (cpu.length > 0)
+        figures.push({
+          what: 'live from Kafka: processor time of weir ÷ that of kafkajs alone',
+          value: spreadOf(cpu),
           unit: '×',
-          // A small topic is over before either has warmed up.
-          limit: { atLeast: small ? 0.1 : 0.9 },
-        },
-        ...(cpu.length === 0
-          ? []
-          : [
-              {
-                what: 'live from Kafka: processor time of weir ÷ that of kafkajs alone',
-                value: spreadOf(cpu),
-                unit: '×',
-              },
-            ]),
-        {
-          what: 'live from Kafka',
-          value: spreadOf(measured.map(({ weir }) => weir.callsPerSecond)),
-          unit: 'calls/s',
-        },
-      ]
+          // Most of a small run is warming up: its limit only says that nothing has broken.
+          ...(small && { limit: { atMost: 10 } }),
+        })
+      return figures
     } finally {
       await kafka.stop()
     }
