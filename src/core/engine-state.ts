@@ -1,14 +1,12 @@
 /** What the engine is made of: its settings, which never change, and its state, which is all that does. */
-import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
-import type { KeyState } from './state/key-state.ts'
 import type { Owner } from './state/owner.ts'
-import type { EpochMs } from './vocabulary.ts'
+import type { ApiKeyId, EpochMs } from './vocabulary.ts'
 
 export interface EngineSettings {
   readonly config: WeirConfig
@@ -17,7 +15,7 @@ export interface EngineSettings {
   readonly keyed: boolean
 }
 
-/** All that changes. Plain data: maps, sets, arrays, typed arrays. */
+/** All that changes. Plain data: maps, sets, arrays, typed arrays; `engine-snapshot.ts` says what of it a checkpoint holds. */
 export interface EngineState {
   readonly owners: Map<string, Owner>
   platform: PlatformIncident
@@ -26,6 +24,8 @@ export interface EngineState {
   now: EpochMs
   isHistory: boolean
   readonly rejected: { future: number; tooOld: number }
+  /** Calls of new keys that there was no room for: they count as anonymous. */
+  unplaced: number
 }
 
 export type PlatformIncident =
@@ -36,8 +36,15 @@ export interface Engine {
   readonly settings: EngineSettings
   readonly jury: Jury
   readonly state: EngineState
-  /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
-  readonly lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  /** Numbers of known keys by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
+  readonly lookup: WeakMap<readonly ApiKeyId[], Map<Owner, KeyNumbers>>
+}
+
+export interface KeyNumbers {
+  /** The owner's number of the key + 1, by the decoder's number; 0 = not looked up yet. */
+  numbers: Int32Array<ArrayBuffer>
+  /** How many keys the owner had forgotten by then: numbers are given to other keys afterwards. */
+  asOf: number
 }
 
 /** Decisions under construction. */

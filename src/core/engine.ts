@@ -9,17 +9,20 @@
  * changes in place, so that a checkpoint can hold it and a batch costs what its calls cost.
  */
 
-import type { CallBatch, KeyTable } from './call-batch.ts'
+import type { CallBatch } from './call-batch.ts'
 import type { Tenant, WeirConfig } from './config/config.ts'
 import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
-import type { Engine, EngineSettings, EngineState, Out } from './engine-state.ts'
+import type { EngineSnapshot } from './engine-snapshot.ts'
+import { restoreState } from './engine-snapshot.ts'
+import type { Engine, EngineSettings, EngineState, KeyNumbers, Out } from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
 import { passTime, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
-import type { KeyState } from './state/key-state.ts'
+import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
+import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
 import {
   beginTime,
   countCall,
@@ -27,13 +30,14 @@ import {
   createHeir,
   createOwner,
   inherit,
-  keyOf,
   type Owner,
   SHARED_OWNER,
+  teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
+import { ANONYMOUS, type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 
+export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'
 
@@ -50,6 +54,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
     rejected: { future: 0, tooOld: 0 },
+    unplaced: 0,
   }
   return engineOf(settings, state)
 }
@@ -61,11 +66,9 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   lookup: new WeakMap(),
 })
 
-/** The state as a checkpoint keeps it: the live one, not a copy; serialise it before the next `advance`. */
-export const snapshot = (engine: Engine): EngineState => engine.state
-
 /** An engine that goes on from a snapshot that a checkpoint brought back. */
-export const restore = (settings: EngineSettings, state: EngineState): Engine => engineOf(settings, state)
+export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
+  engineOf(settings, restoreState(saved))
 
 const NOTHING: Decisions = { effects: [], changes: [] }
 
@@ -107,14 +110,16 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
   const owner = ownerOf(engine, partition)
   const time = partitionTime(owner.time, partition, arrivedAt)
   const latest = arrivedAt + engine.settings.config.time.future
-  const keys = keyStates(engine, owner, batch.keys)
+  const known = keyNumbers(engine, owner, batch.keys.ids)
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
     if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
-    countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
+    const number = numberOf(engine, owner, known, batch, row.key, row.start)
+    if (row.seconds > 1) teachRow(owner, number, row)
+    else countRow(owner, liveKey(owner, number), row)
   }
   for (let row = input.from; row < input.to; row++) {
     const at = batch.time[row] as number
@@ -122,7 +127,8 @@ function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
     if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-    countCall(owner, stateOf(engine, owner, keys, batch, batch.key[row] as number, at), batch, row)
+    const number = numberOf(engine, owner, known, batch, batch.key[row] as number, at)
+    countCall(owner, liveKey(owner, number), batch, row)
   }
 }
 
@@ -138,30 +144,74 @@ function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
   return owner
 }
 
-function keyStates(engine: Engine, owner: Owner, table: KeyTable): KeyState[] {
-  let byOwner = engine.lookup.get(table)
+function keyNumbers(engine: Engine, owner: Owner, ids: readonly ApiKeyId[]): KeyNumbers {
+  let byOwner = engine.lookup.get(ids)
   if (byOwner === undefined) {
     byOwner = new Map()
-    engine.lookup.set(table, byOwner)
+    engine.lookup.set(ids, byOwner)
   }
-  let keys = byOwner.get(owner)
-  if (keys === undefined) {
-    keys = []
-    byOwner.set(owner, keys)
+  let known = byOwner.get(owner)
+  if (known === undefined) {
+    known = { numbers: new Int32Array(64), asOf: 0 }
+    byOwner.set(owner, known)
   }
-  return keys
+  if (known.asOf !== owner.keys.forgotten || known.numbers.length < ids.length) lookAnew(known, owner, ids.length)
+  return known
 }
 
-function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch, key: number, at: EpochMs): KeyState {
-  const known = keys[key]
-  if (known !== undefined) return known
-  const id = batch.keys.ids[key] as ApiKeyId
+function lookAnew(known: KeyNumbers, owner: Owner, ids: number): void {
+  let length = known.numbers.length
+  while (length < ids) length *= 2
+  const before = known.asOf === owner.keys.forgotten ? known.numbers : undefined
+  known.numbers = new Int32Array(length)
+  if (before !== undefined) known.numbers.set(before)
+  known.asOf = owner.keys.forgotten
+}
+
+function numberOf(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+  const found = known.numbers[key] as number
+  return found > 0 ? found - 1 : lookUp(engine, owner, known, batch, key, at)
+}
+
+function lookUp(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+  const { ids } = batch.keys
+  const id = ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
   const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
-  if (engine.settings.keyed && !engine.state.isHistory) inherit(owner, engine.state.owners.get(SHARED_OWNER), keyId)
-  const state = keyOf(owner, keyId, at)
-  keys[key] = state
-  return state
+  const number = findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+  if (known.asOf !== owner.keys.forgotten) lookAnew(known, owner, ids.length)
+  // Not looked up for good: there may be room for it later.
+  if (number === undefined) return findKey(owner.keys, ANONYMOUS) ?? beginKey(owner, ANONYMOUS, at)
+  known.numbers[key] = number + 1
+  return number
+}
+
+function inherited({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId): number | undefined {
+  const taught = settings.keyed && !state.isHistory ? state.owners.get(SHARED_OWNER) : undefined
+  return taught === undefined ? undefined : inherit(owner, taught, keyId)
+}
+
+/** Of `state.maxKeys`; and never fewer than this. */
+const NEWCOMERS_SHARE = 0.1
+const LEAST_NEWCOMERS = 1_000
+
+/**
+ * A key that was never seen, if there is room for it: known keys that have been idle longest, and are nobody's by
+ * tenants.yaml, give way. Those that call cannot, and an object each makes them dear: a flood of ids that nobody knows
+ * is taken for calls without a key as soon as a tenth of what may be known is calling.
+ */
+function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
+  const { maxKeys } = settings.config.state
+  const owners = [...state.owners.values()]
+  const isKept = (known: ApiKeyId): boolean => known === ANONYMOUS || settings.tenants.byKey.has(known)
+  const live = owners.reduce((sum, { live }) => sum + live.length, 0)
+  const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
+  const hasRoom = known < maxKeys || forgetLongestIdle(owners, isKept)
+  if (!isKept(keyId) && (!hasRoom || live >= Math.max(LEAST_NEWCOMERS, NEWCOMERS_SHARE * maxKeys))) {
+    state.unplaced++
+    return undefined
+  }
+  return beginKey(owner, keyId, at)
 }
 
 const WEEK_MS = 7 * 288 * SLOT_MS
@@ -190,10 +240,17 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   const second = Math.floor(at / SECOND_MS)
   if (second <= owner.lookedAtSecond) return
   owner.lookedAtSecond = second
-  if (!engine.state.isHistory) lookEarly(engine, owner, second, out)
+  if (engine.state.isHistory) forgetDirty(owner)
+  else lookEarly(engine, owner, second, out)
   close(engine, owner, out)
   passTime(engine, owner, out)
   followPlatform(engine, owner, out)
+}
+
+/** History is not looked at as it comes. */
+function forgetDirty(owner: Owner): void {
+  for (const key of owner.dirty) key.isDirty = false
+  owner.dirty = []
 }
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
@@ -225,11 +282,15 @@ function endHistory(engine: Engine): void {
   const { state } = engine
   for (const owner of state.owners.values()) {
     closeAll(engine, owner, unheard)
-    for (const key of owner.keys.values()) {
+    forgetDirty(owner)
+    for (const key of owner.live) {
       key.incident = { phase: 'quiet' }
       key.wrong = undefined
       key.incidents = 0
       if (key.activity) resetAccumulators(key.activity.accumulators)
+    }
+    for (let number = 0; number < owner.keys.records.cells; number++) {
+      if (read(owner.keys, number, INCIDENTS) > 0) write(owner.keys, number, INCIDENTS, 0)
     }
     owner.incidents.clear()
     owner.wrong.clear()

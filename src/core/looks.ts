@@ -26,7 +26,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
-    const known = knowledgeFor(key, owner.coverage, slot, 'early')
+    const known = knowledgeFor(key, owner, slot, 'early')
     if (engine.jury.restsEarly && isCalm(activity, known, endSecond, 'early')) continue
     const judgement = judge(
       engine.jury,
@@ -73,7 +73,7 @@ function lookFinal(
   second: number,
 ): Suspect | undefined {
   const { panes, windows, accumulators } = activity
-  const known = knowledgeFor(key, owner.coverage, slotOf(second * SECOND_MS), 'final')
+  const known = knowledgeFor(key, owner, slotOf(second * SECOND_MS), 'final')
   const { model, usual } = known
   const index = panes.firstOpen
   panes.firstOpen = index + 1

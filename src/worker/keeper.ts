@@ -10,6 +10,7 @@ import {
   createEngine,
   type Engine,
   type EngineSettings,
+  type EngineSnapshot,
   engineStatus,
   restore,
   snapshot,
@@ -67,7 +68,7 @@ export interface Keeper {
 
 /** What the checkpoint holds beside the positions. */
 interface SavedState {
-  readonly engine: ReturnType<typeof snapshot>
+  readonly engine: EngineSnapshot['state']
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
   /** Effects that the journal has the outcome of and this engine has not decided yet. */
@@ -94,7 +95,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const engine =
     state === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, state.engine)
+      : restore(settings.engine, { state: state.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -282,15 +283,20 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (!isWhole) return
     const beganAt = clock.now()
     const { covered, written } = await inTurn(async () => {
+      const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
-        engine: snapshot(engine),
+        engine: state,
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
       }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
-      const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
+      const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
+      const { written } = writing
+      // Told by who waits for it below.
+      written.catch(() => undefined)
+      await writing.copied
       return { covered, written }
     })
     await written

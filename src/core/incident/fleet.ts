@@ -89,7 +89,7 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
       failures += paneCount(panes, index, STATUS_5XX)
     }
   }
-  const { usual } = knowledgeFor(key, owner.coverage, slotOf((endSecond - 1) * SECOND_MS), 'early')
+  const { usual } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
   const upper = usual === undefined ? undefined : (usual.upperPerMinute * SURVEY_SECONDS) / 60
   return {
     calls,

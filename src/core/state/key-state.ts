@@ -1,7 +1,7 @@
 /**
- * All that is kept of one API key. `activity` is there only while the key calls: five quiet minutes after its last
- * call it shrinks to its baseline and its incident, so that a known-but-idle key costs no time and little memory.
- * Plain data (it is what a checkpoint holds), mutable on purpose.
+ * What is kept of an API key that something is going on with. `activity` is there only while the key calls: five quiet
+ * minutes after its last call it shrinks to its incident, and without one to a record among the known keys
+ * (`known-keys.ts`, which has its baseline all the time). Plain data (it is what a checkpoint holds), mutable on purpose.
  */
 import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { Incident } from '../incident/incident.ts'
@@ -14,9 +14,11 @@ import {
   type SequentialModel,
   sequentialModel,
 } from './accumulator.ts'
-import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
+import type { Coverage } from './coverage.ts'
+import type { KnownKeys } from './known-keys.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
+import { plainBaseline, usualOf } from './usual.ts'
 import { createWindows, type RollingWindows } from './window.ts'
 
 export interface KeyActivity {
@@ -52,7 +54,10 @@ export interface WrongStretch {
 
 export interface KeyState {
   readonly keyId: ApiKeyId
-  readonly baseline: KeyBaseline
+  /** Of its record among the owner's known keys. */
+  readonly number: number
+  /** Minute (epoch min) from which on it is known: its record's, at hand for each call. */
+  knownFrom: number
   activity: KeyActivity | undefined
   /** Early looks run ahead of final ones and may be in the next slot: each has its own. */
   earlySlot: SlotKnowledge | undefined
@@ -66,17 +71,21 @@ export interface KeyState {
   incidents: number
 }
 
-export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
+export function createKeyState(
+  keyId: ApiKeyId,
+  { number, knownFrom, incidents }: Pick<KeyState, 'number' | 'knownFrom' | 'incidents'>,
+): KeyState {
   return {
     keyId,
-    baseline: createBaseline(firstMinute),
+    number,
+    knownFrom,
     activity: undefined,
     earlySlot: undefined,
     finalSlot: undefined,
     isDirty: false,
     incident: { phase: 'quiet' },
     wrong: undefined,
-    incidents: 0,
+    incidents,
   }
 }
 
@@ -98,17 +107,22 @@ export function latencyOf(activity: KeyActivity): LatencyBlocks {
   return activity.latency
 }
 
-export function knowledgeFor(key: KeyState, coverage: Coverage, slot: number, look: 'early' | 'final'): SlotKnowledge {
+export function knowledgeFor(
+  key: KeyState,
+  { keys, coverage }: { readonly keys: KnownKeys; readonly coverage: Coverage },
+  slot: number,
+  look: 'early' | 'final',
+): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
   // While only the last minutes speak for a key, each further one counts.
   const isLasting = known?.usual !== undefined && known.usual.days > 0
   if (known?.slot === slot && (isLasting || known.minutes === coverage.total)) return known
-  const usual = usualOf(key.baseline, coverage, slot)
+  const usual = usualOf(keys, key.number, coverage, slot)
   const fresh: SlotKnowledge = {
     slot,
     minutes: coverage.total,
     usual,
-    plain: plainBaseline(key.baseline, coverage, slot),
+    plain: plainBaseline(keys, key.number, coverage, slot),
     model: usual === undefined ? undefined : sequentialModel(usual),
   }
   if (look === 'early') key.earlySlot = fresh

@@ -3,25 +3,18 @@
  * partition is an owner, so that it can move to another worker with all that belongs to it; otherwise there is one,
  * which merges panes over all partitions. Here is how calls come in and how time passes; judging is the engine's.
  *
- * Plain data, mutable on purpose. Bounds: keys are those the stream shows (a limit comes with the worker's hardening),
- * open panes span at most watermark.ts's OPEN_SPAN_MS, quiet minutes are settled a week at a time.
+ * Mutable on purpose. Bounds: known keys are at most `state.maxKeys` (engine.ts), open panes span at most watermark.ts's
+ * OPEN_SPAN_MS, quiet minutes are settled a week at a time.
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
-import {
-  type Coverage,
-  coverMinute,
-  createCoverage,
-  excludeMinute,
-  knowFrom,
-  learnLateCalls,
-  learnMinute,
-  learnRow,
-  unlearnMinute,
-} from './baseline.ts'
-import { activityOf, createKeyState, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
+import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
+import { activityOf, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import { createKnownKeys, stayKnown } from './known-keys.ts'
+import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
   addCall,
   addCounts,
@@ -41,8 +34,7 @@ import { addStraggler, addStragglers, paneInserted } from './window.ts'
 const MINUTES_PER_DAY = 1_440
 const MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY
 
-export interface Owner {
-  readonly keys: Map<ApiKeyId, KeyState>
+export interface Owner extends OwnedKeys {
   /** Keys with panes: those that called in the last five minutes. */
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
@@ -86,7 +78,9 @@ interface QuietStretch {
 export const SHARED_OWNER = ''
 
 export const createOwner = (): Owner => ({
-  keys: new Map(),
+  keys: createKnownKeys(),
+  live: [],
+  place: new Int32Array(64),
   active: new Set(),
   incidents: new Set(),
   wrong: new Set(),
@@ -116,30 +110,12 @@ export function createHeir(taught: Owner): Owner {
   }
 }
 
-/** What was taught of a key goes to the owner in whose partition it turns up. */
-export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId): void {
-  const key = taught?.keys.get(keyId)
-  if (taught === undefined || key === undefined || owner.keys.has(keyId)) return
-  taught.keys.delete(keyId)
-  taught.active.delete(key)
-  key.activity = undefined
-  key.isDirty = false
-  key.earlySlot = undefined
-  key.finalSlot = undefined
-  owner.keys.set(keyId, key)
+/** What was taught of a key goes to the owner in whose partition it turns up; its number there. */
+export function inherit(owner: Owner, taught: Owner, keyId: ApiKeyId): number | undefined {
+  const live = findLive(taught, keyId)
+  if (live !== undefined) taught.active.delete(live)
+  return inheritKey(owner, taught, keyId, Math.floor(taught.closedToSecond / 60))
 }
-
-export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
-  let key = owner.keys.get(keyId)
-  if (key === undefined) {
-    key = createKeyState(keyId, firstWholeMinute(Math.floor(timeMs / SECOND_MS)))
-    owner.keys.set(keyId, key)
-  }
-  return key
-}
-
-/** The minute in which a key turns up is not a whole one, unless it turns up as the minute begins. */
-const firstWholeMinute = (second: number): number => Math.ceil(second / 60)
 
 /**
  * The first call of all: time begins as far before it as open panes may reach, since the first to be read need not be the
@@ -159,7 +135,7 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   owner.calls++
   if (second < owner.closedToSecond) {
     owner.lateCalls++
-    learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), 1)
+    learnLateCalls(owner.keys, key.number, Math.floor(timeMs / MINUTE_MS), 1)
     return
   }
   const index = paneOf(owner, key, second)
@@ -173,25 +149,29 @@ export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: nu
   if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs)
 }
 
-/** Counts what another tool counted: a row of one second is a pane, a longer one teaches the baseline only. */
+/** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
+export function teachRow(owner: Owner, number: number, row: PaneRow): void {
+  const { start, seconds, calls, status5xx, latencySumMs, latencyCount } = row
+  owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
+  const minutes = Math.max(1, Math.round(seconds / 60))
+  const firstMinute = Math.floor(start / MINUTE_MS)
+  for (let minute = firstMinute; minute < firstMinute + minutes; minute++) countMinute(owner, minute, calls / minutes)
+  const live = owner.live[(owner.place[number] as number) - 1]
+  if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
+  else stayKnown(owner.keys, number, firstMinute)
+  knowFrom(owner.keys, number, firstMinute)
+  learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
+}
+
+/** Counts what another tool counted in one second: a pane. */
 export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const { start, seconds } = row
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
-  if (seconds > 1) {
-    const minutes = Math.max(1, Math.round(seconds / 60))
-    const firstMinute = Math.floor(start / MINUTE_MS)
-    for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
-      countMinute(owner, minute, row.calls / minutes)
-    const { calls, status5xx, latencySumMs, latencyCount } = row
-    knowFrom(key.baseline, firstMinute)
-    learnRow(key.baseline, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
-    return
-  }
   owner.calls += row.calls
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
     owner.lateCalls += row.calls
-    learnLateCalls(key.baseline, Math.floor(start / MINUTE_MS), row.calls)
+    learnLateCalls(owner.keys, key.number, Math.floor(start / MINUTE_MS), row.calls)
     return
   }
   const index = paneOf(owner, key, second)
@@ -204,7 +184,10 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
 }
 
 function paneOf(owner: Owner, key: KeyState, second: number): number {
-  knowFrom(key.baseline, firstWholeMinute(second))
+  if (second <= (key.knownFrom - 1) * 60) {
+    key.knownFrom = firstWholeMinute(second)
+    knowFrom(owner.keys, key.number, key.knownFrom)
+  }
   if (!key.isDirty) {
     key.isDirty = true
     owner.dirty.push(key)
@@ -269,7 +252,7 @@ function learnTo(owner: Owner, minute: number): void {
     const calls = windows.sums.minute[CALLS] as number
     countMinute(owner, learned, calls)
     if (isNotLearned(key, learned)) continue
-    learnMinute(key.baseline, learned, {
+    learnMinute(owner.keys, key.number, learned, {
       calls,
       failures: windows.sums.minute[STATUS_5XX] as number,
       latencySumMs: windows.minuteLatencySumMs,
@@ -277,7 +260,7 @@ function learnTo(owner: Owner, minute: number): void {
     })
   }
   for (const key of new Set([...owner.wrong, ...owner.incidents])) {
-    if (isNotLearned(key, learned)) excludeMinute(key.baseline, learned)
+    if (isNotLearned(key, learned)) excludeMinute(owner.keys, key.number, learned)
     if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
     key.wrong = undefined
     owner.wrong.delete(key)
@@ -322,7 +305,7 @@ export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): v
       seen.latencySumMs += paneLatencySumMs(panes, index)
       seen.latencyCount += paneLatencyCount(panes, index)
     }
-    unlearnMinute(key.baseline, minute, seen)
+    unlearnMinute(owner.keys, key.number, minute, seen)
   }
 }
 
@@ -372,11 +355,12 @@ const GAP_MINUTES = 15
 const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
   isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
 
-/** A key that has not called for so many whole minutes shrinks to its baseline. */
+/** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5
 
 function forgetIdle(owner: Owner, minute: number): void {
-  for (const key of owner.active) {
+  const idle: KeyState[] = []
+  for (const key of owner.live) {
     const panes = key.activity?.panes
     if (panes !== undefined && panes.end > panes.firstOpen) continue
     const newest = panes && panes.end > panes.first ? paneSecond(panes, panes.end - 1) : 0
@@ -385,5 +369,8 @@ function forgetIdle(owner: Owner, minute: number): void {
     key.earlySlot = undefined
     key.finalSlot = undefined
     owner.active.delete(key)
+    if (key.incident.phase === 'quiet' && key.wrong === undefined) idle.push(key)
   }
+  // In the order of their ids, so that none of arrival shows when some are to be forgotten.
+  for (const key of idle.sort(byKeyId)) retire(owner, key, minute)
 }
