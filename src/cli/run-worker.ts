@@ -93,7 +93,8 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
       const { format, fields } = config
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
-      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      const decoder = nextDecoder()
       const alert = alertPerformer(config, clock, telemetry)
       const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
       const teach =
@@ -106,7 +107,7 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
             }
       await runWorker(
         {
-          ...{ source, decoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
+          ...{ source, decoder, nextDecoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
           performers: { alert, plan },
           mode: config.mode,
           checkpointEveryMs: config.state.checkpointEvery,

@@ -17,6 +17,7 @@ import {
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
+import { mostKeys } from '../core/formats/key-index.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
@@ -35,6 +36,8 @@ import { createTurns, type Turns } from './turns.ts'
 export interface KeeperSettings {
   readonly source: Source
   readonly decoder: Decoder
+  /** Another one like it, whose key table is empty: takes its place when ids that are not keys have filled the table. */
+  readonly nextDecoder?: (() => Decoder) | undefined
   readonly engine: EngineSettings
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
@@ -87,7 +90,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, failed } = settings
+  const { source, clock, checkpoints, journal, rejects, telemetry, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -118,7 +121,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         throw cause
       }
     })
-  const batch = createBatch(decoder.keys)
+  let { decoder } = settings
+  let batch = createBatch(decoder.keys)
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
   const frontiers = new Map<PartitionId, Frontier>()
@@ -128,6 +132,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let taughtUntil = state?.taughtUntil
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
+  /** As of the last telling. */
+  let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
   const performing = createPerforming({
     performers: settings.performers,
     clock,
@@ -186,6 +192,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function take(from: SourceBatch): Promise<void> {
     await notePartitions(from.arrivedAt)
     clearBatch(batch)
+    if (settings.nextDecoder !== undefined && decoder.keys.ids.length >= mostKeys) {
+      decoder = settings.nextDecoder()
+      batch = createBatch(decoder.keys)
+    }
     for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
     if (taughtUntil !== undefined && batch.length > 0) refuseOverlap(taughtUntil)
     const rejectedBefore = { ...engine.state.rejected }
@@ -269,6 +279,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const now = clock.now()
     const reading = minute.read(now, engineStatus(engine), source.partitions())
     telemetry({ name: 'minuteSummarised', ...reading })
+    tellForgotten()
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
@@ -276,6 +287,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+  }
+
+  function tellForgotten(): void {
+    const { forgottenKeys, unplacedCalls } = engineStatus(engine)
+    const recent = { keys: forgottenKeys - forgotten.keys, unplacedCalls: unplacedCalls - forgotten.unplacedCalls }
+    forgotten = { keys: forgottenKeys, unplacedCalls }
+    if (recent.keys > 0 || recent.unplacedCalls > 0) telemetry({ name: 'keysForgotten', ...recent })
   }
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */

@@ -73,6 +73,8 @@ export type TelemetryEvent =
     }
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
+  /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
+  | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
   | { readonly name: 'auditFailed'; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
@@ -104,6 +106,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'alertsUnsent':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'keysForgotten':
     case 'commitFailed':
     case 'effectLeftOpen':
     case 'effectTroubled':
@@ -172,6 +175,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':
       return `Rejected in the last minute: ${rejectsText(event)}`
+    case 'keysForgotten':
+      return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
     case 'commitFailed':
