@@ -261,12 +261,17 @@ async function readWhole(
 ): Promise<Decoded<{ readonly snapshot: Snapshot; readonly pieces: readonly Piece[] }>> {
   const decoded = decode(await readFile(join(directory, name)))
   if (decoded.kind !== 'good') return decoded
-  const { contents, body } = decoded
+  const { contents, state } = decoded
+  // The slabs before the state: each time so many megabytes are asked for, all objects that are there by then are walked.
   const slabs = emptySlabs(contents.slabs)
   for (const piece of contents.pieces) {
     const because = await readPiece(directory, piece, slabs)
     if (because !== undefined) return { kind: 'damaged', because }
   }
+  const body = deserialized(state)
+  // The bytes are as they were written, so it is the runtime that cannot read them: older than the one that wrote.
+  if (body === undefined)
+    return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
   const { cells, ...rest } = body
   for (const [index, slab] of [...slabs.values()].entries()) {
     const bytes = cells?.[index]
@@ -294,7 +299,7 @@ function encode(contents: Contents, state: Buffer): readonly Buffer[] {
   return [header, ...body]
 }
 
-function decode(file: Buffer): Decoded<{ readonly contents: Contents; readonly body: Body }> {
+function decode(file: Buffer): Decoded<{ readonly contents: Contents; readonly state: Buffer }> {
   if (file.length < headerBytes) return { kind: 'damaged', because: `it has only ${file.length} bytes` }
   if (!file.subarray(0, magic.length).equals(magic)) return { kind: 'damaged', because: 'it does not begin as one' }
   const found = file.readUInt32LE(8)
@@ -308,16 +313,7 @@ function decode(file: Buffer): Decoded<{ readonly contents: Contents; readonly b
   if (!createHash('sha256').update(body).digest().equals(file.subarray(20, headerBytes)))
     return { kind: 'damaged', because: 'its checksum does not fit' }
   const state = 4 + body.readUInt32LE(0)
-  try {
-    return {
-      kind: 'good',
-      contents: JSON.parse(body.subarray(4, state).toString()),
-      body: deserialized(body.subarray(state)),
-    }
-  } catch {
-    // The bytes are as they were written, so it is the runtime that cannot read them: older than the one that wrote.
-    return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
-  }
+  return { kind: 'good', contents: JSON.parse(body.subarray(4, state).toString()), state: body.subarray(state) }
 }
 
 /** As `v8.serialize` but for typed arrays: those come back with buffers of their own, and not as views of the whole file. */
@@ -328,10 +324,14 @@ function serialized(value: Body): Buffer {
   return serializer.releaseBuffer()
 }
 
-function deserialized(bytes: Buffer): Body {
-  const deserializer = new Deserializer(bytes)
-  deserializer.readHeader()
-  return deserializer.readValue()
+function deserialized(bytes: Buffer): Body | undefined {
+  try {
+    const deserializer = new Deserializer(bytes)
+    deserializer.readHeader()
+    return deserializer.readValue()
+  } catch {
+    return undefined
+  }
 }
 
 const asideName = 'checkpoint.tmp'
