@@ -191,14 +191,16 @@ function inherited({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId): 
   return taught === undefined ? undefined : inherit(owner, taught, keyId)
 }
 
-/** Of `state.maxKeys`; and never fewer than this. */
-const NEWCOMERS_SHARE = 0.1
-const LEAST_NEWCOMERS = 1_000
+/** So many may call at once, however many are known: a share of `state.maxKeys`, and at least so many. */
+const LIVE_SHARE = 0.03
+const LEAST_LIVE = 1_000
+/** An idle key's memory is a quarter of what one takes beside it while it calls. */
+const LIVE_WORTH = 4
 
 /**
  * A key that was never seen, if there is room for it: known keys that have been idle longest, and are nobody's by
- * tenants.yaml, give way. Those that call cannot, and an object each makes them dear: a flood of ids that nobody knows
- * is taken for calls without a key as soon as a tenth of what may be known is calling.
+ * tenants.yaml, give way. Those that call cannot, and are dear: a flood of ids that nobody knows is taken for calls without a
+ * key as soon as what may be known and is not has no room for so many that call.
  */
 function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
   const { maxKeys } = settings.config.state
@@ -206,8 +208,9 @@ function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: 
   const isKept = (known: ApiKeyId): boolean => known === ANONYMOUS || settings.tenants.byKey.has(known)
   const live = owners.reduce((sum, { live }) => sum + live.length, 0)
   const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
+  const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
   const hasRoom = known < maxKeys || forgetLongestIdle(owners, isKept)
-  if (!isKept(keyId) && (!hasRoom || live >= Math.max(LEAST_NEWCOMERS, NEWCOMERS_SHARE * maxKeys))) {
+  if (!isKept(keyId) && (!hasRoom || live >= mayCall)) {
     state.unplaced++
     return undefined
   }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
-import { createDecoder } from '../core/formats/decoder.ts'
+import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
@@ -66,6 +66,8 @@ interface Life {
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
+  /** The decoder it begins with, where that is not the one of its history; the latter is the next one. */
+  readonly decoder?: Decoder
 }
 
 /** One run of the worker on a folder, from start to stop. */
@@ -87,7 +89,9 @@ export async function live(life: Life) {
   let isOver = false
   const running = runWorker(
     {
-      ...{ source, decoder, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
+      decoder: life.decoder ?? decoder,
+      nextDecoder: () => decoder,
+      ...{ source, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },

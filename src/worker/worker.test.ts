@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { StreamError } from '../core/errors.ts'
-import { SECOND_MS } from '../core/vocabulary.ts'
+import type { Decoder } from '../core/formats/decoder.ts'
+import { mostKeys } from '../core/formats/key-index.ts'
+import { type ApiKeyId, SECOND_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import { dayOfHistory, live, newFolder, noon, removeFolders, settings, takesNothing } from './testing-life.ts'
 import { untilQuiet } from './testing-world.ts'
@@ -77,6 +79,18 @@ test('on a keyed stream nobody waits for anybody', async () => {
   const { life, holds } = await besideALatePartition({ lateMs: 12 * 60_000, keyed: true })
   await life.stop()
   expect(holds).toEqual([])
+})
+
+test('a key table that ids have filled which are no keys is replaced, and calls go on to be their keys’', async () => {
+  const full: Decoder = {
+    keys: { ids: Array.from({ length: mostKeys }, (_, index) => `random-${index}` as ApiKeyId) },
+    decode: () => expect.unreachable('it can tell no key from another any more'),
+  }
+  const life = await live({ folder: newFolder(), decoder: full })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  expect(life.asked()).toContain('k1#1/throttle-1')
 })
 
 test('a silent SNS and a silent gateway do not stop the stream', async () => {
