@@ -83,6 +83,20 @@ describe.each(detectors)('$name', detector => {
     )
   })
 
+  test('stays at or below any score as long as the evidence and the failures do that it says it takes', () => {
+    fc.assert(
+      fc.property(stories, valuesOf(detector), fc.double({ min: 0, max: 2, noNaN: true }), (story, values, score) => {
+        const rest = detector.restsBelow?.(values, score)
+        if (rest === undefined) return
+        const view = viewOf(story)
+        const sequential = view.sequential.map(evidence => ({ ...evidence, nats: Math.min(evidence.nats, rest.nats) }))
+        const status5xx = Math.min(view.last10s.status5xx, rest.failures)
+        const calm = { ...view, sequential, last10s: { ...view.last10s, status5xx } }
+        expect(scoreOf(detector.evaluate(calm, values))).toBeLessThanOrEqual(score * (1 + 1e-9))
+      }),
+    )
+  })
+
   test.runIf(detector.early)('may judge an early look: its score only rises when missing calls arrive', () => {
     fc.assert(
       fc.property(stories, missingCalls, (story, missing) => {

@@ -133,6 +133,12 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * it need not be asked of a calm key, which most are. The conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean
+  /**
+   * How much it takes before its score can exceed `score`: it does not while no sequential evidence is above `nats`
+   * and at most `failures` 5xx came in the last ten seconds. Where it rests when calm and does not say, both are 0. The
+   * conformance suite tests the claim.
+   */
+  restsBelow?(values: Values<T>, score: number): { readonly nats: number; readonly failures: number }
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

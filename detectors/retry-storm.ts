@@ -51,6 +51,10 @@ export const retryStorm = defineDetector({
       sentence: 'more failures than this where no history says what is usual',
     },
   },
+  restsBelow: ({ failureFloor, failuresUnknown }, score) => ({
+    nats: Number.POSITIVE_INFINITY,
+    failures: score * Math.min(failureFloor, failuresUnknown),
+  }),
   evaluate({ at, last10s, usual }, { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }) {
     const usually = usual && usualIn(last10s.seconds, usual)
     const failureLimit = usually ? Math.max(failureFloor, timesUsualFailures * usually.failures) : failuresUnknown

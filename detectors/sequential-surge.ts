@@ -52,6 +52,7 @@ export const sequentialSurge = defineDetector({
       sentence: 'more calls in the last 60 s than this multiple of the upper end of a usual minute',
     },
   },
+  restsBelow: ({ natsThreshold }, score) => ({ nats: score * natsThreshold, failures: Number.POSITIVE_INFINITY }),
   evaluate({ at, last60s, usual, sequential }, { natsThreshold, excessFloor, timesUpper }) {
     const surely = (evidence: SequentialEvidence) =>
       Math.min(evidence.nats / natsThreshold, (evidence.calls - evidence.usualCalls) / excessFloor)

@@ -11,6 +11,7 @@ import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
 import { controlPlaneQueue } from './control-plane-queue.ts'
 import { type UsagePlanPerformerOptions, usagePlanPerformer } from './usage-plan.ts'
 import { apiGatewayClient } from './usage-plan-client.ts'
+import type { GatewayControl } from './usage-plan-targets.ts'
 
 export const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLimit, burstLimit })
 export const original = limits(100.25, 200)
@@ -24,15 +25,24 @@ const random = () => 0.5
 export function throttle(
   step: string,
   wanted: PlanLimits = low,
-  { keyId = 'key-a', urgency = 1 } = {},
+  {
+    keyId = 'key-a',
+    urgency = 1,
+    keys = [{ keyId, limits: wanted }],
+    siblings = [],
+  }: Partial<Pick<ThrottleEffect, 'keyId' | 'urgency' | 'keys' | 'siblings'>> = {},
 ): ThrottleEffect {
   const id = `${keyId}#1/${step}`
-  return { kind: 'throttle', id, incidentId: `${keyId}#1`, keyId, decidedAt: 1, limits: wanted, urgency }
+  const about = { id, incidentId: `${keyId}#1`, keyId, decidedAt: 1 }
+  return { kind: 'throttle', ...about, limits: wanted, urgency, keys, siblings }
 }
 
 export function restore(step: 'half' | 'full', keyId = 'key-a'): RestoreEffect {
   return { kind: 'restore', id: `${keyId}#1/${step}`, incidentId: `${keyId}#1`, keyId, decidedAt: 1, step }
 }
+
+/** A performer's options, of one gateway. */
+export type WorldOptions = Partial<UsagePlanPerformerOptions & Pick<GatewayControl, 'queue' | 'stages'>>
 
 type Operation = 'GetUsagePlan' | 'UpdateUsagePlan'
 
@@ -68,11 +78,11 @@ export function planWorld() {
   }
 
   /** A worker's start: the journal as the last one left it, and a performer that knows no more than that. */
-  async function start(options: Partial<UsagePlanPerformerOptions> = {}) {
+  async function start({ queue = controlPlaneQueue({ clock }), stages, ...options }: WorldOptions = {}) {
     const journal = await openEffectJournal(directory)
     closing.push(() => journal.close())
-    const queue = controlPlaneQueue({ clock })
-    return { journal, queue, ...usagePlanPerformer({ client, queue, clock, random, journal, ...options }) }
+    const gateways = new Map([[undefined, { client, queue, stages }]])
+    return { journal, queue, ...usagePlanPerformer({ gateways, clock, random, journal, ...options }) }
   }
 
   /** The next calls end with an error of this name before they reach the gateway: those of one plan, if one is named. */
@@ -96,7 +106,7 @@ export function planWorld() {
   }
 
   /** The same life's journal as the worker writes it: each outcome after its effect. */
-  async function live(options: Partial<UsagePlanPerformerOptions> = {}) {
+  async function live(options: WorldOptions = {}) {
     const worker = await start(options)
     return {
       ...worker,

@@ -95,11 +95,17 @@ export interface UsagePlans {
   limits(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>>
   /** The same in one try, for whoever holds the queue's turn: a plan that does not answer must not keep it from others. */
   limitsNow(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone> | Failure>
-  plansOf(keyId: string, signal: AbortSignal): Promise<Reply<readonly string[]>>
-  /** The first keys in the plan, two at most: enough to tell an own plan from a shared one. */
-  firstKeys(planId: string, signal: AbortSignal): Promise<Reply<readonly string[]>>
+  plansOf(keyId: string, signal: AbortSignal): Promise<Reply<readonly PlanOfKey[]>>
+  /** The keys in the plan, the first `atMost` of them. */
+  keysOf(planId: string, atMost: number, signal: AbortSignal): Promise<Reply<readonly string[]>>
   /** One try, outside the queue's reads: whoever calls holds the queue's turn. undefined = carried out. */
   set(planId: string, after: LimitsOrNone, signal: AbortSignal): Promise<Failure | undefined>
+}
+
+export interface PlanOfKey {
+  readonly id: string
+  /** `apiId/stage` of each stage that the plan is for. */
+  readonly stages: readonly string[]
 }
 
 export interface UsagePlansOptions {
@@ -144,25 +150,38 @@ export function usagePlans({ client, queue, clock, random }: UsagePlansOptions):
     limitsNow: (planId, signal) => readOnce(() => throttleOf(planId, signal), signal),
 
     async plansOf(keyId, signal) {
-      const plans: string[] = []
+      const plans: PlanOfKey[] = []
       for (let position: string | undefined; ; ) {
         const page = await read(async () => {
           const command = new GetUsagePlansCommand({ keyId, limit: 500, ...(position !== undefined && { position }) })
           return ok(await client.send(command, { abortSignal: signal }))
         }, signal)
         if (page.kind === 'refused') return page
-        for (const { id } of page.value.items ?? []) if (id !== undefined) plans.push(id)
+        for (const { id, apiStages = [] } of page.value.items ?? [])
+          if (id !== undefined) plans.push({ id, stages: apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`) })
         position = page.value.position
         if (position === undefined) return ok(plans)
       }
     },
 
-    firstKeys: (planId, signal) =>
-      read(async () => {
-        const command = new GetUsagePlanKeysCommand({ usagePlanId: planId, limit: 2 })
-        const { items = [] } = await client.send(command, { abortSignal: signal })
-        return ok(items.flatMap(({ id }) => id ?? []))
-      }, signal),
+    async keysOf(planId, atMost, signal) {
+      const keys: string[] = []
+      for (let position: string | undefined; ; ) {
+        const limit = Math.min(500, atMost - keys.length)
+        const page = await read(async () => {
+          const command = new GetUsagePlanKeysCommand({
+            usagePlanId: planId,
+            limit,
+            ...(position !== undefined && { position }),
+          })
+          return ok(await client.send(command, { abortSignal: signal }))
+        }, signal)
+        if (page.kind === 'refused') return page
+        for (const { id } of page.value.items ?? []) if (id !== undefined) keys.push(id)
+        position = page.value.position
+        if (position === undefined || keys.length >= atMost) return ok(keys)
+      }
+    },
 
     async set(planId, after, signal) {
       const command = new UpdateUsagePlanCommand({ usagePlanId: planId, patchOperations: patchTo(after) })

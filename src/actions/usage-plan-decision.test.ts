@@ -7,12 +7,13 @@ const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLim
 const base = { incidentId: 'key-a#1', keyId: 'key-a', decidedAt: 1 }
 const throttle = (wanted: PlanLimits): ThrottleEffect => ({
   ...base,
-  ...{ kind: 'throttle', id: 'throttle-1', limits: wanted, urgency: 1 },
+  ...{ kind: 'throttle', id: 'throttle-1', limits: wanted, urgency: 1, siblings: [] },
+  keys: [{ keyId: 'key-a', limits: wanted }],
 })
 const restore = (step: 'half' | 'full'): RestoreEffect => ({ ...base, kind: 'restore', id: step, step })
 
 function story(original: LimitsOrNone, lastSet: LimitsOrNone, effectId = 'throttle-1'): PlanStory {
-  return { keyId: 'key-a', planId: 'plan-a', original, lastSet, effectId, mayHave: [lastSet] }
+  return { holders: ['key-a'], planId: 'plan-a', original, lastSet, effectId, mayHave: [lastSet] }
 }
 
 const set = (after: LimitsOrNone) => ({ kind: 'set', after })

@@ -17,7 +17,7 @@ export function decidePlan(
   story: PlanStory | undefined,
 ): PlanDecision {
   if (effect.kind === 'throttle') return setUnless(current, lower(current, effect.limits))
-  if (story === undefined) return already(current)
+  if (!story?.holders.includes(effect.keyId)) return already(current)
   if (!mayHave(story, current)) {
     return sameLimits(current, story.original)
       ? already(current)

@@ -110,7 +110,7 @@ describe('what we owe to a plan is over', () => {
     await before.perform(restore('half'))
     failNext('UpdateUsagePlan', 'AccessDeniedException')
     expect(await before.perform(throttle('throttle-2'))).toMatchObject({ kind: 'refused' })
-    expect(await storiesAfterRestart()).toEqual(['key-a'])
+    expect(await storiesAfterRestart()).toEqual(['plan-a'])
     expect(await before.perform(restore('full'))).toMatchObject({ kind: 'applied', after: original })
   })
 })

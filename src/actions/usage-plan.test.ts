@@ -8,11 +8,20 @@ import { type AuditEntry, openAudit } from '../stores/audit.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { controlPlaneQueue } from './control-plane-queue.ts'
-import { clock, limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
-import type { UsagePlanPerformerOptions } from './usage-plan.ts'
+import {
+  clock,
+  limits,
+  low,
+  never,
+  original,
+  planWorld,
+  restore,
+  throttle,
+  type WorldOptions,
+} from './testing-plans.ts'
 
 const world = planWorld()
-const { serve, start, set } = world
+const { serve, start } = world
 
 describe('a plan of the key’s own', () => {
   test('is lowered, given half back, lowered again when the storm returns, and restored to the fraction', async () => {
@@ -64,7 +73,7 @@ describe('a plan of the key’s own', () => {
 })
 
 describe('is refused', () => {
-  const refusal = async (keyId: string, options: Partial<UsagePlanPerformerOptions> = {}) => {
+  const refusal = async (keyId: string, options: WorldOptions = {}) => {
     const { perform } = await start(options)
     const outcome = await perform(throttle('throttle-1', low, { keyId }), never)
     expect(world.gateway.changes()).toEqual([])
@@ -84,19 +93,10 @@ describe('is refused', () => {
     expect(await refusal('key-a')).toBe('plan is shared: plan-s holds other keys too')
   })
 
-  test('a key in two plans, unless the configuration names one', async () => {
-    await serve([
-      { id: 'plan-live', limits: original, keys: ['key-a'], stages: ['api:live'] },
-      { id: 'plan-test', limits: original, keys: ['key-a'], stages: ['api:test'] },
-    ])
-    expect(await refusal('key-a')).toContain('key is in 2 usage plans')
-    const { perform } = await start({ planOf: () => 'plan-live' })
-    expect(await perform(throttle('throttle-1'), never)).toMatchObject({ kind: 'applied' })
-    expect(set()).toEqual([{ planId: 'plan-live', after: low }])
-  })
-
   test('a configured plan that is not the key’s', async () => {
-    expect(await refusal('key-free', { planOf: () => 'plan-a' })).toBe('key is not in usage plan plan-a')
+    expect(await refusal('key-free', { placeOf: () => ({ gateway: undefined, usagePlan: 'plan-a' }) })).toBe(
+      'key is not in usage plan plan-a',
+    )
   })
 
   test('what the gateway forbids, with what to permit', async () => {
@@ -190,7 +190,7 @@ test('a restore decided while the throttle is about to be made takes its place',
       return queue.call(call, signal)
     },
   }
-  const worker = await start({ queue: decidingMeanwhile, planOf: () => 'plan-a' })
+  const worker = await start({ queue: decidingMeanwhile, placeOf: () => ({ gateway: undefined, usagePlan: 'plan-a' }) })
   expect(await worker.perform(throttle('throttle-1'), never)).toMatchObject({ kind: 'refused' })
   expect(await restored).toEqual({ kind: 'already' })
   expect(world.gateway.changes()).toEqual([])

@@ -1,8 +1,8 @@
 /**
- * Throttles and restores through the key's own usage plan: one UpdateUsagePlan with rate and burst.
+ * Throttles and restores through the tenant's own usage plans: one UpdateUsagePlan each, with rate and burst.
  *
- *   throttle: find the plan (its own?) ─┐
- *   restore:  what did we do to it? ────┴→ [turn in the queue] read → decide → journal → PATCH → applied
+ *   throttle: find the plans (its own?) ─┐
+ *   restore:  what did we do to which? ──┴→ [turn in the queue] read → decide → journal → PATCH → applied
  *                                               ↑                                        │ no answer, 5xx
  *                                               └────────── later, with back-off ←── read back: has it what we set? → applied
  *
@@ -10,36 +10,38 @@
  * Shared plans are refused: lowering one would lower the neighbours. A throttle is refused where a person must mend
  * something; a restore goes on trying, and is refused only where somebody else changed the plan, or it is gone.
  */
-import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
 import type { Clock } from '../clock.ts'
+import type { KeyPlace } from '../core/config/tenants.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import {
   advanceStories,
   type LimitsOrNone,
   owesNothing,
+  type PlanPlace,
   type PlanStory,
+  placeName,
   planStories,
   sameLimits,
 } from '../core/incident/plan-story.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
-import type { EffectJournal } from '../stores/journal-entry.ts'
-import { type Attempt, type ControlPlaneQueue, changeEveryMs, type Want } from './control-plane-queue.ts'
+import type { EffectJournal, PlanEntry } from '../stores/journal-entry.ts'
+import { type Attempt, changeEveryMs, type Want } from './control-plane-queue.ts'
 import type { Performer } from './performer.ts'
 import { backoffMs, type Failure, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
 import { decidePlan } from './usage-plan-decision.ts'
+import { findTargets, type GatewayControl, type KnownGateways } from './usage-plan-targets.ts'
 
 export { apiGatewayClient } from './usage-plan-client.ts'
 
 export interface UsagePlanPerformerOptions {
-  readonly client: APIGatewayClient
-  /** The account's and region's one queue. */
-  readonly queue: ControlPlaneQueue
+  /** By name; that of `gateway` has none. */
+  readonly gateways: ReadonlyMap<string | undefined, GatewayControl>
   readonly clock: Clock
   readonly random: () => number
   readonly journal: EffectJournal
-  /** The plan that the configuration names for a key; without it the gateway is asked. */
-  readonly planOf?: (keyId: ApiKeyId) => string | undefined
+  /** What the configuration says of a key; without it the one gateway is asked. */
+  readonly placeOf?: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly audit?: AuditLog
   /** Told of each failed try that will be made again. */
   readonly onTrouble?: (trouble: PlanTrouble) => void
@@ -53,9 +55,9 @@ export interface PlanTrouble {
 
 type PlanEffect = ThrottleEffect | RestoreEffect
 
-/** An outcome, and the plan it is about where one was found. */
+/** What came of an effect at one plan; undefined where none was found. */
 interface Performed {
-  readonly planId: string | undefined
+  readonly place: PlanPlace | undefined
   readonly outcome: Outcome
 }
 
@@ -66,68 +68,91 @@ const maxConflicts = 5
 const mendEveryMs = 5 * MINUTE_MS
 
 export function usagePlanPerformer({
-  client,
-  queue,
+  gateways,
   clock,
   random,
   journal,
-  planOf = () => undefined,
+  placeOf = () => undefined,
   audit,
   onTrouble = () => {},
 }: UsagePlanPerformerOptions): Performer<PlanEffect> {
-  const plans = usagePlans({ client, queue, clock, random })
+  const known: KnownGateways = new Map(
+    [...gateways].map(([name, control]) => {
+      const { client, queue } = control
+      return [name, { ...control, plans: usagePlans({ client, queue, clock, random }) }]
+    }),
+  )
   let stories = planStories(journal.recovered)
 
   async function perform(effect: PlanEffect, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted()
-    const want = queue.want(effect.keyId)
+    const wants = new Map([...known].map(([name, { queue }]) => [name, queue.want(effect.keyId)]))
     try {
       const performed =
-        effect.kind === 'throttle' ? await throttle(effect, want, signal) : await restore(effect, want, signal)
-      await audit?.record(auditEntry(effect, performed, clock))
-      return performed.outcome
+        effect.kind === 'throttle' ? await throttle(effect, wants, signal) : await restore(effect, wants, signal)
+      for (const one of performed) await audit?.record(auditEntry(effect, one, clock))
+      return outcomeOf(effect, performed)
     } finally {
-      want.end()
+      for (const want of wants.values()) want.end()
     }
   }
 
-  async function throttle(effect: ThrottleEffect, want: Want, signal: AbortSignal): Promise<Performed> {
-    const found = await findOwnPlan(plans, effect.keyId, planOf(effect.keyId), signal)
-    if (found.kind === 'refused') return { planId: undefined, outcome: found }
-    const { planId } = found
-    const story = stories.get(effect.keyId)
-    if (story && story.planId !== planId && (await isStillLowered(plans, story, signal)))
-      return {
-        planId,
-        outcome: refused(
-          `plan ${story.planId}, which the key was in before, is still lowered for it: restore that first`,
-        ),
-      }
-    return change(effect, planId, want, signal)
+  async function throttle(effect: ThrottleEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
+    const { targets, missed } = await findTargets(effect, known, placeOf, signal)
+    const names = new Set(targets.map(placeName))
+    for (const story of storiesOf(effect.keyId)) {
+      if (names.has(placeName(story)) || !(await isStillLowered(story, signal))) continue
+      const because = `plan ${placeName(story)}, which the key was in before, is still lowered for it: restore that first`
+      return [{ place: story, outcome: refused(because) }]
+    }
+    const changes = targets.map(target => change({ ...effect, limits: target.limits }, target, wants, signal))
+    return [
+      ...(await Promise.all(changes)),
+      ...missed.map(because => ({ place: undefined, outcome: refused(because) })),
+    ]
   }
 
-  async function restore(effect: RestoreEffect, want: Want, signal: AbortSignal): Promise<Performed> {
-    const story = stories.get(effect.keyId)
-    if (story === undefined) return { planId: undefined, outcome: { kind: 'already' } }
-    return change(effect, story.planId, want, signal)
+  async function restore(effect: RestoreEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
+    const lowered = storiesOf(effect.keyId)
+    if (lowered.length === 0) return [{ place: undefined, outcome: { kind: 'already' } }]
+    return Promise.all(lowered.map(story => change(effect, story, wants, signal)))
   }
 
-  async function change(effect: PlanEffect, planId: string, want: Want, signal: AbortSignal): Promise<Performed> {
+  const storiesOf = (keyId: ApiKeyId): readonly PlanStory[] =>
+    [...stories.values()].filter(({ holders }) => holders.includes(keyId))
+
+  async function isStillLowered(story: PlanStory, signal: AbortSignal): Promise<boolean> {
+    const read = await known.get(story.gateway)?.plans.limits(story.planId, signal)
+    // Gone, it is lowered no more; where the gateway does not tell, it may be.
+    return read?.kind === 'ok' ? !owesNothing(story, read.value) : (read?.isMendable ?? true)
+  }
+
+  async function change(
+    effect: PlanEffect,
+    { gateway: name, planId }: PlanPlace,
+    wants: Wants,
+    signal: AbortSignal,
+  ): Promise<Performed> {
+    const place: PlanPlace = name === undefined ? { planId } : { gateway: name, planId }
+    const gateway = known.get(name)
+    const want = wants.get(name)
+    if (gateway === undefined || want === undefined)
+      return { place, outcome: refused(`gateway ${name} is not configured any more`) }
     const rank = { kind: effect.kind, urgency: effect.kind === 'throttle' ? effect.urgency : 0 }
-    const tries = triesOf(effect, planId, want, signal)
-    const changed = await queue.change(want, rank, tries, signal)
-    const outcome = changed.kind === 'superseded' ? superseded : changed.value
-    stories = advanceStories(stories, { kind: 'outcome', effectId: effect.id, outcome })
-    return { planId, outcome }
+    const tries = triesOf(effect, place, gateway.plans, want, signal)
+    const changed = await gateway.queue.change(want, rank, tries, signal)
+    return { place, outcome: changed.kind === 'superseded' ? superseded : changed.value }
   }
 
-  /** The tries of one effect: each reads what the plan has by then, and remembers what the one before it announced. */
+  /** The tries of one effect at one plan: each reads what the plan has by then, and remembers what the one before it announced. */
   function triesOf(
     effect: PlanEffect,
-    planId: string,
+    place: PlanPlace,
+    plans: UsagePlans,
     want: Want,
     signal: AbortSignal,
   ): () => Promise<Attempt<Outcome>> {
+    const { planId } = place
     let announced: { readonly before: LimitsOrNone; readonly after: LimitsOrNone } | undefined
     let failures = 0
     let conflicts = 0
@@ -142,30 +167,41 @@ export function usagePlanPerformer({
     const giveUp = ({ because, isMendable }: Omit<Refusal, 'kind'>, holdMs: number) =>
       effect.kind === 'restore' && isMendable ? again(because, mendEveryMs, holdMs) : done(refused(because), holdMs)
 
+    const arrived = async (change: NonNullable<typeof announced>, holdMs: number): Promise<Attempt<Outcome>> => {
+      await note('plan-set', effect, place)
+      return done(applied(change), holdMs)
+    }
+
     return async () => {
+      if (effect.kind === 'restore' && isHeldByOthers(effect.keyId, place)) {
+        if (effect.step === 'full') await note('plan-let-go', effect, place)
+        return done({ kind: 'already' }, 0)
+      }
       const current = await plans.limitsNow(planId, signal)
       if (current.kind === 'refused') return giveUp(current, 0)
       if (current.kind !== 'ok') return backOff(withReason(current), 0)
-      if (announced && sameLimits(current.value, announced.after)) return done(applied(announced), 0)
-      const story = storyOfPlan(effect.keyId, planId)
+      if (announced && sameLimits(current.value, announced.after)) return arrived(announced, 0)
+      const story = stories.get(placeName(place))
       const decision = decidePlan(effect, current.value, story)
       if (decision.kind === 'answer') {
-        if (story && owesNothing(story, current.value)) await leave(effect, planId)
+        if (story && owesNothing(story, current.value)) await note('plan-left', effect, place)
+        else if (story && effect.kind === 'throttle' && !story.holders.includes(effect.keyId))
+          await note('plan-held', effect, place)
         return done(decision.outcome, 0)
       }
       // No await between this and the story: whoever supersedes us later finds it.
       if (want.isSuperseded()) return done(superseded, 0)
       const change = { before: current.value, after: decision.after }
       if (!announced || !sameLimits(announced.before, change.before) || !sameLimits(announced.after, change.after)) {
-        await announce(effect, planId, change)
+        await announce(effect, place, change)
         announced = change
       }
 
       const failure = await plans.set(planId, change.after, signal)
-      if (failure === undefined) return done(applied(change), changeEveryMs)
+      if (failure === undefined) return arrived(change, changeEveryMs)
       switch (failure.kind) {
         case 'refused':
-          if (effect.kind === 'throttle') await leaveUntouched(effect, planId, signal)
+          if (effect.kind === 'throttle') await leaveUntouched(effect, place, plans, signal)
           return giveUp(failure, changeEveryMs)
         case 'passing': {
           const afterMs = failure.afterMs ?? changeEveryMs
@@ -174,12 +210,13 @@ export function usagePlanPerformer({
         case 'conflict': {
           conflicts += 1
           if (conflicts < maxConflicts) return backOff(withReason(failure), changeEveryMs)
+          if (effect.kind === 'throttle') await leaveUntouched(effect, place, plans, signal)
           const because = `someone else kept changing the plan (${conflicts} tries)`
           return giveUp({ because, isMendable: true }, changeEveryMs)
         }
         case 'unknown': {
           const now = await plans.limitsNow(planId, signal)
-          if (now.kind === 'ok' && sameLimits(now.value, change.after)) return done(applied(change), changeEveryMs)
+          if (now.kind === 'ok' && sameLimits(now.value, change.after)) return arrived(change, changeEveryMs)
           return backOff(failure, changeEveryMs)
         }
         default:
@@ -191,67 +228,60 @@ export function usagePlanPerformer({
   /** On disk before the gateway hears of it. */
   async function announce(
     { id: effectId, keyId }: PlanEffect,
-    planId: string,
+    place: PlanPlace,
     { before, after }: { readonly before: LimitsOrNone; readonly after: LimitsOrNone },
   ): Promise<void> {
-    const entry = { kind: 'plan-changing', at: clock.now(), effectId, keyId, planId, before, after } as const
+    const entry = { kind: 'plan-changing', at: clock.now(), effectId, keyId, ...place, before, after } as const
     stories = advanceStories(stories, entry)
     await journal.append([entry])
-  }
-
-  /** A throttle that was refused has mostly changed nothing; unless an earlier try of it arrived after all. */
-  async function leaveUntouched(effect: PlanEffect, planId: string, signal: AbortSignal): Promise<void> {
-    const story = storyOfPlan(effect.keyId, planId)
-    const now = await plans.limitsNow(planId, signal)
-    if (story && now.kind === 'ok' && owesNothing(story, now.value)) await leave(effect, planId)
   }
 
   /** On disk too: after a restart, and whatever the plan has by then, our old original is not put over it. */
-  async function leave({ id: effectId, keyId }: PlanEffect, planId: string): Promise<void> {
-    const entry = { kind: 'plan-left', at: clock.now(), effectId, keyId, planId } as const
+  async function note(
+    kind: Exclude<PlanEntry['kind'], 'plan-changing'>,
+    { id: effectId, keyId }: PlanEffect,
+    place: PlanPlace,
+  ): Promise<void> {
+    const entry = { kind, at: clock.now(), effectId, keyId, ...place }
     stories = advanceStories(stories, entry)
     await journal.append([entry])
   }
 
-  function storyOfPlan(keyId: ApiKeyId, planId: string): PlanStory | undefined {
-    const story = stories.get(keyId)
-    return story?.planId === planId ? story : undefined
+  /**
+   * A throttle that was refused has mostly changed nothing; unless an earlier try of it arrived after all. Nobody will give
+   * back for it, so a plan that is lowered for others must not wait for it.
+   */
+  async function leaveUntouched(
+    effect: PlanEffect,
+    place: PlanPlace,
+    plans: UsagePlans,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const story = stories.get(placeName(place))
+    const now = await plans.limitsNow(place.planId, signal)
+    if (story && now.kind === 'ok' && owesNothing(story, now.value)) await note('plan-left', effect, place)
+    else if (isHeldByOthers(effect.keyId, place)) await note('plan-let-go', effect, place)
   }
+
+  const isHeldByOthers = (keyId: ApiKeyId, place: PlanPlace): boolean =>
+    stories.get(placeName(place))?.holders.some(holder => holder !== keyId) ?? false
 
   return { perform }
 }
 
-async function isStillLowered(plans: UsagePlans, story: PlanStory, signal: AbortSignal): Promise<boolean> {
-  const read = await plans.limits(story.planId, signal)
-  // Gone, it is lowered no more; where the gateway does not tell, it may be.
-  return read.kind === 'ok' ? !owesNothing(story, read.value) : read.isMendable
-}
+type Wants = ReadonlyMap<string | undefined, Want>
 
-type Found =
-  | { readonly kind: 'found'; readonly planId: string }
-  | { readonly kind: 'refused'; readonly because: string }
-
-/** The plan that holds this key and no other. */
-async function findOwnPlan(
-  plans: UsagePlans,
-  keyId: ApiKeyId,
-  configured: string | undefined,
-  signal: AbortSignal,
-): Promise<Found> {
-  let planId = configured
-  if (planId === undefined) {
-    const found = await plans.plansOf(keyId, signal)
-    if (found.kind === 'refused') return refused(found.because)
-    planId = found.value[0]
-    if (planId === undefined) return refused('key is in no usage plan')
-    if (found.value.length > 1)
-      return refused(`key is in ${found.value.length} usage plans: name the one to lower in tenants.yaml (usagePlan)`)
-  }
-  const keys = await plans.firstKeys(planId, signal)
-  if (keys.kind === 'refused') return refused(keys.because)
-  if (keys.value.length > 1) return refused(`plan is shared: ${planId} holds other keys too`)
-  if (keys.value[0] !== keyId) return refused(`key is not in usage plan ${planId}`)
-  return { kind: 'found', planId }
+/** One answer for all plans. A throttle has done what it could; a limit is given back only when all of it is. */
+function outcomeOf(effect: PlanEffect, performed: readonly Performed[]): Outcome {
+  const reasons = performed.flatMap(({ place, outcome }) => {
+    if (outcome.kind !== 'refused') return []
+    return [place === undefined || performed.length === 1 ? outcome.because : `${placeName(place)}: ${outcome.because}`]
+  })
+  const because = [...new Set(reasons)].join('; ')
+  const outcomes = performed.map(({ outcome }) => outcome)
+  const good = outcomes.find(({ kind }) => kind === 'applied') ?? outcomes.find(({ kind }) => kind === 'already')
+  if (good === undefined || (effect.kind === 'restore' && because !== '')) return refused(because)
+  return because === '' || good.kind === 'refused' ? good : { ...good, missed: because }
 }
 
 /** A conflict gives no reason of its own. */
@@ -273,7 +303,7 @@ function done(value: Outcome, holdMs: number): Attempt<Outcome> {
   return { kind: 'done', value, holdMs }
 }
 
-function auditEntry(effect: PlanEffect, { planId, outcome }: Performed, clock: Clock) {
+function auditEntry(effect: PlanEffect, { place, outcome }: Performed, clock: Clock) {
   const change = effect.kind === 'throttle' ? 'throttle' : (`restore-${effect.step}` as const)
   const { id: effectId, incidentId, keyId } = effect
   const from = outcome.kind === 'applied' ? outcome.before : undefined
@@ -284,7 +314,8 @@ function auditEntry(effect: PlanEffect, { planId, outcome }: Performed, clock: C
     by: 'weir',
     change,
     keyId,
-    planId,
+    gateway: place?.gateway,
+    planId: place?.planId,
     incidentId,
     effectId,
     from,

@@ -62,10 +62,10 @@ test('everything wrong in both files is told at once, with its line, its value a
       '  weir.yaml:9:1      checkpointEvery ("5s") is no setting: did you mean state.checkpointEvery?',
       '  weir.yaml:12:5     alerts.sns.topicArn is "weir-alerts": should be the ARN of an SNS topic, e.g. arn:aws:sns:us-east-1:123456789012:weir-alerts',
       '  weir.yaml:13:8     time.delivery is "2h": should be a duration with its unit (ms, s, m, h, d) from 0s to 1h',
-      '  tenants.yaml:3:19  tenants.client-a.keys[1] is 1234567890: should be an API key id, as text in quotes, or {id, hash}',
+      '  tenants.yaml:3:19  tenants.client-a.keys[1] is 1234567890: should be an API key id, as text in quotes, or {id, …}',
       '  tenants.yaml:7:9   tenants.client-b.keys[1] is "key_1": should be named once: it stands at tenants.client-a.keys[0] already',
       '  tenants.yaml:8:5   tenants.client-b.exempt is "yes": should be true or false',
-      '  tenants.yaml:9:3   tenants.client-c.keys is missing: should be a list of API key ids, as text in quotes, or {id, hash}',
+      '  tenants.yaml:9:3   tenants.client-c.keys is missing: should be a list of API key ids, as text in quotes, or {id, …}',
     ].join('\n'),
   )
 })
@@ -198,8 +198,8 @@ test('the examples in the repository are good as they stand', async () => {
     name: 'Client A',
     contact: 'client-a-sre@partner.com',
     escalation: 'payments-oncall',
-    usagePlan: 'plan-client-a',
     exempt: false,
+    keys: ['key_abc123'],
   })
 })
 

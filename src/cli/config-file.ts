@@ -29,8 +29,8 @@ const defaultTenants = 'tenants.yaml'
 /** Throws StreamError: CONFIG_UNREADABLE if the file cannot be read, CONFIG_INVALID with all complaints in its message. */
 export async function loadConfig(path: string, { readFile, acts }: ConfigReading): Promise<LoadedConfig> {
   const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
-  const named = isMapping(weir.value) && typeof weir.value.tenants === 'string' ? weir.value.tenants : undefined
-  const tenantsPath = resolve(dirname(path), named ?? defaultTenants)
+  const named = namedTenants(weir.value)
+  const tenantsPath = tenantsPathOf(path, named)
   const text = await readIfThere(tenantsPath, readFile)
   const tenants = text === undefined ? undefined : parseYaml('tenants', tenantsPath, text)
   const missing = named !== undefined && text === undefined ? [missingTenants(named)] : []
@@ -44,6 +44,21 @@ export async function loadTenantsOf(folder: string, { readFile, acts }: ConfigRe
   const tenants = text === undefined ? undefined : parseYaml('tenants', path, text)
   return checkFiles(path, { weir: undefined, tenants }, [], acts)
 }
+
+/**
+ * The text of the tenants that belong to this configuration; undefined where there is no such file. Throws
+ * CONFIG_UNREADABLE.
+ */
+export async function tenantsText(path: string, readFile: ConfigReading['readFile']): Promise<string | undefined> {
+  const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
+  return readIfThere(tenantsPathOf(path, namedTenants(weir.value)), readFile)
+}
+
+const namedTenants = (weir: unknown): string | undefined =>
+  isMapping(weir) && typeof weir.tenants === 'string' ? weir.tenants : undefined
+
+const tenantsPathOf = (path: string, named: string | undefined): string =>
+  resolve(dirname(path), named ?? defaultTenants)
 
 interface ParsedFiles {
   readonly weir: ParsedFile | undefined

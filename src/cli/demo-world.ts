@@ -127,8 +127,16 @@ async function play(
               onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
             }),
             plan: usagePlanPerformer({
-              ...{ clock, journal, audit, random: Math.random, queue: controlPlaneQueue({ clock }) },
-              client: apiGatewayClient({ endpoint: servedGateway.endpoint }),
+              ...{ clock, journal, audit, random: Math.random },
+              gateways: new Map([
+                [
+                  undefined,
+                  {
+                    client: apiGatewayClient({ endpoint: servedGateway.endpoint }),
+                    queue: controlPlaneQueue({ clock }),
+                  },
+                ],
+              ]),
             }),
           },
           checkpointEveryMs: config.state.checkpointEvery,

@@ -11,6 +11,7 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SOURCE_UNREADABLE',
   'HISTORY_OVERLAPS',
   'NOTHING_READ',
+  'STATE_TAKEN',
 ])
 
 export function exitCodeOf(failure: unknown): number {

@@ -25,7 +25,7 @@ test('help names every command, and what the exit codes mean', async () => {
 })
 
 test('the commands that run something teach by examples', async () => {
-  for (const name of ['run', 'replay', 'demo']) {
+  for (const name of ['run', 'learn', 'replay', 'demo']) {
     const { printed } = await say(name, '--help')
     expect(printed).toContain('Examples:\n  weir ')
   }
@@ -36,6 +36,10 @@ test('a wrong command line is told as every failure is, with where to look', asy
     [['run', '--mod', 'observe'], "weir: unknown option '--mod'"],
     [['wacth'], "weir: unknown command 'wacth'"],
     [['replay'], "weir: missing required argument 'log'"],
+    [['replay', 'a.log', '--recording', 'kept'], 'weir: --recording takes the place of logs'],
+    [['replay', '--recording', 'kept', '--history', 'a.log'], "weir: option '--recording <directory>' cannot be used"],
+    [['run', '--record-max', '2GB'], 'weir: --record-max bounds what --record keeps'],
+    [['run', '--record', 'kept', '--record-max', '2'], "weir: option '--record-max <size>' argument '2' is invalid."],
     [['demo', '--speed', '0'], "weir: option '--speed <times>' argument '0' is invalid."],
   ] as const) {
     const { printed, exitCode } = await say(...words)

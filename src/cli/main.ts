@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
+import { learnCommand } from './learn.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
 
@@ -51,12 +52,14 @@ export function weirCommand(): Command {
       `
 Examples:
   weir demo                                      the PayFlow story, on this machine alone
+  weir learn week.ndjson.gz                      learn from recorded logs what is usual, before the first run
   weir run --config weir.yaml                    watch a Kafka topic, a Kinesis stream or files
   weir replay friday.ndjson.gz --history week.ndjson.gz
                                                  what would Weir have said about a recorded log?
 ${exitCodesHelp}`,
     )
-  for (const command of [runCommand(), replayCommand(), demoCommand(), configCommand()]) weir.addCommand(command)
+  for (const command of [runCommand(), learnCommand(), replayCommand(), demoCommand(), configCommand()])
+    weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
   for (const command of [weir, ...weir.commands]) {
     command

@@ -92,7 +92,7 @@ async function configFor(logs: readonly string[], { config }: ReplayOptions): Pr
 /** From this size on, plain or gzip, a thread of its own is started to decode a file. */
 const aheadBytes = 4 * 1024 * 1024
 
-const paysAhead = async (path: string): Promise<boolean> =>
+export const paysAhead = async (path: string): Promise<boolean> =>
   canDecodeAhead && path !== standardInputPath && (await stat(path)).size >= aheadBytes
 
 function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
@@ -103,7 +103,7 @@ function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions)
 const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')
 
 /** An opening is told whole; what follows, and what is part of a platform incident told already, in one line. */
-function changeText(change: Explanation): string {
+export function changeText(change: Explanation): string {
   const { phase, incidentId, kind, severity, action, decidedAt } = change
   const head = `${iso(decidedAt)}  ${phase.toUpperCase().padEnd(10)}  ${incidentId}  ${kind}, severity ${severity}`
   if (phase === 'closed') return `${head}\n\n`
@@ -116,10 +116,10 @@ function changeText(change: Explanation): string {
 }
 
 /** One line that rewrites itself, on a terminal only. */
-function progressOn(stream: { readonly isTTY?: boolean; write(text: string): unknown }) {
+export function progressOn(stream: { readonly isTTY?: boolean; write(text: string): unknown }) {
   let isShown = false
   return {
-    show(tally: LogTally, status: () => { readonly eventTime: number | undefined }): void {
+    show(tally: Pick<LogTally, 'calls' | 'paneRows'>, status: () => { readonly eventTime: number | undefined }): void {
       if (!stream.isTTY) return
       const { eventTime } = status()
       const at = eventTime === undefined ? '' : `, at ${iso(eventTime)}`

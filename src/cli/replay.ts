@@ -1,7 +1,15 @@
 /** `weir replay`: recorded logs offline. */
 import { Command, Option } from 'commander'
+import type { Mode } from '../core/config/config.ts'
 import { exitCodesHelp } from './exit.ts'
 import type { ReplayOptions } from './replay-logs.ts'
+import type { RecordedOptions } from './replay-recorded.ts'
+
+/** What the command line says; which of the two kinds of replay it is, `recording` tells. */
+interface ReplayWords extends Omit<ReplayOptions, 'mode'>, Omit<RecordedOptions, 'mode'> {
+  readonly mode?: Mode
+  readonly recording?: string
+}
 
 export function replayCommand(): Command {
   return new Command('replay')
@@ -10,7 +18,13 @@ export function replayCommand(): Command {
       'Runs recorded logs through the same core as the worker, in event time and as fast as they can be read. ' +
         'Nothing outside is touched: no alert is sent, no limit is changed.',
     )
-    .argument('<log...>', 'access logs, CloudWatch Logs envelopes or panes; plain or gzip; - is standard input')
+    .argument('[log...]', 'access logs, CloudWatch Logs envelopes or panes; plain or gzip; - is standard input')
+    .addOption(
+      new Option(
+        '--recording <directory>',
+        'instead of logs: what `weir run --record` kept. Decides it all again and compares; with --config or --mode judges it anew',
+      ).conflicts(['history', 'format']),
+    )
     .option(
       '--history <log...>',
       'what lies before the log: teaches what is usual, silently; must end before it begins',
@@ -22,7 +36,7 @@ export function replayCommand(): Command {
     .addOption(
       new Option('--mode <mode>', 'what Weir would have been allowed to do; a gateway that obeys is assumed')
         .choices(['observe', 'suggest', 'enforce'])
-        .default('observe'),
+        .default(undefined, 'observe, or that of a recording'),
     )
     .addOption(
       new Option('--format <format>', 'instead of what the content looks like').choices([
@@ -42,12 +56,20 @@ Examples:
   weir replay *.gz --mode enforce               … and what it would have throttled
   weir replay friday.ndjson.gz --json | jq -r '[.decidedAt, .phase, .keyId, .kind] | @tsv'
   zcat access.log.gz | weir replay - --config weir.yaml
+  weir replay --recording recorded              is every decision still the same?
+  weir replay --recording recorded --config other.yaml
+                                                what other settings would have made of it
 
 Without --history the log's own past teaches: after some four minutes of a key something is known of it.
 ${exitCodesHelp}
-     (with --fail-on-incident 1 also means: there was an incident)`,
+     (with --fail-on-incident 1 also means: there was an incident; with --recording: a decision is not what it was)`,
     )
-    .action(async (logs: readonly string[], options: ReplayOptions) =>
-      (await import('./replay-logs.ts')).replayLogs(logs, options),
-    )
+    .action(async (logs: readonly string[], { recording, ...options }: ReplayWords, command: Command) => {
+      if (recording !== undefined) {
+        if (logs.length > 0) command.error('error: --recording takes the place of logs: give one or the other')
+        return (await import('./replay-recorded.ts')).replayRecorded(recording, options)
+      }
+      if (logs.length === 0) command.error("error: missing required argument 'log'")
+      return (await import('./replay-logs.ts')).replayLogs(logs, { ...options, mode: options.mode ?? 'observe' })
+    })
 }

@@ -7,13 +7,13 @@ import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Mode, WeirConfig } from '../core/config/config.ts'
-import { type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
+import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
+import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import { MINUTE_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
@@ -28,6 +28,8 @@ import { loadConfig } from './config-file.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
+import { followTenants } from './tenants-watch.ts'
+import { type RecordOptions, withRecorder } from './with-recorder.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -35,14 +37,19 @@ export interface RunOptions {
   readonly history?: readonly string[]
   readonly mode?: Mode
   readonly log?: LogKind
+  /** Where it is recorded, and how many bytes of it are kept. */
+  readonly record?: string
+  readonly recordMax: number
 }
 
 export async function run(options: RunOptions): Promise<void> {
   const stop = listenForStop()
   try {
-    const { config, tenants } = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8') })
+    const reading = { readFile: (path: string) => readFile(path, 'utf8') }
+    const load = (path: string) => loadConfig(path, reading)
+    const { config, tenants } = await load(options.config)
     const mode = options.mode ?? config.mode
-    if (mode === 'enforce' && config.gateway === undefined) throw noGateway()
+    if (mode === 'enforce' && !hasGateway(config)) throw noGateway()
     const log = options.log ?? (process.stdout.isTTY ? 'human' : 'json')
     const terminal = log === 'human' ? terminalOn(process.stdout, process.env) : undefined
     const telemetry = terminal?.tell ?? jsonSink(process.stdout, process.env.WEIR_LOG_LEVEL ?? 'info')
@@ -53,6 +60,13 @@ export async function run(options: RunOptions): Promise<void> {
         engine: engineSettings({ ...config, mode }, tenants.tenants),
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
+        record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
+        follow: (take, signal) =>
+          followTenants(
+            { configPath: options.config, ...reading, load, clock: systemClock(), telemetry },
+            take,
+            signal,
+          ),
         telemetry,
         signal: stop.signal,
       })
@@ -64,6 +78,9 @@ export async function run(options: RunOptions): Promise<void> {
   }
 }
 
+const hasGateway = ({ gateway, gateways }: WeirConfig): boolean =>
+  gateway !== undefined || Object.keys(gateways).length > 0
+
 const noGateway = (): StreamError =>
   new StreamError(
     'CONFIG_INVALID',
@@ -74,6 +91,8 @@ const noGateway = (): StreamError =>
     },
   )
 
+type Tenants = TenantsConfig['tenants']
+
 interface Watch {
   readonly config: WeirConfig
   readonly directory: TenantDirectory
@@ -81,11 +100,15 @@ interface Watch {
   /** Of the configuration: what it names is found from there. */
   readonly folder: string
   readonly history: readonly string[]
+  readonly record: RecordOptions | undefined
+  /** Hands over the tenants whenever they have changed. */
+  readonly follow: (take: (tenants: Tenants) => Promise<void>, signal: AbortSignal) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
-async function watch({ config, directory, engine, folder, history, telemetry, signal }: Watch): Promise<void> {
+async function watch(watching: Watch): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
   const source = openSource(config, { clock, folder, telemetry })
@@ -96,7 +119,9 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
       const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes })
       const decoder = nextDecoder()
       const alert = alertPerformer(config, clock, telemetry)
-      const plan = planPerformer(config, { clock, journal, audit, directory, telemetry })
+      let owners = directory
+      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+      const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
       const teach =
         history.length === 0
           ? undefined
@@ -105,14 +130,33 @@ async function watch({ config, directory, engine, folder, history, telemetry, si
               const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
               await teachHistory(fresh, decoder, logs, telemetry)
             }
-      await runWorker(
-        {
-          ...{ source, decoder, nextDecoder, engine, teach, clock, checkpoints, journal, rejects, telemetry },
-          performers: { alert, plan },
-          mode: config.mode,
-          checkpointEveryMs: config.state.checkpointEvery,
-        },
-        signal,
+      await withRecorder(record, { clock, telemetry }, recorder =>
+        runWorker(
+          {
+            ...{
+              source,
+              decoder,
+              nextDecoder,
+              engine,
+              teach,
+              clock,
+              checkpoints,
+              journal,
+              rejects,
+              telemetry,
+              recorder,
+            },
+            performers: { alert, plan },
+            followTenants: (take, until) =>
+              follow(async tenants => {
+                owners = tenantDirectory({ tenants })
+                await take(tenants)
+              }, until),
+            mode: config.mode,
+            checkpointEveryMs: config.state.checkpointEvery,
+          },
+          signal,
+        ),
       )
     })
   } finally {
@@ -182,26 +226,30 @@ interface PlanSurroundings {
   readonly clock: Clock
   readonly journal: EffectJournal
   readonly audit: AuditLog
-  readonly directory: TenantDirectory
+  /** What tenants.yaml says of a key. */
+  readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
 function planPerformer(
-  { gateway }: WeirConfig,
-  { clock, journal, audit, directory, telemetry }: PlanSurroundings,
+  { gateway, gateways }: WeirConfig,
+  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
-  if (gateway === undefined)
-    return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
-  const client = apiGatewayClient(gateway)
-  const planOf = (keyId: string): string | undefined => directory.byKey.get(keyId)?.usagePlan
+  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
+  if (named.length === 0) return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
   return usagePlanPerformer({
-    client,
-    queue: controlPlaneQueue({ clock }),
+    // A queue each, since AWS counts by account and region.
+    gateways: new Map(
+      named.map(([name, { stages, ...aws }]) => [
+        name,
+        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+      ]),
+    ),
     clock,
     journal,
     audit,
-    planOf,
+    placeOf,
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { exitCodesHelp } from './exit.ts'
 import type { RunOptions } from './run-worker.ts'
+import { parseSize } from './size.ts'
 
 export function runCommand(): Command {
   return new Command('run')
@@ -23,6 +24,12 @@ export function runCommand(): Command {
         'json',
       ]),
     )
+    .option('--record <directory>', 'keep what it is fed and what it decides there, for weir replay --recording')
+    .addOption(
+      new Option('--record-max <size>', 'so much of it at most: then the oldest goes')
+        .argParser(parseSize)
+        .default(2e9, '2GB'),
+    )
     .addHelpText(
       'after',
       `
@@ -31,11 +38,17 @@ Examples:
   weir run --config weir.yaml --history week.ndjson.gz
                                                 begin knowing what the last week was like
   weir run --mode observe                       alert, touch nothing
+  weir run --record recorded --record-max 500MB
+                                                keep the last of what it saw: key ids and counts, no payloads
   weir run --log json | jq 'select(.level != "info")'
 
 It goes on from its checkpoint in state.directory. Ctrl-C or SIGTERM stops it cleanly: limits that are lowered then
 stay so until it is started again, which gives them back.
 ${exitCodesHelp}`,
     )
-    .action(async (options: RunOptions) => (await import('./run-worker.ts')).run(options))
+    .action(async (options: RunOptions, command: Command) => {
+      if (options.record === undefined && command.getOptionValueSource('recordMax') === 'cli')
+        command.error('error: --record-max bounds what --record keeps: give --record too')
+      return (await import('./run-worker.ts')).run(options)
+    })
 }

@@ -18,6 +18,8 @@ test('times in the JSON log are whole milliseconds, at any depth; limits keep th
       decidedAt: 1_000.25,
       limits,
       urgency: 1.5,
+      keys: [],
+      siblings: [],
     },
     outcome: { kind: 'applied', after: limits },
     tookMs: 4.41162109375,

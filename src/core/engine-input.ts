@@ -3,6 +3,7 @@
  * live, in replay and after a crash: everything the core knows of the world is in here.
  */
 import type { CallBatch } from './call-batch.ts'
+import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport } from './incident/effect.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
@@ -24,6 +25,8 @@ export type EngineInput =
   /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
+  | { readonly kind: 'tenants'; readonly tenants: Readonly<Record<string, Tenant>>; readonly at: EpochMs }
   /** What came before was history: baselines stay, incidents do not. Closes all panes. */
   | { readonly kind: 'history-ended' }
   /** A bare log is over: closes all panes. */

@@ -11,33 +11,45 @@ import type { Slab } from './state/slab.ts'
 type KeptOwner = Omit<Owner, 'keys' | 'place'> & { readonly keys: KnownKeysKept }
 
 export interface EngineSnapshot {
-  readonly state: Omit<EngineState, 'owners'> & { readonly owners: ReadonlyMap<string, KeptOwner> }
+  readonly state: Omit<EngineState, 'owners' | 'tenantWide'> & {
+    readonly owners: ReadonlyMap<string, KeptOwner>
+    readonly tenantWide: KeptOwner | undefined
+  }
   /** By owner and what they hold. */
   readonly slabs: ReadonlyMap<string, Slab>
 }
 
-const recordsOf = (owner: string): string => `records ${owner}`
-const rowsOf = (owner: string): string => `rows ${owner}`
+/** Of an owner by its name, and of the one of whole tenants. */
+const slabsOf = (id: string): SlabNames => ({ records: `records ${id}`, rows: `rows ${id}` })
+const tenantSlabs: SlabNames = { records: 'tenant records', rows: 'tenant rows' }
+
+interface SlabNames {
+  readonly records: string
+  readonly rows: string
+}
 
 export function snapshot({ state }: Engine): EngineSnapshot {
   const owners = new Map<string, KeptOwner>()
   const slabs = new Map<string, Slab>()
-  for (const [id, { place: _, ...owner }] of state.owners) {
-    owners.set(id, { ...owner, keys: keepKnownKeys(owner.keys) })
-    slabs.set(recordsOf(id), owner.keys.records)
-    slabs.set(rowsOf(id), owner.keys.rows)
+  const keep = ({ place: _, ...owner }: Owner, names: SlabNames): KeptOwner => {
+    slabs.set(names.records, owner.keys.records)
+    slabs.set(names.rows, owner.keys.rows)
+    return { ...owner, keys: keepKnownKeys(owner.keys) }
   }
-  return { state: { ...state, owners }, slabs }
+  for (const [id, owner] of state.owners) owners.set(id, keep(owner, slabsOf(id)))
+  const tenantWide = state.tenantWide && keep(state.tenantWide, tenantSlabs)
+  return { state: { ...state, owners, tenantWide }, slabs }
 }
 
 export function restoreState({ state, slabs }: EngineSnapshot): EngineState {
   const owners = new Map<string, Owner>()
-  for (const [id, owner] of state.owners) {
-    const records = slabs.get(recordsOf(id))
-    const rows = slabs.get(rowsOf(id))
-    if (records === undefined || rows === undefined) throw new Error(`the checkpoint has no keys of owner "${id}"`)
+  const bringBack = (owner: KeptOwner, names: SlabNames): Owner => {
+    const records = slabs.get(names.records)
+    const rows = slabs.get(names.rows)
+    if (records === undefined || rows === undefined) throw new Error(`the checkpoint has no ${names.records}`)
     const keys = restoreKnownKeys(owner.keys, { records, rows })
-    owners.set(id, { ...owner, keys, place: placesOf(owner.live, keys) })
+    return { ...owner, keys, place: placesOf(owner.live, keys) }
   }
-  return { ...state, owners }
+  for (const [id, owner] of state.owners) owners.set(id, bringBack(owner, slabsOf(id)))
+  return { ...state, owners, tenantWide: state.tenantWide && bringBack(state.tenantWide, tenantSlabs) }
 }

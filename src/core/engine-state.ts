@@ -1,4 +1,5 @@
-/** What the engine is made of: its settings, which never change, and its state, which is all that does. */
+/** What the engine is made of: its settings, of which only the tenants ever change, and its state. */
+import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
@@ -6,7 +7,7 @@ import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
 import type { Owner } from './state/owner.ts'
-import type { ApiKeyId, EpochMs } from './vocabulary.ts'
+import type { EpochMs } from './vocabulary.ts'
 
 export interface EngineSettings {
   readonly config: WeirConfig
@@ -18,6 +19,8 @@ export interface EngineSettings {
 /** All that changes. Plain data: maps, sets, arrays, typed arrays; `engine-snapshot.ts` says what of it a checkpoint holds. */
 export interface EngineState {
   readonly owners: Map<string, Owner>
+  /** Tenants with several keys, each as if all its calls were one key's; over all partitions. Made with the first of them. */
+  tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
   /** Arrival clock: the latest arrival or tick, epoch ms. */
@@ -33,18 +36,26 @@ export type PlatformIncident =
   | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
 
 export interface Engine {
-  readonly settings: EngineSettings
+  settings: EngineSettings
   readonly jury: Jury
   readonly state: EngineState
   /** Numbers of known keys by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
-  readonly lookup: WeakMap<readonly ApiKeyId[], Map<Owner, KeyNumbers>>
+  lookup: WeakMap<KeyTable, Map<Owner, KeyNumbers>>
+  /** The same for the tenants whose keys they are. */
+  tenantLookup: WeakMap<KeyTable, KeyNumbers>
 }
 
 export interface KeyNumbers {
-  /** The owner's number of the key + 1, by the decoder's number; 0 = not looked up yet. */
+  /** The owner's number of the key + 1, by the decoder's number; 0 = not looked up yet, -1 = there is none. */
   numbers: Int32Array<ArrayBuffer>
   /** How many keys the owner had forgotten by then: numbers are given to other keys afterwards. */
   asOf: number
+}
+
+/** All whose incidents there may be. */
+export function* watching({ owners, tenantWide }: EngineState): Generator<Owner> {
+  yield* owners.values()
+  if (tenantWide !== undefined) yield tenantWide
 }
 
 /** Decisions under construction. */

@@ -1,5 +1,5 @@
 /** Figures of a running engine, for people: telemetry, the terminal and the end of a replay show these. */
-import type { Engine } from './engine-state.ts'
+import { type Engine, watching } from './engine-state.ts'
 import { holdsLimit } from './incident/incident.ts'
 import { type Owner, SHARED_OWNER } from './state/owner.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
@@ -32,7 +32,7 @@ export function engineStatus({ state }: Engine): EngineStatus {
   // Of a keyed stream the shared owner only holds what the history taught: its time stands still.
   const apart = owners.filter(owner => owner !== state.owners.get(SHARED_OWNER))
   const living = apart.length > 0 ? apart : owners
-  const unquiet = owners.flatMap(({ incidents }) => [...incidents])
+  const unquiet = [...watching(state)].flatMap(({ incidents }) => [...incidents])
   const limited = unquiet.filter(({ incident }) => holdsLimit(incident))
   const sum = (of: (owner: Owner) => number) => owners.reduce((total, owner) => total + of(owner), 0)
   const isKnown = owners.length > 0

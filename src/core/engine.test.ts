@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { tenantsSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, engineStatus, restore, snapshot } from './engine.ts'
 import {
   batchOf,
   type Call,
   copied,
   inOrder,
+  learned,
   live,
   plainKey,
   type Stream,
@@ -87,6 +89,20 @@ describe('a key that retries what fails', () => {
     live(stream, calls)
     expect(stream.changes[0]?.action).toMatchObject(because === undefined ? { kind } : { kind, because })
     expect(stream.effects.filter(({ kind: what }) => what !== 'alert')).toEqual([])
+  })
+
+  test('gets the limit back when tenants.yaml makes it exempt, and is not throttled again', () => {
+    const stream = streamInto(taughtEngine())
+    const seconds = (from: number, to: number) =>
+      calls.filter(({ at }) => at >= TEN + from * 1_000 && at < TEN + to * 1_000)
+    live(stream, seconds(0, 75))
+    expect(stream.changes.at(-1)).toMatchObject({ phase: 'mitigated' })
+    const { tenants } = tenantsSchema.parse({ tenants: { one: { name: 'One', keys: ['key_1'], exempt: true } } })
+    stream.take({ kind: 'tenants', tenants, at: TEN + 75_000 })
+    expect(stream.effects.at(-2)).toMatchObject({ kind: 'restore', step: 'full' })
+    expect(stream.changes.at(-1)).toMatchObject({ tenant: { name: 'One' }, action: { because: 'operator' } })
+    live(stream, seconds(75, 200))
+    expect(stream.effects.filter(({ kind }) => kind === 'throttle')).toHaveLength(1)
   })
 
   test('is never throttled when nobody knows who it is', () => {
@@ -236,8 +252,8 @@ describe('time', () => {
     const stream = streamInto(createEngine(settings))
     for (let second = 0; second <= 100; second++) stream.give([{ key: 'a', at: TEN + second * 1_000 }])
     expect(engineStatus(stream.engine)).toMatchObject({ watermark: TEN + 65_000, late: 0 })
-    const key = stateOf(stream.engine, 'a')
-    const before = structuredClone(key.activity?.windows)
+    const windows = () => learned(stream.engine)[0]!.keys[0]!.windows!
+    const before = windows()
     const { slotSquares } = plainKey(stream.engine, 'a')
     stream.give(
       [
@@ -247,7 +263,8 @@ describe('time', () => {
       { arrivedAt: TEN + 100_000 },
     )
     expect(engineStatus(stream.engine)).toMatchObject({ late: 1, calls: 103 })
-    expect(key.activity?.windows).toEqual(before)
+    expect(before.last60s[0]).toBe(60)
+    expect(windows()).toEqual(before)
     expect(plainKey(stream.engine, 'a').slotCalls).toBe(61)
     expect(plainKey(stream.engine, 'a').slotSquares).toBeGreaterThan(slotSquares)
   })

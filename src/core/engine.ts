@@ -9,23 +9,30 @@
  * changes in place, so that a checkpoint can hold it and a batch costs what its calls cost.
  */
 
-import type { CallBatch } from './call-batch.ts'
+import type { CallBatch, KeyTable, PaneRow } from './call-batch.ts'
 import type { Tenant, WeirConfig } from './config/config.ts'
 import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
-import type { EngineSnapshot } from './engine-snapshot.ts'
-import { restoreState } from './engine-snapshot.ts'
-import type { Engine, EngineSettings, EngineState, KeyNumbers, Out } from './engine-state.ts'
+import { type EngineSnapshot, restoreState } from './engine-snapshot.ts'
+import {
+  type Engine,
+  type EngineSettings,
+  type EngineState,
+  type KeyNumbers,
+  type Out,
+  watching,
+} from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
-import { passTime, takeOutcome } from './incident/storyline.ts'
+import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { resetAccumulators } from './state/accumulator.ts'
+import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
 import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
 import {
   beginTime,
-  countCall,
+  countCalls,
   countRow,
   createHeir,
   createOwner,
@@ -49,6 +56,7 @@ export function engineSettings(config: WeirConfig, tenants: Readonly<Record<stri
 export function createEngine(settings: EngineSettings, { withHistory = false } = {}): Engine {
   const state: EngineState = {
     owners: new Map(),
+    tenantWide: undefined,
     platform: { phase: 'quiet' },
     platformIncidents: 0,
     now: Number.NEGATIVE_INFINITY,
@@ -64,6 +72,7 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   jury: createJury(settings.config),
   state,
   lookup: new WeakMap(),
+  tenantLookup: new WeakMap(),
 })
 
 /** An engine that goes on from a snapshot that a checkpoint brought back. */
@@ -82,7 +91,7 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       break
     case 'tick':
       state.now = Math.max(state.now, input.at)
-      for (const owner of state.owners.values()) moveOn(engine, owner, out)
+      for (const owner of watching(state)) moveOn(engine, owner, out)
       break
     case 'partitions':
       state.now = Math.max(state.now, input.at)
@@ -92,11 +101,15 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
       break
+    case 'tenants':
+      state.now = Math.max(state.now, input.at)
+      takeTenants(engine, input.tenants, out)
+      break
     case 'history-ended':
       endHistory(engine)
       break
     case 'end':
-      for (const owner of state.owners.values()) closeAll(engine, owner, out)
+      for (const owner of watching(state)) closeAll(engine, owner, out)
       break
     default:
       throw new Error(`no such input: ${input satisfies never}`)
@@ -105,31 +118,137 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
   return out
 }
 
-function takeBatch(engine: Engine, input: Extract<EngineInput, { kind: 'batch' }>, out: Out): void {
+type BatchInput = Extract<EngineInput, { kind: 'batch' }>
+
+function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
   const { batch, arrivedAt, partition } = input
   const owner = ownerOf(engine, partition)
   const time = partitionTime(owner.time, partition, arrivedAt)
   const latest = arrivedAt + engine.settings.config.time.future
-  const known = keyNumbers(engine, owner, batch.keys.ids)
+  const keys = keyNumbers(engine, owner, batch.keys)
+  const wide = tenantWideOf(engine, input)
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
     const row = batch.panes[index]
-    if (row === undefined || !isInTime(engine, owner, row.start, latest)) continue
+    if (row === undefined) continue
+    if (row.start > latest || row.start < oldestOf(engine, owner)) {
+      refuse(engine, row.start, latest)
+      continue
+    }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
-    const number = numberOf(engine, owner, known, batch, row.key, row.start)
-    if (row.seconds > 1) teachRow(owner, number, row)
-    else countRow(owner, liveKey(owner, number), row)
+    takeRow(owner, numberOf(engine, owner, keys, batch, row.key, row.start), row)
+    if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
+  const times = batch.time
+  startGroups(groups, { from: input.from, to: input.to, keys: batch.keys.ids.length })
+  let { frontier, lastArrival } = time
+  let oldest = oldestOf(engine, owner)
   for (let row = input.from; row < input.to; row++) {
-    const at = batch.time[row] as number
-    if (!isInTime(engine, owner, at, latest)) continue
-    time.lastArrival = Math.max(time.lastArrival, arrivedAt)
-    // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
-    if (at > time.frontier) moveTime(engine, owner, time, Math.min(at, arrivedAt), out)
-    const number = numberOf(engine, owner, known, batch, batch.key[row] as number, at)
-    countCall(owner, liveKey(owner, number), batch, row)
+    const at = times[row] as number
+    if (at > latest || at < oldest) {
+      refuse(engine, at, latest)
+      continue
+    }
+    if (arrivedAt > lastArrival) {
+      lastArrival = arrivedAt
+      time.lastArrival = arrivedAt
+      if (wide !== undefined) wide.time.lastArrival = Math.max(wide.time.lastArrival, arrivedAt)
+    }
+    if (at > frontier || (wide !== undefined && at > wide.time.frontier)) {
+      // No call moves time past its own arrival: one clock that is ahead must not close what others still call.
+      const reached = Math.min(at, arrivedAt)
+      // What came before a second passes is counted before it is looked at.
+      if (passesSecond(owner, reached) || (wide !== undefined && passesSecond(wide.owner, reached)))
+        countGroups(engine, owner, keys, batch, wide)
+      if (at > frontier) moveTime(engine, owner, time, reached, out)
+      frontier = time.frontier
+      oldest = oldestOf(engine, owner)
+      if (wide !== undefined && at > wide.time.frontier) moveTime(engine, wide.owner, wide.time, reached, out)
+    }
+    addRow(groups, batch.key[row] as number, row)
   }
+  countGroups(engine, owner, keys, batch, wide)
+}
+
+/** One for all batches, empty between them: nothing of it outlives the call of `takeBatch`. */
+const groups = createCallGroups()
+
+function countGroups(
+  engine: Engine,
+  owner: Owner,
+  keys: KeyNumbers,
+  batch: CallBatch,
+  wide: TenantWide | undefined,
+): void {
+  for (let group = 0; group < groups.length; group++) {
+    const first = groups.first[group] as number
+    const row = groups.from + first
+    const [number, at] = [batch.key[row] as number, batch.time[row] as number]
+    const key = numberOf(engine, owner, keys, batch, number, at)
+    countCalls(owner, liveKey(owner, key), batch, groups, first)
+    if (wide === undefined) continue
+    const tenant = tenantOf(engine, wide, batch, number, at)
+    if (tenant !== undefined) countCalls(wide.owner, liveKey(wide.owner, tenant), batch, groups, first)
+  }
+  clearGroups(groups, batch.key)
+}
+
+/** Of the tenants with several keys, who spread over them what no single key of theirs shows. */
+interface TenantWide {
+  readonly owner: Owner
+  readonly time: ReturnType<typeof partitionTime>
+  /** By the key's number: the tenant whose it is. */
+  readonly tenants: KeyNumbers
+}
+
+function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInput): TenantWide | undefined {
+  const { state, settings } = engine
+  if (settings.tenants.tenantWide.size === 0) return undefined
+  state.tenantWide ??= createOwner()
+  const owner = state.tenantWide
+  let tenants = engine.tenantLookup.get(batch.keys)
+  if (tenants === undefined) {
+    tenants = { numbers: new Int32Array(64), asOf: 0 }
+    engine.tenantLookup.set(batch.keys, tenants)
+  }
+  if (tenants.numbers.length < batch.keys.ids.length) lookAnew(tenants, owner, batch.keys.ids.length)
+  return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
+}
+
+function takeTenantsRow(
+  engine: Engine,
+  wide: TenantWide,
+  { batch, arrivedAt }: BatchInput,
+  row: PaneRow,
+  out: Out,
+): void {
+  const { owner, time } = wide
+  time.lastArrival = Math.max(time.lastArrival, arrivedAt)
+  moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
+  const tenant = tenantOf(engine, wide, batch, row.key, row.start)
+  if (tenant !== undefined) takeRow(owner, tenant, row)
+}
+
+function takeRow(owner: Owner, number: number, row: PaneRow): void {
+  if (row.seconds > 1) teachRow(owner, number, row)
+  else countRow(owner, liveKey(owner, number), row)
+}
+
+function tenantOf(
+  { settings }: Engine,
+  { owner, tenants }: TenantWide,
+  batch: CallBatch,
+  key: number,
+  at: EpochMs,
+): number | undefined {
+  const known = tenants.numbers[key] as number
+  if (known !== 0) return known > 0 ? known - 1 : undefined
+  const id = batch.keys.ids[key] as ApiKeyId
+  const name = settings.tenants.tenantWide.get(settings.tenants.keyOfHash.get(id) ?? id)
+  const tenant = name === undefined ? undefined : (findKey(owner.keys, name) ?? beginKey(owner, name, at))
+  tenants.numbers[key] = tenant === undefined ? -1 : tenant + 1
+  return tenant
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -144,18 +263,19 @@ function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
   return owner
 }
 
-function keyNumbers(engine: Engine, owner: Owner, ids: readonly ApiKeyId[]): KeyNumbers {
-  let byOwner = engine.lookup.get(ids)
+function keyNumbers(engine: Engine, owner: Owner, table: KeyTable): KeyNumbers {
+  let byOwner = engine.lookup.get(table)
   if (byOwner === undefined) {
     byOwner = new Map()
-    engine.lookup.set(ids, byOwner)
+    engine.lookup.set(table, byOwner)
   }
   let known = byOwner.get(owner)
   if (known === undefined) {
     known = { numbers: new Int32Array(64), asOf: 0 }
     byOwner.set(owner, known)
   }
-  if (known.asOf !== owner.keys.forgotten || known.numbers.length < ids.length) lookAnew(known, owner, ids.length)
+  if (known.asOf !== owner.keys.forgotten || known.numbers.length < table.ids.length)
+    lookAnew(known, owner, table.ids.length)
   return known
 }
 
@@ -219,16 +339,13 @@ function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: 
 
 const WEEK_MS = 7 * 288 * SLOT_MS
 
-function isInTime(engine: Engine, owner: Owner, at: EpochMs, latest: EpochMs): boolean {
-  if (at > latest) {
-    engine.state.rejected.future++
-    return false
-  }
-  if (at < owner.time.highest - WEEK_MS && !engine.state.isHistory) {
-    engine.state.rejected.tooOld++
-    return false
-  }
-  return true
+/** Calls before this are too old to be counted, but in a history. */
+const oldestOf = ({ state }: Engine, owner: Owner): EpochMs =>
+  state.isHistory ? Number.NEGATIVE_INFINITY : owner.time.highest - WEEK_MS
+
+function refuse({ state }: Engine, at: EpochMs, latest: EpochMs): void {
+  if (at > latest) state.rejected.future++
+  else state.rejected.tooOld++
 }
 
 /**
@@ -239,9 +356,10 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   time.frontier = Math.max(time.frontier, at)
   if (at <= owner.time.highest) return
   beginTime(owner, at)
+  const isPassed = passesSecond(owner, at)
   owner.time.highest = at
+  if (!isPassed) return
   const second = Math.floor(at / SECOND_MS)
-  if (second <= owner.lookedAtSecond) return
   owner.lookedAtSecond = second
   if (engine.state.isHistory) forgetDirty(owner)
   else lookEarly(engine, owner, second, out)
@@ -249,6 +367,9 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   passTime(engine, owner, out)
   followPlatform(engine, owner, out)
 }
+
+const passesSecond = (owner: Owner, at: EpochMs): boolean =>
+  at >= (owner.lookedAtSecond + 1) * SECOND_MS && at > owner.time.highest
 
 /** History is not looked at as it comes. */
 function forgetDirty(owner: Owner): void {
@@ -258,6 +379,7 @@ function forgetDirty(owner: Owner): void {
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine
+  if (state.tenantWide !== undefined) setPartitions(state.tenantWide.time, partitions, state.now)
   if (settings.keyed) {
     for (const partition of partitions) {
       const owner = state.owners.get(partition)
@@ -267,6 +389,19 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
   }
   const owner = ownerOf(engine, SHARED_OWNER as PartitionId)
   setPartitions(owner.time, partitions, state.now)
+}
+
+function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+  engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
+  // Whose hash a raw key has may have changed with them.
+  engine.lookup = new WeakMap()
+  engine.tenantLookup = new WeakMap()
+  const { byKey } = engine.settings.tenants
+  for (const owner of watching(engine.state)) {
+    for (const key of owner.incidents) {
+      if (byKey.get(key.keyId)?.exempt) step(engine, owner, key, { kind: 'exempted', now: engine.state.now }, out)
+    }
+  }
 }
 
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
@@ -283,7 +418,7 @@ function moveOn(engine: Engine, owner: Owner, out: Out): void {
 function endHistory(engine: Engine): void {
   const unheard: Out = { effects: [], changes: [] }
   const { state } = engine
-  for (const owner of state.owners.values()) {
+  for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)
     forgetDirty(owner)
     for (const key of owner.live) {

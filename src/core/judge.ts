@@ -6,6 +6,7 @@ import type { Detector, Evidence, Finding, TenantView } from '../../detectors/co
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
+import type { Calm } from './state/tenant-view.ts'
 
 export interface ConfiguredDetector {
   readonly detector: Detector
@@ -19,9 +20,11 @@ export interface Jury {
   readonly open: readonly ConfiguredDetector[]
   readonly corroborateEarly: readonly ConfiguredDetector[]
   readonly corroborate: readonly ConfiguredDetector[]
-  /** Whether none of those that may open has anything to say of a calm key. */
-  readonly restsEarly: boolean
-  readonly rests: boolean
+  /** A key as calm as this none of those that may open has anything to say of; undefined where one of them never rests. */
+  readonly calmEarly: Calm | undefined
+  readonly calm: Calm | undefined
+  /** Scores up to here are of no interest: the key is as it should be. */
+  readonly interest: number
 }
 
 export function createJury(config: WeirConfig): Jury {
@@ -34,15 +37,31 @@ export function createJury(config: WeirConfig): Jury {
   const open = configured.filter(({ opens }) => opens)
   const corroborate = configured.filter(({ opens }) => !opens)
   const early = ({ detector }: ConfiguredDetector) => detector.early
-  const rests = ({ detector }: ConfiguredDetector) => detector.restsWhenCalm
+  const interest = config.incident.staysAbove
   return {
     openEarly: open.filter(early),
     open,
     corroborateEarly: corroborate.filter(early),
     corroborate,
-    restsEarly: open.filter(early).every(rests),
-    rests: open.every(rests),
+    calmEarly: calmFor(open.filter(early), interest),
+    calm: calmFor(open, interest),
+    interest,
   }
+}
+
+/** A little less than what the detectors allow: a sum in another order may differ in its last bits. */
+const SURELY = 1 - 1e-9
+
+function calmFor(asked: readonly ConfiguredDetector[], interest: number): Calm | undefined {
+  let nats = Number.POSITIVE_INFINITY
+  let failures = Number.POSITIVE_INFINITY
+  for (const { detector, values } of asked) {
+    if (!detector.restsWhenCalm) return undefined
+    const rest = detector.restsBelow?.(values, interest) ?? { nats: 0, failures: 0 }
+    nats = Math.min(nats, rest.nats * SURELY)
+    failures = Math.min(failures, rest.failures * SURELY)
+  }
+  return { nats, failures }
 }
 
 const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> =>
@@ -64,14 +83,14 @@ export interface Judgement {
   readonly voices: readonly Voice[]
 }
 
-/** Below `interest` no evidence is collected: the key is as it should be. */
-export function judge(jury: Jury, view: TenantView, interest: number): Judgement | undefined {
+/** Nothing where no score is of interest: no evidence is collected then. */
+export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   const openers = view.look === 'early' ? jury.openEarly : jury.open
   let score = 0
   let voices: Voice[] | undefined
   for (const { detector, values } of openers) {
     const finding = detector.evaluate(view, values)
-    if (finding === undefined || finding.score <= interest) continue
+    if (finding === undefined || finding.score <= jury.interest) continue
     score = Math.max(score, finding.score)
     voices ??= []
     voices.push({ name: detector.name, opens: true, finding })

@@ -6,14 +6,13 @@
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
 import { judge } from './judge.ts'
-import { accumulate, grownSince, resetAccumulators } from './state/accumulator.ts'
+import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
-import { type KeyActivity, type KeyState, knowledgeFor } from './state/key-state.ts'
+import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
-import { CALLS, forgetBefore, paneCount } from './state/pane.ts'
-import { earlyView, finalView, isCalm } from './state/tenant-view.ts'
+import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
+import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
-import { rollTo } from './state/window.ts'
 import { SECOND_MS } from './vocabulary.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
@@ -21,18 +20,15 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   if (keys.length === 0) return
   owner.dirty = []
   const slot = slotOf((endSecond - 1) * SECOND_MS)
+  const { calmEarly } = engine.jury
   const suspects: Suspect[] = []
   for (const key of keys) {
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
     const known = knowledgeFor(key, owner, slot, 'early')
-    if (engine.jury.restsEarly && isCalm(activity, known, endSecond, 'early')) continue
-    const judgement = judge(
-      engine.jury,
-      earlyView(key, activity, known, endSecond),
-      engine.settings.config.incident.staysAbove,
-    )
+    if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
+    const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
   if (suspects.length > 0) decide(engine, owner, suspects, out)
@@ -47,15 +43,23 @@ export function close(engine: Engine, owner: Owner, out: Out): void {
 }
 
 export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
-  closeTo(owner, toSecond, (key, second) => {
-    const { activity } = key
-    if (activity === undefined) return
-    const suspect = lookFinal(engine, owner, key, activity, second)
-    if (suspect === undefined) return
-    noteWrong(engine, owner, suspect)
-    decide(engine, owner, [suspect], out)
+  closeTo(owner, toSecond, (keys, second) => {
+    const slot = slotOf(second * SECOND_MS)
+    const suspects: Suspect[] = []
+    for (const key of keys) {
+      const suspect = lookFinal(engine, owner, key, second, slot)
+      if (suspect !== undefined) suspects.push(suspect)
+    }
+    // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
+    if (suspects.length > 1) suspects.sort(byKeyId)
+    for (const suspect of suspects) {
+      noteWrong(engine, owner, suspect)
+      decide(engine, owner, [suspect], out)
+    }
   })
 }
+
+const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one.keyId < other.keyId ? -1 : 1)
 
 /** Wrong from a score above 1 on, and for as long after the last one above the stay level as an incident takes to close. */
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
@@ -65,33 +69,22 @@ function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: 
     turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
 
-function lookFinal(
-  engine: Engine,
-  owner: Owner,
-  key: KeyState,
-  activity: KeyActivity,
-  second: number,
-): Suspect | undefined {
-  const { panes, windows, accumulators } = activity
-  const known = knowledgeFor(key, owner, slotOf(second * SECOND_MS), 'final')
-  const { model, usual } = known
-  const index = panes.firstOpen
-  panes.firstOpen = index + 1
-  rollTo(windows, panes, second + 1)
+function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, slot: number): Suspect | undefined {
+  const { activity } = key
+  if (activity === undefined) return undefined
+  const { panes, accumulators } = activity
+  const known = knowledgeFor(key, owner, slot, 'final')
+  const { model } = known
+  const calls = paneCalls(panes, closePane(panes))
+  keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {
-    accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
-    // A whole minute within the band: whatever changed is over, however much evidence it left.
-    const isWithinBand = (windows.sums.last60s[CALLS] as number) <= Math.max(LEAST_BAND, usual?.upperPerMinute ?? 0)
-    if (isWithinBand) settle(activity, second)
+    accumulate(accumulators, model, second, calls)
+    settle(activity, known, second)
   }
-  forgetBefore(panes, second + 1 - 300)
-  if (engine.jury.rests && isCalm(activity, known, second + 1, 'final')) return undefined
-  const judgement = judge(
-    engine.jury,
-    finalView(key, activity, known, second + 1),
-    engine.settings.config.incident.staysAbove,
-  )
+  const { calm } = engine.jury
+  if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
+  const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 
@@ -100,14 +93,20 @@ function lookFinal(
  * its next calls had come in already: evidence must not depend on that.
  */
 const wasForgotten = (upToSecond: number, second: number): boolean =>
+  second - upToSecond > IDLE_MINUTES * 60 &&
   Math.floor(second / 60) - Math.floor((upToSecond - 1) / 60) > IDLE_MINUTES + 1
 
 /** A band that ends below this is taken to end here: of a tenant that hardly calls, a few calls are within it. */
 const LEAST_BAND = 5
 
-function settle(activity: KeyActivity, second: number): void {
+/** A whole minute within the band: whatever changed is over, however much evidence it left. */
+function settle(activity: KeyActivity, { usual }: SlotKnowledge, second: number): void {
   const since = grownSince(activity.accumulators)
-  if (since !== undefined && second - since / SECOND_MS >= 60) beginAnew(activity)
+  if (since === undefined || second - since / SECOND_MS < 60) return
+  const { panes } = activity
+  const band = Math.max(LEAST_BAND, usual?.upperPerMinute ?? 0)
+  const lastMinute = { count: CALLS, last: panes.firstOpen - 1, fromSecond: second + 1 - 60, enough: band }
+  if (countSince(panes, lastMinute) <= band) beginAnew(activity)
 }
 
 function beginAnew({ accumulators, early }: KeyActivity): void {

@@ -14,8 +14,10 @@ import type { KeyState } from './state/key-state.ts'
 import { idOf, isKnown } from './state/known-keys.ts'
 import { findLive } from './state/live-keys.ts'
 import type { Owner } from './state/owner.ts'
-import { allRuns, createSlab, growTo, runBytes, type Slab } from './state/slab.ts'
+import type { KeyPanes } from './state/pane.ts'
+import { cellsOf, slabWith } from './state/slab.ts'
 import { baselineOf, numberOf, type PlainKey } from './state/testing-baseline.ts'
+import { createWindows, rollTo, type WindowSums } from './state/window.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from './vocabulary.ts'
 
 /** Wednesday, 4 March 2026, 10:00 UTC: nothing begins or ends here. */
@@ -94,15 +96,8 @@ export function streamInto(
 /** What a checkpoint makes of it. */
 export const copied = ({ state, slabs }: EngineSnapshot): EngineSnapshot => ({
   state: deserialize(serialize(state)),
-  slabs: new Map([...slabs].map(([name, slab]) => [name, copyOf(slab)])),
+  slabs: new Map([...slabs].map(([name, slab]) => [name, slabWith(slab.cellBytes, cellsOf(slab))])),
 })
-
-function copyOf(slab: Slab): Slab {
-  const copy = createSlab(slab.cellBytes)
-  growTo(copy, slab.cells)
-  for (const run of allRuns(slab)) runBytes(copy, run).set(runBytes(slab, run))
-  return copy
-}
 
 /** What is kept of a key while something is going on with it; fails if it is idle. */
 export function stateOf({ state }: Engine, keyId: string, ownerId = ''): KeyState {
@@ -225,8 +220,15 @@ export function learned({ state }: Engine) {
       .map(({ keyId, number, activity }) => ({
         keyId,
         baseline: baselineOf(owner.keys, number),
-        windows: activity?.windows.sums,
+        windows: activity && closedSums(activity.panes, owner.closedToSecond),
         accumulators: activity?.accumulators,
       })),
   }))
+}
+
+/** The windows over closed panes as they would be now if somebody asked. */
+function closedSums(panes: KeyPanes, endSecond: number): WindowSums {
+  const windows = createWindows()
+  rollTo(windows, panes, endSecond)
+  return windows.sums
 }

@@ -40,7 +40,14 @@ interface Refusal {
   readonly because: string
 }
 
-export async function serveSns({ topics }: { readonly topics: readonly string[] }): Promise<ServedSns> {
+export async function serveSns({
+  topics,
+  onPublished = () => {},
+}: {
+  readonly topics: readonly string[]
+  /** Told of each message as it is taken. */
+  readonly onPublished?: (message: PublishedMessage) => void
+}): Promise<ServedSns> {
   const published: PublishedMessage[] = []
   const faults: SnsFault[] = []
 
@@ -56,6 +63,7 @@ export async function serveSns({ topics }: { readonly topics: readonly string[] 
     if (read.kind === 'refused') return replyError(response, read)
     const message = { messageId: randomUUID(), ...read.publication }
     published.push(message)
+    onPublished(message)
     if (published.length > keptMessages) published.shift()
     if (fault !== 'silent-after') replyPublished(response, message.messageId)
   }

@@ -19,6 +19,8 @@ export interface AuditEntry {
   readonly by: string
   readonly change: 'throttle' | 'restore-half' | 'restore-full'
   readonly keyId: ApiKeyId
+  /** Name in `gateways`; undefined: `gateway`. */
+  readonly gateway?: string | undefined
   /** undefined where it was refused before a plan was found. */
   readonly planId: string | undefined
   /** The evidence: what the incident and the effect's intent say. */

@@ -17,7 +17,7 @@ import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises
 import { join } from 'node:path'
 import { Deserializer, Serializer } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
-import { allRuns, runBytes, type Slab } from '../core/state/slab.ts'
+import { cellsOf, slabWith } from '../core/state/slab.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import {
   allParts,
@@ -76,6 +76,7 @@ export interface Writing {
 }
 
 const magic = Buffer.from('WEIRCKPT')
+/** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
 const format = 2
 const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
@@ -177,7 +178,7 @@ interface Prepared {
 function prepare({ slabs, ...rest }: Snapshot, number: number, before: Log | undefined): Prepared {
   const sizes = [...slabs].map(([name, { cellBytes, cells }]) => ({ name, cellBytes, cells }))
   if (bytesIn(slabs) <= smallBytes) {
-    const state = serialized({ ...rest, cells: [...slabs.values()].map(bytesOf) } satisfies Body)
+    const state = serialized({ ...rest, cells: [...slabs.values()].map(cellsOf) } satisfies Body)
     return { sizes, state, piece: undefined, isCopied: true, log: undefined, from: number }
   }
   const log: Log = before ?? { pieces: [], from: number, roundFrom: number, round: ROUND_START, isBroken: false }
@@ -200,12 +201,6 @@ function prepare({ slabs, ...rest }: Snapshot, number: number, before: Log | und
 interface Body extends Omit<Snapshot, 'slabs'> {
   /** All cells of each slab, where they are few. */
   readonly cells: readonly Uint8Array[] | undefined
-}
-
-function bytesOf(slab: Slab): Uint8Array {
-  const bytes = new Uint8Array(slab.cells * slab.cellBytes)
-  for (const run of allRuns(slab)) bytes.set(runBytes(slab, run), run.first * slab.cellBytes)
-  return bytes
 }
 
 interface Contents {
@@ -263,9 +258,9 @@ async function readWhole(
   if (decoded.kind !== 'good') return decoded
   const { contents, state } = decoded
   // The slabs before the state: each time so many megabytes are asked for, all objects that are there by then are walked.
-  const slabs = emptySlabs(contents.slabs)
+  const logged = emptySlabs(contents.pieces.length > 0 ? contents.slabs : [])
   for (const piece of contents.pieces) {
-    const because = await readPiece(directory, piece, slabs)
+    const because = await readPiece(directory, piece, logged)
     if (because !== undefined) return { kind: 'damaged', because }
   }
   const body = deserialized(state)
@@ -273,16 +268,13 @@ async function readWhole(
   if (body === undefined)
     return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
   const { cells, ...rest } = body
-  for (const [index, slab] of [...slabs.values()].entries()) {
-    const bytes = cells?.[index]
-    if (bytes === undefined) continue
-    for (const run of allRuns(slab)) {
-      const from = run.first * slab.cellBytes
-      runBytes(slab, run).set(bytes.subarray(from, from + run.count * slab.cellBytes))
-    }
-  }
+  const slabs = cells
+    ? new Map(contents.slabs.map(({ name, cellBytes }, index) => [name, slabWith(cellBytes, cells[index] ?? NO_CELLS)]))
+    : logged
   return { kind: 'good', snapshot: { ...rest, slabs }, pieces: contents.pieces }
 }
+
+const NO_CELLS = new Uint8Array()
 
 function encode(contents: Contents, state: Buffer): readonly Buffer[] {
   const json = Buffer.from(JSON.stringify(contents))

@@ -19,7 +19,17 @@ afterEach(() => rm(directory, { recursive: true, force: true }))
 const limits = (rateLimit: number, burstLimit = 10) => ({ rateLimit, burstLimit })
 
 function throttle(id: string, keyId = 'key-a'): ThrottleEffect {
-  return { kind: 'throttle', id, incidentId: 'i', keyId, decidedAt: 1, limits: limits(5), urgency: 1 }
+  return {
+    kind: 'throttle',
+    id,
+    incidentId: 'i',
+    keyId,
+    decidedAt: 1,
+    limits: limits(5),
+    urgency: 1,
+    keys: [],
+    siblings: [],
+  }
 }
 
 function restore(id: string, keyId = 'key-a'): RestoreEffect {
@@ -34,8 +44,12 @@ function changing(effectId: string, before: number, after: number, keyId = 'key-
   return { kind: 'plan-changing', at: 2, effectId, keyId, ...plan }
 }
 
-const throttled = [intent(throttle('t1')), changing('t1', 100.25, 5), applied('t1')]
-const restored = [intent(restore('r1')), changing('r1', 5, 100.25), applied('r1')]
+function set(effectId: string, keyId = 'key-a'): JournalEntry {
+  return { kind: 'plan-set', at: 2, effectId, keyId, planId: `plan-of-${keyId}` }
+}
+
+const throttled = [intent(throttle('t1')), changing('t1', 100.25, 5), set('t1'), applied('t1')]
+const restored = [intent(restore('r1')), changing('r1', 5, 100.25), set('r1'), applied('r1')]
 
 async function write(...appends: readonly (readonly JournalEntry[])[]): Promise<void> {
   const journal = await openEffectJournal(directory)
@@ -102,12 +116,16 @@ test('a damaged last line that was written to its end is not taken for a torn on
 })
 
 test('compaction keeps the original of a plan that is still lowered, however often the journal is opened', async () => {
-  await write(throttled, [intent(restore('half')), changing('half', 5, 50), applied('half')])
+  await write(throttled, [intent(restore('half')), changing('half', 5, 50), set('half'), applied('half')])
   const before = journalIndex((await recover()).recovered).stories
   await recover()
   const { recovered } = await recover()
   expect(journalIndex(recovered).stories).toEqual(before)
-  expect(before.get('key-a')).toMatchObject({ original: limits(100.25), lastSet: limits(50), mayHave: [limits(50)] })
+  expect(before.get('plan-of-key-a')).toMatchObject({
+    original: limits(100.25),
+    lastSet: limits(50),
+    mayHave: [limits(50)],
+  })
 })
 
 test('compaction keeps an intent without outcome and drops a story that is over, but for its outcomes', async () => {
@@ -121,7 +139,7 @@ test('a change of a plan announced before a crash is kept with its intent', asyn
   await recover()
   const index = journalIndex((await recover()).recovered)
   expect(index.openIntents).toEqual([throttle('t1')])
-  expect(index.stories.get('key-a')?.mayHave).toEqual([limits(100.25), limits(5)])
+  expect(index.stories.get('plan-of-key-a')?.mayHave).toEqual([limits(100.25), limits(5)])
 })
 
 test('of answered effects the last 10,000 outcomes are kept, and the original of a lowered plan besides', async () => {
@@ -129,8 +147,8 @@ test('of answered effects the last 10,000 outcomes are kept, and the original of
   await write(throttled, many)
   await recover()
   const { recovered } = await recover()
-  expect(recovered).toHaveLength(10_002)
-  expect(journalIndex(recovered).stories.get('key-a')?.original).toEqual(limits(100.25))
+  expect(recovered).toHaveLength(10_003)
+  expect(journalIndex(recovered).stories.get('plan-of-key-a')?.original).toEqual(limits(100.25))
 })
 
 test('a journal that grows past 64 MiB while it is open forgets what is over, and no original', async () => {
@@ -142,7 +160,10 @@ test('a journal that grows past 64 MiB while it is open forgets what is over, an
   await journal.append([changing('half', 5, 50)])
   await journal.close()
   const { recovered } = await recover()
-  expect(journalIndex(recovered).stories.get('key-a')).toMatchObject({ original: limits(100.25), lastSet: limits(50) })
+  expect(journalIndex(recovered).stories.get('plan-of-key-a')).toMatchObject({
+    original: limits(100.25),
+    lastSet: limits(50),
+  })
 })
 
 test('an intent after an outcome of the same id is open again', () => {

@@ -14,16 +14,19 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
-import { advanceStories, continuesStory, type PlanStories, planStories } from '../core/incident/plan-story.ts'
-import type { ApiKeyId } from '../core/vocabulary.ts'
+import {
+  advanceStories,
+  continuesStory,
+  type PlanStories,
+  placeName,
+  planStories,
+} from '../core/incident/plan-story.ts'
 import { syncDirectory, unwritable } from './durable.ts'
-import type { EffectJournal, JournalEntry } from './journal-entry.ts'
+import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
 const compactAboveBytes = 64 * 1024 * 1024
-
-type PlanChanging = Extract<JournalEntry, { readonly kind: 'plan-changing' }>
 
 export interface JournalIndex {
   readonly outcomes: ReadonlyMap<string, Outcome>
@@ -122,28 +125,29 @@ export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
 function stillNeeded(entries: readonly JournalEntry[]): readonly JournalEntry[] {
   const { outcomes, openIntents } = journalIndex(entries)
   const open = new Set(openIntents.map(effect => effect.id))
-  const changes = openChanges(entries)
+  const told = storyEntries(entries)
   const answered = new Set([...outcomes.keys()].slice(-keptOutcomes))
-  for (const { effectId } of changes) answered.add(effectId)
+  for (const { effectId } of told) answered.add(effectId)
   return entries.filter(entry => {
     if (entry.kind === 'intent') return open.has(entry.effect.id)
-    if (entry.kind === 'plan-changing') return changes.has(entry)
-    return answered.has(entry.effectId)
+    if (entry.kind === 'outcome') return answered.has(entry.effectId)
+    return told.has(entry)
   })
 }
 
-/** The changes that today's stories are made of: of each plan all since it last had its original. */
-function openChanges(entries: readonly JournalEntry[]): ReadonlySet<PlanChanging> {
-  const chains = new Map<ApiKeyId, PlanChanging[]>()
+/** The entries that today's stories are made of: of each plan all since it last had its original. */
+function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> {
+  const chains = new Map<string, PlanEntry[]>()
   let stories: PlanStories = new Map()
   for (const entry of entries) {
-    if (entry.kind === 'plan-changing') {
-      const chain = continuesStory(stories.get(entry.keyId), entry) ? (chains.get(entry.keyId) ?? []) : []
-      chains.set(entry.keyId, [...chain, entry])
+    if (entry.kind !== 'intent' && entry.kind !== 'outcome') {
+      const name = placeName(entry)
+      const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
+      chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])
     }
     stories = advanceStories(stories, entry)
   }
-  return new Set([...stories.keys()].flatMap(keyId => chains.get(keyId) ?? []))
+  return new Set([...stories.keys()].flatMap(name => chains.get(name) ?? []))
 }
 
 const linePrefix = '{"crc":"'

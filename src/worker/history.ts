@@ -7,7 +7,7 @@ import { advance, type Engine, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
-import { type BareLog, canonicalInputs, createTally } from './bare-log.ts'
+import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** `engine` is one made `withHistory`. After it the engine keeps its baselines, and no incident. */
@@ -18,11 +18,26 @@ export async function teachHistory(
   telemetry: Telemetry,
 ): Promise<void> {
   const tally = createTally()
-  for await (const input of canonicalInputs(logs, decoder, tally, { lastMayJump: false })) advance(engine, input)
-  advance(engine, { kind: 'history-ended' })
+  await teachLogs(engine, decoder, logs, tally)
   const { calls, paneRows } = tally
   const rejected = [...tally.rejected.values()].reduce((sum, count) => sum + count, 0)
   telemetry({ name: 'historyTaught', calls, paneRows, rejected, keys: engineStatus(engine).keys })
+}
+
+/** The same without a word. `progressed` is called now and then; `tally` counts as it goes. */
+export async function teachLogs(
+  engine: Engine,
+  decoder: Decoder,
+  logs: readonly BareLog[],
+  tally: LogTally,
+  progressed?: () => void,
+): Promise<void> {
+  let inputs = 0
+  for await (const input of canonicalInputs(logs, decoder, tally, { lastMayJump: false })) {
+    advance(engine, input)
+    if (++inputs % 64 === 0) progressed?.()
+  }
+  advance(engine, { kind: 'history-ended' })
 }
 
 /**

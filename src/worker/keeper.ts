@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
   createEngine,
@@ -16,21 +17,25 @@ import {
   snapshot,
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
+import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { mostKeys } from '../core/formats/key-index.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
-import { type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import { placeName } from '../core/incident/plan-story.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
+import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { aheadMs, type Frontier, partitionsToHold } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
-import type { Telemetry } from './telemetry.ts'
+import type { Recorder } from './recorder.ts'
+import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
@@ -47,6 +52,8 @@ export interface KeeperSettings {
   readonly rejects: Rejects
   readonly performers: Performers
   readonly telemetry: Telemetry
+  /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
+  readonly recorder?: Recorder | undefined
   /** observe, suggest or enforce: for telling only, the engine has its own. */
   readonly mode: string
   /** Something that may not be lost could not be kept: the worker must stop. */
@@ -58,6 +65,8 @@ export interface Keeper {
   readonly positions: Positions
   take(batch: SourceBatch): Promise<void>
   tick(): Promise<void>
+  /** tenants.yaml was read again, and is good. */
+  tenants(tenants: Readonly<Record<string, Tenant>>): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -70,7 +79,7 @@ export interface Keeper {
 }
 
 /** What the checkpoint holds beside the positions. */
-interface SavedState {
+export interface SavedState {
   readonly engine: EngineSnapshot['state']
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
@@ -78,6 +87,10 @@ interface SavedState {
   readonly known: readonly string[]
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
+  /** Where this state is in a recording, if it is in one. */
+  readonly recordedTo?: RecordedPlace | undefined
+  /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
+  readonly learned?: LearnedBaselines | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -90,15 +103,18 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, clock, checkpoints, journal, rejects, telemetry, failed } = settings
+  const { source, clock, checkpoints, journal, rejects, telemetry, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
-  const state = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
+  const kept = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
+  // What was only learned is no life that goes on: no stream was read in it, and nothing decided.
+  const learned = kept?.learned
+  const state = learned === undefined ? kept : undefined
   const engine =
-    state === undefined
+    kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, { state: state.engine, slabs: saved?.snapshot.slabs ?? new Map() })
+      : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -129,7 +145,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const startedAt = clock.now()
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
-  let taughtUntil = state?.taughtUntil
+  let taughtUntil = kept?.taughtUntil
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   /** As of the last telling. */
@@ -143,7 +159,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   })
 
   async function feed(input: EngineInput): Promise<void> {
-    const { effects, changes } = advance(engine, input)
+    recorder?.input(input)
+    const decisions = advance(engine, input)
+    recorder?.decided(decisions)
+    const { effects, changes } = decisions
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
     if (effects.length > 0) await carryOut(effects)
   }
@@ -307,6 +326,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
+        recordedTo: recorder?.place(),
+        learned: taughtUntil === undefined ? undefined : learned,
       }
       const covered = new Map(positions)
       const positionsText = Object.fromEntries(covered)
@@ -314,6 +335,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const { written } = writing
       // Told by who waits for it below.
       written.catch(() => undefined)
+      // Not waited for: a recording that lags or fails is no reason to hold the worker.
+      void recorder?.flush()
       await writing.copied
       return { covered, written }
     })
@@ -350,9 +373,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
-    if (mode !== 'enforce' || settings.engine.tenants.byKey.get(keyId)?.exempt) return false
+    if (mode !== 'enforce' || engine.settings.tenants.byKey.get(keyId)?.exempt) return false
     if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
-    const owners = [...engine.state.owners.values()]
+    const owners = [...watching(engine.state)]
     return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
   }
 
@@ -371,20 +394,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
-    const restores = [...journal.stories().values()]
-      .filter(({ keyId }) => !limitedKeys.has(keyId))
-      .map(({ keyId, planId, original }): RestoreEffect => {
-        telemetry({ name: 'limitLeftLowered', keyId, planId, original: original ?? undefined })
-        const incidentId = `${keyId}#lost-${clock.now()}`
-        return {
-          id: `${incidentId}/restore-full`,
-          incidentId,
-          keyId,
-          decidedAt: clock.now(),
-          kind: 'restore',
-          step: 'full',
-        }
-      })
+    const lost = new Set<ApiKeyId>()
+    for (const story of journal.stories().values()) {
+      for (const keyId of story.holders) {
+        if (limitedKeys.has(keyId)) continue
+        lost.add(keyId)
+        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+      }
+    }
+    const decidedAt = clock.now()
+    const restores = [...lost].map((keyId): RestoreEffect => {
+      const incidentId = `${keyId}#lost-${decidedAt}`
+      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
+    })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -396,7 +418,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     else await resumeEffects()
   }
 
-  if (state === undefined && settings.teach !== undefined) {
+  if (kept === undefined && settings.teach !== undefined) {
     await settings.teach(engine)
     if (signal.aborted) return undefined
     taughtUntil = engineStatus(engine).knownUntil
@@ -406,12 +428,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     source: source.description,
     mode: settings.mode,
     resumedFrom: state === undefined ? undefined : saved?.snapshot.writtenAt,
-    note: state !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
+    learned,
+    note: kept !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
   }
+  recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
@@ -420,6 +444,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => take(from)),
     tick: () => inTurn(tick),
+    tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () => inTurn(() => feed({ kind: 'end' })),
@@ -439,11 +464,11 @@ const notTrueAnyMore: Outcome = { kind: 'refused', because: 'decided before the 
 const historyUnread =
   'The history was NOT read: the checkpoint goes on from what was known before. To teach it, move the state directory away'
 
-const hasReadNothing = ({ engine }: SavedState): boolean =>
+export const hasReadNothing = ({ engine }: SavedState): boolean =>
   [...engine.owners.values()].every(({ closedToSecond }) => closedToSecond < 0)
 
 /** Ours by the checkpoint's checksum and version. */
-function savedState(state: unknown): SavedState {
+export function savedState(state: unknown): SavedState {
   return state as SavedState
 }
 

@@ -215,6 +215,7 @@ test('a limit that was lowered at the start and is given back by then is not giv
   expect(life.phases().at(-1)).toBe('closed')
   await life.journal.append([
     { ...change, effectId: 'k1#1/restore-2', before: low, after: full },
+    { kind: 'plan-set', at: noon, effectId: 'k1#1/restore-2', keyId: 'k1', planId: 'p1' },
     { kind: 'outcome', at: noon, effectId: 'k1#1/restore-2', outcome: { kind: 'applied' } },
   ])
   await life.bring(300, 1, 10)

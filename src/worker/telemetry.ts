@@ -35,6 +35,12 @@ export interface Reading {
   readonly history: boolean
 }
 
+export interface LearnedBaselines {
+  readonly at: EpochMs
+  readonly logs: readonly string[]
+  readonly keys: number
+}
+
 export type TelemetryEvent =
   | {
       readonly name: 'workerStarted'
@@ -42,6 +48,8 @@ export type TelemetryEvent =
       readonly mode: string
       /** When the checkpoint was written that it goes on from; undefined: it starts anew. */
       readonly resumedFrom: EpochMs | undefined
+      /** What it was taught by `weir learn`, if it starts from that. */
+      readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
   | {
@@ -52,6 +60,8 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
+  | { readonly name: 'tenantsRefused'; readonly because: string }
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -76,6 +86,8 @@ export type TelemetryEvent =
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
   | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
   | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
+  | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
@@ -104,10 +116,12 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'tenantsRefused':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'keysForgotten':
     case 'commitFailed':
+    case 'recordingStopped':
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
@@ -118,6 +132,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceTroubled':
       return 'error'
     case 'historyTaught':
+    case 'recordingBegan':
+    case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
@@ -135,11 +151,17 @@ export function levelOf(event: TelemetryEvent): Level {
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
-      const from = event.resumedFrom === undefined ? 'anew' : `from the checkpoint of ${isoTime(event.resumedFrom)}`
+      const { learned } = event
+      const anew = learned === undefined ? 'anew' : `with ${learnedText(learned)}`
+      const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
+    case 'tenantsReloaded':
+      return `The tenants were read again: ${grouped(event.tenants)} tenants with ${grouped(event.keys)} keys`
+    case 'tenantsRefused':
+      return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
     case 'batchesRead':
@@ -179,6 +201,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'recordingBegan':
+      return `Recording into ${event.directory}, at most ${grouped(Math.round(event.maxBytes / 1_000_000))} MB`
+    case 'recordingStopped':
+      return `Recording into ${event.directory} has stopped: ${event.because}; the worker goes on`
     case 'commitFailed':
       return `The source did not take the positions (${event.because}); the checkpoint holds them, nothing is lost`
     case 'sourceReported':
@@ -195,6 +221,12 @@ export function sentenceOf(event: TelemetryEvent): string {
       event satisfies never
       return ''
   }
+}
+
+/** `baselines of 200 keys from week.ndjson.gz and 2 more (learned …)`. */
+function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBaselines): string {
+  const logs = more.length === 0 ? first : `${first} and ${more.length} more`
+  return `baselines of ${grouped(keys)} keys from ${logs} (learned ${isoTime(at)})`
 }
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */

@@ -15,8 +15,10 @@ import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
+import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
 import { teachHistory } from './history.ts'
+import { createRecorder } from './recorder.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { handClock, handPerformer, handSource, untilQuiet } from './testing-world.ts'
 import { runWorker } from './worker.ts'
@@ -61,13 +63,15 @@ interface Life {
   /** Sees each checkpoint before it is written. */
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
   readonly engine?: typeof settings
-  /** What it is taught; `ask` stops the worker. */
-  readonly teach?: (ask: AbortController) => AsyncGenerator<FilePiece>
+  /** What it is taught; `ask` stops the worker. 'nothing': it was given no history. */
+  readonly teach?: ((ask: AbortController) => AsyncGenerator<FilePiece>) | 'nothing'
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
   /** The decoder it begins with, where that is not the one of its history; the latter is the next one. */
   readonly decoder?: Decoder
+  /** Where it is recorded, and how much of it. */
+  readonly record?: { readonly directory: string; readonly maxBytes?: number }
 }
 
 /** One run of the worker on a folder, from start to stop. */
@@ -85,21 +89,29 @@ export async function live(life: Life) {
   const decoder = createDecoder({
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
+  const { record } = life
+  const stopped = (because: string): void =>
+    telemetry({ name: 'recordingStopped', directory: record?.directory ?? '', because })
+  const recording = record && (await openRecording({ maxBytes: 1_000_000_000, ...record, stopped }))
+  const recorder = recording && createRecorder(recording, startsAt)
   const asked = new AbortController()
   let isOver = false
   const running = runWorker(
     {
       decoder: life.decoder ?? decoder,
       nextDecoder: () => decoder,
-      ...{ source, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs },
+      ...{ source, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs, recorder },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
-      teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      ...(teach !== 'nothing' && {
+        teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
+      }),
     },
     asked.signal,
   ).finally(async () => {
     isOver = true
+    await recorder?.close()
     await journal.close()
     await checkpoints.close()
   })
@@ -139,7 +151,7 @@ export async function live(life: Life) {
 }
 
 /** A week in which `k1` called once a second, more or less. */
-async function* history(): AsyncGenerator<FilePiece> {
+export async function* history(): AsyncGenerator<FilePiece> {
   const rows: string[] = []
   for (let start = noon - 7 * DAY_MS; start < noon; start += SLOT_MS) {
     const calls = 285 + ((start / SLOT_MS) % 31)

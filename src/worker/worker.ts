@@ -16,6 +16,8 @@ import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
 
 export interface WorkerSettings extends Omit<KeeperSettings, 'failed'> {
   readonly checkpointEveryMs: number
+  /** Hands over who owns which keys each time it has changed, until `signal` aborts. */
+  readonly followTenants?: ((take: Keeper['tenants'], signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** How long running effects may take when the worker stops: an alert on its way gets there, a queue of hours does not. */
@@ -48,6 +50,7 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
     every(SECOND_MS, keeper.tick),
     every(MINUTE_MS, keeper.minute),
     every(checkpointEveryMs, keeper.checkpoint),
+    settings.followTenants?.(keeper.tenants, stop.signal).catch(failed),
   ]
   try {
     await readAll(keeper)

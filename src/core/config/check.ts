@@ -49,6 +49,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...keyComplaints(tenants),
+    ...(acts ? unknownGateways(tenants, namesOf(valueAt(weir, ['gateways']))) : []),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
   ]
   return config.success && directory.success && complaints.length === 0
@@ -151,7 +152,8 @@ function editDistance(from: string, to: string): number {
 }
 
 function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
-  if (valueAt(weir, ['mode']) !== 'enforce' || valueAt(weir, ['gateway']) !== undefined) return []
+  const hasGateway = valueAt(weir, ['gateway']) !== undefined || namesOf(valueAt(weir, ['gateways'])).length > 0
+  if (valueAt(weir, ['mode']) !== 'enforce' || hasGateway) return []
   const right = 'observe or suggest: enforce needs `gateway: {region: …}`'
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
 }
@@ -182,6 +184,8 @@ interface RawKey {
   /** Written as text: not vouched for by `{id}`. */
   readonly plain: boolean
   readonly hash: unknown
+  readonly gateway: unknown
+  readonly usagePlan: unknown
 }
 
 function keyComplaints(tenants: unknown): readonly Complaint[] {
@@ -214,26 +218,43 @@ function rawKeys(tenants: unknown): readonly RawKey[] {
     if (!Array.isArray(keys)) return []
     return keys.flatMap((key: unknown, i): readonly RawKey[] => {
       const path = ['tenants', tenant, 'keys', i]
-      if (typeof key === 'string') return [{ tenant, path, id: key, plain: true, hash: undefined }]
+      const told = {
+        hash: valueAt(key, ['hash']),
+        gateway: valueAt(key, ['gateway']),
+        usagePlan: valueAt(key, ['usagePlan']),
+      }
+      if (typeof key === 'string') return [{ tenant, path, id: key, plain: true, ...told }]
       const id = valueAt(key, ['id'])
-      return typeof id === 'string' ? [{ tenant, path, id, plain: false, hash: valueAt(key, ['hash']) }] : []
+      return typeof id === 'string' ? [{ tenant, path, id, plain: false, ...told }] : []
     })
   })
 }
 
+function unknownGateways(tenants: unknown, known: readonly string[]): readonly Complaint[] {
+  return rawKeys(tenants).flatMap(({ gateway, path }): readonly Complaint[] => {
+    if (typeof gateway !== 'string' || known.includes(gateway)) return []
+    const right =
+      known.length === 0 ? 'a name in `gateways` of weir.yaml, which has none' : `one of ${known.join(', ')}`
+    return [{ file: 'tenants', kind: 'conflict', path: [...path, 'gateway'], value: shownValue(gateway, ''), right }]
+  })
+}
+
+const namesOf = (mapping: unknown): readonly string[] => (isMapping(mapping) ? Object.keys(mapping) : [])
+
 /** Lowering a plan lowers it for all who are in it, the exempt ones too: only a plan of the tenant's own is lowered. */
 function sharedPlans(tenants: unknown): readonly Complaint[] {
   const owner = new Map<string, string>()
-  return rawTenants(tenants).flatMap(([tenant, settingsOfOne]): readonly Complaint[] => {
-    const plan = valueAt(settingsOfOne, ['usagePlan'])
+  const plans = rawTenants(tenants).flatMap(([tenant, settingsOfOne]) => {
+    const own = { tenant, plan: valueAt(settingsOfOne, ['usagePlan']), path: ['tenants', tenant, 'usagePlan'] }
+    const ofKeys = rawKeys({ tenants: { [tenant]: settingsOfOne } })
+    return [own, ...ofKeys.map(({ usagePlan, path }) => ({ tenant, plan: usagePlan, path: [...path, 'usagePlan'] }))]
+  })
+  return plans.flatMap(({ tenant, plan, path }): readonly Complaint[] => {
     if (typeof plan !== 'string') return []
-    const other = owner.get(plan)
-    if (other === undefined) {
-      owner.set(plan, tenant)
-      return []
-    }
+    const other = owner.get(plan) ?? tenant
+    owner.set(plan, other)
+    if (other === tenant) return []
     const right = `a plan of this tenant’s own when mode is enforce: ${pathText(['tenants', other])} has it too`
-    const path = ['tenants', tenant, 'usagePlan']
     return [{ file: 'tenants', kind: 'conflict', path, value: shownValue(plan, ''), right }]
   })
 }

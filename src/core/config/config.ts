@@ -121,6 +121,20 @@ const topicArn = z
   .describe('SNS topic that alerts are published to')
   .meta({ expected: 'the ARN of an SNS topic, e.g. arn:aws:sns:us-east-1:123456789012:weir-alerts' })
 
+const gateway = {
+  ...awsClient,
+  stages: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9]+\/[A-Za-z0-9_-]+$/)
+        .meta({ expected: 'an API’s id and its stage, e.g. a1b2c3d4e5/prod' }),
+    )
+    .min(1)
+    .optional()
+    .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
+}
+
 export const weirSchema = z.strictObject({
   mode: z
     .enum(['observe', 'suggest', 'enforce'])
@@ -156,7 +170,11 @@ export const weirSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
-  gateway: z.strictObject(awsClient).optional().describe('the API Gateway whose usage plans are throttled'),
+  gateway: z.strictObject(gateway).optional().describe('the API Gateway whose usage plans are throttled'),
+  gateways: z
+    .record(z.string().min(1), z.strictObject(gateway))
+    .default({})
+    .describe('API Gateways of further accounts and regions, by a name of your own that tenants.yaml’s keys refer to'),
   throttle: throttle.prefault({}),
   incident: z
     .strictObject({
@@ -205,6 +223,8 @@ export const weirSchema = z.strictObject({
 export interface TenantKey {
   readonly id: string
   readonly hash?: string | undefined
+  readonly gateway?: string | undefined
+  readonly usagePlan?: string | undefined
 }
 
 const tenant = z.strictObject({
@@ -221,14 +241,16 @@ const tenant = z.strictObject({
             .strictObject({
               id: z.string().min(1),
               hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
+              gateway: z.string().min(1).optional().describe('its name in `gateways`, where it is not in `gateway`'),
+              usagePlan: z.string().min(1).optional().describe('id of its plan, where it is not the tenant’s'),
             })
             .transform((key): TenantKey => key),
         ])
-        .meta({ expected: 'an API key id, as text in quotes, or {id, hash}' }),
+        .meta({ expected: 'an API key id, as text in quotes, or {id, …}' }),
     )
     .min(1)
     .describe('API key ids (not values)')
-    .meta({ expected: 'a list of API key ids, as text in quotes, or {id, hash}' }),
+    .meta({ expected: 'a list of API key ids, as text in quotes, or {id, …}' }),
   contact: z.string().min(1).optional().describe('whom to call'),
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),

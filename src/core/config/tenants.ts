@@ -8,26 +8,50 @@ export interface TenantEntry {
   readonly name: string | undefined
   readonly contact: string | undefined
   readonly escalation: string | undefined
-  /** Id of the tenant's usage plan; undefined: the gateway is asked. */
-  readonly usagePlan: string | undefined
   readonly exempt: boolean
+  /** All its keys, as listed. */
+  readonly keys: readonly ApiKeyId[]
 }
 
+/** Where a key is, as far as tenants.yaml says. */
+export interface KeyPlace {
+  /** Name in `gateways`; undefined: `gateway`. */
+  readonly gateway: string | undefined
+  /** Id of its usage plan; undefined: the gateway is asked. */
+  readonly usagePlan: string | undefined
+}
+
+/** Under this name a tenant with several keys is watched as a whole: where a key id stands otherwise. */
+export const tenantWideId = (tenantId: TenantId): ApiKeyId => `${tenantPrefix}${tenantId}`
+export const isTenantWide = (keyId: ApiKeyId): boolean => keyId.startsWith(tenantPrefix)
+const tenantPrefix = 'tenant:'
+
 export interface TenantDirectory {
+  /** By key id, and by `tenantWideId`. */
   readonly byKey: ReadonlyMap<ApiKeyId, TenantEntry>
+  /** Of each key of a tenant that has several: under which name they are watched together. */
+  readonly tenantWide: ReadonlyMap<ApiKeyId, ApiKeyId>
+  readonly places: ReadonlyMap<ApiKeyId, KeyPlace>
   /** From what a raw key value in the log was hashed to (`hash:…`) to the key's id. */
   readonly keyOfHash: ReadonlyMap<string, ApiKeyId>
 }
 
 export function tenantDirectory({ tenants }: TenantsConfig): TenantDirectory {
   const byKey = new Map<ApiKeyId, TenantEntry>()
+  const places = new Map<ApiKeyId, KeyPlace>()
+  const tenantWide = new Map<ApiKeyId, ApiKeyId>()
   const keyOfHash = new Map<string, ApiKeyId>()
   for (const [tenantId, { name, contact, escalation, usagePlan, exempt, keys }] of Object.entries(tenants)) {
-    const entry = { tenantId, name, contact, escalation, usagePlan, exempt }
-    for (const { id, hash } of keys) {
-      byKey.set(id, entry)
-      if (hash !== undefined) keyOfHash.set(hash, id)
+    const entry = { tenantId, name, contact, escalation, exempt, keys: keys.map(({ id }) => id) }
+    if (keys.length > 1) {
+      byKey.set(tenantWideId(tenantId), entry)
+      for (const { id } of keys) tenantWide.set(id, tenantWideId(tenantId))
+    }
+    for (const key of keys) {
+      byKey.set(key.id, entry)
+      places.set(key.id, { gateway: key.gateway, usagePlan: key.usagePlan ?? usagePlan })
+      if (key.hash !== undefined) keyOfHash.set(key.hash, key.id)
     }
   }
-  return { byKey, keyOfHash }
+  return { byKey, tenantWide, places, keyOfHash }
 }

@@ -30,6 +30,8 @@ export type Action =
       readonly limits: PlanLimits | undefined
       readonly before: PlanLimits | undefined
       readonly expiresAt: EpochMs
+      /** Of several plans or keys: which could not be lowered, and why, for people. */
+      readonly missed?: string
     }
   | { readonly kind: 'throttle-refused'; readonly because: string }
   | {

@@ -68,8 +68,9 @@ function actionOf(action: Action) {
     case 'throttle':
       return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt) }
     case 'throttled': {
-      const { kind, limits, before, expiresAt } = action
-      return { kind, limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
+      const { kind, limits, before, expiresAt, missed } = action
+      const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
+      return { kind, ...told, ...(missed !== undefined && { missed }) }
     }
     case 'restored':
       return { kind: action.kind, limits: action.limits ?? null }

@@ -13,6 +13,7 @@
  * Names, contacts and key ids come from tenants and logs: whatever could steer a terminal or fake a line is taken out.
  */
 
+import { isTenantWide } from '../config/tenants.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 
@@ -37,8 +38,7 @@ export function alertText(explanation: Explanation): string {
 
 /** What happened, in one sentence: the first line of an alert and its subject. */
 export function headline({ keyId, tenant, kind, phase, action }: Explanation): string {
-  const key = cleanText(keyId)
-  const who = tenant?.name === undefined ? key : `${cleanText(tenant.name)} (${key})`
+  const who = subjectText(keyId, tenant)
   if (phase === 'closed') return kind === 'platform' ? 'The platform incident is over.' : `${who} is back to normal.`
   switch (action.kind) {
     case 'throttled':
@@ -59,6 +59,12 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     default:
       return action satisfies never
   }
+}
+
+function subjectText(keyId: Explanation['keyId'], tenant: Explanation['tenant']): string {
+  if (tenant !== undefined && isTenantWide(keyId))
+    return `${cleanText(tenant.name ?? tenant.id)} (all its keys together)`
+  return tenant?.name === undefined ? cleanText(keyId) : `${cleanText(tenant.name)} (${cleanText(keyId)})`
 }
 
 /**
@@ -82,15 +88,18 @@ function bandText(lower: number, upper: number): string {
   return `${from === to ? from : `${from}-${to}`} req/min`
 }
 
+const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
+
 export function actionLine(action: Action): string {
   switch (action.kind) {
     case 'held':
       return `Client's limit was not changed: ${heldReasons[action.because]}.`
     case 'suggest':
       return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
-    case 'throttle':
     case 'throttled':
-      return 'Client is in AUTOMATIC throttle reduction.'
+      return action.missed === undefined ? REDUCED : `${REDUCED} Not everywhere: ${cleanText(action.missed)}.`
+    case 'throttle':
+      return REDUCED
     case 'throttle-refused':
       return `Client's limit was not changed: ${cleanText(action.because)}.`
     case 'restore-refused':

@@ -3,7 +3,7 @@
  * since when, and what is to be done about it.
  */
 
-import type { Engine, EngineState, Out } from '../engine-state.ts'
+import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
 import { evidenceOf, type Judgement, leading, scoresOf } from '../judge.ts'
 import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
@@ -11,6 +11,7 @@ import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { isToldByKin, sharesOf } from './kin.ts'
 import { currentOf, measured } from './measure.ts'
 import { platformSick } from './platform.ts'
 import { isDominant, respond, severityOf } from './response.ts'
@@ -26,8 +27,9 @@ export interface Suspect {
 
 /** Suspects of one look, most dangerous first. What the fleet says is asked once, and only when it matters. */
 export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[], out: Out): void {
-  const wrong = suspects.filter(({ judgement }) => judgement.score > 1)
-  for (const { key, judgement, at } of suspects) {
+  const apart = suspects.filter(({ key }) => !isToldByKin(engine, key))
+  const wrong = apart.filter(({ judgement }) => judgement.score > 1)
+  for (const { key, judgement, at } of apart) {
     if (judgement.score <= 1) step(engine, owner, key, { kind: 'stirring', at }, out)
   }
   if (wrong.length === 0) return
@@ -50,7 +52,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const { state } = engine
   const lead = leading(judgement)
   if (lead === undefined) return
-  const standing = survey && standingOf(survey, key, config.platform)
+  const standing = survey && standingOf(survey, owner, key, config.platform)
   const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
   const isPlatform =
     survey !== undefined &&
@@ -86,7 +88,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       kind: lead.finding.kind,
       severity,
       detectors: scoresOf(judgement),
-      evidence: [...evidenceOf(judgement), ...measured(key, at)],
+      evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
       current: currentOf(key, onsetAt, at),
       expected: known.usual && {
         callsPerMinute: known.usual.callsPerMinute,
@@ -101,7 +103,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
 
 function throttledBeside(state: EngineState, beside: KeyState): number {
   let throttled = 0
-  for (const owner of state.owners.values()) {
+  for (const owner of watching(state)) {
     for (const key of owner.incidents) if (key !== beside && holdsLimit(key.incident)) throttled++
   }
   return throttled

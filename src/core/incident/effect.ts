@@ -27,8 +27,18 @@ export interface ThrottleEffect extends EffectBase {
   readonly kind: 'throttle'
   /** What the tenant is to get. The performer never raises: it takes the lower of this and the plan's own. */
   readonly limits: PlanLimits
+  /** The API keys that are to get less, and what each of them needs. One, unless the incident is a whole tenant's. */
+  readonly keys: readonly KeyNeed[]
+  /** The tenant's other keys: a plan that holds one of these too is the tenant's own, and leaves it what it needs. */
+  readonly siblings: readonly KeyNeed[]
   /** How dangerous: calls a minute beyond usual. The queue serves the highest first. */
   readonly urgency: number
+}
+
+/** What a key normally needs now, a second; undefined where that is unknown. A plan's limits hold for each of its keys by itself. */
+export interface KeyNeed {
+  readonly keyId: ApiKeyId
+  readonly limits: PlanLimits | undefined
 }
 
 export interface RestoreEffect extends EffectBase {
@@ -39,9 +49,15 @@ export interface RestoreEffect extends EffectBase {
 
 export type Outcome =
   /** Done now. For a throttle `before` is what the plan had, `after` what it has. undefined limits = no throttle set. */
-  | { readonly kind: 'applied'; readonly before?: PlanLimits | undefined; readonly after?: PlanLimits | undefined }
+  | {
+      readonly kind: 'applied'
+      readonly before?: PlanLimits | undefined
+      readonly after?: PlanLimits | undefined
+      /** Of several plans or keys: which it could not be done to, and why, for people. */
+      readonly missed?: string
+    }
   /** It was so already (a retry after a crash, or a plan that is lower anyway). */
-  | { readonly kind: 'already'; readonly after?: PlanLimits | undefined }
+  | { readonly kind: 'already'; readonly after?: PlanLimits | undefined; readonly missed?: string }
   /** It will not be done: the reason is for people. */
   | { readonly kind: 'refused'; readonly because: string }
 

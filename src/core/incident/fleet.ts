@@ -10,7 +10,7 @@ import type { WeirConfig } from '../config/config.ts'
 import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
-import { CALLS, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
+import { paneCalls, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import type { Standing } from './response.ts'
 
@@ -84,7 +84,7 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
   if (panes !== undefined) {
     for (let index = panes.end - 1; index >= panes.first; index--) {
       if (paneSecond(panes, index) < endSecond - SURVEY_SECONDS) break
-      calls += paneCount(panes, index, CALLS)
+      calls += paneCalls(panes, index)
       refused += paneCount(panes, index, STATUS_429)
       failures += paneCount(panes, index, STATUS_5XX)
     }
@@ -99,13 +99,14 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
   }
 }
 
-export function standingOf(survey: FleetSurvey, key: KeyState, rules: WeirConfig['platform']): Standing {
-  const own = survey.keys.get(key)
-  const othersFailing = survey.failing - (own?.isFailing ? 1 : 0)
+/** `owner`: whose key it is. A tenant as a whole is not among the keys surveyed, or its calls would count twice. */
+export function standingOf(survey: FleetSurvey, owner: Owner, key: KeyState, rules: WeirConfig['platform']): Standing {
+  const own = survey.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
+  const othersFailing = survey.failing - (own.isFailing ? 1 : 0)
   return {
-    calls: own?.calls ?? 0,
-    excess: own?.excess ?? 0,
-    timesUpper: own?.timesUpper,
+    calls: own.calls,
+    excess: own.excess,
+    timesUpper: own.timesUpper,
     fleetCalls: survey.calls,
     fleetExcess: survey.excess,
     provenCalls: survey.provenCalls,

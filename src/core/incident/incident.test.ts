@@ -399,3 +399,55 @@ describe('a platform incident', () => {
     expect(play([[0, 'surge'], ...each(1, 20, 'storm, platform')])).toEqual(['0s open', '0s ! alert: held (no-harm)'])
   })
 })
+
+describe('a tenant that a person makes exempt', () => {
+  const givenBack = (at: number, restore: number) => [
+    `${at}s recovering`,
+    `${at}s ! alert: restore full (operator)`,
+    `${at}s ! key#1/restore-${restore} full`,
+  ]
+
+  test('gets the whole limit back at once', () => {
+    const lines = play([
+      [0, 'storm'],
+      [1, 'applied'],
+      [9, 'exempted'],
+      [10, 'applied'],
+      ...each(11, 30, 'storm, exempt'),
+    ])
+    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open'])
+  })
+
+  test('does not wait for the end of its probation', () => {
+    const lines = play([
+      [0, 'storm'],
+      [1, 'applied'],
+      [601, 'applied'],
+      [610, 'exempted'],
+    ])
+    expect(lines.slice(-3)).toEqual(givenBack(610, 2))
+  })
+
+  test('gets back what was still on its way down', () => {
+    const lines = play([
+      [0, 'storm'],
+      [2, 'exempted'],
+      [20, 'applied'],
+    ])
+    expect(lines.slice(3)).toEqual([
+      '20s mitigated',
+      '20s recovering',
+      '20s ! alert: restore half (expired)',
+      '20s ! key#1/restore-1 half',
+    ])
+  })
+
+  test('that was left alone stays left alone', () => {
+    expect(
+      play([
+        [0, 'surge'],
+        [5, 'exempted'],
+      ]),
+    ).toEqual(['0s open', '0s ! alert: held (no-harm)'])
+  })
+})

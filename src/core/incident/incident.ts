@@ -91,6 +91,8 @@ export type IncidentEvent =
   | { readonly kind: 'outcome'; readonly effectId: string; readonly outcome: Outcome; readonly now: EpochMs }
   /** The fleet guard found many keys wrong at once: not this client's doing. */
   | { readonly kind: 'platform'; readonly now: EpochMs }
+  /** A person has made the tenant exempt. */
+  | { readonly kind: 'exempted'; readonly now: EpochMs }
 
 export interface IncidentRules {
   readonly closesAfterMs: number
@@ -131,6 +133,8 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
       return onOutcome(incident, event)
     case 'platform':
       return onPlatform(incident)
+    case 'exempted':
+      return onExempted(incident, event.now)
     default:
       throw new Error(`no such event: ${event satisfies never}`)
   }
@@ -298,7 +302,9 @@ function giveBack(story: Story, step: 'half' | 'full', because: RestoreReason): 
     incident: next,
     effect: { kind: 'restore', id: effectId, step },
     alert: true,
-    ...(step === 'half' || because === 'platform-incident' ? { phase: 'recovering' as const } : {}),
+    ...(step === 'half' || because === 'platform-incident' || because === 'operator'
+      ? { phase: 'recovering' as const }
+      : {}),
   }
 }
 
@@ -319,6 +325,7 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       limits: outcome.after,
       before: outcome.kind === 'applied' ? outcome.before : undefined,
       expiresAt: asked.expiresAt,
+      ...(outcome.missed !== undefined && { missed: outcome.missed }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.isMerged) return giveBack({ ...story, action }, 'full', 'platform-incident')
@@ -352,6 +359,25 @@ function onPlatform(incident: Incident): Step {
       return { incident: { ...incident, story: merged(incident.story) } }
     case 'mitigated':
       return giveBack(merged(incident.story), 'full', 'platform-incident')
+    default:
+      return { incident }
+  }
+}
+
+/** What is on its way cannot be called back: it expires as soon as it has arrived. */
+function onExempted(incident: Incident, now: EpochMs): Step {
+  switch (incident.phase) {
+    case 'open':
+      return incident.asked === undefined
+        ? { incident }
+        : { incident: { ...incident, asked: { ...incident.asked, expiresAt: now } } }
+    case 'mitigated':
+      return giveBack(incident.story, 'full', 'operator')
+    case 'recovering': {
+      const { givingBack } = incident
+      const isOnProbation = givingBack?.step === 'half' && givingBack.doneAt !== undefined
+      return isOnProbation ? giveBack(incident.story, 'full', 'operator') : { incident }
+    }
     default:
       return { incident }
   }

@@ -2,18 +2,24 @@
 import type { Evidence } from '../../../detectors/contract.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import type { KeyActivity, KeyState } from '../state/key-state.ts'
-import { busiestTenth, CALLS, paneBytes, paneCount, paneSecond } from '../state/pane.ts'
+import { busiestTenth, paneBytes, paneCalls, paneSecond } from '../state/pane.ts'
 import { latencyQuantile, mergedLatency } from '../state/sketches.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 
 /** Calls since onset, over 1 to 60 s. */
 export function currentOf(key: KeyState, onsetAt: EpochMs, at: EpochMs): Explanation['current'] {
   const seconds = Math.min(60, Math.max(1, Math.round((at - onsetAt) / SECOND_MS)))
+  const calls = callsIn(key, at, seconds)
+  return { calls, seconds, callsPerMinute: (calls * 60) / seconds }
+}
+
+/** Calls in the `seconds` that end at `at`. */
+export function callsIn(key: KeyState, at: EpochMs, seconds: number): number {
   let calls = 0
   forRecentPanes(key, at, seconds, (panes, index) => {
-    calls += paneCount(panes, index, CALLS)
+    calls += paneCalls(panes, index)
   })
-  return { calls, seconds, callsPerMinute: (calls * 60) / seconds }
+  return calls
 }
 
 /** Facts of the last seconds that help a person, whatever the detectors asked: shape, size, latency. */

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import type { Outcome } from './effect.ts'
 import { owesNothing, planStories, type StoryEntry } from './plan-story.ts'
 
 const limits = (rateLimit: number, burstLimit = rateLimit) => ({ rateLimit, burstLimit })
@@ -10,21 +9,17 @@ const changing = (
   after: ReturnType<typeof limits> | null,
 ): StoryEntry => ({ kind: 'plan-changing', effectId, keyId: 'key-a', planId: 'plan-a', before, after })
 
-const outcome = (effectId: string, kind: 'applied' | 'already' | 'refused' = 'applied'): StoryEntry => {
-  const because = 'denied'
-  const what: Outcome = kind === 'refused' ? { kind, because } : { kind }
-  return { kind: 'outcome', effectId, outcome: what }
-}
+const set: StoryEntry = { kind: 'plan-set', planId: 'plan-a' }
 
 test('the original is what the plan had before the first of all changes, through half and relapse', () => {
   const entries = [
-    ...[changing('throttle-1', limits(100.5), limits(5)), outcome('throttle-1')],
-    ...[changing('half-1', limits(5), limits(53)), outcome('half-1')],
-    ...[changing('throttle-2', limits(53), limits(4)), outcome('throttle-2')],
+    ...[changing('throttle-1', limits(100.5), limits(5)), set],
+    ...[changing('half-1', limits(5), limits(53)), set],
+    ...[changing('throttle-2', limits(53), limits(4)), set],
   ]
   expect([...planStories(entries).values()]).toEqual([
     {
-      keyId: 'key-a',
+      holders: ['key-a'],
       planId: 'plan-a',
       original: limits(100.5),
       lastSet: limits(4),
@@ -35,35 +30,34 @@ test('the original is what the plan had before the first of all changes, through
 })
 
 test('a restore ends the story only when it is known to have arrived', () => {
-  const throttled = [changing('throttle-1', null, limits(5)), outcome('throttle-1')]
+  const throttled = [changing('throttle-1', null, limits(5)), set]
   const restoring = [...throttled, changing('full-1', limits(5), null)]
-  expect(planStories(restoring).get('key-a')).toMatchObject({ original: null, mayHave: [limits(5), null] })
-  expect(planStories([...restoring, outcome('full-1', 'refused')]).get('key-a')).toMatchObject({ original: null })
-  expect(planStories([...restoring, outcome('full-1', 'already')]).size).toBe(0)
+  expect(planStories(restoring).get('plan-a')).toMatchObject({ original: null, mayHave: [limits(5), null] })
+  expect(planStories([...restoring, set]).size).toBe(0)
 })
 
 test('what a person set in between is the original from then on', () => {
-  const entries = [changing('throttle-1', limits(100), limits(5)), outcome('throttle-1')]
+  const entries = [changing('throttle-1', limits(100), limits(5)), set]
   const relapse = changing('throttle-2', limits(40), limits(5))
-  expect(planStories([...entries, relapse]).get('key-a')?.original).toEqual(limits(40))
+  expect(planStories([...entries, relapse]).get('plan-a')?.original).toEqual(limits(40))
 })
 
 test('a plan that was seen to be left owes nothing, and a later change has its own original', () => {
-  const left: StoryEntry = { kind: 'plan-left', keyId: 'key-a', planId: 'plan-a' }
-  const entries = [changing('throttle-1', limits(100), limits(5)), outcome('throttle-1'), left]
+  const left: StoryEntry = { kind: 'plan-left', planId: 'plan-a' }
+  const entries = [changing('throttle-1', limits(100), limits(5)), set, left]
   expect(planStories(entries).size).toBe(0)
-  expect(planStories([...entries, changing('throttle-2', limits(5), limits(2))]).get('key-a')?.original).toEqual(
+  expect(planStories([...entries, changing('throttle-2', limits(5), limits(2))]).get('plan-a')?.original).toEqual(
     limits(5),
   )
 })
 
 test('that the plan a key was in before is left says nothing of the one it is in', () => {
-  const left: StoryEntry = { kind: 'plan-left', keyId: 'key-a', planId: 'plan-before' }
-  expect(planStories([changing('throttle-1', limits(100), limits(5)), left]).has('key-a')).toBe(true)
+  const left: StoryEntry = { kind: 'plan-left', planId: 'plan-before' }
+  expect(planStories([changing('throttle-1', limits(100), limits(5)), left]).has('plan-a')).toBe(true)
 })
 
 test('a plan is owed nothing with its original or a value of somebody else, and what we took with ours', () => {
-  const [story] = planStories([changing('throttle-1', limits(100), limits(5)), outcome('throttle-1')]).values()
+  const [story] = planStories([changing('throttle-1', limits(100), limits(5)), set]).values()
   const has = (current: ReturnType<typeof limits> | null) => story && owesNothing(story, current)
   expect([limits(100), limits(60), null, limits(5)].map(has)).toEqual([true, true, true, false])
 })

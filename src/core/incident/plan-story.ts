@@ -1,22 +1,33 @@
 /**
- * What we did to whose usage plan, told from the entries of the effect journal: which limit is the original, what was set
- * last, and what the plan may have if nobody else touched it. Pure, because the journal's compaction and the performer
- * must never disagree about which original is still owed.
+ * What we did to which usage plan, told from the entries of the effect journal: for whom it is lowered, which limit is the
+ * original, what was set last, and what the plan may have if nobody else touched it. Pure, because the journal's
+ * compaction and the performer must never disagree about which original is still owed.
  *
- *   changing(before O, after T) → {original O, may have O or T} → outcome → {may have T} → changing(T, H) → … → (…, O) → over
- *                                        └ seen with its original, or with what somebody else set: left ────────────────┘
+ *   changing(before O, after T) → {original O, may have O or T} → set → {may have T} → changing(T, H) → … → set(O) → over
+ *                                        └ seen with its original, or with what somebody else set: left ────────────┘
+ *
+ * A plan may be lowered for several keys of its tenant at once: they all hold it, and it is raised for the last of them.
  */
-
 import type { ApiKeyId } from '../vocabulary.ts'
-import type { Outcome, PlanLimits } from './effect.ts'
+import type { PlanLimits } from './effect.ts'
 
 /** What a plan may have; null = no throttle set, as in the journal. */
 export type LimitsOrNone = PlanLimits | null
 
-export interface PlanChange {
-  readonly effectId: string
-  readonly keyId: ApiKeyId
+/** Where a plan is: ids are unique in an account and region. */
+export interface PlanPlace {
+  /** Name in `gateways`; undefined: `gateway`. */
+  readonly gateway?: string | undefined
   readonly planId: string
+}
+
+export const placeName = ({ gateway, planId }: PlanPlace): string =>
+  gateway === undefined ? planId : `${gateway}/${planId}`
+
+export interface PlanChange extends PlanPlace {
+  readonly effectId: string
+  /** For whom: the key, or the tenant, that the incident is about. */
+  readonly keyId: ApiKeyId
   readonly before: LimitsOrNone
   readonly after: LimitsOrNone
 }
@@ -24,15 +35,21 @@ export interface PlanChange {
 /** The part of a journal entry that a story is made of. */
 export type StoryEntry =
   | { readonly kind: 'intent' }
+  | { readonly kind: 'outcome' }
   | ({ readonly kind: 'plan-changing' } & PlanChange)
+  /** The change is known to have arrived. */
+  | ({ readonly kind: 'plan-set' } & PlanPlace)
+  /** It is low enough for one key more. */
+  | ({ readonly kind: 'plan-held'; readonly keyId: ApiKeyId } & PlanPlace)
+  /** One key needs it no longer, and others still do. */
+  | ({ readonly kind: 'plan-let-go'; readonly keyId: ApiKeyId } & PlanPlace)
   /** We saw that nothing of ours is in the plan any more. */
-  | { readonly kind: 'plan-left'; readonly keyId: ApiKeyId; readonly planId: string }
-  | { readonly kind: 'outcome'; readonly effectId: string; readonly outcome: Outcome }
+  | ({ readonly kind: 'plan-left' } & PlanPlace)
 
-/** What we did to the plan of one key since it last had its original. */
-export interface PlanStory {
-  readonly keyId: ApiKeyId
-  readonly planId: string
+/** What we did to a plan since it last had its original. */
+export interface PlanStory extends PlanPlace {
+  /** For whom it is lowered, in the order they came. */
+  readonly holders: readonly ApiKeyId[]
   readonly original: LimitsOrNone
   /** What the last change was to set, and the effect it was made for. */
   readonly lastSet: LimitsOrNone
@@ -41,8 +58,8 @@ export interface PlanStory {
   readonly mayHave: readonly LimitsOrNone[]
 }
 
-/** Only of plans that are not known to be back at their original. One a key that was ever throttled and not restored. */
-export type PlanStories = ReadonlyMap<ApiKeyId, PlanStory>
+/** By `placeName`. Only of plans that are not known to be back at their original. */
+export type PlanStories = ReadonlyMap<string, PlanStory>
 
 /** Entries in the order they were written. */
 export function planStories(entries: readonly StoryEntry[]): PlanStories {
@@ -50,20 +67,24 @@ export function planStories(entries: readonly StoryEntry[]): PlanStories {
 }
 
 export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanStories {
+  if (entry.kind === 'intent' || entry.kind === 'outcome') return stories
+  const name = placeName(entry)
+  const story = stories.get(name)
+  if (entry.kind === 'plan-changing') return new Map(stories).set(name, changing(story, entry))
+  if (story === undefined) return stories
   switch (entry.kind) {
-    case 'intent':
-      return stories
-    case 'plan-changing':
-      return new Map(stories).set(entry.keyId, changing(stories.get(entry.keyId), entry))
-    case 'plan-left': {
-      if (stories.get(entry.keyId)?.planId !== entry.planId) return stories
-      const next = new Map(stories)
-      next.delete(entry.keyId)
-      return next
+    case 'plan-set':
+      return sameLimits(story.lastSet, story.original)
+        ? without(stories, name)
+        : new Map(stories).set(name, { ...story, mayHave: [story.lastSet] })
+    case 'plan-held':
+      return new Map(stories).set(name, { ...story, holders: withHolder(story, entry.keyId) })
+    case 'plan-let-go': {
+      const holders = story.holders.filter(keyId => keyId !== entry.keyId)
+      return new Map(stories).set(name, { ...story, holders })
     }
-    case 'outcome':
-      // A refusal leaves both values possible: an earlier try of the same change may have arrived.
-      return entry.outcome.kind === 'refused' ? stories : settled(stories, entry.effectId)
+    case 'plan-left':
+      return without(stories, name)
     default:
       return entry satisfies never
   }
@@ -74,7 +95,7 @@ export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanSto
  * from there on, and ours is not put back over it.
  */
 export function continuesStory(story: PlanStory | undefined, change: PlanChange): story is PlanStory {
-  return story !== undefined && story.planId === change.planId && mayHave(story, change.before)
+  return story !== undefined && mayHave(story, change.before)
 }
 
 /**
@@ -96,16 +117,24 @@ export function sameLimits(one: LimitsOrNone, other: LimitsOrNone): boolean {
 }
 
 function changing(earlier: PlanStory | undefined, change: PlanChange): PlanStory {
-  const { keyId, planId, before, after, effectId } = change
-  const original = continuesStory(earlier, change) ? earlier.original : before
-  return { keyId, planId, original, lastSet: after, effectId, mayHave: [before, after] }
+  const { keyId, gateway, planId, before, after, effectId } = change
+  const goesOn = continuesStory(earlier, change) ? earlier : undefined
+  return {
+    ...(gateway !== undefined && { gateway }),
+    planId,
+    holders: goesOn ? withHolder(goesOn, keyId) : [keyId],
+    original: goesOn ? goesOn.original : before,
+    lastSet: after,
+    effectId,
+    mayHave: [before, after],
+  }
 }
 
-function settled(stories: PlanStories, effectId: string): PlanStories {
-  const story = [...stories.values()].find(one => one.effectId === effectId)
-  if (story === undefined) return stories
+const withHolder = ({ holders }: PlanStory, keyId: ApiKeyId): readonly ApiKeyId[] =>
+  holders.includes(keyId) ? holders : [...holders, keyId]
+
+function without(stories: PlanStories, name: string): PlanStories {
   const next = new Map(stories)
-  if (sameLimits(story.lastSet, story.original)) next.delete(story.keyId)
-  else next.set(story.keyId, { ...story, mayHave: [story.lastSet] })
+  next.delete(name)
   return next
 }

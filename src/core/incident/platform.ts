@@ -2,7 +2,7 @@
  * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
  * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
  */
-import type { Engine, Out } from '../engine-state.ts'
+import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
@@ -58,9 +58,9 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
 /** Those who were taken for culprits before the guard saw them all: told as part of it, and their limits given back. */
 function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
   const { state, settings } = engine
-  for (const owner of state.owners.values()) {
+  for (const owner of watching(state)) {
     for (const key of owner.incidents) {
-      if (isDominant(standingOf(survey, key, settings.config.platform))) continue
+      if (isDominant(standingOf(survey, owner, key, settings.config.platform))) continue
       step(engine, owner, key, { kind: 'platform', now: state.now }, out)
     }
   }

@@ -3,7 +3,7 @@
  * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
  */
 
-import type { Engine, Out } from '../engine-state.ts'
+import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
@@ -12,10 +12,11 @@ import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
 import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
-  for (const owner of engine.state.owners.values()) {
+  for (const owner of watching(engine.state)) {
     for (const key of owner.incidents) {
       if (awaited(key.incident) !== report.effectId) continue
       step(engine, owner, key, { kind: 'outcome', ...report, now: engine.state.now }, out)
@@ -90,7 +91,7 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   if (taken.effect?.kind === 'throttle') {
     const { current, expected } = story.signal
     const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))
-    out.effects.push({ ...common, ...taken.effect, urgency })
+    out.effects.push({ ...common, ...taken.effect, urgency, ...keyNeeds(engine, key.keyId, taken.effect.limits) })
   }
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
   if (taken.alert === true) {

@@ -36,7 +36,7 @@ export type Happening = keyof typeof actions | keyof typeof outcomes | string
 
 /**
  * `told`: at so many seconds, one or several (comma and semicolon are part of the names): a signal, an outcome of what
- * is awaited, `stirring`, `platform`, `calling` (from now on the key calls, within its band) or `silent`. Each line of the
+ * is awaited, `stirring`, `platform`, `exempted`, `calling` (from now on the key calls, within its band) or `silent`. Each line of the
  * answer: `12s open`, `12s ! alert: throttle`, `12s ! key#1/throttle-1`; phases as they are told.
  */
 export function play(told: readonly (readonly [number, ...Happening[]])[], untilSecond?: number): string[] {
@@ -77,7 +77,7 @@ function eventOf(
   { now, incident, ordinal }: { readonly now: number; readonly incident: Incident; readonly ordinal: number },
 ): IncidentEvent {
   if (happening === 'stirring') return { kind: 'stirring', at: now }
-  if (happening === 'platform') return { kind: 'platform', now }
+  if (happening === 'platform' || happening === 'exempted') return { kind: happening, now }
   const outcome = outcomes[happening]
   if (outcome !== undefined) return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now }
   const action = actions[happening]

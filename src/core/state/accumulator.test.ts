@@ -2,16 +2,22 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Usual } from '../../../detectors/contract.ts'
 import {
+  type Accumulators,
   accumulate,
   accumulateOpen,
   createAccumulators,
   createEarlyEvidence,
+  keepUp,
+  lookTo,
   MULTIPLES,
+  mostEarlyNats,
+  mostNats,
   resetAccumulators,
+  type SequentialModel,
   sequentialEvidence,
   sequentialModel,
 } from './accumulator.ts'
-import { addCall, createPanes, openPane } from './pane.ts'
+import { addCall, CALLS, closePane, createPanes, type KeyPanes, openPane, paneCount, paneSecond } from './pane.ts'
 
 const START = 1_772_618_400
 const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
@@ -42,6 +48,28 @@ function pageByPage(
     usualCalls += perSecond
   }
   return nats <= 0 ? undefined : { multiple, nats, since: since * 1_000, calls, usualCalls }
+}
+
+/** Each look adds up at once all that has come: slower, and plainly right. */
+function lookEagerly(
+  early: { readonly accumulators: Accumulators; model: SequentialModel | undefined; isStale: boolean },
+  closed: Accumulators,
+  model: SequentialModel,
+  panes: KeyPanes,
+  endSecond: number,
+): void {
+  const { accumulators } = early
+  if (early.isStale || early.model !== model || accumulators.upTo < closed.upTo) {
+    accumulators.bank.set(closed.bank)
+    accumulators.upTo = closed.upTo
+    early.model = model
+    early.isStale = false
+  }
+  for (let index = panes.firstOpen; index < panes.end; index++) {
+    const second = paneSecond(panes, index)
+    if (second >= accumulators.upTo && second < endSecond)
+      accumulate(accumulators, model, second, paneCount(panes, index, CALLS))
+  }
 }
 
 describe('sequential evidence', () => {
@@ -79,8 +107,7 @@ describe('sequential evidence', () => {
         const everything = createAccumulators()
         for (const [second, calls] of all.entries()) {
           if (calls === 0) continue
-          for (let call = 0; call < calls; call++)
-            addCall(panes, openPane(panes, START + second), (START + second) * 1_000, 200, -1, -1)
+          for (let call = 0; call < calls; call++) addCall(panes, openPane(panes, START + second), 0, 200, -1, -1)
           accumulate(everything, model, START + second, calls)
           if (second >= closed) continue
           accumulate(closedOnes, model, START + second, calls)
@@ -88,11 +115,95 @@ describe('sequential evidence', () => {
         }
         const before = structuredClone(closedOnes)
         const end = START + all.length
-        expect(
-          sequentialEvidence(accumulateOpen(createEarlyEvidence(), closedOnes, model, panes, end), model, end),
-        ).toEqual(sequentialEvidence(everything, model, end))
+        const early = createEarlyEvidence()
+        lookTo(early, closedOnes, model, panes, end)
+        expect(sequentialEvidence(accumulateOpen(early, model, panes, end), model, end)).toEqual(
+          sequentialEvidence(everything, model, end),
+        )
         expect(closedOnes).toEqual(before)
       }),
+    )
+  })
+
+  test('is the same to the bit when it is added up only now and then, and never above its bound', () => {
+    const happening = fc.oneof(
+      {
+        weight: 10,
+        arbitrary: fc.record({ kind: fc.constant('calls' as const), back: fc.nat(40), calls: fc.nat(12) }),
+      },
+      { weight: 10, arbitrary: fc.record({ kind: fc.constant('look' as const), asks: fc.nat(9) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('usual' as const), rate: fc.integer({ min: 1, max: 600 }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('anew' as const) }) },
+    )
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 300 }), fc.integer({ min: 1, max: 600 }), (happenings, rate) => {
+        const panes = createPanes()
+        const closed = createAccumulators()
+        const early = createEarlyEvidence()
+        const eager = {
+          accumulators: createAccumulators(),
+          model: undefined as SequentialModel | undefined,
+          isStale: true,
+        }
+        let model = sequentialModel(usually(rate))
+        let closingModel = model
+        let now = START
+        let closedTo = START
+        for (const one of happenings) {
+          if (one.kind === 'usual') {
+            closingModel = model
+            model = sequentialModel(usually(one.rate))
+          } else if (one.kind === 'anew') {
+            resetAccumulators(closed)
+            early.isStale = true
+            eager.isStale = true
+          } else if (one.kind === 'calls') {
+            const second = Math.max(closedTo, now - one.back)
+            for (let call = 0; call < one.calls; call++) addCall(panes, openPane(panes, second), 0, 200, -1, -1)
+            if (second < early.lookedTo) early.isStale = true
+            if (second < eager.accumulators.upTo) eager.isStale = true
+          } else {
+            now++
+            lookTo(early, closed, model, panes, now)
+            lookEagerly(eager, closed, model, panes, now)
+            const expected = sequentialEvidence(eager.accumulators, model, now)
+            expect(mostEarlyNats(early, model, panes)).toBeGreaterThanOrEqual(mostNats(eager.accumulators) * (1 - 1e-9))
+            if (one.asks === 0)
+              expect(sequentialEvidence(accumulateOpen(early, model, panes, now), model, now)).toEqual(expected)
+            while (panes.firstOpen < panes.end && paneSecond(panes, panes.firstOpen) < now - 35) {
+              const index = closePane(panes)
+              keepUp(early, paneSecond(panes, index), paneCount(panes, index, CALLS))
+              accumulate(closed, closingModel, paneSecond(panes, index), paneCount(panes, index, CALLS))
+            }
+            closedTo = Math.max(closedTo, now - 35)
+          }
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('of a second that is quiet is nothing, and of one call more it is something', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1e6, noNaN: true }),
+        fc.double({ min: 0, max: 10, noNaN: true }),
+        (rate, d) => {
+          const model = sequentialModel(usually(rate, d))
+          const natsOf = (calls: number) => {
+            const accumulators = createAccumulators()
+            // What was there and is gone: the shortcut for nothing upon nothing must not be taken.
+            accumulators.bank.fill(Number.MIN_VALUE)
+            accumulate(accumulators, model, START, calls)
+            return mostNats(accumulators)
+          }
+          expect(natsOf(model.quiet)).toBeLessThanOrEqual(Number.MIN_VALUE)
+          expect(natsOf(model.quiet + 2)).toBeGreaterThan(0)
+        },
+      ),
     )
   })
 

@@ -19,17 +19,19 @@ import type { KnownKeys } from './known-keys.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
-import { createWindows, type RollingWindows } from './window.ts'
+import type { RollingWindows } from './window.ts'
 
 export interface KeyActivity {
   readonly panes: KeyPanes
-  /** Windows over closed panes, and over all that had come at the last early look. */
-  readonly windows: RollingWindows
-  readonly earlyWindows: RollingWindows
+  /** Windows over closed panes, and over all that had come at an early look; made when a detector is first asked about the key. */
+  windows: RollingWindows | undefined
+  earlyWindows: RollingWindows | undefined
   readonly accumulators: Accumulators
   readonly early: EarlyEvidence
   /** Second of the newest call that failed (5xx). */
   lastFailure: number
+  /** Minute (epoch min) of the newest closed pane. */
+  minute: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
 }
@@ -39,6 +41,8 @@ export interface SlotKnowledge {
   readonly slot: number
   /** Minutes that the stream had delivered when it was worked out. */
   readonly minutes: number
+  /** The owner's `lessons` then. */
+  readonly lessons: number
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly model: SequentialModel | undefined
@@ -89,43 +93,51 @@ export function createKeyState(
   }
 }
 
-export function activityOf(key: KeyState): KeyActivity {
-  key.activity ??= {
-    panes: createPanes(),
-    windows: createWindows(),
-    earlyWindows: createWindows(),
-    accumulators: createAccumulators(),
-    early: createEarlyEvidence(),
-    lastFailure: 0,
-    latency: undefined,
-  }
-  return key.activity
-}
+export const createActivity = (): KeyActivity => ({
+  panes: createPanes(),
+  windows: undefined,
+  earlyWindows: undefined,
+  accumulators: createAccumulators(),
+  early: createEarlyEvidence(),
+  lastFailure: 0,
+  minute: -1,
+  latency: undefined,
+})
 
 export function latencyOf(activity: KeyActivity): LatencyBlocks {
   activity.latency ??= createLatencyBlocks()
   return activity.latency
 }
 
-export function knowledgeFor(
-  key: KeyState,
-  { keys, coverage }: { readonly keys: KnownKeys; readonly coverage: Coverage },
-  slot: number,
-  look: 'early' | 'final',
-): SlotKnowledge {
+/** Of a key's owner, what knowledge is made of. */
+export interface Taught {
+  readonly keys: KnownKeys
+  readonly coverage: Coverage
+  readonly lessons: number
+}
+
+export function knowledgeFor(key: KeyState, taught: Taught, slot: number, look: 'early' | 'final'): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
   // While only the last minutes speak for a key, each further one counts.
   const isLasting = known?.usual !== undefined && known.usual.days > 0
-  if (known?.slot === slot && (isLasting || known.minutes === coverage.total)) return known
-  const usual = usualOf(keys, key.number, coverage, slot)
-  const fresh: SlotKnowledge = {
-    slot,
-    minutes: coverage.total,
-    usual,
-    plain: plainBaseline(keys, key.number, coverage, slot),
-    model: usual === undefined ? undefined : sequentialModel(usual),
-  }
+  if (known?.slot === slot && (isLasting || known.minutes === taught.coverage.total)) return known
+  // What the other look worked out just before is the same where nothing was learned since.
+  const other = look === 'early' ? key.finalSlot : key.earlySlot
+  const isSame = other?.slot === slot && other.minutes === taught.coverage.total && other.lessons === taught.lessons
+  const fresh = isSame ? other : workOut(key, taught, slot)
   if (look === 'early') key.earlySlot = fresh
   else key.finalSlot = fresh
   return fresh
+}
+
+function workOut({ number }: KeyState, { keys, coverage, lessons }: Taught, slot: number): SlotKnowledge {
+  const usual = usualOf(keys, number, coverage, slot)
+  return {
+    slot,
+    minutes: coverage.total,
+    lessons,
+    usual,
+    plain: plainBaseline(keys, number, coverage, slot),
+    model: usual === undefined ? undefined : sequentialModel(usual),
+  }
 }

@@ -9,18 +9,27 @@
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
-import { type ApiKeyId, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
-import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import {
+  excludeMinute,
+  knowFrom,
+  learnLateCalls,
+  learnMinute,
+  learnRow,
+  type MinuteSeen,
+  unlearnMinute,
+} from './baseline.ts'
+import type { CallGroups } from './call-groups.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
-import { activityOf, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
   addCall,
   addCounts,
-  CALLS,
-  newestIs,
+  type KeyPanes,
   openPane,
+  paneCalls,
   paneCount,
   paneLatencyCount,
   paneLatencySumMs,
@@ -43,6 +52,8 @@ export interface Owner extends OwnedKeys {
   readonly wrong: Set<KeyState>
   readonly time: EventTime
   readonly coverage: Coverage
+  /** Grows with all that any baseline learns or unlearns: what was worked out at the same number is still true. */
+  lessons: number
   /** Keys with a pane in each second that is still open. */
   readonly openSeconds: Map<number, KeyState[]>
   /** Keys with new calls since the last early look, and the second of that look. */
@@ -86,6 +97,7 @@ export const createOwner = (): Owner => ({
   wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
+  lessons: 0,
   openSeconds: new Map(),
   dirty: [],
   lookedAtSecond: 0,
@@ -128,26 +140,62 @@ export function beginTime(owner: Owner, timeMs: number): void {
   owner.learnedToMinute = Math.floor(from / MINUTE_MS)
 }
 
-/** Counts one call of the batch. Time has been moved on to it already. */
-export function countCall(owner: Owner, key: KeyState, batch: CallBatch, row: number): void {
-  const timeMs = batch.time[row] as number
-  const second = Math.floor(timeMs / SECOND_MS)
-  owner.calls++
-  if (second < owner.closedToSecond) {
-    owner.lateCalls++
-    learnLateCalls(owner.keys, key.number, Math.floor(timeMs / MINUTE_MS), 1)
-    return
+/** Counts the calls of one group, all of this key, that begins at `first`. Time has been moved on to them already. */
+export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, groups: CallGroups, first: number): void {
+  let offset = first
+  while (offset >= 0) {
+    const timeMs = batch.time[groups.from + offset] as number
+    const second = Math.floor(timeMs / SECOND_MS)
+    if (second >= owner.closedToSecond) {
+      offset = countRun(owner, key, second, batch, groups, offset)
+      continue
+    }
+    owner.calls++
+    countLate(owner, key, timeMs, 1)
+    offset = groups.next[offset] as number
   }
-  const index = paneOf(owner, key, second)
-  const activity = activityOf(key)
-  const latencyMs = batch.latencyMs[row] as number
-  const status = batch.status[row] as number
-  addCall(activity.panes, index, timeMs, status, latencyMs, batch.bytes[row] as number)
-  addStraggler(activity.earlyWindows, second, status)
-  if (second < activity.early.accumulators.upTo) activity.early.isStale = true
-  if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
-  if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs)
 }
+
+/** Counts the group's calls from `first` on as long as they are of this second. Returns where the next one is. */
+function countRun(
+  owner: Owner,
+  key: KeyState,
+  second: number,
+  { time, status: statuses, latencyMs: latencies, bytes }: CallBatch,
+  { from, next }: CallGroups,
+  first: number,
+): number {
+  const activity = key.activity ?? activate(owner, key)
+  const { panes, earlyWindows } = activity
+  const index = paneOf(owner, key, activity, second)
+  const neededFrom = owner.closedToSecond - LATENCY_SECONDS
+  const start = second * SECOND_MS
+  let calls = 0
+  let offset = first
+  for (; offset >= 0; offset = next[offset] as number) {
+    const row = from + offset
+    const sinceMs = (time[row] as number) - start
+    if (sinceMs < 0 || sinceMs >= SECOND_MS) break
+    const status = statuses[row] as number
+    const latencyMs = latencies[row] as number
+    addCall(panes, index, sinceMs, status, latencyMs, bytes[row] as number)
+    if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
+    if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
+    if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, neededFrom)
+    calls++
+  }
+  owner.calls += calls
+  return offset
+}
+
+function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
+  owner.lateCalls += calls
+  owner.lessons++
+  learnLateCalls(owner.keys, key.number, Math.floor(timeMs / MINUTE_MS), calls)
+}
+
+/** The latencies of a minute are asked for, of one that ends a second before the last closed pane at the earliest. */
+const LATENCY_SECONDS = 61
 
 /** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
 export function teachRow(owner: Owner, number: number, row: PaneRow): void {
@@ -159,6 +207,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   const live = owner.live[(owner.place[number] as number) - 1]
   if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
   else stayKnown(owner.keys, number, firstMinute)
+  owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
   learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
 }
@@ -170,39 +219,45 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   owner.calls += row.calls
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
-    owner.lateCalls += row.calls
-    learnLateCalls(owner.keys, key.number, Math.floor(start / MINUTE_MS), row.calls)
+    countLate(owner, key, start, row.calls)
     return
   }
-  const index = paneOf(owner, key, second)
-  const activity = activityOf(key)
-  const { panes, earlyWindows, early } = activity
-  if (second < early.accumulators.upTo) early.isStale = true
+  const activity = key.activity ?? activate(owner, key)
+  const { panes, earlyWindows } = activity
+  const index = paneOf(owner, key, activity, second)
   if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
   addCounts(panes, index, row)
-  addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
+  if (earlyWindows !== undefined)
+    addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
 }
 
-function paneOf(owner: Owner, key: KeyState, second: number): number {
-  if (second <= (key.knownFrom - 1) * 60) {
-    key.knownFrom = firstWholeMinute(second)
-    knowFrom(owner.keys, key.number, key.knownFrom)
-  }
+function activate(owner: Owner, key: KeyState): KeyActivity {
+  const activity = createActivity()
+  key.activity = activity
+  owner.active.add(key)
+  return activity
+}
+
+/** Index of the key's pane of this second, made if it is not there; it is about to take calls. */
+function paneOf(owner: Owner, key: KeyState, { panes, early, earlyWindows }: KeyActivity, second: number): number {
   if (!key.isDirty) {
     key.isDirty = true
     owner.dirty.push(key)
   }
-  if (key.activity === undefined) owner.active.add(key)
-  const { panes, earlyWindows } = activityOf(key)
-  if (newestIs(panes, second)) return panes.end - 1
-  const before = panes.end - panes.first
+  if (second < early.lookedTo) early.isStale = true
+  const before = panes.end
   const index = openPane(panes, second)
-  if (panes.end - panes.first > before) {
-    const keys = owner.openSeconds.get(second)
-    if (keys === undefined) owner.openSeconds.set(second, [key])
-    else keys.push(key)
-    paneInserted(earlyWindows, index + panes.passed, second)
+  if (panes.end === before) return index
+  const minute = firstWholeMinute(second)
+  if (minute < key.knownFrom) {
+    owner.lessons++
+    key.knownFrom = minute
+    knowFrom(owner.keys, key.number, minute)
   }
+  const keys = owner.openSeconds.get(second)
+  if (keys === undefined) owner.openSeconds.set(second, [key])
+  else keys.push(key)
+  if (earlyWindows !== undefined) paneInserted(earlyWindows, index, second)
   return index
 }
 
@@ -212,65 +267,87 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
 
 /**
  * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
- * each key with a pane in a closing second, in the order of key ids, so that no order of arrival shows.
+ * each closing second with the keys that have a pane in it, in no order that means anything.
  */
-export function closeTo(owner: Owner, toSecond: number, close: (key: KeyState, second: number) => void): void {
+export function closeTo(
+  owner: Owner,
+  toSecond: number,
+  close: (keys: readonly KeyState[], second: number) => void,
+): void {
   if (owner.closedToSecond < 0) return
   while (owner.closedToSecond < toSecond) {
     const second = owner.closedToSecond
     const keys = owner.openSeconds.get(second)
     if (keys !== undefined) {
       owner.openSeconds.delete(second)
-      if (keys.length > 1) keys.sort(byKeyId)
-      for (const key of keys) {
-        close(key, second)
-        noteMinute(owner, key, second)
-      }
+      close(keys, second)
+      noteMinute(owner, keys, second)
     }
-    owner.closedToSecond = second + 1
-    if ((second + 1) % 60 === 0) learnTo(owner, (second + 1) / 60)
+    // Where nothing is open there is nothing to close but minutes: a gap of a year is stepped over by these.
+    const isEmpty = owner.openSeconds.size === 0
+    owner.closedToSecond = isEmpty ? Math.min(toSecond, (Math.floor(second / 60) + 1) * 60) : second + 1
+    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60)
   }
 }
 
-const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
-
-/** Remembers that the key has calls in the minute under way (its windows hold how many). */
-function noteMinute(owner: Owner, key: KeyState, second: number): void {
-  const panes = key.activity?.panes
-  if (panes === undefined) return
-  const last = panes.firstOpen - 1
-  const isFirstOfMinute =
-    last <= panes.first || Math.floor(paneSecond(panes, last - 1) / 60) !== Math.floor(second / 60)
-  if (isFirstOfMinute) owner.minuteKeys.push(key)
+/** Remembers which keys have calls in the minute under way (their panes hold how many). */
+function noteMinute(owner: Owner, keys: readonly KeyState[], second: number): void {
+  const minute = Math.floor(second / 60)
+  for (const key of keys) {
+    const { activity } = key
+    if (activity === undefined || activity.minute === minute) continue
+    activity.minute = minute
+    owner.minuteKeys.push(key)
+  }
 }
 
 function learnTo(owner: Owner, minute: number): void {
   const learned = minute - 1
-  for (const key of owner.minuteKeys) {
-    const windows = key.activity?.windows
-    if (windows === undefined || windows.minute !== learned) continue
-    const calls = windows.sums.minute[CALLS] as number
-    countMinute(owner, learned, calls)
-    if (isNotLearned(key, learned)) continue
-    learnMinute(owner.keys, key.number, learned, {
-      calls,
-      failures: windows.sums.minute[STATUS_5XX] as number,
-      latencySumMs: windows.minuteLatencySumMs,
-      latencyCount: windows.minuteLatencyCount,
-    })
+  if (owner.minuteKeys.length > 0) learnKeys(owner, learned)
+  if (owner.wrong.size + owner.incidents.size > 0) {
+    owner.lessons++
+    for (const key of new Set([...owner.wrong, ...owner.incidents])) {
+      if (isNotLearned(key, learned)) excludeMinute(owner.keys, key.number, learned)
+      if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
+      key.wrong = undefined
+      owner.wrong.delete(key)
+    }
   }
-  for (const key of new Set([...owner.wrong, ...owner.incidents])) {
-    if (isNotLearned(key, learned)) excludeMinute(owner.keys, key.number, learned)
-    if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
-    key.wrong = undefined
-    owner.wrong.delete(key)
-  }
-  owner.minuteKeys = []
   if (learned >= owner.learnedToMinute) {
     coverOrWait(owner, learned)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
+}
+
+function learnKeys(owner: Owner, minute: number): void {
+  let calls: number | undefined
+  for (const key of owner.minuteKeys) {
+    const panes = key.activity?.panes
+    if (panes === undefined) continue
+    const seen = seenInMinute(panes, minute)
+    calls = (calls ?? 0) + seen.calls
+    if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
+  }
+  if (calls !== undefined) countMinute(owner, minute, calls)
+  owner.minuteKeys = []
+  owner.lessons++
+}
+
+/** What closed panes hold of a minute. */
+function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
+  let last = panes.firstOpen
+  while (last > panes.first && paneSecond(panes, last - 1) >= (minute + 1) * 60) last--
+  let first = last
+  while (first > panes.first && paneSecond(panes, first - 1) >= minute * 60) first--
+  const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
+  for (let index = first; index < last; index++) {
+    seen.calls += paneCalls(panes, index)
+    seen.failures += paneCount(panes, index, STATUS_5XX)
+    seen.latencySumMs += paneLatencySumMs(panes, index)
+    seen.latencyCount += paneLatencyCount(panes, index)
+  }
+  return seen
 }
 
 /**
@@ -292,20 +369,13 @@ function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
 export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): void {
   key.wrong = wrong
   owner.wrong.add(key)
+  owner.lessons++
   const panes = key.activity?.panes
   if (panes === undefined) return
   const learnedTo = Math.floor(owner.closedToSecond / 60)
   const oldest = Math.ceil((owner.closedToSecond + 1 - 300) / 60)
   for (let minute = Math.max(oldest, Math.floor(wrong.onsetAt / MINUTE_MS)); minute < learnedTo; minute++) {
-    const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
-    for (let index = panes.first; index < panes.firstOpen; index++) {
-      if (Math.floor(paneSecond(panes, index) / 60) !== minute) continue
-      seen.calls += paneCount(panes, index, CALLS)
-      seen.failures += paneCount(panes, index, STATUS_5XX)
-      seen.latencySumMs += paneLatencySumMs(panes, index)
-      seen.latencyCount += paneLatencyCount(panes, index)
-    }
-    unlearnMinute(owner.keys, key.number, minute, seen)
+    unlearnMinute(owner.keys, key.number, minute, seenInMinute(panes, minute))
   }
 }
 
@@ -354,6 +424,8 @@ const GAP_MINUTES = 15
 
 const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
   isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
+
+const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
 
 /** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5

@@ -6,10 +6,10 @@ import {
   busiestTenth,
   CALLS,
   COUNTS,
+  closePane,
+  countSince,
   createPanes,
-  forgetBefore,
   type KeyPanes,
-  newestIs,
   openPane,
   paneBytes,
   paneCount,
@@ -20,6 +20,7 @@ import {
   STATUS_4XX,
   STATUS_5XX,
   STATUS_429,
+  setQuiet,
   statusCount,
 } from './pane.ts'
 
@@ -29,7 +30,7 @@ const countsOf = (panes: KeyPanes, index: number): number[] =>
   Array.from({ length: COUNTS }, (_, count) => paneCount(panes, index, count))
 
 function add(panes: KeyPanes, timeMs: number, { status = 200, latencyMs = -1, bytes = -1 } = {}): void {
-  addCall(panes, openPane(panes, Math.floor(timeMs / 1_000)), timeMs, status, latencyMs, bytes)
+  addCall(panes, openPane(panes, Math.floor(timeMs / 1_000)), timeMs % 1_000, status, latencyMs, bytes)
 }
 
 describe('the panes of a key', () => {
@@ -43,42 +44,73 @@ describe('the panes of a key', () => {
           const second = paneSecond(panes, index)
           expect(paneCount(panes, index, CALLS)).toBe(seconds.filter(one => one === second).length)
         }
-        for (const second of seconds) expect(newestIs(panes, second)).toBe(second === Math.max(...seconds))
       }),
     )
   })
 
-  test('grow, move to the front and forget without losing a call or its lasting number', () => {
+  test('grow, go round the ring and forget what is older than five minutes, without losing a call or its index', () => {
     const panes = createPanes()
     const kept = new Map<number, { calls: number; number: number; bytes: number }>()
     for (let second = 0; second < 5_000; second += 1 + (second % 3)) {
-      const number = panes.end + panes.passed
+      const number = panes.end
       for (let call = 0; call <= second % 4; call++) add(panes, second * 1_000, { bytes: 1.5 })
       kept.set(second, { calls: 1 + (second % 4), number, bytes: 1.5 * (1 + (second % 4)) })
-      panes.firstOpen = panes.end
-      forgetBefore(panes, second + 1 - 300)
+      closePane(panes)
     }
-    const expected = [...kept].filter(([second]) => second >= 5_000 - 301)
+    const expected = [...kept]
     const found = Array.from({ length: panes.end - panes.first }, (_, offset) => {
       const index = panes.first + offset
       const calls = paneCount(panes, index, CALLS)
-      return [
-        paneSecond(panes, index),
-        { calls, number: index + panes.passed, bytes: paneBytes(panes, index) },
-      ] as const
+      return [paneSecond(panes, index), { calls, number: index, bytes: paneBytes(panes, index) }] as const
     })
     expect(found).toEqual(expected.slice(expected.length - found.length))
-    expect(found.length).toBeGreaterThan(100)
-    // Five minutes never need more room than twice their panes, however long the key calls.
-    expect(panes.counts.length / 16).toBeLessThanOrEqual(512)
+    expect(expected.at(-found.length)?.[0]).toBeLessThanOrEqual(5_000 - 300)
+    // However long the key calls.
+    expect(panes.heads.length / 2).toBeLessThanOrEqual(512)
   })
 
-  test('never forget a pane that is still open', () => {
+  test('never forget a pane that is still open, however many there are', () => {
     const panes = createPanes()
-    for (const second of [1, 2, 3]) add(panes, second * 1_000)
-    panes.firstOpen = 1
-    forgetBefore(panes, 1_000)
-    expect(secondsOf(panes)).toEqual([2, 3])
+    const seconds = Array.from({ length: 900 }, (_, second) => second)
+    for (const second of seconds) add(panes, second * 1_000)
+    expect(secondsOf(panes)).toEqual(seconds)
+    for (let closed = 0; closed < 890; closed++) closePane(panes)
+    for (let second = 900; second < 1_100; second++) add(panes, second * 1_000)
+    expect(paneSecond(panes, panes.first)).toBeLessThanOrEqual(590)
+    expect(secondsOf(panes).slice(-210)).toEqual(Array.from({ length: 210 }, (_, index) => 890 + index))
+  })
+
+  test('know how many calls open ones hold beyond what is quiet, whatever comes, closes and is quiet', () => {
+    const happening = fc.oneof(
+      { weight: 8, arbitrary: fc.record({ second: fc.nat(20), calls: fc.integer({ min: 1, max: 6 }) }) },
+      { weight: 2, arbitrary: fc.constant('close' as const) },
+      { weight: 1, arbitrary: fc.record({ quiet: fc.nat(8) }) },
+    )
+    const row = { status2xx: 0, status4xx: 0, status429: 0, status5xx: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 100 }), fc.nat(3), (happenings, quiet) => {
+        const panes = createPanes()
+        setQuiet(panes, quiet)
+        let closedTo = 0
+        for (const one of happenings) {
+          if (one === 'close') {
+            if (panes.firstOpen < panes.end) closedTo = paneSecond(panes, closePane(panes)) + 1
+          } else if ('quiet' in one) setQuiet(panes, one.quiet)
+          else if (one.calls > 4) addCounts(panes, openPane(panes, closedTo + one.second), { ...row, calls: one.calls })
+          else for (let call = 0; call < one.calls; call++) add(panes, (closedTo + one.second) * 1_000)
+          const open = Array.from({ length: panes.end - panes.firstOpen }, (_, index) => panes.firstOpen + index)
+          const beyond = open.map(index => Math.max(0, paneCount(panes, index, CALLS) - panes.quiet))
+          expect(panes.surplus).toBe(beyond.reduce((sum, calls) => sum + calls, 0))
+        }
+      }),
+    )
+  })
+
+  test('are summed back to a second, and no further than it takes', () => {
+    const panes = createPanes()
+    for (const second of [1, 2, 2, 5, 9]) add(panes, second * 1_000)
+    const since = (fromSecond: number, enough = 100) => countSince(panes, { count: CALLS, last: 2, fromSecond, enough })
+    expect([since(0), since(2), since(3), since(6), since(0, 1)]).toEqual([4, 3, 1, 0, 3])
   })
 
   test('take a straggler before all open panes, but behind the closed ones', () => {
@@ -128,7 +160,7 @@ describe('what a pane counts', () => {
     const panes = createPanes()
     const row = { status2xx: 0, status4xx: 0, status429: 0, status5xx: 0, latencySumMs: 3.5, latencyCount: 1, bytes: 9 }
     addCounts(panes, openPane(panes, 7), { ...row, calls, status5xx: calls })
-    const tenths = [...panes.counts.subarray(6, 16)]
+    const tenths = [...panes.counts.subarray(4, 14)]
     expect(tenths.reduce((sum, tenth) => sum + tenth, 0)).toBe(calls)
     expect(Math.max(...tenths) - Math.min(...tenths)).toBeLessThanOrEqual(1)
     expect(countsOf(panes, 0)).toEqual([calls, 0, 0, 0, calls])

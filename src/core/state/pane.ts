@@ -2,13 +2,18 @@
  * One key's one-second panes: only seconds that had calls, oldest first, from five minutes behind the watermark to the
  * newest call. Panes behind `firstOpen` are closed and never change; those from it on still take calls in any order.
  *
- * Struct of arrays in two typed arrays (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
- * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. Mutable on purpose.
+ * Struct of arrays in typed arrays, a ring (88 bytes a pane, at most 1,200 panes a key: five closed minutes and, when
+ * partitions are far apart, fifteen open ones, see watermark.ts), because the hot path lands here once a call. Seconds and
+ * calls stand apart, since most looks want nothing else: eight panes to a cache line, where whole ones would miss at each.
+ * The arrays begin with room for one pane, which is all that most keys of a large fleet ever need, and which V8 keeps in
+ * its own heap: an array of more than 64 bytes costs an allocation outside it. Mutable on purpose.
  */
 import type { PaneRow } from '../call-batch.ts'
 
-/** Words a pane in `counts`: its second, five counts, then the ten 100-ms counts. */
-const WORDS = 16
+/** Words a pane in `heads`: its second and its calls. */
+const HEAD = 2
+/** Words a pane in `counts`: the four counts by status, then the ten 100-ms counts. */
+const WORDS = 14
 /** Doubles a pane in `sums`: latency sum (ms), how many calls had a latency, bytes. */
 const SUMS = 3
 
@@ -20,44 +25,59 @@ export const STATUS_5XX = 4
 /** How many counts a pane, a window and a minute hold, in the order above. */
 export const COUNTS = 5
 
-const FIRST_TENTH = 1 + COUNTS
+const FIRST_TENTH = COUNTS - 1
 
 export interface KeyPanes {
+  heads: Uint32Array
   counts: Uint32Array
   sums: Float64Array
-  /** Index of the oldest pane kept, of the first open one, and one past the newest. */
+  /** Places in the ring less one; their number is a power of two. */
+  mask: number
+  /** A pane's index counts from the key's first pane on: of the oldest kept, of the first open one, and one past the newest. */
   first: number
   firstOpen: number
   end: number
-  /** How many panes have left at the front since the beginning: index + passed is a pane's lasting number. */
-  passed: number
+  /** So many calls in one second are no evidence of anything (accumulator.ts), and how many all open panes hold beyond that. */
+  quiet: number
+  surplus: number
 }
 
-export function createPanes(): KeyPanes {
-  const capacity = 8
-  return {
-    counts: new Uint32Array(capacity * WORDS),
-    sums: new Float64Array(capacity * SUMS),
-    first: 0,
-    firstOpen: 0,
-    end: 0,
-    passed: 0,
-  }
-}
+export const createPanes = (): KeyPanes => ({
+  heads: new Uint32Array(HEAD),
+  counts: new Uint32Array(WORDS),
+  sums: new Float64Array(SUMS),
+  mask: 0,
+  first: 0,
+  firstOpen: 0,
+  end: 0,
+  quiet: ANY_NUMBER,
+  surplus: 0,
+})
 
-export const paneSecond = (panes: KeyPanes, index: number): number => panes.counts[index * WORDS] as number
-/** Where the five counts of a pane begin in `counts`. */
-export const firstCount = (index: number): number => index * WORDS + 1
+/** More calls than a second can hold: until something usual is known, no number of them is evidence. */
+export const ANY_NUMBER = 0x7fff_ffff
+
+/** Closed panes that are kept, in seconds: what the widest window holds. */
+export const KEPT_SECONDS = 300
+
+const headOf = ({ mask }: KeyPanes, index: number): number => (index & mask) * HEAD
+const countsOf = ({ mask }: KeyPanes, index: number): number => (index & mask) * WORDS
+const sumsOf = ({ mask }: KeyPanes, index: number): number => (index & mask) * SUMS
+
+export const paneSecond = (panes: KeyPanes, index: number): number => panes.heads[headOf(panes, index)] as number
+export const paneCalls = (panes: KeyPanes, index: number): number => panes.heads[headOf(panes, index) + 1] as number
+/** One of the counts above, CALLS too. */
 export const paneCount = (panes: KeyPanes, index: number, count: number): number =>
-  panes.counts[index * WORDS + 1 + count] as number
-export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS] as number
-export const paneLatencyCount = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 1] as number
-export const paneBytes = (panes: KeyPanes, index: number): number => panes.sums[index * SUMS + 2] as number
+  count === CALLS ? paneCalls(panes, index) : (panes.counts[countsOf(panes, index) + count - 1] as number)
+export const paneLatencySumMs = (panes: KeyPanes, index: number): number => panes.sums[sumsOf(panes, index)] as number
+export const paneLatencyCount = (panes: KeyPanes, index: number): number =>
+  panes.sums[sumsOf(panes, index) + 1] as number
+export const paneBytes = (panes: KeyPanes, index: number): number => panes.sums[sumsOf(panes, index) + 2] as number
 
 /** Calls in the busiest of a pane's ten 100-ms stretches. */
 export function busiestTenth(panes: KeyPanes, index: number): number {
   let most = 0
-  for (let at = index * WORDS + FIRST_TENTH, end = at + 10; at < end; at++)
+  for (let at = countsOf(panes, index) + FIRST_TENTH, end = at + 10; at < end; at++)
     most = Math.max(most, panes.counts[at] as number)
   return most
 }
@@ -71,34 +91,35 @@ export function statusCount(status: number): number {
   return -1
 }
 
-/** The pane of this second, made if it is not there. `second` must not be closed. Returns its index. */
+/** Index of the open pane of this second, made if it is not there; those behind it move on by one then. `second` must not be closed. */
 export function openPane(panes: KeyPanes, second: number): number {
   let index = panes.end - 1
   while (index >= panes.firstOpen && paneSecond(panes, index) > second) index--
   if (index >= panes.firstOpen && paneSecond(panes, index) === second) return index
-  return insertPane(panes, index + 1, second)
+  insertPane(panes, index + 1, second)
+  return index + 1
 }
 
-/** Whether the newest pane is this second's: then no search is needed, as nearly always. */
-export const newestIs = (panes: KeyPanes, second: number): boolean =>
-  panes.end > panes.firstOpen && paneSecond(panes, panes.end - 1) === second
-
+/** Counts a call that came so many ms after the pane's second began. */
 export function addCall(
   panes: KeyPanes,
   index: number,
-  timeMs: number,
+  sinceMs: number,
   status: number,
   latencyMs: number,
   bytes: number,
 ): void {
-  const { counts, sums } = panes
-  const at = index * WORDS
-  counts[at + 1 + CALLS] = (counts[at + 1 + CALLS] as number) + 1
+  const { heads, counts, sums } = panes
+  const head = headOf(panes, index)
+  const calls = (heads[head + 1] as number) + 1
+  heads[head + 1] = calls
+  if (calls > panes.quiet) panes.surplus++
+  const at = countsOf(panes, index)
   const kind = statusCount(status)
-  if (kind > 0) counts[at + 1 + kind] = (counts[at + 1 + kind] as number) + 1
-  const tenth = at + FIRST_TENTH + (Math.floor(timeMs / 100) % 10)
+  if (kind > 0) counts[at + kind - 1] = (counts[at + kind - 1] as number) + 1
+  const tenth = at + FIRST_TENTH + (((sinceMs | 0) / 100) | 0) // as whole numbers, which divide far quicker
   counts[tenth] = (counts[tenth] as number) + 1
-  const sum = index * SUMS
+  const sum = sumsOf(panes, index)
   if (latencyMs >= 0) {
     sums[sum] = (sums[sum] as number) + latencyMs
     sums[sum + 1] = (sums[sum + 1] as number) + 1
@@ -108,62 +129,103 @@ export function addCall(
 
 /** Adds what another tool counted in this second. Its shape inside the second is unknown: spread evenly. */
 export function addCounts(panes: KeyPanes, index: number, row: Omit<PaneRow, 'key' | 'start' | 'seconds'>): void {
-  const { counts, sums } = panes
-  const at = index * WORDS + 1
+  const { heads, counts, sums } = panes
+  const at = countsOf(panes, index)
   const add = (to: number, amount: number) => {
     counts[to] = (counts[to] as number) + amount
   }
-  add(at + CALLS, row.calls)
-  add(at + STATUS_2XX, row.status2xx)
-  add(at + STATUS_4XX, row.status4xx)
-  add(at + STATUS_429, row.status429)
-  add(at + STATUS_5XX, row.status5xx)
-  for (let tenth = 0; tenth < 10; tenth++) {
-    add(index * WORDS + FIRST_TENTH + tenth, Math.floor((row.calls + tenth) / 10))
-  }
-  const sum = index * SUMS
+  panes.surplus -= surplusOf(panes, index)
+  heads[headOf(panes, index) + 1] = paneCalls(panes, index) + row.calls
+  panes.surplus += surplusOf(panes, index)
+  add(at + STATUS_2XX - 1, row.status2xx)
+  add(at + STATUS_4XX - 1, row.status4xx)
+  add(at + STATUS_429 - 1, row.status429)
+  add(at + STATUS_5XX - 1, row.status5xx)
+  for (let tenth = 0; tenth < 10; tenth++) add(at + FIRST_TENTH + tenth, Math.floor((row.calls + tenth) / 10))
+  const sum = sumsOf(panes, index)
   sums[sum] = (sums[sum] as number) + row.latencySumMs
   sums[sum + 1] = (sums[sum + 1] as number) + row.latencyCount
   sums[sum + 2] = (sums[sum + 2] as number) + row.bytes
 }
 
-/** Forgets panes before this second. Only closed ones may be forgotten. */
-export function forgetBefore(panes: KeyPanes, second: number): void {
-  while (panes.first < panes.firstOpen && paneSecond(panes, panes.first) < second) panes.first++
+/** Calls of a pane beyond what is quiet. */
+const surplusOf = (panes: KeyPanes, index: number): number => Math.max(0, paneCalls(panes, index) - panes.quiet)
+
+/** What is quiet has changed: the surplus of open panes is counted anew. */
+export function setQuiet(panes: KeyPanes, quiet: number): void {
+  if (quiet === panes.quiet) return
+  panes.quiet = quiet
+  panes.surplus = 0
+  for (let index = panes.firstOpen; index < panes.end; index++) panes.surplus += surplusOf(panes, index)
 }
 
-function insertPane(panes: KeyPanes, index: number, second: number): number {
-  const shifted = panes.end * WORDS === panes.counts.length ? makeRoom(panes) : 0
-  const place = index - shifted
-  const { counts, sums } = panes
-  counts.copyWithin((place + 1) * WORDS, place * WORDS, panes.end * WORDS)
-  sums.copyWithin((place + 1) * SUMS, place * SUMS, panes.end * SUMS)
-  counts.fill(0, place * WORDS, (place + 1) * WORDS)
-  sums.fill(0, place * SUMS, (place + 1) * SUMS)
-  counts[place * WORDS] = second
-  panes.end++
-  return place
+/** Closes the oldest open pane and returns its index. */
+export function closePane(panes: KeyPanes): number {
+  const index = panes.firstOpen
+  const calls = paneCalls(panes, index)
+  if (calls > panes.quiet) panes.surplus -= calls - panes.quiet
+  panes.firstOpen = index + 1
+  return index
 }
 
-/** Moves the kept panes to the front, into arrays twice as large when they fill more than half. Returns by how many panes. */
-function makeRoom(panes: KeyPanes): number {
-  const shift = panes.first
-  const kept = panes.end - panes.first
-  const capacity = panes.counts.length / WORDS
-  if (kept * 2 > capacity) {
-    const counts = new Uint32Array(capacity * 2 * WORDS)
-    const sums = new Float64Array(capacity * 2 * SUMS)
-    counts.set(panes.counts.subarray(panes.first * WORDS, panes.end * WORDS))
-    sums.set(panes.sums.subarray(panes.first * SUMS, panes.end * SUMS))
-    panes.counts = counts
-    panes.sums = sums
-  } else {
-    panes.counts.copyWithin(0, panes.first * WORDS, panes.end * WORDS)
-    panes.sums.copyWithin(0, panes.first * SUMS, panes.end * SUMS)
+/** How many of one count the panes up to `last` hold since `fromSecond`; no further than to above `enough`. */
+export function countSince(
+  panes: KeyPanes,
+  { count, last, fromSecond, enough }: { count: number; last: number; fromSecond: number; enough: number },
+): number {
+  let sum = 0
+  for (let index = last; index >= panes.first && sum <= enough; index--) {
+    if (paneSecond(panes, index) < fromSecond) break
+    sum += paneCount(panes, index, count)
   }
-  panes.first = 0
-  panes.passed += shift
-  panes.firstOpen -= shift
-  panes.end -= shift
-  return shift
+  return sum
+}
+
+function insertPane(panes: KeyPanes, index: number, second: number): void {
+  if (panes.end - panes.first > panes.mask) makeRoom(panes)
+  const { heads, counts, sums } = panes
+  for (let later = panes.end; later > index; later--) copyPane(panes, later - 1, panes, later)
+  const head = headOf(panes, index)
+  heads[head] = second
+  heads[head + 1] = 0
+  const at = countsOf(panes, index)
+  for (let word = at; word < at + WORDS; word++) counts[word] = 0
+  const sum = sumsOf(panes, index)
+  sums[sum] = 0
+  sums[sum + 1] = 0
+  sums[sum + 2] = 0
+  panes.end++
+}
+
+/** Forgets the closed panes that no window holds any more; if there are none, the ring is made twice as large. */
+function makeRoom(panes: KeyPanes): void {
+  if (panes.firstOpen > panes.first) forgetBefore(panes, paneSecond(panes, panes.firstOpen - 1) + 1 - KEPT_SECONDS)
+  if (panes.end - panes.first <= panes.mask) return
+  const from = { heads: panes.heads, counts: panes.counts, sums: panes.sums, mask: panes.mask }
+  const places = (panes.mask + 1) * 2
+  panes.heads = new Uint32Array(places * HEAD)
+  panes.counts = new Uint32Array(places * WORDS)
+  panes.sums = new Float64Array(places * SUMS)
+  panes.mask = places - 1
+  for (let index = panes.first; index < panes.end; index++) copyPane(from, index, panes, index)
+}
+
+type Ring = Pick<KeyPanes, 'heads' | 'counts' | 'sums' | 'mask'>
+
+function copyPane(from: Ring, index: number, to: Ring, toIndex: number): void {
+  const place = index & from.mask
+  const toPlace = toIndex & to.mask
+  copyWords(from.heads, to.heads, HEAD, place, toPlace)
+  copyWords(from.counts, to.counts, WORDS, place, toPlace)
+  for (let offset = 0; offset < SUMS; offset++)
+    to.sums[toPlace * SUMS + offset] = from.sums[place * SUMS + offset] as number
+}
+
+function copyWords(from: Uint32Array, to: Uint32Array, words: number, place: number, toPlace: number): void {
+  for (let offset = 0; offset < words; offset++) to[toPlace * words + offset] = from[place * words + offset] as number
+}
+
+/** Forgets closed panes before this second. */
+function forgetBefore(panes: KeyPanes, second: number): void {
+  while (panes.first < panes.firstOpen && paneSecond(panes, panes.first) < second) panes.first++
 }

@@ -7,8 +7,16 @@
 export const LATENCY_BUCKETS = 48
 const GROWTH = Math.log(1.25)
 
+/** Buckets of whole latencies, as a log has them: a logarithm a call would be a tenth of what a call costs. */
+const WHOLE = Uint8Array.from({ length: 4_096 }, (_, latencyMs) => bucketOf(latencyMs))
+
 /** Bucket of a latency: 0 holds up to 1 ms. */
 export function latencyBucket(latencyMs: number): number {
+  const whole = latencyMs | 0
+  return whole === latencyMs && whole >= 0 && whole < WHOLE.length ? (WHOLE[whole] as number) : bucketOf(latencyMs)
+}
+
+function bucketOf(latencyMs: number): number {
   if (latencyMs <= 1) return 0
   return Math.min(LATENCY_BUCKETS - 1, Math.ceil(Math.log(latencyMs) / GROWTH))
 }
@@ -30,40 +38,71 @@ export function latencyQuantile(buckets: ArrayLike<number>, share: number): numb
 const middleOf = (bucket: number): number => (bucket === 0 ? 1 : Math.exp(GROWTH * (bucket - 0.5)))
 
 /**
- * The last minutes' latencies in ten-second blocks, a ring of 64: ten minutes and forty seconds.
- * A block is emptied when its place is taken by a later one.
+ * The last minutes' latencies in ten-second blocks, a ring. It begins with room for one block and doubles while two
+ * that may still be asked for want the same place, up to 64: ten minutes and forty seconds. Then the later one stays.
  */
 export interface LatencyBlocks {
   /** Number of the block (epoch s / 10) that each place holds; 0 = none yet. */
-  readonly blocks: Float64Array
-  readonly counts: Uint16Array
+  blocks: Float64Array
+  counts: Uint16Array
 }
 
-const PLACES = 64
+const MOST_PLACES = 64
 const BLOCK_SECONDS = 10
 
 export const createLatencyBlocks = (): LatencyBlocks => ({
-  blocks: new Float64Array(PLACES),
-  counts: new Uint16Array(PLACES * LATENCY_BUCKETS),
+  blocks: new Float64Array(1),
+  counts: new Uint16Array(LATENCY_BUCKETS),
 })
 
-export function addLatency(latency: LatencyBlocks, second: number, latencyMs: number): void {
+/** `neededFrom`: blocks that end before this second are asked for no more. */
+export function addLatency(latency: LatencyBlocks, second: number, latencyMs: number, neededFrom: number): void {
   const block = Math.floor(second / BLOCK_SECONDS)
-  const place = block % PLACES
+  let place = block & (latency.blocks.length - 1)
   if (latency.blocks[place] !== block) {
-    if ((latency.blocks[place] as number) > block) return // an older block than the ring still holds
-    latency.blocks[place] = block
-    latency.counts.fill(0, place * LATENCY_BUCKETS, (place + 1) * LATENCY_BUCKETS)
+    place = placeFor(latency, block, neededFrom)
+    if (place < 0) return // an older block than the ring still holds
   }
   const at = place * LATENCY_BUCKETS + latencyBucket(latencyMs)
   const count = latency.counts[at] as number
   if (count < 65_535) latency.counts[at] = count + 1 // saturates: 65,535 of one bucket in ten seconds settle any quantile
 }
 
+/** An emptied place for this block; -1 when a later one has it. */
+function placeFor(latency: LatencyBlocks, block: number, neededFrom: number): number {
+  for (;;) {
+    const places = latency.blocks.length
+    const place = block & (places - 1)
+    const held = latency.blocks[place] as number
+    const isNeeded = held > 0 && (held + 1) * BLOCK_SECONDS >= neededFrom
+    if (held === block) return place
+    if (!isNeeded || (places === MOST_PLACES && held < block)) {
+      latency.blocks[place] = block
+      latency.counts.fill(0, place * LATENCY_BUCKETS, (place + 1) * LATENCY_BUCKETS)
+      return place
+    }
+    if (places === MOST_PLACES) return -1
+    doublePlaces(latency)
+  }
+}
+
+function doublePlaces(latency: LatencyBlocks): void {
+  const { blocks, counts } = latency
+  const places = blocks.length * 2
+  latency.blocks = new Float64Array(places)
+  latency.counts = new Uint16Array(places * LATENCY_BUCKETS)
+  for (const [old, block] of blocks.entries()) {
+    const place = block & (places - 1)
+    if (block === 0) continue
+    latency.blocks[place] = block
+    latency.counts.set(counts.subarray(old * LATENCY_BUCKETS, (old + 1) * LATENCY_BUCKETS), place * LATENCY_BUCKETS)
+  }
+}
+
 /** All latencies of the blocks that begin in [fromSecond, toSecond), merged. */
 export function mergedLatency(latency: LatencyBlocks, fromSecond: number, toSecond: number): Float64Array {
   const merged = new Float64Array(LATENCY_BUCKETS)
-  for (let place = 0; place < PLACES; place++) {
+  for (let place = 0; place < latency.blocks.length; place++) {
     const second = (latency.blocks[place] as number) * BLOCK_SECONDS
     if (second < fromSecond || second >= toSecond) continue
     for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {

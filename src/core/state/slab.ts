@@ -125,3 +125,21 @@ export function* allRuns(slab: Slab): Iterable<CellRun> {
   for (let first = 0; first < slab.cells; first += CELLS_PER_CHUNK)
     yield { first, count: Math.min(CELLS_PER_CHUNK, slab.cells - first) }
 }
+
+/** All cells of a slab in one piece, copied. */
+export function cellsOf(slab: Slab): Uint8Array<ArrayBuffer> {
+  const cells = new Uint8Array(slab.cells * slab.cellBytes)
+  for (const run of allRuns(slab)) cells.set(runBytes(slab, run), run.first * slab.cellBytes)
+  return cells
+}
+
+/** A slab of these cells, copied; none of them has changed. */
+export function slabWith(cellBytes: number, cells: Uint8Array): Slab {
+  const slab = createSlab(cellBytes)
+  growTo(slab, cells.length / cellBytes)
+  for (const run of allRuns(slab)) {
+    const from = run.first * cellBytes
+    runBytes(slab, run).set(cells.subarray(from, from + run.count * cellBytes))
+  }
+  return slab
+}

@@ -5,7 +5,7 @@ import { defaultValues } from '../../../detectors/thresholds.ts'
 import { createEngine, type Engine } from '../engine.ts'
 import { type Call, inOrder, settingsOf, stateOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
 import { knowledgeFor } from './key-state.ts'
-import { earlyView } from './tenant-view.ts'
+import { earlyView, finalView } from './tenant-view.ts'
 
 const settings = settingsOf({ mode: 'observe' })
 const END = TEN / 1_000 + 90
@@ -82,6 +82,6 @@ describe('an early look', () => {
       minuteSoFar: { calls: 42 },
       usual: undefined,
     })
-    expect([...key.activity!.windows.sums.last60s]).toEqual([0, 0, 0, 0, 0])
+    expect(finalView(key, key.activity!, known, TEN / 1_000)).toMatchObject({ look: 'final', last5min: { calls: 0 } })
   })
 })

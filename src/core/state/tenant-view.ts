@@ -5,10 +5,10 @@
  */
 import type { Counts, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
-import { accumulateOpen, isWithoutEvidence, sequentialEvidence } from './accumulator.ts'
+import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
-import { CALLS, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
-import { rollTo, type WindowSums } from './window.ts'
+import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
+import { createWindows, rollTo, type WindowSums } from './window.ts'
 
 type Writable<T> = { -readonly [name in keyof T]: T[name] }
 
@@ -53,37 +53,57 @@ function createReusedView(): ReusedView {
 
 const reused = createReusedView()
 
-/** The view at `endSecond` (exclusive) with open panes. Valid until the next view is made. */
-export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
-  rollTo(activity.earlyWindows, activity.panes, endSecond)
-  const { model } = known
-  const evidence = model
-    ? accumulateOpen(activity.early, activity.accumulators, model, activity.panes, endSecond)
-    : activity.accumulators
-  return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
-}
-
 /**
- * Whether nothing stirs: no evidence of a change and no failure in the last ten seconds. Most looks end here: what rests
- * when it is calm need not be asked.
+ * The view at `endSecond` (exclusive) with open panes. Valid until the next view is made. Windows are made for a key that
+ * somebody asks about, and rolled when somebody asks: most keys never are.
  */
-export function isCalm(
-  activity: KeyActivity,
-  known: SlotKnowledge,
-  endSecond: number,
-  look: 'early' | 'final',
-): boolean {
-  const { early, accumulators, lastFailure, panes } = activity
-  if (lastFailure >= endSecond - 10) return false
-  if (look === 'final') return isWithoutEvidence(accumulators)
-  return (
-    known.model === undefined || isWithoutEvidence(accumulateOpen(early, accumulators, known.model, panes, endSecond))
-  )
+export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+  activity.earlyWindows ??= createWindows()
+  rollTo(activity.earlyWindows, activity.panes, endSecond)
+  const { early, accumulators, panes } = activity
+  const { model } = known
+  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
+  return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
 }
 
 /** The view at the end of the last closed pane. Valid until the next view is made. */
 export function finalView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+  activity.windows ??= createWindows()
+  rollTo(activity.windows, activity.panes, endSecond)
   return fill(key, known, activity.windows.sums, 'final', endSecond, activity.accumulators)
+}
+
+/** Of a key with no more than this nobody who is asked has anything to say. Failures: 5xx in ten seconds. */
+export interface Calm {
+  readonly nats: number
+  readonly failures: number
+}
+
+/** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
+export function isCalmEarly(
+  activity: KeyActivity,
+  { model }: SlotKnowledge,
+  endSecond: number,
+  { nats, failures }: Calm,
+): boolean {
+  const { early, accumulators, panes } = activity
+  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  if (!failsLittle(activity, panes.end - 1, endSecond, failures)) return false
+  if (model === undefined || mostEarlyNats(early, model, panes) <= nats) return true
+  return mostNats(accumulateOpen(early, model, panes, endSecond)) <= nats
+}
+
+/** … and in a final look at the pane that was closed last. */
+export const isCalmFinally = (activity: KeyActivity, endSecond: number, { nats, failures }: Calm): boolean =>
+  mostNats(activity.accumulators) <= nats && failsLittle(activity, activity.panes.firstOpen - 1, endSecond, failures)
+
+/** `last`: the newest pane to look at. */
+function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {
+  const fromSecond = endSecond - 10
+  if (lastFailure < fromSecond) return true
+  if (most <= 0) return false
+  return countSince(panes, { count: STATUS_5XX, last, fromSecond, enough: most }) <= most
 }
 
 function fill(

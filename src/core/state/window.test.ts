@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addCall, COUNTS, createPanes, forgetBefore, type KeyPanes, openPane, paneSecond, statusCount } from './pane.ts'
+import { addCall, COUNTS, closePane, createPanes, type KeyPanes, openPane, paneSecond, statusCount } from './pane.ts'
 import { addStraggler, addStragglers, createWindows, paneInserted, type RollingWindows, rollTo } from './window.ts'
 
 /** Both windows over one key's panes, fed as an owner feeds them, and a plain list of all calls to compare with. */
@@ -8,6 +8,8 @@ interface Key {
   readonly panes: KeyPanes
   readonly closed: RollingWindows
   readonly early: RollingWindows
+  /** Over closed panes like `closed`, but asked now and then only. */
+  readonly seldom: RollingWindows
   readonly calls: { readonly second: number; readonly status: number }[]
   /** Panes of seconds before this one are closed. */
   closedTo: number
@@ -18,6 +20,7 @@ const keyAt = (second: number): Key => ({
   panes: createPanes(),
   closed: createWindows(),
   early: createWindows(),
+  seldom: createWindows(),
   calls: [],
   closedTo: second,
   lookedAt: second,
@@ -25,10 +28,10 @@ const keyAt = (second: number): Key => ({
 
 function call(key: Key, second: number, status = 200): void {
   const { panes, early } = key
-  const before = panes.end - panes.first
+  const before = panes.end
   const index = openPane(panes, second)
-  if (panes.end - panes.first > before) paneInserted(early, index + panes.passed, second)
-  addCall(panes, index, second * 1_000, status, -1, -1)
+  if (panes.end > before) paneInserted(early, index, second)
+  addCall(panes, index, 0, status, -1, -1)
   addStraggler(early, second, status)
   key.calls.push({ second, status })
 }
@@ -41,13 +44,14 @@ function lookEarly(key: Key, endSecond: number): void {
 
 /** Closes panes one by one, as the watermark does; each closing is a final look. */
 function closeTo(key: Key, toSecond: number): void {
-  const { panes, closed } = key
+  const { panes, closed, seldom } = key
   while (panes.firstOpen < panes.end && paneSecond(panes, panes.firstOpen) < toSecond) {
-    const second = paneSecond(panes, panes.firstOpen)
-    panes.firstOpen++
+    const second = paneSecond(panes, closePane(panes))
     rollTo(closed, panes, second + 1)
-    forgetBefore(panes, second + 1 - 300)
     expectCounts(key, closed, second + 1)
+    if (second % 37 !== 0) continue
+    rollTo(seldom, panes, second + 1)
+    expectCounts(key, seldom, second + 1)
   }
   key.closedTo = Math.max(key.closedTo, toSecond)
 }

@@ -2,19 +2,12 @@
  * What one key did in the last 10 s, 60 s and 5 min, and in the UTC minute and five-minute slot under way.
  *
  * The same rolling windows twice a key: the closed ones end with the last closed pane, the early ones with the last early
- * look and take in open panes. A pane is added once and subtracted once, O(1) a pane; a call that comes into a pane that
- * early windows already hold is added to them directly. Mutable on purpose.
+ * look that asked and take in open panes. A pane is added once and subtracted once, O(1) a pane; a call that comes into a
+ * pane that early windows already hold is added to them directly. Rolled only when somebody asks: windows that fell so far
+ * behind that panes they hold are gone begin anew from the panes that are there, of which five minutes are kept.
+ * Mutable on purpose.
  */
-import {
-  CALLS,
-  COUNTS,
-  firstCount,
-  type KeyPanes,
-  paneLatencyCount,
-  paneLatencySumMs,
-  paneSecond,
-  statusCount,
-} from './pane.ts'
+import { CALLS, COUNTS, type KeyPanes, paneCount, paneSecond, statusCount } from './pane.ts'
 
 const WINDOW_SECONDS = [10, 60, 300] as const
 const MINUTE_SECONDS = 60
@@ -33,15 +26,12 @@ export interface RollingWindows {
   readonly sums: WindowSums
   /** Second (exclusive) at which the windows end. */
   end: number
-  /** Lasting number (pane.ts) of the first pane not yet added, and for each of WINDOW_SECONDS of the oldest still inside. */
+  /** Index of the first pane not yet added, and for each of WINDOW_SECONDS of the oldest still inside. */
   head: number
   readonly tails: Float64Array
   /** Minute and slot (epoch s / 60, / 300) that `sums.minute` and `sums.slot` belong to. */
   minute: number
   slot: number
-  /** Latency sum (ms) and count of the minute under way: what baselines learn from the closed windows. */
-  minuteLatencySumMs: number
-  minuteLatencyCount: number
 }
 
 export const createWindows = (): RollingWindows => ({
@@ -57,24 +47,20 @@ export const createWindows = (): RollingWindows => ({
   tails: new Float64Array(WINDOW_SECONDS.length),
   minute: -1,
   slot: -1,
-  minuteLatencySumMs: 0,
-  minuteLatencyCount: 0,
 })
 
 /** Moves the windows' end to `endSecond` (exclusive): takes in the panes before it, and lets go of those too old. */
 export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: number): void {
   const { sums, tails } = windows
-  if ((tails[2] as number) < panes.first + panes.passed) startOver(windows, panes)
-  let index = windows.head - panes.passed
+  if ((tails[2] as number) < panes.first) startOver(windows, panes)
+  let index = windows.head
   for (; index < panes.end; index++) {
     const second = paneSecond(panes, index)
     if (second >= endSecond) break
     startPeriods(windows, second)
-    takeIn(sums, panes.counts, firstCount(index))
-    windows.minuteLatencySumMs += paneLatencySumMs(panes, index)
-    windows.minuteLatencyCount += paneLatencyCount(panes, index)
+    takeIn(sums, panes, index)
   }
-  windows.head = index + panes.passed
+  windows.head = index
   startPeriods(windows, endSecond - 1)
   windows.end = endSecond
   tails[0] = expire(sums.last10s, tails[0] as number, panes, index, endSecond - WINDOW_SECONDS[0])
@@ -82,10 +68,10 @@ export function rollTo(windows: RollingWindows, panes: KeyPanes, endSecond: numb
   tails[2] = expire(sums.last5min, tails[2] as number, panes, index, endSecond - WINDOW_SECONDS[2])
 }
 
-/** Adds the five counts that begin at `from`. The hot path: most are zero. */
-function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts: Uint32Array, from: number): void {
+/** Adds a pane's five counts: most are zero. */
+function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, panes: KeyPanes, index: number): void {
   for (let count = 0; count < COUNTS; count++) {
-    const amount = counts[from + count] as number
+    const amount = paneCount(panes, index, count)
     if (amount === 0) continue
     last10s[count] = (last10s[count] as number) + amount
     last60s[count] = (last60s[count] as number) + amount
@@ -97,22 +83,20 @@ function takeIn({ last10s, last60s, last5min, minute, slot }: WindowSums, counts
 
 /** Subtracts panes before `firstSecond`; returns the new tail. */
 function expire(sum: Float64Array, tail: number, panes: KeyPanes, head: number, firstSecond: number): number {
-  const { counts } = panes
-  let index = tail - panes.passed
+  let index = tail
   for (; index < head && paneSecond(panes, index) < firstSecond; index++) {
-    const from = firstCount(index)
     for (let count = 0; count < COUNTS; count++) {
-      const amount = counts[from + count] as number
+      const amount = paneCount(panes, index, count)
       if (amount > 0) sum[count] = (sum[count] as number) - amount
     }
   }
-  return index + panes.passed
+  return index
 }
 
 /** Panes that the widest window holds are gone (nobody looked for minutes): begin with those that are there. */
 function startOver(windows: RollingWindows, panes: KeyPanes): void {
   for (const sum of Object.values(windows.sums)) sum.fill(0)
-  windows.head = panes.first + panes.passed
+  windows.head = panes.first
   windows.tails.fill(windows.head)
 }
 
@@ -121,22 +105,20 @@ function startPeriods(windows: RollingWindows, second: number): void {
   if (minute === windows.minute) return
   windows.minute = minute
   windows.sums.minute.fill(0)
-  windows.minuteLatencySumMs = 0
-  windows.minuteLatencyCount = 0
   const slot = Math.floor(second / SLOT_SECONDS)
   if (slot === windows.slot) return
   windows.slot = slot
   windows.sums.slot.fill(0)
 }
 
-/** A pane was put in at this lasting number, in the middle of those that were there: what stands behind it moves by one. */
-export function paneInserted(windows: RollingWindows, number: number, second: number): void {
+/** A pane was put in at this index, in the middle of those that were there: what stands behind it moves by one. */
+export function paneInserted(windows: RollingWindows, index: number, second: number): void {
   const { tails } = windows
-  if (number < windows.head || (number === windows.head && second < windows.end)) windows.head++
+  if (index < windows.head || (index === windows.head && second < windows.end)) windows.head++
   for (let window = 0; window < WINDOW_SECONDS.length; window++) {
     const tail = tails[window] as number
     const isOutside = second < windows.end - (WINDOW_SECONDS[window] as number)
-    if (number < tail || (number === tail && isOutside)) tails[window] = tail + 1
+    if (index < tail || (index === tail && isOutside)) tails[window] = tail + 1
   }
 }
 

@@ -3,9 +3,10 @@
  * steadily; half an hour in, one of them storms for 45 seconds and makes a tenth of all lines. A line is written when
  * its call is answered, so request times are slightly out of order, as they are in life.
  */
-import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 export const keyCount = 200
 /** The storming tenant: key number 20, an ordinary one with about 0.6 % of the fleet's calls. */
@@ -19,9 +20,22 @@ const generation = 1
 const pieceBytes = 4 << 20
 
 /** Path of the file with so many lines, made if it is not there yet. */
-export function accessLogFile(lines: number): string {
+export function accessLogFile(lines: number, packing: 'plain' | 'gzip' = 'plain'): string {
   const path = join(tmpdir(), `weir-bench-access-log-v${generation}-${lines}.ndjson`)
-  if (existsSync(path)) return path
+  if (!existsSync(path)) writeLog(path, lines)
+  return packing === 'plain' ? path : gzipped(path)
+}
+
+function gzipped(path: string): string {
+  const packed = `${path}.gz`
+  if (existsSync(packed)) return packed
+  const aside = `${packed}.${process.pid}`
+  writeFileSync(aside, gzipSync(readFileSync(path)), { mode: 0o600 })
+  renameSync(aside, packed)
+  return packed
+}
+
+function writeLog(path: string, lines: number): void {
   const aside = `${path}.${process.pid}`
   const file = openSync(aside, 'w', 0o600)
   let piece: string[] = []
@@ -37,7 +51,6 @@ export function accessLogFile(lines: number): string {
   writeSync(file, piece.join(''))
   closeSync(file)
   renameSync(aside, path)
-  return path
 }
 
 export const bytesOf = (path: string): number => statSync(path).size

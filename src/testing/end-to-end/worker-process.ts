@@ -52,12 +52,14 @@ export interface WorkerOptions {
   readonly config: string
   readonly history: string
   readonly logFile: string
+  /** Further words for the command line. */
+  readonly more?: readonly string[]
 }
 
-export async function startWorker({ config, history, logFile }: WorkerOptions): Promise<WorkerProcess> {
+export async function startWorker({ config, history, logFile, more = [] }: WorkerOptions): Promise<WorkerProcess> {
   const output = await open(logFile, 'w')
   const command = [process.execPath, `${root}bin/weir.js`, 'run', '--log', 'json']
-  const child = spawn('sh', ['-c', leash, 'sh', ...command, '--config', config, '--history', history], {
+  const child = spawn('sh', ['-c', leash, 'sh', ...command, '--config', config, '--history', history, ...more], {
     stdio: ['pipe', output.fd, output.fd, 'pipe'],
     env: { ...process.env, WEIR_LOG_LEVEL: 'debug', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
   })

@@ -1,0 +1,32 @@
+/**
+ * Whose limits a throttle is about, and what those keys normally need now: of a tenant as a whole all its keys, each
+ * with what it needs itself; of one key that key, and what its tenant's others must be left, where they share a plan.
+ */
+import { isTenantWide } from '../config/tenants.ts'
+import type { Engine } from '../engine-state.ts'
+import { slotOf } from '../state/baseline.ts'
+import { findKey } from '../state/known-keys.ts'
+import { usualOf } from '../state/usual.ts'
+import type { ApiKeyId, PlanLimits } from '../vocabulary.ts'
+import type { KeyNeed, ThrottleEffect } from './effect.ts'
+import { throttledLimits } from './response.ts'
+
+export function keyNeeds(
+  engine: Engine,
+  keyId: ApiKeyId,
+  limits: PlanLimits,
+): Pick<ThrottleEffect, 'keys' | 'siblings'> {
+  const listed = engine.settings.tenants.byKey.get(keyId)?.keys ?? []
+  const others = listed.filter(other => other !== keyId).map(other => needOf(engine, other))
+  return isTenantWide(keyId) ? { keys: others, siblings: [] } : { keys: [{ keyId, limits }], siblings: others }
+}
+
+function needOf({ state, settings }: Engine, keyId: ApiKeyId): KeyNeed {
+  for (const owner of state.owners.values()) {
+    const key = findKey(owner.keys, keyId)
+    if (key === undefined) continue
+    const usual = usualOf(owner.keys, key, owner.coverage, slotOf(owner.time.highest))
+    return { keyId, limits: usual && throttledLimits(usual, settings.config.throttle) }
+  }
+  return { keyId, limits: undefined }
+}

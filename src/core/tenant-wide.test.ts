@@ -1,0 +1,118 @@
+/** A tenant with several keys is one client: what it spreads over them is seen, and nothing is told twice. */
+import { describe, expect, test } from 'vitest'
+import { type Call, inOrder, live, settingsOf, steady, streamInto, TEN, taught, timetable } from './testing-stream.ts'
+
+const keys = Array.from({ length: 10 }, (_, key) => `spread_${key}`)
+/** Ten keys of six calls a minute each, and six clients of 300. */
+const rates: Readonly<Record<string, number>> = Object.fromEntries([
+  ...keys.map(key => [key, 6] as const),
+  ...Array.from({ length: 6 }, (_, key) => [`other_${key}`, 300] as const),
+])
+const settings = settingsOf({}, { spread: { keys } })
+const usual = (seconds: number): Call[] =>
+  inOrder(...Object.entries(rates).map(([key, rate]) => steady(key, { perSecond: rate / 60, from: TEN, seconds })))
+const storm = (key: string, perSecond: number, status = 503): Call[] =>
+  steady(key, { perSecond, from: TEN + 60_000, seconds: 45, status })
+
+/** Fifteen failures in ten seconds of each key: of none of them enough to be told. */
+const spreadStorm = inOrder(usual(200), ...keys.map(key => storm(key, 1.5)))
+
+describe('a storm that a tenant spreads over its keys', () => {
+  test('is seen in their sum, told as the tenant’s, and each key is given what it needs', () => {
+    const stream = streamInto(taught(settings, rates))
+    live(stream, spreadStorm)
+    expect(timetable(stream.changes.slice(0, 2)).map(line => line.replace(/^\S+ /, ''))).toEqual([
+      'open tenant:spread#1 retry-storm high throttle',
+      'mitigated tenant:spread#1 retry-storm high throttled',
+    ])
+    expect(stream.changes[0]).toMatchObject({
+      tenant: { id: 'spread' },
+      expected: { callsPerMinute: expect.closeTo(60, -1) },
+    })
+    expect(stream.changes[0]!.decidedAt - (TEN + 60_000)).toBeLessThan(10_000)
+    const throttle = stream.effects.find(({ kind }) => kind === 'throttle')
+    expect(throttle).toMatchObject({ siblings: [], keys: keys.map(keyId => ({ keyId, limits: { rateLimit: 1 } })) })
+    expect(stream.changes.filter(({ keyId }) => keyId !== 'tenant:spread')).toEqual([])
+  })
+
+  test('shows its busiest keys as evidence', () => {
+    const stream = streamInto(taught(settings, rates))
+    live(stream, spreadStorm)
+    const shares = stream.changes[0]!.evidence.filter(({ measure }) => measure.startsWith('calls in 10 s of spread_'))
+    expect(shares).toHaveLength(5)
+    expect(shares.every(({ observed }) => observed > 2)).toBe(true)
+  })
+
+  test('looks like a sick API, and is not throttled, where nobody said that the keys are one client’s', () => {
+    const stream = streamInto(taught(settingsOf(), rates))
+    live(stream, spreadStorm)
+    expect(stream.changes.some(({ kind }) => kind === 'platform')).toBe(true)
+    expect(stream.effects.filter(({ kind }) => kind === 'throttle')).toEqual([])
+  })
+
+  test('is seen on a keyed stream too, where each key is in another partition', () => {
+    const keyed = settingsOf(
+      { source: { kind: 'kafka', brokers: ['b:9092'], topic: 't', keyed: true } },
+      { spread: { keys } },
+    )
+    const stream = streamInto(taught(keyed, rates))
+    stream.take({ kind: 'partitions', partitions: ['t/0', 't/1', 't/2'], at: TEN })
+    for (let second = 0; second < 120; second++) {
+      const at = TEN + second * 1_000
+      const calls = spreadStorm.filter(call => Math.floor(call.at / 1_000) * 1_000 === at)
+      for (const partition of [0, 1, 2]) {
+        const own = calls.filter(({ key }) => Number(key.slice(-1)) % 3 === partition)
+        if (own.length > 0) stream.give(own, { partition: `t/${partition}` })
+      }
+      stream.tick(at + 1_000)
+    }
+    expect(timetable(stream.changes.slice(0, 1))[0]).toContain('open tenant:spread#1 retry-storm high throttle')
+  })
+
+  test('goes on over a checkpoint, under the same names', () => {
+    const before = streamInto(taught(settings, rates))
+    live(
+      before,
+      spreadStorm.filter(({ at }) => at < TEN + 70_000),
+    )
+    const after = before.afterCheckpoint()
+    live(
+      after,
+      spreadStorm.filter(({ at }) => at >= TEN + 70_000),
+    )
+    const whole = streamInto(taught(settings, rates))
+    live(whole, spreadStorm)
+    expect(after.effects.map(({ id }) => id)).toEqual(whole.effects.map(({ id }) => id))
+    expect(timetable(after.changes)).toEqual(timetable(whole.changes))
+  })
+
+  test('of an exempt tenant is told and left alone', () => {
+    const stream = streamInto(taught(settingsOf({}, { spread: { keys, exempt: true } }), rates))
+    live(stream, spreadStorm)
+    expect(stream.changes[0]).toMatchObject({ keyId: 'tenant:spread', action: { kind: 'held', because: 'exempt' } })
+  })
+})
+
+describe('a storm of one key among a tenant’s', () => {
+  test('is that key’s incident, and not told as the tenant’s too', () => {
+    const stream = streamInto(taught(settings, rates))
+    live(stream, inOrder(usual(200), storm('spread_3', 100)))
+    expect([...new Set(stream.changes.map(({ incidentId }) => incidentId))]).toEqual(['spread_3#1'])
+    const throttle = stream.effects.find(({ kind }) => kind === 'throttle')
+    expect(throttle).toMatchObject({ keys: [{ keyId: 'spread_3' }] })
+    expect(throttle).toMatchObject({ siblings: keys.filter(key => key !== 'spread_3').map(keyId => ({ keyId })) })
+  })
+
+  test('that joins a storm of all is part of it', () => {
+    const stream = streamInto(taught(settings, rates))
+    const joins = steady('spread_3', { perSecond: 50, from: TEN + 80_000, seconds: 20, status: 503 })
+    live(stream, inOrder(spreadStorm, joins))
+    expect([...new Set(stream.changes.map(({ incidentId }) => incidentId))]).toEqual(['tenant:spread#1'])
+  })
+})
+
+test('a tenant as a whole is as calm as its keys: a sale told once for each key is not told again for all', () => {
+  const stream = streamInto(taught(settings, rates))
+  live(stream, usual(600))
+  expect(stream.changes).toEqual([])
+})
