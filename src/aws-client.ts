@@ -1,24 +1,31 @@
 /**
- * What all AWS clients share: region and credentials the SDK's standard way (environment, profile, role), our own retries
- * instead of its own (they know the clock and tell of themselves), and plain HTTP/1.1 to an endpoint that is named: the Kinesis
- * client would speak HTTP/2 there, which simulations do not. A simulation on loopback knows no accounts, so none is asked for.
+ * What all AWS clients share: region and credentials the SDK's standard way (environment, profile, SSO, web identity,
+ * container, instance), on request a role assumed with them, our own retries instead of its own (they know the clock and tell
+ * of themselves), and plain HTTP/1.1 to an endpoint that is named: the Kinesis client would speak HTTP/2 there, which
+ * simulations do not. A simulation on loopback knows no accounts, so none is asked for; of roles it is asked at the same place.
  */
+import type { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 
 export interface AwsClientSettings {
   readonly region?: string | undefined
   readonly endpoint?: string | undefined
+  /** Assumed before the first call, and again before its credentials expire. */
+  readonly roleArn?: string | undefined
+  /** What the role's trust policy may ask for. */
+  readonly externalId?: string | undefined
 }
 
 const connectWithinMs = 5_000
+const simulated = { accessKeyId: 'simulated', secretAccessKey: 'simulated' }
 
 /** `answerWithinMs` is real time: what the network may take, whatever the worker's clock shows. */
-export function awsClientOptions(
-  { region, endpoint }: AwsClientSettings,
-  { answerWithinMs }: { answerWithinMs: number },
-) {
-  const isSimulated = endpoint !== undefined && isLoopback(endpoint)
-  const known = region ?? (isSimulated ? 'us-east-1' : undefined)
+export function awsClientOptions(settings: AwsClientSettings, { answerWithinMs }: { answerWithinMs: number }) {
+  const { region, endpoint, roleArn } = settings
+  const simulation = endpoint !== undefined && isLoopback(endpoint) ? endpoint : undefined
+  const known = region ?? (simulation === undefined ? undefined : 'us-east-1')
+  const own = simulation === undefined ? undefined : simulated
+  const credentials = roleArn === undefined ? own : assumedRole({ ...settings, roleArn, region: known }, simulation)
   return {
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
@@ -28,9 +35,83 @@ export function awsClientOptions(
     }),
     ...(known !== undefined && { region: known }),
     ...(endpoint !== undefined && { endpoint }),
-    ...(isSimulated && { credentials: { accessKeyId: 'simulated', secretAccessKey: 'simulated' } }),
+    ...(credentials !== undefined && { credentials }),
   }
 }
+
+type CredentialProvider = ReturnType<typeof fromTemporaryCredentials>
+
+/** The client keeps what it is given until shortly before it expires, and then asks again. */
+function assumedRole(
+  { roleArn, externalId, region }: AwsClientSettings & { readonly roleArn: string },
+  simulation: string | undefined,
+): CredentialProvider {
+  let assume: CredentialProvider | undefined
+  return async identity => {
+    try {
+      // Loaded here: who assumes no role starts without it.
+      const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
+      assume ??= fromTemporaryCredentials({
+        params: {
+          RoleArn: roleArn,
+          RoleSessionName: 'weir',
+          ...(externalId !== undefined && { ExternalId: externalId }),
+        },
+        ...(simulation !== undefined && { masterCredentials: simulated }),
+        clientConfig: {
+          maxAttempts: 1,
+          ...(region !== undefined && { region }),
+          ...(simulation !== undefined && { endpoint: simulation }),
+        },
+      })
+      return await assume(identity)
+    } catch (error) {
+      throw isRefused(error) ? new RoleRefusedError(roleArn, error) : error
+    }
+  }
+}
+
+/** STS said no, and will go on saying so until somebody changes a policy. */
+export class RoleRefusedError extends Error {
+  /** As if the service itself had refused: whoever judges by status sees a refusal. */
+  readonly $metadata = { httpStatusCode: 403 }
+
+  constructor(roleArn: string, cause: Error) {
+    super(`May not assume ${roleArn}: ${cause.message}`, { cause })
+    this.name = 'RoleRefusedError'
+  }
+}
+
+function isRefused(error: unknown): error is Error {
+  const status = statusOf(error)
+  return error instanceof Error && status !== undefined && status >= 400 && status < 500 && !isPassing(error)
+}
+
+/** What a person can do about credentials that are missing, expired or refused; undefined where that is not the trouble. */
+export function credentialsHint(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return credentialHints.find(([names]) => names.test(error.name))?.[1]
+}
+
+const credentialHints: readonly (readonly [RegExp, string])[] = [
+  [
+    /^CredentialsProviderError$/,
+    'Give AWS credentials: a role of the machine or container, a profile (AWS_PROFILE; `aws sso login` if it is one of SSO), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  ],
+  [/^TokenProviderError$/, 'Sign in again: `aws sso login` with the profile of AWS_PROFILE'],
+  [
+    /^ExpiredToken/,
+    'The AWS credentials have expired: `aws sso login` renews those of a profile; those in the environment never renew, so set new ones and start again',
+  ],
+  [
+    /^RoleRefusedError$/,
+    'Let the credentials do sts:AssumeRole on that role, and let the role’s trust policy name them and the externalId, if it asks for one',
+  ],
+  [
+    /^(UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|SignatureDoesNotMatch)$/,
+    'The access key is unknown or its secret is wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile',
+  ],
+]
 
 /**
  * Refused now, and not for good: throttling, credentials that are being renewed, a clock that is being set. By name,

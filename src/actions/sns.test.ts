@@ -100,7 +100,7 @@ test('throttling, a sick SNS, a broken connection and credentials in renewal pas
     [2, 'Throttling: Throttling was the answer', 500],
     [3, 'InternalErrorException: InternalError was the answer', 1_000],
     [4, expect.stringMatching(/socket hang up|ECONNRESET/), 2_000],
-    [5, 'ExpiredToken: ExpiredToken was the answer', 4_000],
+    [5, expect.stringMatching(/^ExpiredToken: ExpiredToken was the answer\. .*`aws sso login`/), 4_000],
   ])
 })
 
@@ -126,7 +126,7 @@ test('what only a person can mend is refused at once, with the reason', async ()
     ],
     [
       'SignatureDoesNotMatch 403',
-      `SNS refused the message to ${topicArn} (SignatureDoesNotMatch: SignatureDoesNotMatch was the answer)`,
+      `SNS refused the message to ${topicArn} (SignatureDoesNotMatch: SignatureDoesNotMatch was the answer. The access key is unknown or its secret is wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile)`,
     ],
   ]
   for (const [answer, because] of refusals) {

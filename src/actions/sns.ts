@@ -11,7 +11,14 @@ import {
   SNSClient,
   SNSServiceException,
 } from '@aws-sdk/client-sns'
-import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
+import {
+  type AwsClientSettings,
+  awsClientOptions,
+  credentialsHint,
+  isPassing,
+  RoleRefusedError,
+  statusOf,
+} from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { alertBody } from '../core/explanation/json.ts'
 import { cleanText, headline } from '../core/explanation/text.ts'
@@ -54,8 +61,8 @@ export interface SnsClientOptions extends AwsClientSettings {
 }
 
 /** A topic is only in its own region: the ARN knows it better than the environment does. */
-export function snsClient({ topicArn, region, endpoint }: SnsClientOptions): SNSClient {
-  return new SNSClient(awsClientOptions({ region: region ?? topicArn.split(':')[3], endpoint }, { answerWithinMs }))
+export function snsClient({ topicArn, region = topicArn.split(':')[3], ...settings }: SnsClientOptions): SNSClient {
+  return new SNSClient(awsClientOptions({ ...settings, region }, { answerWithinMs }))
 }
 
 export function snsPerformer(options: SnsPerformerOptions): Performer<AlertEffect> {
@@ -138,6 +145,7 @@ function pauseMs(attempt: number, random: () => number): number {
 
 /** What will not be otherwise next time, in words for a person; undefined: worth another try. */
 function refusal(error: unknown, topicArn: string): Outcome | undefined {
+  if (error instanceof RoleRefusedError) return { kind: 'refused', because: errorText(error) }
   if (!(error instanceof SNSServiceException)) return undefined
   const status = statusOf(error) ?? 0
   if (status < 400 || status >= 500 || isPassing(error)) return undefined
@@ -159,5 +167,7 @@ function refusalText(error: SNSServiceException, topicArn: string): string {
 }
 
 function errorText(error: unknown): string {
-  return cleanText(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
+  const hint = credentialsHint(error)
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return cleanText(hint === undefined ? text : `${text}. ${hint}`)
 }

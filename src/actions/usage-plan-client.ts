@@ -9,7 +9,7 @@ import {
   GetUsagePlansCommand,
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
-import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { LimitsOrNone } from '../core/incident/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
@@ -49,7 +49,8 @@ export interface Refusal {
 export function failureOf(error: unknown, operation: 'read' | 'change'): Failure {
   if (!(error instanceof Error)) return { kind: 'unknown', because: String(error) }
   const { name, message } = error
-  const text = `${name}: ${message}`
+  const hint = credentialsHint(error)
+  const text = `${name}: ${message}${hint === undefined ? '' : `. ${hint}`}`
   if (name === 'LimitExceededException' && operation === 'change')
     return mendable(`the gateway's quota is used up: ${message}`)
   if (isPassing(error)) return { kind: 'passing', because: text, afterMs: retryAfterMs(error) }

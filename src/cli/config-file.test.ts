@@ -13,7 +13,7 @@ test('a bare file gets every default, and tenants.yaml beside it is found', asyn
   })
   expect({ mode: config.mode, source: config.source, time: config.time, state: config.state, files }).toEqual({
     mode: 'observe',
-    source: { kind: 'files', paths: ['a.log'] },
+    source: { kind: 'files', paths: ['a.log'], follow: false },
     time: { delivery: 35_000, idleAfter: 30_000, future: 60_000 },
     state: { directory: '.weir', checkpointEvery: 5_000, maxKeys: 1_000_000 },
     files: ['/etc/weir/weir.yaml', '/etc/weir/tenants.yaml'],
@@ -55,7 +55,7 @@ test('everything wrong in both files is told at once, with its line, its value a
       'Cannot use /etc/weir/weir.yaml: 13 things are wrong',
       '  weir.yaml:1:1      mode is "enforce": should be observe or suggest: enforce needs `gateway: {region: …}`',
       '  weir.yaml:2:1      source.topic is missing: should be text',
-      '  weir.yaml:4:3      source.brokers is "127.0.0.1:9092": should be a list of text',
+      '  weir.yaml:4:3      source.brokers is "127.0.0.1:9092": should be a list of host:port',
       '  weir.yaml:6:3      throttle.headroom is 0.5: should be a number from 1 to 10',
       '  weir.yaml:7:3      throttle.expireAfter ("10m") is no setting: did you mean expiresAfter?',
       '  weir.yaml:8:3      throttle.calmFor is 120: should be a duration with its unit (ms, s, m, h, d) from 1s to 1d',

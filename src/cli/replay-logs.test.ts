@@ -1,5 +1,5 @@
 /** The command as a person uses it: files on disk in, text out. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -55,6 +55,37 @@ test('of two files and a history each line is told of its own file', async () =>
   expect(await said([one, two], { history: [past] })).toContain(
     `Rejected lines: 1 broken-json (${two}, byte ${call(30_000).length + 1}).`,
   )
+})
+
+test('a folder is one log, and files of other formats are read by the format that is named', async () => {
+  await mkdir(join(folder, 'day/14'), { recursive: true })
+  await file('day/14/b', [call(60_000)])
+  await file('day/14/a', [call(0), 'nonsense'])
+  expect(await said([join(folder, 'day')])).toBe(
+    [
+      '2 calls of 1 key, 2026-03-04T10:00:00Z to 2026-03-04T10:01:00Z: no incident.',
+      `Rejected lines: 1 unknown-format (${join(folder, 'day/14/a')}, byte ${call(0).length + 1}).`,
+      '',
+    ].join('\n'),
+  )
+  const clf = await file('access.log', ['192.0.2.7 - k1 [04/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 12'])
+  expect(await said([clf], { format: 'clf' })).toContain('1 call of 1 key')
+  await expect(said([clf])).rejects.toMatchObject({ code: 'NOTHING_READ', hint: expect.stringContaining('--format') })
+})
+
+test('CSV files bring their header, which must be one and the same', async () => {
+  const one = await file('one.csv', ['time,apiKeyId,status', `${TEN},k1,200`])
+  const two = await file('two.csv', ['time,apiKeyId,status', `${TEN + 1_000},k2,200`])
+  expect(await said([one, two], { format: 'csv' })).toContain('2 calls of 2 keys')
+  const other = await file('other.csv', ['time;apiKeyId;status', `${TEN};k3;200`])
+  await expect(said([one, other], { format: 'csv' })).rejects.toMatchObject({
+    message: `${other} begins with another header than ${one}`,
+  })
+  const none = await file('none.csv', [`${TEN},k1,200`])
+  await expect(said([none], { format: 'csv' })).rejects.toMatchObject({
+    code: 'SOURCE_UNREADABLE',
+    message: expect.stringContaining('does not begin with a header that names a column for the time'),
+  })
 })
 
 test('a log of long counts alone teaches, and is no failure', async () => {

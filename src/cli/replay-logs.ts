@@ -1,17 +1,20 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { FormatName, Mode } from '../core/config/config.ts'
+import type { Mode } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
 import { actionLine, alertText, isPartOfPlatform } from '../core/explanation/text.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import type { FormatName } from '../core/formats/field-names.ts'
+import { type FoundFile, findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
 import { canDecodeAhead, decodeAhead } from '../worker/decode-ahead.ts'
 import { replay } from '../worker/replay.ts'
 import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
+import { withHeaderOf } from './csv-header.ts'
 import { exitCodes } from './exit.ts'
 import { borrowHashSecret } from './hash-secret.ts'
 import { createLogNotes, summaryText } from './replay-summary.ts'
@@ -35,27 +38,30 @@ export async function replayLogs(
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
   try {
-    const history = options.history ?? []
-    for (const path of [...history, ...logs]) await checkReadable(path)
+    const history = await findFiles(options.history ?? [])
+    const files = await findFiles(logs)
+    const paths = [...history, ...files].map(({ path }) => path)
+    for (const path of paths) await checkReadable(path)
     const loaded = await configFor(logs, options)
     const settings = settingsFor(loaded, options)
-    const { format, fields } = settings.config
+    const format = options.format ?? settings.config.format
+    const fields = await withHeaderOf(paths, { format, fields: settings.config.fields, maxRecordBytes })
     const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
-    const decoding = { format: options.format ?? format, fields, hashSecret, maxRecordBytes }
+    const decoding = { format, fields, hashSecret, maxRecordBytes }
     const decoder = createDecoder(decoding)
     const notes = createLogNotes(decoder)
     const large = new Set<string>()
-    for (const path of [...history, ...logs]) if (await paysAhead(path)) large.add(path)
-    const open = (path: string): BareLog =>
+    for (const path of paths) if (await paysAhead(path)) large.add(path)
+    const open = ({ path, folder }: FoundFile): BareLog =>
       large.has(path)
-        ? { path, ...decodeAhead(path, decoding, stop.signal) }
-        : { path, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) }
+        ? { path, folder, ...decodeAhead(path, decoding, stop.signal) }
+        : { path, folder, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) }
     const incidents = new Set<string>()
     const result = await replay({
       settings,
       decoder: notes.decoder,
       history: history.map(open),
-      logs: logs.map(open).map(notes.follow),
+      logs: files.map(open).map(notes.follow),
       changed(change) {
         incidents.add(change.incidentId)
         progress.clear()

@@ -1,6 +1,7 @@
 /** `weir replay`: recorded logs offline. */
 import { Command, Option } from 'commander'
 import type { Mode } from '../core/config/config.ts'
+import { formatNames } from '../core/formats/field-names.ts'
 import { exitCodesHelp } from './exit.ts'
 import type { ReplayOptions } from './replay-logs.ts'
 import type { RecordedOptions } from './replay-recorded.ts'
@@ -18,7 +19,10 @@ export function replayCommand(): Command {
       'Runs recorded logs through the same core as the worker, in event time and as fast as they can be read. ' +
         'Nothing outside is touched: no alert is sent, no limit is changed.',
     )
-    .argument('[log...]', 'access logs, CloudWatch Logs envelopes or panes; plain or gzip; - is standard input')
+    .argument(
+      '[log...]',
+      'access logs, CloudWatch Logs envelopes or panes; plain, gzip or zstd; files, folders or - for standard input',
+    )
     .addOption(
       new Option(
         '--recording <directory>',
@@ -39,12 +43,10 @@ export function replayCommand(): Command {
         .default(undefined, 'observe, or that of a recording'),
     )
     .addOption(
-      new Option('--format <format>', 'instead of what the content looks like').choices([
-        'auto',
-        'access-log',
-        'cloudwatch-logs',
-        'panes',
-      ]),
+      new Option(
+        '--format <format>',
+        'instead of what the content looks like; text and other gateways are named',
+      ).choices(formatNames),
     )
     .option('--json', 'one line for each incident that opened, was mitigated, recovered or closed, and nothing else')
     .option('--fail-on-incident', 'exit with 1 if there was an incident, for use in CI')

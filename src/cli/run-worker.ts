@@ -12,10 +12,13 @@ import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/co
 import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
-import { checkReadable, readFilePieces } from '../sources/file-pieces.ts'
+import { followingSource } from '../sources/file-follow.ts'
+import { findFiles } from '../sources/file-paths.ts'
+import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
@@ -24,8 +27,11 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
+import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
+import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants } from './tenants-watch.ts'
@@ -111,24 +117,38 @@ async function watch(watching: Watch): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
-  const source = openSource(config, { clock, folder, telemetry })
+  const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
-      const { format, fields } = config
+      const { format } = config
+      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
-      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes })
+      // Those who put records into Kinesis do so again when an answer is late.
+      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
       const decoder = nextDecoder()
+      // What comes from CloudWatch are counts, whatever the stream's records are.
+      const isTaughtByMetric = history.includes(fromCloudWatch)
+      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, clock, telemetry)
       let owners = directory
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
       const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
           ? undefined
           : async (fresh: Engine): Promise<void> => {
-              for (const path of history) await checkReadable(path)
-              const logs = history.map(path => ({ path, pieces: readFilePieces(path, { maxRecordBytes }, signal) }))
-              await teachHistory(fresh, decoder, logs, telemetry)
+              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+              for (const { path } of files) await checkReadable(path)
+              const logs = files.map(file => ({
+                ...file,
+                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+              }))
+              const counts = isTaughtByMetric
+                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                : []
+              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
             }
       await withRecorder(record, { clock, telemetry }, recorder =>
         runWorker(
@@ -137,6 +157,7 @@ async function watch(watching: Watch): Promise<void> {
               source,
               decoder,
               nextDecoder,
+              repeats,
               engine,
               teach,
               clock,
@@ -144,6 +165,7 @@ async function watch(watching: Watch): Promise<void> {
               journal,
               rejects,
               telemetry,
+              metrics,
               recorder,
             },
             performers: { alert, plan },
@@ -156,7 +178,8 @@ async function watch(watching: Watch): Promise<void> {
             checkpointEveryMs: config.state.checkpointEvery,
           },
           signal,
-        ),
+          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+        ).finally(() => metrics?.finish(0)),
       )
     })
   } finally {
@@ -164,23 +187,24 @@ async function watch(watching: Watch): Promise<void> {
   }
 }
 
-function openSource(
+async function openSource(
   { source: settings }: WeirConfig,
   { clock, folder, telemetry }: { readonly clock: Clock; readonly folder: string; readonly telemetry: Telemetry },
-): Source {
+): Promise<Source> {
   const onEvent = seldom(clock, ({ level, detail }: SourceEvent) =>
     telemetry({ name: 'sourceReported', level, detail }),
   )
   switch (settings?.kind) {
     case 'kafka':
-      return kafkaSource(settings, { clock, onEvent })
+      return kafkaSource(await withKafkaSecurity(settings, { folder, env: process.env, clock }), { clock, onEvent })
     case 'kinesis': {
-      const { stream, from, pollEvery, region, endpoint } = settings
-      const client = kinesisClient({ region, endpoint })
+      const { stream, from, pollEvery, region, endpoint, roleArn, externalId } = settings
+      const client = kinesisClient({ stream, region, endpoint, roleArn, externalId })
       return kinesisSource({ stream, from, pollEveryMs: pollEvery }, { client, clock, random: Math.random, onEvent })
     }
     case 'files': {
-      const paths = settings.paths.map(path => (path === '-' ? path : resolve(folder, path)))
+      const paths = pathsFrom(folder, settings.paths)
+      if (settings.follow) return followingSource({ paths, maxRecordBytes }, { clock, onEvent })
       return fileSource({ paths, maxRecordBytes }, { clock })
     }
     case undefined:
@@ -192,6 +216,15 @@ function openSource(
       settings satisfies never
       throw new Error('unreachable')
   }
+}
+
+const pathsFrom = (folder: string, paths: readonly string[]): readonly string[] =>
+  paths.map(path => (path === standardInputPath ? path : resolve(folder, path)))
+
+/** The files that are the source, where files are. */
+async function filesRead({ source }: WeirConfig, folder: string): Promise<readonly string[]> {
+  if (source?.kind !== 'files') return []
+  return (await findFiles(pathsFrom(folder, source.paths))).map(({ path }) => path)
 }
 
 /** The same trouble is told once a minute: a broker that is away is reported with every try. */

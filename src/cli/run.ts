@@ -13,7 +13,7 @@ export function runCommand(): Command {
     .option('-c, --config <file>', 'weir.yaml; tenants.yaml is looked for beside it', 'weir.yaml')
     .option(
       '--history <log...>',
-      'logs or counts of the days before, to learn what is usual; read once, when there is no state yet',
+      'logs or counts of the days before, to learn what is usual; read once, when there is no state yet. `cloudwatch`: a metric by key',
     )
     .addOption(
       new Option('--mode <mode>', 'instead of the mode in the file').choices(['observe', 'suggest', 'enforce']),
@@ -37,6 +37,7 @@ Examples:
   weir run                                      with ./weir.yaml
   weir run --config weir.yaml --history week.ndjson.gz
                                                 begin knowing what the last week was like
+  weir run --history cloudwatch                 the same from a metric, see metrics.cloudWatch.history
   weir run --mode observe                       alert, touch nothing
   weir run --record recorded --record-max 500MB
                                                 keep the last of what it saw: key ids and counts, no payloads

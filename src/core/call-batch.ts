@@ -7,7 +7,7 @@ import type { ApiKeyId, Position } from './vocabulary.ts'
 /**
  * Why a line was not counted as it stands. Counted by reason, a few kept as redacted excerpts, never thrown.
  * `no-key` is the one that loses nothing: the call counts as anonymous, and is noted, since a log without key ids is
- * usually a log format that forgot them. `broken-json` loses nothing where key, time and status stood before the break.
+ * usually a log format that forgot them. `duplicate` is a whole record that was delivered twice. `broken-json` loses nothing where key, time and status stood before the break.
  */
 export type RejectionReason =
   | 'broken-json'
@@ -21,8 +21,15 @@ export type RejectionReason =
   | 'too-old'
   | 'too-large'
   | 'bad-gzip'
+  | 'bad-batch'
+  | 'bad-zstd'
   | 'bad-envelope'
+  | 'bad-kpl'
   | 'bad-pane'
+  | 'bad-row'
+  | 'no-header'
+  | 'duplicate'
+  | 'rotated-away'
 
 export interface Rejection {
   readonly reason: RejectionReason

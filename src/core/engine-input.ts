@@ -6,6 +6,7 @@ import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport } from './incident/effect.ts'
+import type { MeasuredMinute } from './measured-minute.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
 
 export type EngineInput =
@@ -37,4 +38,6 @@ export interface Decisions {
   readonly effects: readonly Effect[]
   /** Incidents that opened, were mitigated, began to recover or closed, in the order decided. */
   readonly changes: readonly Explanation[]
+  /** Minutes that have closed, oldest first; none unless a metrics service is to be sent them. */
+  readonly measured: readonly MeasuredMinute[]
 }

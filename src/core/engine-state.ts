@@ -6,6 +6,7 @@ import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
+import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
 
@@ -38,6 +39,8 @@ export type PlatformIncident =
 export interface Engine {
   settings: EngineSettings
   readonly jury: Jury
+  /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
+  readonly measuring: Measuring | undefined
   readonly state: EngineState
   /** Numbers of known keys by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
   lookup: WeakMap<KeyTable, Map<Owner, KeyNumbers>>
@@ -62,4 +65,5 @@ export function* watching({ owners, tenantWide }: EngineState): Generator<Owner>
 export interface Out {
   readonly effects: Effect[]
   readonly changes: Explanation[]
+  readonly measured: MeasuredMinute[]
 }

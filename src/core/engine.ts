@@ -26,6 +26,7 @@ import { followPlatform } from './incident/platform.ts'
 import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
+import { createMeasuring } from './measured-minute.ts'
 import { resetAccumulators } from './state/accumulator.ts'
 import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
@@ -73,16 +74,17 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   state,
   lookup: new WeakMap(),
   tenantLookup: new WeakMap(),
+  measuring: createMeasuring(settings.config),
 })
 
 /** An engine that goes on from a snapshot that a checkpoint brought back. */
 export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
   engineOf(settings, restoreState(saved))
 
-const NOTHING: Decisions = { effects: [], changes: [] }
+const NOTHING: Decisions = { effects: [], changes: [], measured: [] }
 
 export function advance(engine: Engine, input: EngineInput): Decisions {
-  const out: Out = { effects: [], changes: [] }
+  const out: Out = { effects: [], changes: [], measured: [] }
   const { state } = engine
   switch (input.kind) {
     case 'batch':
@@ -114,8 +116,8 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     default:
       throw new Error(`no such input: ${input satisfies never}`)
   }
-  if (state.isHistory || (out.effects.length === 0 && out.changes.length === 0)) return NOTHING
-  return out
+  const isEmpty = out.effects.length === 0 && out.changes.length === 0 && out.measured.length === 0
+  return state.isHistory || isEmpty ? NOTHING : out
 }
 
 type BatchInput = Extract<EngineInput, { kind: 'batch' }>
@@ -416,7 +418,7 @@ function moveOn(engine: Engine, owner: Owner, out: Out): void {
 }
 
 function endHistory(engine: Engine): void {
-  const unheard: Out = { effects: [], changes: [] }
+  const unheard: Out = { effects: [], changes: [], measured: [] }
   const { state } = engine
   for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)

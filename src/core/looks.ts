@@ -6,6 +6,7 @@
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
 import { judge } from './judge.ts'
+import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
@@ -43,7 +44,7 @@ export function close(engine: Engine, owner: Owner, out: Out): void {
 }
 
 export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
-  closeTo(owner, toSecond, (keys, second) => {
+  closeTo(owner, toSecond, measuringOf(engine, owner, out), (keys, second) => {
     const slot = slotOf(second * SECOND_MS)
     const suspects: Suspect[] = []
     for (const key of keys) {

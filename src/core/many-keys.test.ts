@@ -79,7 +79,7 @@ describe('a flood of key ids that nobody knows', () => {
 
 describe('a keyed stream', () => {
   test('hands each partition what the history taught of its keys, whether they still called as it ended or not', () => {
-    const keyed = settingsOf({ source: { kind: 'kafka', brokers: ['b'], topic: 't', keyed: true } })
+    const keyed = settingsOf({ source: { kind: 'kafka', brokers: ['b:9092'], topic: 't', keyed: true } })
     const engine = taught(keyed, { a: 60, b: 600 })
     const before = { a: plainKey(engine, 'a'), b: plainKey(engine, 'b') }
     const stream = streamInto(engine)

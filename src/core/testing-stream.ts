@@ -3,13 +3,14 @@
  * and answered. Nothing here decides anything. Only tests import this file.
  */
 import { deserialize, serialize } from 'node:v8'
-import { type CallBatch, createBatch, type KeyTable, nextRow } from './call-batch.ts'
+import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow } from './call-batch.ts'
 import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
 import type { EngineInput } from './engine-input.ts'
 import type { EngineSnapshot } from './engine-snapshot.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, Outcome } from './incident/effect.ts'
+import type { MeasuredMinute } from './measured-minute.ts'
 import type { KeyState } from './state/key-state.ts'
 import { idOf, isKnown } from './state/known-keys.ts'
 import { findLive } from './state/live-keys.ts'
@@ -47,8 +48,11 @@ export interface Stream {
   readonly engine: Engine
   readonly effects: Effect[]
   readonly changes: Explanation[]
+  readonly measured: MeasuredMinute[]
   /** One batch of one partition; `arrivedAt` is the newest call's time unless told. */
   give(calls: readonly Call[], from?: { readonly partition?: string; readonly arrivedAt?: EpochMs }): void
+  /** Count rows as another tool made them, in the order of their time. */
+  giveRows(rows: readonly (Omit<PaneRow, 'key'> & { readonly key: string })[]): void
   take(input: EngineInput): void
   tick(at: EpochMs): void
   /** The same, serialised and brought back, as a checkpoint does. */
@@ -59,14 +63,15 @@ export interface Stream {
 export function streamInto(
   engine: Engine,
   answer: (effect: Effect) => Outcome | undefined = obeyed,
-  told: Pick<Stream, 'effects' | 'changes'> = { effects: [], changes: [] },
+  told: Pick<Stream, 'effects' | 'changes' | 'measured'> = { effects: [], changes: [], measured: [] },
 ): Stream {
   const table: KeyTable = { ids: [] }
-  const { effects, changes } = told
+  const { effects, changes, measured } = told
   const take = (input: EngineInput): void => {
     const decided = advance(engine, input)
     effects.push(...decided.effects)
     changes.push(...decided.changes)
+    measured.push(...decided.measured)
     for (const effect of decided.effects) {
       const outcome = effect.kind === 'alert' ? undefined : answer(effect)
       if (outcome !== undefined)
@@ -77,10 +82,17 @@ export function streamInto(
     engine,
     effects,
     changes,
+    measured,
     take,
     give(calls, { partition = 'stream/0', arrivedAt = Math.max(...calls.map(({ at }) => at)) } = {}) {
       const batch = batchOf(calls, table)
       take({ ...whole(batch), kind: 'batch', partition: partition as PartitionId, arrivedAt })
+    },
+    giveRows(rows) {
+      const batch = createBatch(table, 1)
+      for (const row of rows) batch.panes.push({ ...row, key: keyIn(table, row.key) })
+      const arrivedAt = rows.at(-1)?.start ?? 0
+      take({ ...whole(batch), kind: 'batch', partition: 'stream/0' as PartitionId, arrivedAt })
     },
     tick: at => take({ kind: 'tick', at }),
     afterCheckpoint() {
@@ -88,6 +100,7 @@ export function streamInto(
       return streamInto(restore(engine.settings, saved), answer, {
         effects: structuredClone(effects),
         changes: structuredClone(changes),
+        measured: structuredClone(measured),
       })
     },
   }

@@ -1,10 +1,14 @@
 /**
- * One file or standard input as pieces of about a mebibyte, cut at line ends; plain or gzip, told by the first bytes.
+ * One file or standard input as pieces of about a mebibyte, cut at line ends; plain, gzip or zstd, told by the first bytes.
  *
- *   bytes → inflate if gzip → cut at the last line end of each mebibyte → pieces and faults
+ *   bytes → inflate if packed → cut at the last line end of each mebibyte → pieces and faults
  *
  * A position is an offset in the plain bytes, so that it means the same whether the file is compressed or not. Whatever
- * comes out before a damaged or truncated gzip breaks off is handed over, to the byte: the fault comes after it.
+ * comes out before a damaged or truncated gzip breaks off is handed over, to the byte: the fault comes after it. (Of zstd
+ * whole blocks come out, of 128 KiB at most.)
+ *
+ * Firehose writes objects without a line end between them. Such a file is cut where one object follows another: at `}{"`,
+ * which stands in no JSON string, since its quote would be escaped.
  */
 import assert from 'node:assert/strict'
 import type { Stats } from 'node:fs'
@@ -12,7 +16,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
+import { isZstd } from '../core/formats/zstd.ts'
 import type { PartitionId, Position } from '../core/vocabulary.ts'
+import { createZstdInflating, type Inflater, type InflaterState, inSteps } from './inflater.ts'
 import type { SourceFault, SourceRecord } from './source.ts'
 
 export type FilePiece =
@@ -38,13 +44,17 @@ const longLineBytes = filePieceBytes
 /** A piece in one read: while it is worked through, the next one is under way. */
 const plainReadBytes = filePieceBytes
 /** Smaller, since a damaged one is read again byte by byte. */
-const gzipReadBytes = 64 * 1024
+const packedReadBytes = 64 * 1024
 const lineEnd = 10
+/** Where an object follows another without a line end. */
+const objectsTouch = Buffer.from('}{"')
+
+type Packing = 'gzip' | 'zstd'
 
 /** Bytes as they come out, or the damage after which nothing more comes. */
 type Plain =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  | { readonly kind: 'damage'; readonly unreadBytes: number }
+  | { readonly kind: 'damage'; readonly unreadBytes: number; readonly reason: SourceFault['reason'] }
 
 /** Throws SOURCE_UNREADABLE when the file cannot be opened or read. Ends early, without a word, when `signal` aborts. */
 export async function* readFilePieces(
@@ -71,10 +81,11 @@ async function* readFile(
 ): AsyncIterable<FilePiece> {
   const { file, stats } = await openReadable(path)
   try {
-    const gzip = await isGzip(file)
+    const packing = await packingOfFile(file)
     const from = Number(given)
-    const offset = gzip || stats.size >= from ? from : 0
-    const plain = gzip ? skip(inflateFile(file), offset) : asPlain(readRaw(file, plainReadBytes, offset))
+    const offset = packing !== undefined || stats.size >= from ? from : 0
+    const plain =
+      packing === undefined ? asPlain(readRaw(file, plainReadBytes, offset)) : skip(inflateFile(file, packing), offset)
     yield* cut(plain, { path, offset, pieceBytes: filePieceBytes, maxRecordBytes })
   } finally {
     await file.close()
@@ -93,7 +104,12 @@ async function* readPipe(
   const stop = () => standardInput.destroy()
   signal.addEventListener('abort', stop, { once: true })
   try {
-    yield* cut(inflateIfGzip(standardInput), { path, offset: Number(from), pieceBytes: pipePieceBytes, maxRecordBytes })
+    yield* cut(inflateIfPacked(standardInput), {
+      path,
+      offset: Number(from),
+      pieceBytes: pipePieceBytes,
+      maxRecordBytes,
+    })
   } finally {
     signal.removeEventListener('abort', stop)
   }
@@ -117,7 +133,8 @@ async function openReadable(path: string): Promise<{ file: FileHandle; stats: St
   }
 }
 
-function asUnreadable(path: string, error: unknown): StreamError {
+/** As a person is told of a file that could not be opened or read. */
+export function asUnreadable(path: string, error: unknown): StreamError {
   if (error instanceof StreamError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const reason =
@@ -135,13 +152,16 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
 }
 
-async function isGzip(file: FileHandle): Promise<boolean> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
-  return bytesRead === 2 && beginsGzip(buffer)
+async function packingOfFile(file: FileHandle): Promise<Packing | undefined> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(magicBytes), 0, magicBytes, 0)
+  return packingOf(buffer.subarray(0, bytesRead))
 }
 
-function beginsGzip(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b
+const magicBytes = 4
+
+function packingOf(head: Uint8Array): Packing | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip'
+  return isZstd(head) ? 'zstd' : undefined
 }
 
 async function* readRaw(file: FileHandle, readBytes: number, from = 0): AsyncIterable<Buffer> {
@@ -158,10 +178,11 @@ async function* asPlain(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
   for await (const bytes of chunks) yield { kind: 'bytes', bytes }
 }
 
-async function* inflateIfGzip(stream: AsyncIterable<Buffer>): AsyncIterable<Plain> {
+async function* inflateIfPacked(stream: AsyncIterable<Buffer>): AsyncIterable<Plain> {
   let head: Buffer = Buffer.alloc(0)
   const chunks = stream[Symbol.asyncIterator]()
-  while (head.length < 2) {
+  // A line may be shorter than zstd's magic, and who types it waits for an answer: text is told by its first byte.
+  while (head.length < magicBytes && (head.length === 0 || isBinary(head[0] ?? 0))) {
     const { done, value } = await chunks.next()
     if (done) break
     head = Buffer.concat([head, value])
@@ -170,37 +191,42 @@ async function* inflateIfGzip(stream: AsyncIterable<Buffer>): AsyncIterable<Plai
     yield head
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
   })()
-  yield* beginsGzip(head) ? inflate(whole) : asPlain(whole)
+  const packing = packingOf(head)
+  yield* packing === undefined ? asPlain(whole) : inflate(whole, packing)
 }
+
+/** What gzip, zstd or a skippable frame of zstd may begin with. */
+const isBinary = (byte: number): boolean => byte === 0x1f || byte === 0x28 || (byte & 0xf0) === 0x50
 
 /**
  * zlib throws away what it had inflated of the call in which it meets the damage. So the call is repeated by a second
  * inflater byte by byte, and what the first one had not handed out yet is handed out before the fault.
  */
-async function* inflateFile(file: FileHandle): AsyncIterable<Plain> {
+async function* inflateFile(file: FileHandle, packing: Packing): AsyncIterable<Plain> {
   let handedOut = 0
   let taken = 0
   const counted = (async function* () {
-    for await (const chunk of readRaw(file, gzipReadBytes)) {
+    const chunks = readRaw(file, packedReadBytes)
+    for await (const chunk of packing === 'zstd' ? inSteps(chunks) : chunks) {
       taken += chunk.length
       yield chunk
     }
   })()
-  for await (const plain of inflate(counted)) {
+  for await (const plain of inflate(counted, packing)) {
     if (plain.kind === 'bytes') {
       handedOut += plain.bytes.length
       yield plain
       continue
     }
-    yield* skip(withoutDamage(inflate(carefully(file, taken))), handedOut)
-    yield { kind: 'damage', unreadBytes: (await file.stat()).size - taken + plain.unreadBytes }
+    if (packing === 'gzip') yield* skip(withoutDamage(inflate(carefully(file, taken), packing)), handedOut)
+    yield { ...plain, unreadBytes: (await file.stat()).size - taken + plain.unreadBytes }
   }
 }
 
 /** The first `length` bytes of a file, the last read of them byte by byte. */
 async function* carefully(file: FileHandle, length: number): AsyncIterable<Buffer> {
   let offset = 0
-  for await (const chunk of readRaw(file, gzipReadBytes)) {
+  for await (const chunk of readRaw(file, packedReadBytes)) {
     offset += chunk.length
     if (offset < length) {
       yield chunk
@@ -216,27 +242,31 @@ async function* withoutDamage(plain: AsyncIterable<Plain>): AsyncIterable<Plain>
 }
 
 /** Streams through one inflater, which reads several members one after another as one and ignores zeros after the last. */
-async function* inflate(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
-  const inflater = createInflater()
+async function* inflate(packed: AsyncIterable<Buffer>, packing: Packing): AsyncIterable<Plain> {
+  const inflater = packing === 'gzip' ? createInflater() : createZstdInflating()
+  const chunks = packing === 'gzip' ? packed : inSteps(packed)
+  const damage = (state: InflaterState, unreadBytes: number): Plain => ({
+    kind: 'damage',
+    unreadBytes,
+    reason: state === 'too-large' ? 'too-large' : `bad-${packing}`,
+  })
   try {
     for await (const chunk of chunks) {
       const state = await inflater.write(chunk)
       for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
-      if (state === 'damaged') yield { kind: 'damage', unreadBytes: chunk.length }
+      if (state === 'damaged' || state === 'too-large') yield damage(state, chunk.length)
       if (state !== 'open') return
     }
     const state = await inflater.finish()
     for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
-    if (state === 'damaged') yield { kind: 'damage', unreadBytes: 0 }
+    if (state === 'damaged') yield damage(state, 0)
   } finally {
     inflater.close()
   }
 }
 
-type InflaterState = 'open' | 'ended' | 'damaged'
-
 /** zlib's stream, driven a step at a time: piped, it would throw away at an error what nobody had read yet. */
-function createInflater() {
+function createInflater(): Inflater {
   const gunzip = createGunzip({ chunkSize: 64 * 1024 })
   let out: Buffer[] = []
   let state: InflaterState = 'open'
@@ -258,16 +288,16 @@ function createInflater() {
     return state
   }
   return {
-    /** Done once all that the chunk holds has come out, or the stream is over. */
     write: (chunk: Buffer) => step(() => gunzip.write(chunk, error => become(error ? 'damaged' : 'open'))),
-    /** `damaged` if the data ended in the middle of a member. */
     finish: () => step(() => gunzip.end()),
     takeOut(): readonly Buffer[] {
       const taken = out
       out = []
       return taken
     },
-    close: () => gunzip.destroy(),
+    close: () => {
+      gunzip.destroy()
+    },
   }
 }
 
@@ -309,6 +339,11 @@ async function* cut(
     if (isLongLine && pendingBytes > maxRecordBytes) pending = []
     else pending.push(bytes)
   }
+  /** Where there is no line end in so much, there may be objects one after another: all but the last are whole lines. */
+  const findObjects = () => {
+    pending = [Buffer.concat(pending)]
+    wholeBytes = (pending[0]?.lastIndexOf(objectsTouch) ?? -1) + 1
+  }
   const release = (length: number): FilePiece => {
     position += length
     const at = position.toString() as Position
@@ -329,13 +364,13 @@ async function* cut(
       if (pendingBytes > 0) yield release(pendingBytes)
       yield {
         kind: 'fault',
-        fault: { position: position.toString() as Position, reason: 'bad-gzip', length: each.unreadBytes },
+        fault: { position: position.toString() as Position, reason: each.reason, length: each.unreadBytes },
       }
       return
     }
     let { bytes } = each
     if (isLongLine) {
-      const end = bytes.indexOf(lineEnd) + 1
+      const end = bytes.indexOf(lineEnd) + 1 || bytes.lastIndexOf(objectsTouch) + 1
       add(end === 0 ? bytes : bytes.subarray(0, end))
       if (end === 0) continue
       yield release(pendingBytes)
@@ -343,6 +378,7 @@ async function* cut(
     }
     add(bytes)
     if (pendingBytes < pieceBytes) continue
+    if (wholeBytes === 0 && pendingBytes >= longLineBytes) findObjects()
     if (wholeBytes > 0) yield release(wholeBytes)
     isLongLine = pendingBytes >= longLineBytes
   }

@@ -1,15 +1,16 @@
 /**
  * Recorded logs and standard input as a source. Each file is a partition, and they are read one after another in the
- * order given, as rotated logs are. (Replay, which merges files by event time, reads their pieces itself.)
+ * order given, as rotated logs are; those of a folder in the order of their names. (Replay, which merges files by event time, reads their pieces itself.)
  */
 import type { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { PartitionId } from '../core/vocabulary.ts'
+import { findFiles } from './file-paths.ts'
 import { checkReadable, type FilePiece, readFilePieces } from './file-pieces.ts'
 import type { Source, SourceBatch } from './source.ts'
 
 export interface FileSettings {
-  /** Plain or gzip; `-` is standard input. */
+  /** Plain, gzip or zstd, or folders of such; `-` is standard input. */
   readonly paths: readonly string[]
   readonly maxRecordBytes: number
 }
@@ -29,8 +30,9 @@ export function fileSource(
     description: paths.length === 1 ? `file ${paths[0]}` : `${paths.length} files from ${paths[0]} to ${paths.at(-1)}`,
     keyed: false,
     async *read(positions, signal) {
-      for (const path of paths) await checkReadable(path)
-      for (const path of paths) {
+      const files = await findFiles(paths)
+      for (const { path } of files) await checkReadable(path)
+      for (const { path } of files) {
         const partition = path as PartitionId
         const from = positions.get(partition)
         reading = [partition]

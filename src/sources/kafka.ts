@@ -21,9 +21,14 @@ import {
 } from 'kafkajs'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
-import type { PartitionId, Position } from '../core/vocabulary.ts'
-import { createHandoff } from './handoff.ts'
-import type { Positions, Source, SourceBatch, SourceEvent } from './source.ts'
+import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
+import { createHandoff, type Offer } from './handoff.ts'
+import { readFetchesInBatches } from './kafka-fetch.ts'
+import { greet } from './kafka-greeting.ts'
+import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
+import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
+import { messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
+import type { Positions, Source, SourceBatch, SourceEvent, SourceFault } from './source.ts'
 
 export interface KafkaSettings {
   readonly brokers: readonly string[]
@@ -32,8 +37,17 @@ export interface KafkaSettings {
   /** Where a partition begins for which neither we nor the group have a position. */
   readonly from: 'latest' | 'earliest'
   readonly keyed: boolean
+  readonly security?: KafkaSecurity
   /** After so long without a heartbeat the group gives our partitions to others; 10 s unless told. */
   readonly sessionTimeoutMs?: number
+}
+
+/** Of one fetch of a partition. */
+interface Place {
+  readonly partition: number
+  /** Where its log ended. */
+  readonly high: number
+  readonly arrivedAt: EpochMs
 }
 
 interface PartitionOffset {
@@ -55,6 +69,9 @@ const defaultSessionTimeoutMs = 10_000
 /** How long the broker waits for news before it answers an empty fetch: also how long a resumed partition may wait. */
 const fetchWaitMs = 250
 
+/** A partition that is added to the topic is read this much later at most: well before its calls would be late. */
+const metadataMaxAgeMs = 10_000
+
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
 
@@ -65,25 +82,41 @@ const coordinatorPatienceMs = 30_000
 const maxFetchBytes = 16 * 1024 * 1024
 const maxPartitionFetchBytes = 4 * 1024 * 1024
 
+const asFault = ({ to, reason, length }: BatchFault): SourceFault => ({
+  position: String(to + 1) as Position,
+  ...{ reason, length },
+})
+
 export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): Source {
-  const { brokers, topic, groupId, from, keyed, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
+  const { brokers, topic, groupId, from, keyed, security = {}, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
   const where = `${topic} at ${brokers.join(', ')}`
+  const reading: Reading = { topic, groupId, where, security }
   const heartbeatMs = sessionTimeoutMs / 10
   const kafka = new Kafka({
     clientId: 'weir',
     brokers: [...brokers],
+    ...clientSecurity(security),
     retry,
     logLevel: logLevel.WARN,
-    logCreator: () => entry => onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) }),
+    logCreator: () => entry => {
+      onEvent({ level: 'warn', name: 'clientLogged', detail: sentence(entry) })
+      if (entry.log.error === unknownTopic) void noteWhetherGone()
+      if (entry.log.message.startsWith(offsetReset)) moved.add(Number(entry.log.partition))
+    },
   })
   const handoff = createHandoff<SourceBatch>()
   /** Where each partition goes on; of a partition that went to another member nothing is kept. */
   const next = new Map<number, bigint>()
   /** Where each partition began of which something was handed over since the last join. */
   const begun = new Map<number, bigint>()
+  /** Partitions of which the broker no longer had what we asked for, until something of them comes. */
+  const moved = new Set<number>()
   let assigned: readonly number[] = []
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
+  let isLooking = false
+  /** The topic was deleted while we read it, and nothing of it has come since. */
+  let isGone = false
 
   const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
   const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
@@ -91,6 +124,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** Ends quietly, wherever it is, when nobody waits for it any more. */
   async function start(positions: Positions, signal: AbortSignal): Promise<void> {
     assert(consumer === undefined, 'A source is read once')
+    await greet(brokers, security, signal)
+    if (signal.aborted) return
     const uncommitted = await findStarts(positions)
     if (signal.aborted) return
     // `fromBeginning` speaks only of partitions without a start: those added to the topic later, of which we want all.
@@ -101,7 +136,9 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       maxWaitTimeInMs: fetchWaitMs,
       maxBytes: maxFetchBytes,
       maxBytesPerPartition: maxPartitionFetchBytes,
+      metadataMaxAge: metadataMaxAgeMs,
     })
+    readFetchesInBatches()
     consumer = joining
     joining.on('consumer.group_join', ({ payload }) => joined(joining, payload.memberAssignment[topic] ?? []))
     joining.on('consumer.crash', ({ payload }) => {
@@ -138,12 +175,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
       return ends.map(({ partition }) => partition).filter(partition => (committed.get(partition) ?? -1n) < 0n)
     } catch (error) {
-      if (error instanceof StreamError) throw error
-      throw new StreamError('SOURCE_UNREADABLE', `Could not read Kafka topic ${where}: ${messageOf(error)}`, {
-        retry: 'later',
-        hint: 'Check source.brokers, and that a broker is reachable from here',
-        cause: error,
-      })
+      throw troubleOf(error, 'SOURCE_UNREADABLE', reading)
     } finally {
       await admin.disconnect()
     }
@@ -177,6 +209,36 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     return start
   }
 
+  /**
+   * A topic that was deleted may come back under the same name, and our positions in it would then skip its beginning.
+   * kafkajs does not know the ids that tell the two apart; that no topic of this name is there at all it does.
+   */
+  async function noteWhetherGone(): Promise<void> {
+    if (isLooking || isGone || consumer === undefined) return
+    isLooking = true
+    const admin = kafka.admin()
+    try {
+      await admin.connect()
+      isGone = !(await admin.listTopics()).includes(topic)
+      if (isGone) beginAnew(consumer)
+    } catch (error) {
+      onEvent({ level: 'warn', name: 'clientLogged', detail: messageOf(error) })
+    } finally {
+      isLooking = false
+      await admin.disconnect()
+    }
+  }
+
+  function beginAnew(reading: Consumer): void {
+    const detail = `Topic ${topic} was deleted; when it is there again it is read from its beginning`
+    onEvent({ level: 'warn', name: 'positionMoved', detail })
+    begun.clear()
+    for (const partition of assigned) {
+      next.set(partition, 0n)
+      reading.seek({ topic, partition, offset: '0' })
+    }
+  }
+
   function joined(joining: Consumer, partitions: readonly number[]): void {
     for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
     begun.clear()
@@ -189,29 +251,72 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     onEvent({ level: 'info', name: 'partitionsAssigned', detail: assigned.map(nameOf).join(', ') || 'none' })
   }
 
-  /** Offers a batch, and keeps our place in the group until somebody takes it. */
+  /** Offers what was fetched, piece by piece, and keeps our place in the group until somebody takes each. */
   async function handOver({ batch, heartbeat, resolveOffset, isStale }: EachBatchPayload): Promise<void> {
-    const arrivedAt = clock.now()
-    const { partition } = batch
-    const high = BigInt(batch.highWatermark)
-    const last = batch.lastOffset()
+    const { partition, messages } = batch
+    const high = Number(batch.highWatermark)
+    const place: Place = { partition, high, arrivedAt: clock.now() }
+    for (let at = 0; at < messages.length; ) {
+      const piece = await readPieceOrEnd(messages, at, place)
+      if (piece === undefined) return
+      const isLast = piece.end === messages.length
+      let wasTaken = false
+      const offer = handoff.offer(() => {
+        // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
+        if (held.has(partition) || isStale()) return undefined
+        wasTaken = true
+        resolveOffset(piece.last)
+        return take(place, piece, Number(isLast ? batch.lastOffset() : piece.last))
+      })
+      await keepPlaceUntil(offer, heartbeat)
+      if (!wasTaken) return
+      at = piece.end
+    }
+  }
 
-    const offer = handoff.offer(() => {
-      // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
-      if (held.has(partition) || isStale()) return undefined
-      const from = next.get(partition) ?? 0n
-      const begin = from > high ? within(partition, from, { low: 0n, high }) : from
-      if (!begun.has(partition)) begun.set(partition, begin)
-      next.set(partition, BigInt(last) + 1n > begin ? BigInt(last) + 1n : begin)
-      resolveOffset(last)
-      return {
-        partition: nameOf(partition),
-        records: batch.messages.filter(({ offset }) => BigInt(offset) >= begin).map(each => asRecord(partition, each)),
-        arrivedAt,
-        lag: { records: Number(batch.offsetLag()) },
-      }
-    })
+  /** Where the partition goes on by our own account: beyond the end of its log only when that was cut or made anew. */
+  function beginOf({ partition, high }: Place): number {
+    const from = Number(next.get(partition) ?? 0n)
+    return from > high ? high : from
+  }
 
+  async function readPieceOrEnd(messages: readonly KafkaMessage[], at: number, place: Place) {
+    const [from, partition] = [beginOf(place), nameOf(place.partition)]
+    try {
+      return await readPiece(messages, { begin: at, from, partition })
+    } catch (error) {
+      handoff.end(lost(error))
+      return undefined
+    }
+  }
+
+  function take(place: Place, { records, faults }: Piece, last: number): SourceBatch {
+    const { partition, high, arrivedAt } = place
+    isGone = false
+    const from = next.get(partition) ?? 0n
+    const begin = from > BigInt(high) ? within(partition, from, { low: 0n, high: BigInt(high) }) : from
+    if (!begun.has(partition)) begun.set(partition, begin)
+    const end = Math.max(last + 1, Number(begin))
+    next.set(partition, BigInt(end))
+    const first = records[0]?.offset ?? last + 1
+    if (moved.delete(partition) && first > Number(begin))
+      within(partition, begin, { low: BigInt(first), high: BigInt(high) })
+    for (const fault of faults) tellPassedOver(partition, fault)
+    return {
+      partition: nameOf(partition),
+      records,
+      ...(faults.length > 0 && { faults: faults.map(asFault) }),
+      arrivedAt,
+      lag: { records: Math.max(0, high - end) },
+    }
+  }
+
+  function tellPassedOver(partition: number, { from, to, because }: BatchFault): void {
+    const detail = `${nameOf(partition)}: records ${from} to ${to} were passed over, their batch cannot be read: ${because}`
+    onEvent({ level: 'warn', name: 'batchPassedOver', detail })
+  }
+
+  async function keepPlaceUntil(offer: Offer, heartbeat: () => Promise<void>): Promise<void> {
     let waiting = true
     offer.settled.then(() => {
       waiting = false
@@ -221,17 +326,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       try {
         await heartbeat()
       } catch (error) {
-        // The group is rebalancing: kafkajs joins again, and the batch, if nobody took it meanwhile, is fetched again.
+        // The group is rebalancing: kafkajs joins again, and the piece, if nobody took it meanwhile, is fetched again.
         offer.withdraw()
         throw error
       }
     }
-  }
-
-  function asRecord(partition: number, { offset, value }: KafkaMessage) {
-    const position = (BigInt(offset) + 1n).toString() as Position
-    // A tombstone (no value) is a record of no bytes: it holds no call, and moves the position all the same.
-    return { partition: nameOf(partition), position, payload: value ?? new Uint8Array() }
   }
 
   function asOffset(partition: number): readonly PartitionOffset[] {
@@ -277,16 +376,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     })
   }
 
-  function lost(error: Error): StreamError {
-    return new StreamError('SOURCE_LOST', `Reading Kafka topic ${where} ended: ${error.message}`, {
-      retry: error.name === 'KafkaJSNotImplemented' ? 'never' : 'later',
-      hint:
-        error.name === 'KafkaJSNotImplemented'
-          ? 'Weir reads uncompressed and gzip records: set compression.type=gzip at the producer or the topic'
-          : `Check that the broker is well and that group ${groupId} may read ${topic}, then start again`,
-      cause: error,
-    })
-  }
+  const lost = (error: unknown): StreamError => troubleOf(error, 'SOURCE_LOST', reading)
 
   return {
     description: `kafka topic ${where} (group ${groupId})`,
@@ -366,9 +456,11 @@ function isWithoutCoordinator(error: unknown): boolean {
   )
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
+/** As kafkajs words UNKNOWN_TOPIC_OR_PARTITION: of a topic that was deleted, or of one whose leader is just moving. */
+const unknownTopic = 'This server does not host this topic-partition'
+
+/** As kafkajs says that it goes to the oldest record there is, having been told that ours is not there. */
+const offsetReset = 'Offset out of range, resetting'
 
 /** Twenty are enough to find a misspelt name in. */
 function listOf(names: readonly string[]): string {

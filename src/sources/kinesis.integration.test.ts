@@ -81,6 +81,18 @@ describeWith('moto', 'a Kinesis stream', () => {
     })
   })
 
+  test('is read by its ARN, through a role, and tells how long it keeps its records', async () => {
+    const stream = await createStream('elsewhere', 1)
+    await put('elsewhere', 0, 10)
+    const roleArn = 'arn:aws:iam::123456789012:role/weir-reader'
+    const client = kinesisClient({ stream, endpoint: server.endpoint, roleArn, externalId: 'partner-7' })
+    const settings = { stream, from: 'TRIM_HORIZON', pollEveryMs: 200 }
+    const source = kinesisSource(settings, { client, clock: systemClock(), random: Math.random })
+
+    expect(await source.retainedMs?.()).toBe(24 * 3_600_000)
+    expect(textsOf(await readUntil(source, new Map(), batches => textsOf(batches).length === 10))).toEqual(texts(0, 10))
+  })
+
   test('that is not there is told with what to look for', async () => {
     const reading = open('misspelt').read(new Map(), new AbortController().signal)
 

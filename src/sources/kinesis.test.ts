@@ -1,24 +1,7 @@
-/**
- * Against a stream in memory that is as strict as the API reference: iterators expire, five reads a second, page tokens
- * stand alone, and a sequence number must be one of the shard's own.
- */
 import { setImmediate as turn } from 'node:timers/promises'
-import {
-  GetRecordsCommand,
-  type GetRecordsCommandInput,
-  GetShardIteratorCommand,
-  type GetShardIteratorCommandInput,
-  KinesisClient,
-  KinesisServiceException,
-  ListShardsCommand,
-  type ListShardsCommandInput,
-} from '@aws-sdk/client-kinesis'
-import { mockClient } from 'aws-sdk-client-mock'
 import { expect, test } from 'vitest'
-import type { Clock } from '../clock.ts'
-import type { PartitionId, Position } from '../core/vocabulary.ts'
-import { kinesisSource } from './kinesis.ts'
-import type { Positions, SourceBatch, SourceEvent } from './source.ts'
+import { RoleRefusedError } from '../aws-client.ts'
+import { createWorld, failure } from './testing-kinesis.ts'
 
 test('every shard of every page of the list is read to its end', async () => {
   const world = createWorld({ shards: { a: ['a1', 'a2'], b: ['b1'], c: [], d: ['d1'], e: ['e1'] } })
@@ -114,6 +97,32 @@ test('credentials that are gone for a while are waited for, but for those that w
   expect(await world.read({ from: 'TRIM_HORIZON', records: 2 })).toEqual(['a1', 'a2'])
 })
 
+test.each([
+  [new RoleRefusedError('arn:aws:iam::123456789012:role/weir', new Error('denied')), /trust policy/],
+  [failure('ExpiredTokenException', 400), /have expired/],
+  [failure('UnrecognizedClientException', 400), /unknown or its secret is wrong/],
+])('credentials that are no good at the start are told at once: %s', async (error, hint) => {
+  const world = createWorld({ shards: { a: ['a1'] }, failures: { ListShards: [error] } })
+
+  await expect(world.read({ from: 'TRIM_HORIZON', records: 1 })).rejects.toMatchObject({
+    code: 'SOURCE_UNREADABLE',
+    hint: expect.stringMatching(hint),
+  })
+})
+
+test('credentials that expire later are waited for, and told with what renews them', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+  world.afterRead(1, () => {
+    world.put('a', 'a2')
+    world.fail('GetRecords', failure('ExpiredTokenException', 400))
+  })
+
+  expect(await world.read({ from: 'TRIM_HORIZON', records: 2 })).toEqual(['a1', 'a2'])
+  expect(world.events).toContainEqual(
+    expect.objectContaining({ name: 'readRetried', detail: expect.stringContaining('aws sso login') }),
+  )
+})
+
 test('a closed shard ends, and the children that took its place are read from their beginning', async () => {
   const world = createWorld({ shards: { a: ['a1'] } })
   world.afterRead(1, () => world.split('a', { b: ['b1'], c: ['c1'] }))
@@ -123,13 +132,154 @@ test('a closed shard ends, and the children that took its place are read from th
 })
 
 test('after a restart the descendants of a shard with a position are read from their beginning', async () => {
-  const world = createWorld({ shards: { a: ['a1'], z: ['z1'] } })
+  const world = createWorld({ shards: { a: ['a1'] } })
   world.split('a', { b: ['b1'] })
   world.split('b', { c: ['c1'] })
 
   const texts = await world.read({ from: 'LATEST', positions: { a: world.sequenceNumber('a', 0) }, records: 2 })
 
-  expect(sorted(texts)).toEqual(['b1', 'c1'])
+  expect(texts).toEqual(['b1', 'c1'])
+})
+
+test.each([
+  true,
+  false,
+])('no child begins before its parents have ended (named by their end: %s)', async namesChildren => {
+  const world = createWorld({ shards: { a: ['a1', 'a2', 'a3'], b: ['b1'] }, answerRecords: 1, namesChildren })
+  world.merge(['a', 'b'], 'c', ['c1'])
+  world.split('c', { d: ['d1'], e: ['e1'] })
+
+  const texts = await world.read({ from: 'TRIM_HORIZON', records: 7 })
+  expect(texts.slice(-3, -2)).toEqual(['c1'])
+  expect(sorted(texts)).toEqual(['a1', 'a2', 'a3', 'b1', 'c1', 'd1', 'e1'])
+  expect(world.iteratorsOf).toEqual(['a', 'b', 'c', 'd', 'e'])
+})
+
+test('a reader of the newest begins with the open shards alone, whatever came before them', async () => {
+  const world = createWorld({ shards: { a: ['old'] } })
+  world.split('a', { b: ['old too'], c: [] })
+  world.afterRead(2, () => world.put('b', 'new'))
+
+  expect(await world.read({ from: 'LATEST', records: 1 })).toEqual(['new'])
+  expect(world.iteratorsOf).toEqual(['b', 'c'])
+})
+
+test('the position of a parent is kept until each of its children has one, and no longer', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+  world.split('a', { b: ['b1'], c: [] })
+  await world.read({ from: 'TRIM_HORIZON', records: 2 })
+  expect(world.positions()).toEqual({ a: 'SHARD_END', b: world.sequenceNumber('b', 0) })
+
+  world.put('c', 'c1')
+  await world.read({ from: 'LATEST', positions: world.positions(), records: 1 })
+  expect(world.positions()).toEqual({ b: world.sequenceNumber('b', 0), c: world.sequenceNumber('c', 0) })
+})
+
+test('a restart anywhere in the middle of splits and merges reads everything once', async () => {
+  const all = ['a1', 'a2', 'b1', 'c1', 'c2', 'd1', 'e1', 'f1', 'g1']
+  for (let first = 1; first < all.length; first++) {
+    const world = createWorld({ shards: { a: ['a1', 'a2'], b: ['b1'] }, answerRecords: 1 })
+    world.split('a', { c: ['c1', 'c2'], d: ['d1'] })
+    world.merge(['d', 'b'], 'e', ['e1'])
+    world.split('e', { f: ['f1'], g: ['g1'] })
+    const before = await world.read({ from: 'TRIM_HORIZON', records: first })
+    const after = await world.read({ from: 'LATEST', positions: world.positions(), records: all.length - first })
+    expect(sorted([...before, ...after])).toEqual(all)
+  }
+})
+
+test('a parent that the stream does not keep any more is waited for by nobody', async () => {
+  const world = createWorld({ shards: { a: ['a1', 'a2'] } })
+  const positions = { a: world.sequenceNumber('a', 0) }
+  world.split('a', { b: ['b1'] })
+  world.split('b', { c: ['c1'] })
+  world.drop('a')
+  world.drop('b')
+
+  expect(await world.read({ from: 'LATEST', positions, records: 1 })).toEqual(['c1'])
+  expect(world.positions()).toEqual({ c: world.sequenceNumber('c', 0) })
+  expect(world.events).toContainEqual(
+    expect.objectContaining({ name: 'shardForgotten', detail: expect.stringContaining('does not keep a any more') }),
+  )
+})
+
+test('a shard that goes out of the stream between the list and the first read is over, and its children are read', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+  world.split('a', { b: ['b1'] })
+  world.fail('GetShardIterator', failure('ResourceNotFoundException', 400))
+  world.afterList(1, () => world.drop('a'))
+
+  expect(await world.read({ from: 'TRIM_HORIZON', records: 1 })).toEqual(['b1'])
+  expect(world.events.map(({ name }) => name)).toContain('shardForgotten')
+})
+
+test('a position that is older than what the stream keeps goes on with the oldest that is there', async () => {
+  const world = createWorld({ shards: { a: ['a1', 'a2', 'a3'] } })
+  world.trim('a', 2)
+
+  const texts = await world.read({ from: 'LATEST', positions: { a: world.sequenceNumber('a', 0) }, records: 1 })
+  expect(texts).toEqual(['a3'])
+  expect(world.events.filter(({ name }) => name === 'positionOutrun')).toHaveLength(1)
+})
+
+test('a clock that is ahead of the stream’s begins no shard in the future', async () => {
+  const world = createWorld({ shards: { a: [] }, clockAheadMs: 240_000 })
+  world.afterRead(2, () => world.source.close())
+  await world.read({ from: 'LATEST', records: 1 })
+  world.put('a', 'a1')
+
+  expect(await world.read({ from: 'LATEST', positions: world.positions(), records: 1 })).toEqual(['a1'])
+})
+
+test('a start in the future is told as such', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+
+  await expect(world.read({ from: '2099-01-01T00:00:00Z', records: 1 })).rejects.toMatchObject({
+    code: 'SOURCE_UNREADABLE',
+    hint: expect.stringContaining('still to come'),
+  })
+})
+
+test('a hot shard has no more turns than a quiet one', async () => {
+  const hot = Array.from({ length: 40 }, (_, index) => `hot ${index}`)
+  const world = createWorld({ shards: { a: hot, b: ['b1', 'b2', 'b3'] }, answerRecords: 1 })
+
+  const texts = await world.read({ from: 'TRIM_HORIZON', records: 8 })
+  expect(texts.filter(text => text.startsWith('b'))).toEqual(['b1', 'b2', 'b3'])
+})
+
+test('a full answer of ten mebibytes is followed by none for five seconds, as AWS has it', async () => {
+  const mebibyte = 'x'.repeat(1024 * 1024)
+  const world = createWorld({ shards: { a: [...Array(10).fill(mebibyte), 'a11'] }, answerRecords: 10 })
+  await world.read({ from: 'TRIM_HORIZON', records: 11 })
+
+  expect(world.readTimes.slice(0, 2)).toEqual([0, 5_000])
+})
+
+test('a shard that is held hands nothing over, and loses nothing', async () => {
+  const world = createWorld({ shards: { a: ['a1', 'a2', 'a3'], b: ['b1', 'b2', 'b3'] }, answerRecords: 1 })
+  world.afterRead(3, () => world.source.hold?.(['a']))
+  world.afterRead(6, () => world.source.hold?.([]))
+
+  const texts = await world.read({ from: 'TRIM_HORIZON', records: 6 })
+  expect(texts.indexOf('a2')).toBeGreaterThan(texts.indexOf('b3'))
+  expect(sorted(texts)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'])
+})
+
+test('a stream named by its ARN, as another account’s must be, is named so in every request', async () => {
+  const world = createWorld({ shards: { a: ['a1'], b: ['b1'], c: ['c1'] } })
+  const stream = 'arn:aws:kinesis:eu-west-1:123456789012:stream/calls'
+
+  expect(sorted(await world.read({ stream, from: 'TRIM_HORIZON', records: 3 }))).toEqual(['a1', 'b1', 'c1'])
+  expect(await world.source.retainedMs?.()).toBe(24 * 3_600_000)
+})
+
+test('a stream that may not be described is read all the same', async () => {
+  const world = createWorld({ shards: { a: ['a1'] } })
+  world.fail('DescribeStreamSummary', failure('AccessDeniedException', 400))
+
+  expect(await world.source.retainedMs?.()).toBeUndefined()
+  expect(await world.read({ from: 'TRIM_HORIZON', records: 1 })).toEqual(['a1'])
 })
 
 test.each([
@@ -191,187 +341,6 @@ test('reading ends when it is told to, also while nothing comes', async () => {
 
   expect((await next).done).toBe(true)
 })
-
-type Operation = 'ListShards' | 'GetShardIterator' | 'GetRecords'
-
-interface World {
-  readonly shards: Readonly<Record<string, readonly string[]>>
-  /** At most so many records an answer. */
-  readonly answerRecords?: number
-  readonly iteratorLifeMs?: number
-  /** What the first calls of an operation answer. */
-  readonly failures?: Partial<Record<Operation, readonly Error[]>>
-}
-
-interface FakeShard {
-  readonly records: { text: string; at: number }[]
-  readonly parent: string | undefined
-  closed: boolean
-}
-
-function createWorld({ shards: initial, answerRecords = 10_000, iteratorLifeMs = 300_000, failures = {} }: World) {
-  const shards = new Map<string, FakeShard>()
-  const pending = new Map(Object.entries(failures).map(([operation, errors]) => [operation, [...errors]]))
-  const readTimes: number[] = []
-  const afterReads = new Map<number, () => void>()
-  const lastReads = new Map<string, number>()
-  const events: SourceEvent[] = []
-  const batches: SourceBatch[] = []
-  let nowMs = 0
-  /** Who sleeps until when; time passes only when everybody sleeps, to the first who wakes. */
-  const sleepers = new Map<() => void, number>()
-
-  const add = (id: string, texts: readonly string[], parent?: string) =>
-    shards.set(id, { records: texts.map(text => ({ text, at: nowMs - 1 })), parent, closed: false })
-  for (const [id, texts] of Object.entries(initial)) add(id, texts)
-
-  const clock: Clock = {
-    now: () => nowMs,
-    sleep: (ms, signal) =>
-      new Promise(resolve => {
-        if (signal?.aborted) return resolve()
-        const wake = () => {
-          sleepers.delete(wake)
-          signal?.removeEventListener('abort', wake)
-          resolve()
-        }
-        sleepers.set(wake, nowMs + ms)
-        signal?.addEventListener('abort', wake, { once: true })
-      }),
-  }
-  const passTime = async () => {
-    for (let turns = 0; turns < 3; turns++) await turn()
-    const [first] = [...sleepers].sort(([, a], [, b]) => a - b)
-    if (first === undefined) return
-    nowMs = Math.max(nowMs, first[1])
-    first[0]()
-  }
-
-  const shardOf = (id = ''): FakeShard => {
-    const shard = shards.get(id)
-    if (!shard) throw failure('ResourceNotFoundException', 400)
-    return shard
-  }
-  /** 56 digits, as the real ones: nothing that a Number can hold. */
-  const sequenceNumber = (id: string, index: number) =>
-    `4959033827149025660855969253836157109592157598913658880${id.charCodeAt(0)}${String(index).padStart(5, '0')}`
-  const iteratorAt = (id: string, index: number) => `${id}:${index}:${nowMs}`
-  const failIfTold = (operation: Operation) => {
-    const error = pending.get(operation)?.shift()
-    if (error) throw error
-  }
-
-  const client = new KinesisClient({ region: 'us-east-1' })
-  const fake = mockClient(client)
-  fake.on(ListShardsCommand).callsFake((input: ListShardsCommandInput) => {
-    failIfTold('ListShards')
-    if ((input.StreamName === undefined) === (input.NextToken === undefined))
-      throw failure('InvalidArgumentException', 400)
-    const from = Number(input.NextToken ?? 0)
-    const page = [...shards].slice(from, from + 2)
-    return {
-      Shards: page.map(([ShardId, { parent }]) => ({ ShardId, ...(parent ? { ParentShardId: parent } : {}) })),
-      ...(from + 2 < shards.size ? { NextToken: String(from + 2) } : {}),
-    }
-  })
-  fake.on(GetShardIteratorCommand).callsFake((input: GetShardIteratorCommandInput) => {
-    failIfTold('GetShardIterator')
-    const { ShardId = '', ShardIteratorType: type, StartingSequenceNumber, Timestamp } = input
-    const { records } = shardOf(ShardId)
-    if (type === 'TRIM_HORIZON') return { ShardIterator: iteratorAt(ShardId, 0) }
-    if (type === 'LATEST') return { ShardIterator: iteratorAt(ShardId, records.length) }
-    if (type === 'AT_TIMESTAMP') {
-      const index = records.findIndex(({ at }) => at >= (Timestamp?.getTime() ?? 0))
-      return { ShardIterator: iteratorAt(ShardId, index < 0 ? records.length : index) }
-    }
-    const index = records.findIndex((_, at) => sequenceNumber(ShardId, at) === StartingSequenceNumber)
-    if (index < 0) throw failure('InvalidArgumentException', 400)
-    return { ShardIterator: iteratorAt(ShardId, index + 1) }
-  })
-  fake.on(GetRecordsCommand).callsFake(({ ShardIterator = '', Limit = 0 }: GetRecordsCommandInput) => {
-    readTimes.push(nowMs)
-    failIfTold('GetRecords')
-    const [id = '', index = '', issuedAt = ''] = ShardIterator.split(':')
-    const shard = shardOf(id)
-    if (Limit < 1 || Limit > 10_000) throw failure('ValidationException', 400)
-    if (nowMs - Number(issuedAt) > iteratorLifeMs) throw failure('ExpiredIteratorException', 400)
-    if (nowMs - (lastReads.get(id) ?? -200) < 200) throw failure('ProvisionedThroughputExceededException', 400)
-    lastReads.set(id, nowMs)
-    const from = Number(index)
-    queueMicrotask(() => afterReads.get(readTimes.length)?.())
-    const end = Math.min(shard.records.length, from + Math.min(Limit, answerRecords))
-    return {
-      Records: shard.records.slice(from, end).map(({ text }, offset) => ({
-        SequenceNumber: sequenceNumber(id, from + offset),
-        Data: Buffer.from(text),
-        PartitionKey: 'any',
-      })),
-      MillisBehindLatest: end < shard.records.length ? 1_000 : 0,
-      ...(shard.closed && end === shard.records.length ? {} : { NextShardIterator: iteratorAt(id, end) }),
-    }
-  })
-
-  const settings = { stream: 'calls', pollEveryMs: 1_000 }
-  const surroundings = { client, clock, random: () => 0.5, onEvent: (event: SourceEvent) => events.push(event) }
-  let source = kinesisSource({ ...settings, from: 'TRIM_HORIZON' }, surroundings)
-
-  return {
-    readTimes,
-    events,
-    batches,
-    sequenceNumber,
-    get source() {
-      return source
-    },
-    put: (id: string, text: string) => shardOf(id).records.push({ text, at: nowMs }),
-    split(id: string, children: Readonly<Record<string, readonly string[]>>) {
-      shardOf(id).closed = true
-      for (const [child, texts] of Object.entries(children)) add(child, texts, id)
-    },
-    /** What happens once so many reads were answered. */
-    afterRead: (reads: number, action: () => void) => afterReads.set(reads, action),
-    fail: (operation: Operation, error: Error) => pending.set(operation, [error]),
-    async until(isTrue: () => boolean) {
-      while (!isTrue()) await passTime()
-    },
-    /** Reads until so many records came; the texts in the order they came. */
-    async read(given: {
-      from: string
-      records: number
-      positions?: Readonly<Record<string, string>>
-    }): Promise<string[]> {
-      source = kinesisSource({ ...settings, from: given.from }, surroundings)
-      const positions: Positions = new Map(
-        Object.entries(given.positions ?? {}).map(([id, position]) => [id as PartitionId, position as Position]),
-      )
-      let over = false
-      const reading = (async () => {
-        const texts: string[] = []
-        for await (const batch of source.read(positions, new AbortController().signal)) {
-          batches.push(batch)
-          const heard = batch.records.filter(({ payload }) => payload.length > 0)
-          texts.push(...heard.map(({ payload }) => Buffer.from(payload).toString()))
-          if (texts.length >= given.records) break
-        }
-        return texts
-      })().finally(() => {
-        over = true
-      })
-      reading.catch(() => {})
-      while (!over) await passTime()
-      return await reading
-    },
-  }
-}
-
-function failure(name: string, httpStatusCode: number): KinesisServiceException {
-  return new KinesisServiceException({
-    name,
-    message: 'as told by the test',
-    $fault: httpStatusCode < 500 ? 'client' : 'server',
-    $metadata: { httpStatusCode },
-  })
-}
 
 function sorted(texts: readonly string[]): readonly string[] {
   return [...texts].sort()

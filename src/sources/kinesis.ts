@@ -1,11 +1,12 @@
 /**
- * Amazon Kinesis: one poller a shard, all shards of the stream, new ones looked for as the stream splits and merges.
+ * Amazon Kinesis: one poller a shard, all shards of the stream, parents before children as it splits and merges.
  *
- *   shard: iterator → read → hand over → (behind: read on at once · caught up: pause) → … → its end
+ *   shard: iterator → read → hand over → (behind: read on at once · caught up: pause) → … → its end → its children
  *          └ throttled, 5xx, no answer: back off, same iterator    └ iterator expired: a new one after the last record
  *
- * A poller reads on only when its batch was taken, so that what waits is one answer a shard (at most 10 MiB).
- * Facts about limits and errors: the Kinesis API reference, GetRecords and GetShardIterator.
+ * A poller reads on only when its batch was taken, so that what waits is one answer a shard (at most 10 MiB), and batches
+ * are taken in the order they were offered: a hot shard has no more turns than a quiet one. Which shard may begin, and
+ * where, is kinesis-shards.ts. Facts about limits and errors: the Kinesis API reference, GetRecords and GetShardIterator.
  */
 import { setMaxListeners } from 'node:events'
 import {
@@ -13,17 +14,17 @@ import {
   type GetRecordsCommandOutput,
   GetShardIteratorCommand,
   KinesisClient,
-  ListShardsCommand,
-  type Shard,
 } from '@aws-sdk/client-kinesis'
-import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
-import { StreamError } from '../core/errors.ts'
-import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
+import { type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position, SECOND_MS } from '../core/vocabulary.ts'
 import { createHandoff } from './handoff.ts'
-import type { Positions, Source, SourceBatch, SourceEvent, SourceRecord } from './source.ts'
+import { kinesisCalls, listShards, nameOf, retentionMs, Stopped, streamId } from './kinesis-calls.ts'
+import { createShardTree, foundShard, SHARD_END, type ShardTree, type Start, sinceTime } from './kinesis-shards.ts'
+import type { Source, SourceBatch, SourceEvent, SourceRecord } from './source.ts'
 
 export interface KinesisSettings {
+  /** Name, or ARN. */
   readonly stream: string
   /** Where a shard with no position starts: `LATEST`, `TRIM_HORIZON` or a time as ISO 8601. */
   readonly from: string
@@ -38,146 +39,191 @@ export interface KinesisSurroundings {
   readonly onEvent?: (event: SourceEvent) => void
 }
 
-/** Retries are made here, where they are told and jittered over shards; the client makes none of its own. */
-export function kinesisClient(settings: AwsClientSettings): KinesisClient {
-  return new KinesisClient(awsClientOptions(settings, { answerWithinMs: answerTimeoutMs }))
+export interface KinesisClientSettings extends AwsClientSettings {
+  readonly stream?: string
+}
+
+/**
+ * Retries are made here, where they are told and jittered over shards; the client makes none of its own. A stream is only
+ * in its own region: an ARN knows it better than the environment does.
+ */
+export function kinesisClient({ stream, region, ...settings }: KinesisClientSettings): KinesisClient {
+  const own = stream?.startsWith('arn:') ? stream.split(':')[3] : undefined
+  return new KinesisClient(
+    awsClientOptions({ ...settings, region: region ?? own }, { answerWithinMs: answerTimeoutMs }),
+  )
 }
 
 /** A connection that died silently would otherwise be waited for as long as the system keeps it. */
 const answerTimeoutMs = 20_000
 const mostRecords = 10_000
-/** AWS allows five reads a second and shard, shared by all who read it. */
+/** AWS allows five reads a second and shard, shared by all who read it, and two mebibytes a second. */
 const readGapMs = 200
-const findShardsEveryMs = 60_000
-const backOff = { firstMs: 250, mostMs: 10_000 }
+const bytesPerSecond = 2 * 1024 * 1024
+const findShardsEveryMs = MINUTE_MS
 /** So often the very first call is tried, about 20 s: after that the stream was there, and is worth waiting for. */
 const attemptsToStart = 8
-
-/** Where a shard's next iterator begins. */
-type Start =
-  | { readonly ShardIteratorType: 'AFTER_SEQUENCE_NUMBER'; readonly StartingSequenceNumber: string }
-  | { readonly ShardIteratorType: 'AT_TIMESTAMP'; readonly Timestamp: Date }
-  | { readonly ShardIteratorType: 'LATEST' | 'TRIM_HORIZON' }
+/** No stream keeps less. */
+const leastRetentionMs = 24 * HOUR_MS
+/** AWS refuses who signs with a clock that is further off than this, so that is how far ours may be ahead. */
+const clockSkewMs = 5 * MINUTE_MS
 
 export function kinesisSource(
   settings: KinesisSettings,
   { client, clock, random, onEvent = () => {} }: KinesisSurroundings,
 ): Source {
   const { stream, from, pollEveryMs } = settings
+  const streamInput = streamId(stream)
   const handoff = createHandoff<SourceBatch>()
   const closing = new AbortController()
-  /** Shards that are being read; in `seen` are also those that have ended. */
+  /** Shards that are being read, and those that have ended until their children are. */
   const open = new Set<string>()
-  const seen = new Set<string>()
+  let held: ReadonlySet<string> = new Set()
+  let heldChanged = new AbortController()
+  let retained: Promise<number | undefined> | undefined
   const stopped = closing.signal
   // Every shard listens to it while it waits, and there may be hundreds: that is no leak to be warned of.
   setMaxListeners(0, stopped)
-  /** Wakes whoever looks for new shards: they begin where others end. */
-  let ended = new AbortController()
-  let hasRead = false
+  const { insist, hasRead } = kinesisCalls({ stream, clock, random, onEvent, stopped })
 
-  /** Reads all shards that nobody reads yet. */
-  async function findShards(positions: Positions, attempts: number, otherwise: Start): Promise<void> {
-    const shards = await insist('list the shards', attempts, listShards)
-    // Children have higher numbers than their parents, so that what is inherited from a grandparent is seen too.
-    const inOrder = shards.toSorted((a, b) => ((a.ShardId ?? '') < (b.ShardId ?? '') ? -1 : 1))
-    const known = new Set<string | undefined>(positions.keys())
-    const found: string[] = []
-    for (const { ShardId = '', ParentShardId, AdjacentParentShardId } of inOrder) {
-      const position = positions.get(ShardId as PartitionId)
-      // What came of a shard that we have read came after what we read: all of it is new, whatever `from` says.
-      const isChild = known.has(ParentShardId) || known.has(AdjacentParentShardId)
-      if (isChild) known.add(ShardId)
-      if (seen.has(ShardId)) continue
-      seen.add(ShardId)
-      open.add(ShardId)
-      found.push(ShardId)
-      poll(
-        ShardId,
-        position !== undefined ? startAfter(position) : isChild ? { ShardIteratorType: 'TRIM_HORIZON' } : otherwise,
-      ).catch(handoff.end)
+  const findShards = async (tree: ShardTree, attempts: number): Promise<void> =>
+    tree.add(
+      (await insist('list the shards', attempts, () => listShards(client, streamInput, stopped))).map(foundShard),
+    )
+
+  /** Reads all shards that may be read by now and are not. */
+  function beginShards(tree: ShardTree): void {
+    const ready = tree.begin()
+    for (const { id, start } of ready) {
+      open.add(id)
+      poll(tree, id, start).catch(handoff.end)
     }
-    if (found.length > 0) onEvent({ level: 'info', name: 'shardsFound', detail: found.join(', ') })
+    const detail = ready.map(({ id }) => id).join(', ')
+    if (ready.length > 0) onEvent({ level: 'info', name: 'shardsFound', detail })
   }
 
-  async function listShards(): Promise<readonly Shard[]> {
-    const shards: Shard[] = []
-    let page: string | undefined
-    do {
-      // A page's token stands for the stream too; naming both is an error.
-      const input = page === undefined ? { StreamName: stream } : { NextToken: page }
-      const reply = await client.send(new ListShardsCommand(input), { abortSignal: stopped })
-      shards.push(...(reply.Shards ?? []))
-      page = reply.NextToken
-    } while (page !== undefined)
-    return shards
-  }
-
-  /** Looks for new shards for as long as the source is read: every minute, and at once when a shard has ended. */
-  async function watchShards(): Promise<void> {
+  /** Looks for new shards for as long as the source is read. Most are known before, from the end of their parents. */
+  async function watchShards(tree: ShardTree): Promise<void> {
     while (!stopped.aborted) {
-      await clock.sleep(findShardsEveryMs, AbortSignal.any([stopped, ended.signal]))
-      ended = new AbortController()
-      if (!stopped.aborted) await findNewShards()
+      await clock.sleep(findShardsEveryMs, stopped)
+      if (stopped.aborted) return
+      // It may have been changed, or may be asked by now.
+      retained = undefined
+      await findShards(tree, Number.POSITIVE_INFINITY)
+      beginShards(tree)
     }
   }
 
-  // A shard that comes into being while we read has nothing that is too old for us: all of it, whatever `from` says.
-  const findNewShards = () => findShards(new Map(), Number.POSITIVE_INFINITY, { ShardIteratorType: 'TRIM_HORIZON' })
-
-  async function poll(shard: string, first: Start): Promise<void> {
+  async function poll(tree: ShardTree, shard: string, first: Start): Promise<void> {
     let start = first
     let iterator = await iteratorAt(shard, start)
+    let children: GetRecordsCommandOutput['ChildShards'] = []
     while (iterator !== undefined && !stopped.aborted) {
-      const startedAt = clock.now()
-      const reply = await readShard(shard, iterator)
+      const answer = await readShard(shard, iterator)
       if (stopped.aborted) return
-      if (reply === 'expired') {
+      if (answer === 'expired') {
         onEvent({ level: 'info', name: 'iteratorRenewed', detail: shard })
         iterator = await iteratorAt(shard, start)
         continue
       }
-      hasRead = true
+      hasRead()
+      const { reply, askedAt } = answer
       const { Records: records = [], MillisBehindLatest: behindMs = 0 } = reply
       const last = records.at(-1)?.SequenceNumber
       if (last !== undefined) {
         start = { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: last }
-        const batch = asBatch(shard, reply, clock.now())
-        await handoff.offer(() => batch).settled
+        await handOver(tree, asBatch(shard, reply, clock.now()))
       } else if (start.ShardIteratorType === 'LATEST') {
         // `LATEST` moves: had its iterator to be renewed, all that came since would be lost. So it becomes a time, which
-        // is handed over too: a worker that starts again before the shard's first record goes on from there.
-        start = { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(startedAt) }
-        const batch = asBatch(
-          shard,
-          { ...reply, Records: [{ ...noRecord, SequenceNumber: sinceTime(startedAt) }] },
-          startedAt,
-        )
-        await handoff.offer(() => batch).settled
+        // is handed over too: a worker that starts again before the shard's first record goes on from there. By the
+        // stream's clock it may be earlier than by ours; what a shard of no records brings again was never counted.
+        start = { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(askedAt - clockSkewMs) }
+        await handOver(tree, positionOf(shard, sinceTime(start.Timestamp), { at: askedAt, behindMs }))
+      }
+      if (last === undefined && start.ShardIteratorType === 'AFTER_SEQUENCE_NUMBER' && (await isOutrun(behindMs))) {
+        // Where the record is gone, an iterator after it brings nothing, however often it is moved on: it stays as far
+        // behind as the stream reaches (github.com/harlow/kinesis-consumer/issues/125). All that there is came later.
+        const detail = `${shard} was left where the stream does not reach back to any more: reading goes on with the oldest there is`
+        onEvent({ level: 'warn', name: 'positionOutrun', detail })
+        start = { ShardIteratorType: 'TRIM_HORIZON' }
+        iterator = await iteratorAt(shard, start)
+        continue
       }
       iterator = reply.NextShardIterator
-      const pauseMs = behindMs > 0 ? readGapMs - (clock.now() - startedAt) : pollEveryMs
-      if (iterator !== undefined && pauseMs > 0) await clock.sleep(pauseMs, stopped)
+      children = reply.ChildShards ?? []
+      const spentMs = clock.now() - askedAt
+      const gapMs = Math.max(behindMs > 0 ? readGapMs : pollEveryMs, (bytesOf(reply) / bytesPerSecond) * SECOND_MS)
+      if (iterator !== undefined && gapMs > spentMs) await clock.sleep(gapMs - spentMs, stopped)
     }
     if (stopped.aborted) return
-    open.delete(shard)
+    await handOver(tree, positionOf(shard, SHARD_END, { at: clock.now(), behindMs: 0 }))
+    if (!stopped.aborted) await succeed(tree, shard, children)
+  }
+
+  /** Whether a place so far behind is older than all that the stream keeps. */
+  async function isOutrun(behindMs: number): Promise<boolean> {
+    if (behindMs < leastRetentionMs) return false
+    retained ??= retentionMs(client, streamInput, stopped)
+    const retainedMs = await retained
+    return retainedMs !== undefined && behindMs >= retainedMs
+  }
+
+  /** Its children take its place in one step: whoever waits for it to come as far as others now waits for them. */
+  async function succeed(
+    tree: ShardTree,
+    shard: string,
+    children: GetRecordsCommandOutput['ChildShards'] = [],
+  ): Promise<void> {
     onEvent({ level: 'info', name: 'shardEnded', detail: shard })
-    ended.abort()
+    tree.end(shard)
+    tree.add(children.map(({ ShardId: id = '', ParentShards: parents = [] }) => ({ id, parents, isClosed: false })))
+    if (!tree.hasChildren(shard)) await findShards(tree, Number.POSITIVE_INFINITY)
+    open.delete(shard)
+    beginShards(tree)
   }
 
+  /** Waits while the shard is held, and until the batch is taken. */
+  async function handOver(tree: ShardTree, batch: SourceBatch): Promise<void> {
+    const { partition } = batch
+    for (let isTaken = false; !isTaken; ) {
+      while (held.has(partition) && !stopped.aborted)
+        await clock.sleep(HOUR_MS, AbortSignal.any([stopped, heldChanged.signal]))
+      isTaken = true
+      const offer = handoff.offer(() => {
+        isTaken = !held.has(partition)
+        return isTaken ? { ...batch, over: tree.positioned(partition) } : undefined
+      })
+      await offer.settled
+    }
+  }
+
+  /** Undefined: the shard is older than what the stream keeps, and gone. */
   async function iteratorAt(shard: string, start: Start): Promise<string | undefined> {
-    const command = new GetShardIteratorCommand({ StreamName: stream, ShardId: shard, ...start })
-    const reply = await insist(`find a place in ${shard}`, Number.POSITIVE_INFINITY, () =>
-      client.send(command, { abortSignal: stopped }),
-    )
-    return reply?.ShardIterator
+    const command = new GetShardIteratorCommand({ ...streamInput, ShardId: shard, ...start })
+    return await insist(`find a place in ${shard}`, Number.POSITIVE_INFINITY, async () => {
+      try {
+        return (await client.send(command, { abortSignal: stopped })).ShardIterator
+      } catch (error) {
+        if (nameOf(error) !== 'ResourceNotFoundException') throw error
+        // The shard is not there, or the stream is not: only then the list is refused too.
+        const listed = await listShards(client, streamInput, stopped)
+        if (listed.some(({ ShardId }) => ShardId === shard)) throw error
+        tellForgotten([shard])
+        return undefined
+      }
+    })
   }
 
-  async function readShard(shard: string, iterator: string): Promise<GetRecordsCommandOutput | 'expired'> {
-    const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: mostRecords })
+  async function readShard(
+    shard: string,
+    iterator: string,
+  ): Promise<{ readonly reply: GetRecordsCommandOutput; readonly askedAt: EpochMs } | 'expired'> {
+    const arn = 'StreamARN' in streamInput ? streamInput : {}
+    const command = new GetRecordsCommand({ ...arn, ShardIterator: iterator, Limit: mostRecords })
     return await insist(`read ${shard}`, Number.POSITIVE_INFINITY, async () => {
+      const askedAt = clock.now()
       try {
-        return await client.send(command, { abortSignal: stopped })
+        return { reply: await client.send(command, { abortSignal: stopped }), askedAt }
       } catch (error) {
         // Five minutes old: the reader was busy for so long.
         if (nameOf(error) === 'ExpiredIteratorException') return 'expired'
@@ -186,41 +232,9 @@ export function kinesisSource(
     })
   }
 
-  /** Calls until it succeeds, backing off with full jitter, as long as trying again can help. */
-  async function insist<T>(what: string, attempts: number, call: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call()
-      } catch (error) {
-        if (stopped.aborted) throw new Stopped()
-        // Where there have never been credentials, a person is waiting to be told so.
-        const isUnequipped = !hasRead && nameOf(error) === 'CredentialsProviderError'
-        if (isUnequipped || !mayHelpLater(error)) throw refused(what, error)
-        if (attempt >= attempts) throw unanswered(what, error)
-        const mostMs = Math.min(backOff.mostMs, backOff.firstMs * 2 ** (attempt - 1))
-        onEvent({ level: 'warn', name: 'readRetried', detail: `could not ${what}: ${messageOf(error)}` })
-        await clock.sleep(random() * mostMs, stopped)
-        if (stopped.aborted) throw new Stopped()
-      }
-    }
-  }
-
-  function refused(what: string, error: unknown): StreamError {
-    const name = nameOf(error)
-    const code = hasRead ? 'SOURCE_LOST' : 'SOURCE_UNREADABLE'
-    return new StreamError(code, `Could not ${what} of Kinesis stream ${stream}: ${messageOf(error)}`, {
-      retry: 'never',
-      hint: hints[name] ?? (name.startsWith('KMS') ? keyHint : 'Check source.stream, the region, and the credentials'),
-      cause: error,
-    })
-  }
-
-  function unanswered(what: string, error: unknown): StreamError {
-    return new StreamError('SOURCE_UNREADABLE', `Could not ${what} of Kinesis stream ${stream}: ${messageOf(error)}`, {
-      retry: 'later',
-      hint: 'Check source.region and source.endpoint, and that Kinesis is reachable from here',
-      cause: error,
-    })
+  function tellForgotten(shards: readonly string[]): void {
+    const detail = `the stream does not keep ${shards.join(', ')} any more: what was not read of it is lost`
+    if (shards.length > 0) onEvent({ level: 'warn', name: 'shardForgotten', detail })
   }
 
   return {
@@ -231,9 +245,12 @@ export function kinesisSource(
       const stop = () => closing.abort()
       signal.addEventListener('abort', stop, { once: true })
       if (signal.aborted) stop()
+      const tree = createShardTree(positions, asStart(from))
       try {
-        await findShards(positions, attemptsToStart, asStart(from))
-        watchShards().catch(handoff.end)
+        await findShards(tree, attemptsToStart)
+        tellForgotten(tree.forgotten())
+        beginShards(tree)
+        watchShards(tree).catch(handoff.end)
         for (;;) {
           const batch = await handoff.take(signal)
           if (batch === undefined) return
@@ -248,6 +265,12 @@ export function kinesisSource(
       }
     },
     partitions: () => [...open].map(shard => shard as PartitionId),
+    hold(partitions) {
+      held = new Set(partitions)
+      heldChanged.abort()
+      heldChanged = new AbortController()
+    },
+    retainedMs: () => retentionMs(client, streamInput, stopped),
     // The checkpoint is all there is.
     commit: async () => {},
     async close() {
@@ -258,24 +281,25 @@ export function kinesisSource(
   }
 }
 
-/** Not an error: the call was given up because nobody reads any more. */
-class Stopped extends Error {}
-
 function asStart(from: string): Start {
   if (from === 'LATEST' || from === 'TRIM_HORIZON') return { ShardIteratorType: from }
   return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(from) }
 }
 
-/** Where a shard goes on of which nothing was read yet: all that came since then. No sequence number has this form. */
-const sinceTime = (at: EpochMs): string => `since ${new Date(at).toISOString()}`
+function bytesOf({ Records: records = [] }: GetRecordsCommandOutput): number {
+  let bytes = 0
+  for (const { Data } of records) bytes += Data?.length ?? 0
+  return bytes
+}
 
 /** A record of no bytes: it holds no call, and moves the position all the same. */
-const noRecord = { Data: new Uint8Array(), PartitionKey: undefined }
-
-function startAfter(position: Position): Start {
-  const [, since] = /^since (.+)$/.exec(position) ?? []
-  if (since !== undefined) return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(since) }
-  return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position }
+function positionOf(
+  shard: string,
+  position: Position,
+  { at: arrivedAt, behindMs: ms }: { readonly at: EpochMs; readonly behindMs: number },
+): SourceBatch {
+  const partition = shard as PartitionId
+  return { partition, records: [{ partition, position, payload: new Uint8Array() }], arrivedAt, lag: { ms } }
 }
 
 function asBatch(
@@ -296,38 +320,4 @@ function asBatch(
     arrivedAt,
     lag: { ms },
   }
-}
-
-/** Passing here alone: too many lists of shards a second, and a page token that is too old, for which the list begins anew. */
-const passingHere: ReadonlySet<string> = new Set(['LimitExceededException', 'ExpiredNextTokenException'])
-
-/** Ours, or the machine's: asking again gives the same answer. */
-const hopeless: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError'])
-
-/** Throttled, broken on the other side, or without any answer. */
-function mayHelpLater(error: unknown): boolean {
-  const name = nameOf(error)
-  if (isPassing(error) || passingHere.has(name)) return true
-  const status = statusOf(error)
-  if (status !== undefined) return status >= 500
-  return !hopeless.has(name) && !messageOf(error).startsWith('Region is missing')
-}
-
-const keyHint = 'The stream is encrypted with a key that may not be used or is disabled: check its key policy'
-const hints: Readonly<Record<string, string>> = {
-  ResourceNotFoundException: 'Set source.stream and source.region; `aws kinesis list-streams` says which there are',
-  AccessDeniedException:
-    'The role needs kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords on the stream',
-  InvalidArgumentException:
-    'If a stream of this name was deleted and made anew, the checkpoint belongs to the old one: move state.directory away',
-  CredentialsProviderError: 'Give AWS credentials: a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : ''
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.message === '' ? error.name : `${error.name}: ${error.message}`
 }

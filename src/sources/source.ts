@@ -15,7 +15,8 @@ export interface SourceRecord {
 export interface SourceFault {
   /** Where reading goes on after what was refused. */
   readonly position: Position
-  readonly reason: 'bad-gzip' | 'too-large'
+  /** `rotated-away`: a file that was compressed or deleted before it was read. */
+  readonly reason: 'bad-gzip' | 'bad-zstd' | 'bad-batch' | 'too-large' | 'rotated-away'
   readonly length: number
 }
 
@@ -28,6 +29,8 @@ export interface SourceBatch {
   readonly arrivedAt: EpochMs
   /** How far behind the newest record this partition is, where the source can tell. */
   readonly lag?: { readonly records: number } | { readonly ms: number }
+  /** Partitions that are read to their end and followed by others: from this batch on nobody needs their positions. */
+  readonly over?: readonly PartitionId[]
 }
 
 export type Positions = ReadonlyMap<PartitionId, Position>
@@ -50,6 +53,8 @@ export interface Source {
    * the others. Nothing of a held partition is handed over, and nothing of it is lost. Absent where a source cannot.
    */
   hold?(partitions: readonly PartitionId[]): void
+  /** How far back the stream can be read, ms; undefined where it does not say. Absent where nothing is kept for a time. */
+  retainedMs?(): Promise<number | undefined>
   /** Tells the server how far the checkpoint is (Kafka commits; others need not). Never ahead of the checkpoint. */
   commit(positions: Positions): Promise<void>
   close(): Promise<void>
@@ -64,10 +69,16 @@ export interface SourceEvent {
     | 'positionMoved'
     | 'clientLogged'
     | 'readerRestarting'
+    | 'batchPassedOver'
     | 'commitRefused'
     | 'readRetried'
     | 'iteratorRenewed'
     | 'shardsFound'
     | 'shardEnded'
+    | 'shardForgotten'
+    | 'positionOutrun'
+    | 'fileAwaited'
+    | 'fileRotated'
+    | 'linesLost'
   readonly detail: string
 }

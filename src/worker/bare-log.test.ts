@@ -67,6 +67,29 @@ describe('a bare log', () => {
     expect(inputs).toEqual(['b@100: 100', 'a@1100: 1100', 'b@2100: 2100', 'a@3100: 3100'])
   })
 
+  test('of a folder is one partition: what overlaps is merged, and files are opened in their order, a few at a time', async () => {
+    const begun: number[] = []
+    const objects = Array.from({ length: 100 }, (_, number): BareLog => {
+      const { pieces } = file('f', [line(number * 1_000), line(number * 1_000 + 1_500)])
+      const told = (async function* () {
+        begun.push(number)
+        yield* pieces
+      })()
+      return { path: `f/${number}`, folder: 'f', pieces: told }
+    })
+    const decoder = createDecoder({ format: 'auto', fields: {}, hashSecret: 'test', maxRecordBytes: 33_554_432 })
+    const times: number[] = []
+    let mostOpen = 0
+    for await (const { partition, batch, from, to } of canonicalInputs(objects, decoder, createTally())) {
+      expect(partition).toBe('f')
+      times.push(...[...batch.time.subarray(from, to)].map(at => at - TEN))
+      mostOpen = Math.max(mostOpen, begun.length - times.filter(at => at % 1_000 === 500).length)
+    }
+    expect(times).toEqual(objects.flatMap((_, n) => [n * 1_000, n * 1_000 + 1_500]).sort((one, other) => one - other))
+    expect(begun).toEqual(objects.map((_, number) => number))
+    expect(mostOpen).toBe(16)
+  })
+
   test('is the same sequence however its bytes were cut into pieces', async () => {
     await fc.assert(
       fc.asyncProperty(

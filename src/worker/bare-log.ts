@@ -3,6 +3,9 @@
  * file is a partition; the one whose next call is oldest is read next; a batch ends at each event-time second; arrival is
  * the frontier. So a replay is the same on every machine, however the files were cut or zipped.
  *
+ * The files of one folder are one log: one partition, of which a few are open at a time, in order of their names. Objects
+ * that Firehose wrote beside each other overlap by some minutes, so they are merged too, but thousands need not be open.
+ *
  * A call dated more than a minute past its file's frontier counts only if the next call agrees: a single wild clock must
  * not close every pane before it. `lastMayJump`: whether a file's last call, which has no next, is believed.
  */
@@ -24,6 +27,8 @@ export type BatchInput = Extract<EngineInput, { kind: 'batch' }>
 
 export interface BareLog {
   readonly path: string
+  /** That the file was found in. */
+  readonly folder?: string | undefined
   readonly pieces: AsyncIterable<LogPiece>
   /** Where pieces come decoded: the table that their key numbers are of. */
   readonly keys?: KeyTable
@@ -46,9 +51,13 @@ export const createTally = (): LogTally => ({ records: 0, bytes: 0, calls: 0, pa
 /** A jump ahead that the next call must confirm. */
 const JUMP_MS = MINUTE_MS
 
+/** Of one folder. Each takes some mebibytes, and more than a few do not overlap. */
+const mostOpen = 16
+
 /** One file as far as it is decoded. */
 interface Reader {
   readonly partition: PartitionId
+  readonly folder: string | undefined
   readonly pieces: AsyncIterator<LogPiece>
   ahead: Promise<IteratorResult<LogPiece>> | undefined
   readonly batch: CallBatch
@@ -65,26 +74,21 @@ export async function* canonicalInputs(
   tally: LogTally,
   { lastMayJump = true }: { readonly lastMayJump?: boolean } = {},
 ): AsyncGenerator<BatchInput> {
-  const readers = logs.map(({ path, pieces, keys }): Reader => {
-    const batch = createBatch(keys ?? decoder.keys, 16_384)
-    const partition = path as PartitionId
-    const iterator = pieces[Symbol.asyncIterator]()
-    return {
-      partition,
-      pieces: iterator,
-      ahead: undefined,
-      batch,
-      row: 0,
-      pane: 0,
-      frontier: Number.NEGATIVE_INFINITY,
-      isDone: false,
-    }
-  })
+  const waiting = [...logs]
+  let readers = opened([], waiting, decoder)
   for (;;) {
+    for (const reader of readers) await fill(reader, decoder, tally)
+    if (readers.some(isOver)) {
+      readers = opened(
+        readers.filter(reader => !isOver(reader)),
+        waiting,
+        decoder,
+      )
+      continue
+    }
     let next: Reader | undefined
     let nextAt = Number.POSITIVE_INFINITY
     for (const reader of readers) {
-      await fill(reader, decoder, tally)
       const at = nextTime(reader)
       if (at < nextAt) {
         next = reader
@@ -96,6 +100,29 @@ export async function* canonicalInputs(
     if (input !== undefined) yield input
   }
 }
+
+/** Those that are open, and of the waiting ones (which are taken out) as many as may be. */
+function opened(readers: readonly Reader[], waiting: BareLog[], { keys: ownKeys }: Decoder): readonly Reader[] {
+  const open = [...readers]
+  const inFolder = new Map<string, number>()
+  for (const { folder } of readers) if (folder !== undefined) inFolder.set(folder, (inFolder.get(folder) ?? 0) + 1)
+  const stay = waiting.filter(({ path, folder, pieces, keys }) => {
+    const beside = folder === undefined ? 0 : (inFolder.get(folder) ?? 0)
+    if (beside >= mostOpen) return true
+    if (folder !== undefined) inFolder.set(folder, beside + 1)
+    const partition = (folder ?? path) as PartitionId
+    open.push({
+      ...{ partition, folder, pieces: pieces[Symbol.asyncIterator](), batch: createBatch(keys ?? ownKeys, 16_384) },
+      ...{ ahead: undefined, row: 0, pane: 0, frontier: Number.NEGATIVE_INFINITY, isDone: false },
+    })
+    return false
+  })
+  waiting.splice(0, waiting.length, ...stay)
+  return open
+}
+
+const isOver = ({ isDone, row, pane, batch }: Reader): boolean =>
+  isDone && row >= batch.length && pane >= batch.panes.length
 
 /** Makes sure that there is a next call or row, unless the file is over. */
 async function fill(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {

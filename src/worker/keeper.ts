@@ -4,7 +4,7 @@
  * the world outside but for the disk: the journal before an effect is begun, the checkpoint before a commit.
  */
 import type { Clock } from '../clock.ts'
-import { clearBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import { type CallBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
 import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
@@ -20,21 +20,25 @@ import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { mostKeys } from '../core/formats/key-index.ts'
+import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { placeName } from '../core/incident/plan-story.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
-import { aheadMs, type Frontier, partitionsToHold } from './alignment.ts'
+import { limitOf, type Progress } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
+import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
+import { decodeShare, keepPositions, readyAt, type Share, type SharePart, takeUpTo } from './share.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -43,6 +47,8 @@ export interface KeeperSettings {
   readonly decoder: Decoder
   /** Another one like it, whose key table is empty: takes its place when ids that are not keys have filled the table. */
   readonly nextDecoder?: (() => Decoder) | undefined
+  /** The decoder's, to be kept with the state. */
+  readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
@@ -54,6 +60,8 @@ export interface KeeperSettings {
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
   readonly recorder?: Recorder | undefined
+  /** Sends metrics, where somebody wants them. */
+  readonly metrics?: Publisher | undefined
   /** observe, suggest or enforce: for telling only, the engine has its own. */
   readonly mode: string
   /** Something that may not be lost could not be kept: the worker must stop. */
@@ -91,6 +99,8 @@ export interface SavedState {
   readonly recordedTo?: RecordedPlace | undefined
   /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
   readonly learned?: LearnedBaselines | undefined
+  /** What has been read lately and may be brought again. */
+  readonly repeats?: SavedRepeats | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -103,7 +113,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, clock, checkpoints, journal, rejects, telemetry, recorder, failed } = settings
+  const { source, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -115,6 +125,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
       : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
+  if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
     journal.recovered,
@@ -123,7 +134,6 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   /** Open throttles that the checkpoint does not know of: carried out if they are decided again. */
   const undecided = new Map<string, ThrottleEffect>()
   const { mode, time } = settings.engine.config
-  const alignment = { aheadMs, idleAfterMs: time.idleAfter }
 
   const turns = createTurns()
   /** A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed. */
@@ -138,14 +148,18 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }
     })
   let { decoder } = settings
-  let batch = createBatch(decoder.keys)
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
-  const frontiers = new Map<PartitionId, Frontier>()
+  /** When each partition that we have last brought something, and whether there was more behind it. */
+  const seen = new Map<PartitionId, Pick<Progress, 'seenAt' | 'hasMore'>>()
+  /** What was read and not counted yet, of each partition in its order. A partition in it is held. */
+  const waiting = new Map<PartitionId, Share[]>()
+  const spareBatches: CallBatch[] = []
   const startedAt = clock.now()
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
   let taughtUntil = kept?.taughtUntil
+  let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
   /** As of the last telling. */
@@ -162,7 +176,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     recorder?.input(input)
     const decisions = advance(engine, input)
     recorder?.decided(decisions)
-    const { effects, changes } = decisions
+    const { effects, changes, measured } = decisions
+    if (measured.length > 0) metrics?.closed(measured)
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
     if (effects.length > 0) await carryOut(effects)
   }
@@ -209,39 +224,80 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   async function take(from: SourceBatch): Promise<void> {
+    const { partition, lag, faults = [] } = from
     await notePartitions(from.arrivedAt)
-    clearBatch(batch)
     if (settings.nextDecoder !== undefined && decoder.keys.ids.length >= mostKeys) {
       decoder = settings.nextDecoder()
-      batch = createBatch(decoder.keys)
+      spareBatches.length = 0
     }
-    for (const { payload, position } of from.records) decoder.decode(payload, position, batch)
-    if (taughtUntil !== undefined && batch.length > 0) refuseOverlap(taughtUntil)
-    const rejectedBefore = { ...engine.state.rejected }
-    await feed({
-      kind: 'batch',
-      partition: from.partition,
-      batch,
-      from: 0,
-      to: batch.length,
-      panesFrom: 0,
-      panesTo: batch.panes.length,
-      arrivedAt: from.arrivedAt,
-    })
-    const rejectedFrom = { partition: from.partition, at: from.arrivedAt }
-    rejects.noteBatch(batch, rejectedFrom)
-    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, rejectedFrom)
-    rejects.noteFaults(from.faults ?? [], rejectedFrom)
+    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys))
+    if (taughtUntil !== undefined && share.batch.length > 0) refuseOverlap(taughtUntil, share.batch)
+    const rejectedFrom = { partition, at: from.arrivedAt }
+    rejects.noteBatch(share.batch, rejectedFrom)
+    rejects.noteFaults(faults, rejectedFrom)
+    const rejected = [...share.batch.rejected.values()].reduce((sum, count) => sum + count, faults.length)
+    const read = { bytes: share.bytes, calls: share.batch.length, rejected }
+    for (const meter of [second, minute]) meter.count(from, read)
+    seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0 })
+    waiting.set(partition, [...(waiting.get(partition) ?? []), share])
+    await countWaiting()
+    if (readyAt(share) !== undefined) keepPositions(share)
+  }
 
-    const last = from.records.at(-1)?.position ?? from.faults?.at(-1)?.position
-    if (last !== undefined) positions.set(from.partition, last)
-    const rejected = [...batch.rejected.values()].reduce((sum, count) => sum + count, from.faults?.length ?? 0)
-    for (const meter of [second, minute]) meter.count(from, batch.length, rejected)
-    align(from.partition)
+  /** Counts what waits for no slower partition, and holds those of which something is left. */
+  async function countWaiting(limit?: EpochMs): Promise<void> {
+    for (let hasMoved = true; hasMoved; ) {
+      hasMoved = false
+      const limits = limit === undefined ? limitsNow() : undefined
+      for (const [partition, [share]] of waiting) {
+        if (share === undefined) continue
+        const part = takeUpTo(share, limit ?? limits?.(readyAt(share)) ?? Number.POSITIVE_INFINITY)
+        if (part !== undefined) await count(share, part)
+        if (readyAt(share) === undefined) forgetFirst(partition)
+        hasMoved ||= part !== undefined
+      }
+    }
+    hold()
+  }
+
+  async function count(share: Share, { position, ...part }: SharePart): Promise<void> {
+    const { partition, arrivedAt, batch } = share
+    const rejectedBefore = { ...engine.state.rejected }
+    await feed({ kind: 'batch', partition, batch, ...part, arrivedAt })
+    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, { partition, at: arrivedAt })
+    if (position !== undefined) positions.set(partition, position)
+  }
+
+  /** The first of a partition's shares is counted whole. */
+  function forgetFirst(partition: PartitionId): void {
+    const [share, ...others] = waiting.get(partition) ?? []
+    if (share === undefined) return
+    if (share.end !== undefined) positions.set(partition, share.end)
+    for (const over of share.over) positions.delete(over)
+    if (share.batch.keys === decoder.keys) spareBatches.push(share.batch)
+    if (others.length > 0) waiting.set(partition, others)
+    else waiting.delete(partition)
+  }
+
+  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
+  function limitsNow(): ((ready: EpochMs | undefined) => EpochMs) | undefined {
+    if (source.hold === undefined || source.keyed) return undefined
+    const { frontiers, watermark } = engineStatus(engine)
+    const progress = partitions.map((partition): Progress => {
+      const [share] = waiting.get(partition) ?? []
+      const frontier = frontiers.get(partition)
+      return {
+        ready: share && readyAt(share),
+        frontier: frontier === Number.NEGATIVE_INFINITY ? undefined : frontier,
+        ...(seen.get(partition) ?? { seenAt: startedAt, hasMore: undefined }),
+      }
+    })
+    const now = { now: clock.now(), watermark, idleAfterMs: time.idleAfter }
+    return ready => (ready === undefined ? Number.POSITIVE_INFINITY : limitOf(ready, progress, now))
   }
 
   /** Asked of the first calls only. */
-  function refuseOverlap(until: EpochMs): void {
+  function refuseOverlap(until: EpochMs, batch: CallBatch): void {
     taughtUntil = undefined
     const from = goesBackInto(until, batch)
     if (from !== undefined) throw historyOverlaps(from, until)
@@ -264,22 +320,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (now.length === 0) return
     if (now.length === partitions.length && now.every((partition, index) => partition === partitions[index])) return
     partitions = [...now]
-    for (const partition of frontiers.keys()) if (!now.includes(partition)) frontiers.delete(partition)
+    // What was read of a partition that is another's now is read by them: our positions stand before it.
+    for (const partition of [...waiting.keys(), ...seen.keys()]) {
+      if (now.includes(partition)) continue
+      waiting.delete(partition)
+      seen.delete(partition)
+    }
+    for (const partition of now) if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined })
     telemetry({ name: 'partitionsChanged', partitions })
     await feed({ kind: 'partitions', partitions, at })
   }
 
-  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
-  function align(partition: PartitionId): void {
-    if (source.hold === undefined || source.keyed) return
-    const eventTime = engineStatus(engine).frontiers.get(partition)
-    if (eventTime === undefined || eventTime === Number.NEGATIVE_INFINITY) return
-    frontiers.set(partition, { eventTime, seenAt: clock.now() })
-    hold()
-  }
-
   function hold(): void {
-    const next = partitionsToHold(frontiers, held, clock.now(), alignment)
+    const next = [...waiting.keys()]
     if (next.length === held.length && next.every(partition => held.includes(partition))) return
     held = next
     telemetry({ name: 'partitionsHeld', partitions: held })
@@ -289,8 +342,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tick(): Promise<void> {
     const at = clock.now()
     await notePartitions(at)
+    if (waiting.size > 0) await countWaiting()
+    // What waits here has come, though the engine has not seen it: to close panes over it would make it late.
+    if (waiting.size > 0) await feed({ kind: 'partitions', partitions, at })
     await feed({ kind: 'tick', at })
-    if (held.length > 0) hold()
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
 
@@ -306,6 +361,16 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    if (metrics === undefined) return
+    tellPublishing(metrics, telemetry)
+    metrics.health({
+      ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
+      lagMs: reading.lag === undefined ? undefined : behindMs,
+      checkpointAgeMs: now - checkpointedAt,
+      effectsWaiting: performing.running(),
+      openIncidents: reading.openIncidents,
+      throttledTenants: reading.throttled,
+    })
   }
 
   function tellForgotten(): void {
@@ -319,6 +384,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
+    let closedIsCovered: (() => void) | undefined
     const { covered, written } = await inTurn(async () => {
       const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
@@ -328,8 +394,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         taughtUntil,
         recordedTo: recorder?.place(),
         learned: taughtUntil === undefined ? undefined : learned,
+        repeats: settings.repeats?.snapshot(),
       }
       const covered = new Map(positions)
+      closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
       const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
       const { written } = writing
@@ -341,6 +409,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       return { covered, written }
     })
     await written
+    checkpointedAt = beganAt
+    closedIsCovered?.()
     const tookMs = clock.now() - beganAt
     telemetry({ name: 'checkpointWritten', partitions: covered.size, tookMs })
     await rejects.flush()
@@ -411,6 +481,15 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     for (const effect of restores) performing.begin(effect)
   }
 
+  function tellRetention(retainedMs: number | undefined): void {
+    if (kept === undefined) {
+      if (settings.teach === undefined) telemetry({ name: 'historyWanting', retainedMs })
+      return
+    }
+    const awayMs = startedAt - (saved?.snapshot.writtenAt ?? startedAt)
+    if (retainedMs !== undefined && awayMs > retainedMs) telemetry({ name: 'streamOutran', awayMs, retainedMs })
+  }
+
   async function resume(): Promise<void> {
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
@@ -431,6 +510,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     learned,
     note: kept !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
   })
+  // Its answer is advice: reading does not wait for it.
+  void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
     for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
@@ -447,7 +528,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
-    end: () => inTurn(() => feed({ kind: 'end' })),
+    end: () =>
+      inTurn(async () => {
+        await countWaiting(Number.POSITIVE_INFINITY)
+        await feed({ kind: 'end' })
+      }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
     totalCalls: () => engineStatus(engine).calls,
@@ -455,6 +540,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
       await inTurn(tellMinute)
       await checkpoint()
+      if (metrics === undefined) return
+      await metrics.finish(graceMs)
+      tellPublishing(metrics, telemetry)
     },
   }
 }

@@ -5,7 +5,8 @@ import type { SourceBatch } from '../sources/source.ts'
 import type { Lag, Reading } from './telemetry.ts'
 
 export interface Meter {
-  count(batch: SourceBatch, calls: number, rejected: number): void
+  /** `bytes`: of all payloads. */
+  count(batch: SourceBatch, read: { readonly bytes: number; readonly calls: number; readonly rejected: number }): void
   /** What was read since the last time this was asked. `partitions`: those that are read now; no other has a lag. */
   read(now: EpochMs, status: EngineStatus, partitions: readonly PartitionId[]): Reading
 }
@@ -18,11 +19,11 @@ export function createMeter(startedAt: EpochMs): Meter {
   let rejected = 0
   const lags = new Map<PartitionId, Lag>()
   return {
-    count(batch, callsRead, linesRejected) {
+    count(batch, read) {
       records += batch.records.length
-      for (const { payload } of batch.records) bytes += payload.length
-      calls += callsRead
-      rejected += linesRejected
+      bytes += read.bytes
+      calls += read.calls
+      rejected += read.rejected
       if (batch.lag) lags.set(batch.partition, batch.lag)
     },
     read(now, status, partitions) {

@@ -116,6 +116,6 @@ function nothingRead(what: 'log' | 'history', { rejected }: LogTally): StreamErr
   const reasons = [...rejected].map(([reason, lines]) => `${lines} × ${reason}`).join(', ')
   return new StreamError('NOTHING_READ', `No call was found in the ${what}${reasons === '' ? '' : ` (${reasons})`}`, {
     retry: 'never',
-    hint: 'weir reads JSON access logs, CloudWatch Logs envelopes and panes; other field names: `fields:` in weir.yaml',
+    hint: 'weir reads JSON access logs, CloudWatch Logs envelopes and panes; for text lines, CSV and other gateways name the format: --format clf; other field names: `fields:` in weir.yaml',
   })
 }

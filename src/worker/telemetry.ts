@@ -7,7 +7,10 @@
 
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
-import type { ApiKeyId, EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
+import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
+import type { HistoryEvent } from '../metrics/history.ts'
+import type { DropReason, PublishingSummary } from '../metrics/publisher.ts'
 import { type RejectsSummary, rejectsText } from '../stores/rejects.ts'
 
 /** How far behind the newest record the source is: the worst partition that can tell. */
@@ -60,8 +63,25 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  | {
+      readonly name: 'historyWanting'
+      /** How long the stream keeps a record, ms; undefined: it may not be asked. */
+      readonly retainedMs: number | undefined
+    }
+  | { readonly name: 'streamOutran'; readonly awayMs: number; readonly retainedMs: number }
   | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
   | { readonly name: 'tenantsRefused'; readonly because: string }
+  | ({ readonly name: 'metricsPriced' } & MonthlyCost)
+  | { readonly name: 'metricsSent'; readonly sent: number; readonly requests: number; readonly waiting: number }
+  | { readonly name: 'metricsDelayed'; readonly waiting: number; readonly because: string }
+  | {
+      readonly name: 'metricsDropped'
+      readonly dropped: PublishingSummary['dropped']
+      /** What CloudWatch said last, if it said anything. */
+      readonly because: string | undefined
+    }
+  | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
+  | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
   | ({ readonly name: 'minuteSummarised' } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
@@ -108,7 +128,10 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'checkpointWritten':
     case 'partitionsHeld':
     case 'effectIntended':
+    case 'metricsSent':
       return 'debug'
+    case 'metricsDropped':
+      return event.dropped.refused === undefined ? 'warn' : 'error'
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
@@ -116,7 +139,12 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'historyWanting':
+    case 'streamOutran':
     case 'tenantsRefused':
+    case 'metricsDelayed':
+    case 'metricKeysLeftOut':
+    case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
     case 'keysForgotten':
@@ -131,6 +159,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'limitLeftLowered':
     case 'sourceTroubled':
       return 'error'
+    case 'metricsPriced':
+    case 'historyFound':
+    case 'historyFetched':
     case 'historyTaught':
     case 'recordingBegan':
     case 'tenantsReloaded':
@@ -164,6 +195,26 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'metricsPriced':
+      return `CloudWatch metrics are on: up to ${grouped(event.metrics)} of them and ${grouped(event.requests)} requests cost up to ${usdText(event.usd)} a month (${pricesOf})`
+    case 'metricsSent':
+      return `Metrics: ${grouped(event.sent)} values sent in ${grouped(event.requests)} requests`
+    case 'metricsDelayed':
+      return `CloudWatch does not take metrics, and up to ${grouped(event.waiting)} values wait: ${event.because}`
+    case 'metricsDropped':
+      return `Metrics that will not be sent: ${droppedText(event.dropped)}${event.because === undefined ? '' : ` (${event.because})`}`
+    case 'metricKeysLeftOut':
+      return `No metrics of ${grouped(event.keys)} keys: there are more than metrics.cloudWatch.rates.maxKeys`
+    case 'historyFound':
+      return `CloudWatch has the metric of ${grouped(event.keys)} keys${event.otherSeries === 0 ? '' : ` (and ${grouped(event.otherSeries)} series with other dimensions, which are left)`}; reading seven days costs about ${usdText(event.usd)} (${pricesOf})`
+    case 'historyFetched':
+      return `History read from CloudWatch up to ${isoTime(event.until)} (${Math.round(event.share * 100)} %): ${grouped(event.datapoints)} data points`
+    case 'historyTroubled':
+      return `CloudWatch does not give the history yet and is asked again: ${event.because}`
+    case 'historyWanting':
+      return wantingSentence(event.retainedMs)
+    case 'streamOutran':
+      return `Weir was away for ${hours(event.awayMs)} and the stream keeps ${hours(event.retainedMs)}: what came between is lost, and the baseline has a gap there`
     case 'batchesRead':
     case 'minuteSummarised':
       return readingSentence(event)
@@ -229,6 +280,21 @@ function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBas
   return `baselines of ${grouped(keys)} keys from ${logs} (learned ${isoTime(at)})`
 }
 
+/** How to have the seven days that the baseline wants, when nothing is known at the start. */
+function wantingSentence(retainedMs: number | undefined): string {
+  const kept =
+    retainedMs === undefined ? 'How much of the past the stream keeps it did not say' : keptSentence(retainedMs)
+  const read = 'source.from: TRIM_HORIZON reads what it keeps'
+  const raise = retainedMs !== undefined && retainedMs < historyWantedMs ? raiseHint : ''
+  return `Nothing is known of the days before, and what is usual is learned from 7 days. ${kept}. Give --history, or run weir learn with the logs of the last week; ${read}${raise}`
+}
+
+const historyWantedMs = 7 * DAY_MS
+const keptSentence = (retainedMs: number): string => `The stream keeps ${hours(retainedMs)} of it`
+const raiseHint =
+  ', and with a retention of 168 h that is a week from then on (aws kinesis increase-stream-retention-period; every shard is then charged for it by the hour)'
+const hours = (ms: number): string => `${Math.round(ms / HOUR_MS)} h`
+
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {
   return limits === undefined ? 'no limit of its own' : `${limits.rateLimit}/s, burst ${limits.burstLimit}`
@@ -245,6 +311,22 @@ function readingSentence(reading: Reading): string {
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
+
+const dropReasons: readonly (readonly [DropReason, string])[] = [
+  ['overflow', 'more than may wait'],
+  ['untimely', 'older than two weeks or too far ahead'],
+  ['unnameable', 'of keys whose ids CloudWatch cannot hold'],
+  ['refused', 'refused'],
+  ['stopped', 'still waiting when the worker stopped'],
+]
+
+const droppedText = (dropped: PublishingSummary['dropped']): string =>
+  dropReasons
+    .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
+
+/** `$120.43`; below a cent as many digits as say something. */
+const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
 
 function performedSentence(effect: Effect, outcome: Outcome): string {
   const done = outcome.kind === 'already' ? 'was so already' : 'done'

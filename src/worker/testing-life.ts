@@ -6,11 +6,14 @@ import { mkdtempSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
+import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
+import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
@@ -72,21 +75,27 @@ interface Life {
   readonly decoder?: Decoder
   /** Where it is recorded, and how much of it. */
   readonly record?: { readonly directory: string; readonly maxBytes?: number }
+  readonly metrics?: (clock: Clock) => Publisher
+  /** Makes the source one that forgets. */
+  readonly retainedMs?: number
 }
 
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false } = life
+  const { engine = settings, teach = history, hold, keyed = false, metrics, retainedMs } = life
   const clock = handClock(startsAt)
-  const source = { ...handSource(given), keyed, ...(hold && { hold }) }
+  const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
+  const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
   const alert = handPerformer(answer)
   const plan = handPerformer(answer)
   const told: TelemetryEvent[] = []
   const telemetry = (event: TelemetryEvent): void => void told.push(event)
   const checkpoints = await openCheckpoints(folder)
   const journal = await openEffectJournal(folder)
+  const repeats = createRepeats()
   const decoder = createDecoder({
+    repeats,
     ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
   })
   const { record } = life
@@ -98,12 +107,23 @@ export async function live(life: Life) {
   let isOver = false
   const running = runWorker(
     {
-      decoder: life.decoder ?? decoder,
-      nextDecoder: () => decoder,
-      ...{ source, engine, clock, journal, telemetry, mode: config.mode, checkpointEveryMs, recorder },
+      ...{
+        source,
+        decoder: life.decoder ?? decoder,
+        nextDecoder: () => decoder,
+        repeats,
+        engine,
+        clock,
+        journal,
+        telemetry,
+        mode: config.mode,
+        checkpointEveryMs,
+        recorder,
+      },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
       performers: { alert, plan },
+      metrics: metrics?.(clock),
       ...(teach !== 'nothing' && {
         teach: fresh => teachHistory(fresh, decoder, [{ path: 'week', pieces: teach(asked) }], () => {}),
       }),

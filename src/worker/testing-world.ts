@@ -39,9 +39,15 @@ export function handClock(startsAt: EpochMs): HandClock {
   }
 }
 
-/** Until all that needs no time has happened: the disk is real, so a few milliseconds of life pass here. */
+/**
+ * Until all that needs no time has happened. The disk is real, and slow where others use it: so the quiet is counted only
+ * while nothing is being read or written.
+ */
 export async function untilQuiet(): Promise<void> {
-  for (let round = 0; round < 20; round++) await new Promise(resolve => setTimeout(resolve, 1))
+  for (let quiet = 0; quiet < 20; ) {
+    await new Promise(resolve => setTimeout(resolve, 1))
+    quiet = process.getActiveResourcesInfo().some(kind => kind.startsWith('FSReq')) ? 0 : quiet + 1
+  }
 }
 
 export interface HandSource extends Source {

@@ -2,8 +2,9 @@ import { afterEach, expect, test } from 'vitest'
 import { StreamError } from '../core/errors.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { mostKeys } from '../core/formats/key-index.ts'
-import { type ApiKeyId, SECOND_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, HOUR_MS, MINUTE_MS, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
+import type { SourceBatch } from '../sources/source.ts'
 import { dayOfHistory, live, newFolder, noon, removeFolders, settings, takesNothing } from './testing-life.ts'
 import { untilQuiet } from './testing-world.ts'
 
@@ -67,17 +68,62 @@ test('a partition whose log always comes some minutes late holds nobody', async 
   expect(holds).toEqual([])
 })
 
-test('one far behind is waited for, and not once it has been silent', async () => {
-  const { life, holds } = await besideALatePartition({ lateMs: 12 * 60_000 })
-  expect(holds).toEqual(['t/0'])
-  await life.pass(31_000)
-  expect(holds).toEqual(['t/0', ''])
+/** `minutes` of a partition, a call a minute and a record a call, read at one o'clock; `more`: records behind them. */
+function backlog(partition: PartitionId, minutes: readonly [from: number, to: number], more: number): SourceBatch {
+  const [from, to] = minutes
+  const records = Array.from({ length: to - from }, (_, index) => {
+    const requestTimeEpoch = noon + (from + index) * MINUTE_MS
+    const payload = Buffer.from(JSON.stringify({ requestTimeEpoch, apiKeyId: 'k2', status: 200 }))
+    return { partition, position: String(from + index + 1), payload }
+  })
+  return { partition, records, arrivedAt: noon + HOUR_MS, lag: { records: more } }
+}
+
+const quarterHours = (partition: PartitionId): readonly SourceBatch[] =>
+  [0, 15, 30].map(from => backlog(partition, [from, from + 15], 30 - from))
+
+/** What the life counted at last, and which partitions were held, one after another. */
+async function reading(given: readonly SourceBatch[], { keyed = false, passMs = 1_000 } = {}) {
+  const holds: string[] = []
+  const engine = { ...settings, keyed }
+  const hold = (held: readonly PartitionId[]) => void holds.push(held.join())
+  const life = await live({ folder: newFolder(), engine, keyed, hold, given: [...given], startsAt: noon + HOUR_MS })
+  await life.pass(passMs)
   await life.stop()
+  const last = life.told.findLast(event => event.name === 'minuteSummarised')
+  return { holds, calls: last?.totalCalls, late: last?.late, committed: life.source.committed.at(-1) }
+}
+
+test('of a backlog no call is late because another partition was read first', async () => {
+  const { calls, late, holds, committed } = await reading([backlog('t/0', [0, 45], 0), ...quarterHours('t/1')])
+  expect({ calls, late }).toEqual({ calls: 90, late: 0 })
+  expect(holds).toEqual(['t/0', ''])
+  expect(committed).toEqual([
+    ['t/0', '45'],
+    ['t/1', '45'],
+  ])
+})
+
+test('what waits for a slower partition is not in the positions: a worker that is stopped meanwhile reads it again', async () => {
+  const { calls, committed } = await reading([backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)])
+  // Up to two minutes beyond the fourteenth, with which the slower one ends for now.
+  expect(committed).toEqual([
+    ['t/0', '17'],
+    ['t/1', '15'],
+  ])
+  expect(calls).toBe(32)
+})
+
+test('a partition that is stuck with more behind it is waited for no longer than one that is idle', async () => {
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const { calls, late, holds } = await reading(given, { passMs: 32_000 })
+  expect({ calls, late }).toEqual({ calls: 60, late: 0 })
+  expect(holds).toEqual(['t/0', ''])
 })
 
 test('on a keyed stream nobody waits for anybody', async () => {
-  const { life, holds } = await besideALatePartition({ lateMs: 12 * 60_000, keyed: true })
-  await life.stop()
+  const { calls, holds } = await reading([backlog('t/0', [0, 45], 0), ...quarterHours('t/1')], { keyed: true })
+  expect(calls).toBe(90)
   expect(holds).toEqual([])
 })
 

@@ -18,10 +18,44 @@ test('a mapping of two meanings to one field is told at the one that the user wr
   ])
 })
 
+test('names are looked at as the format has them: what clashes with its own is told', () => {
+  expect(texts({ format: 'kong', fields: { keyId: 'api_key' } }, {})).toEqual([])
+  expect(texts({ format: 'nginx', fields: { keyId: 'request_time' } }, {})).toEqual([
+    'fields.keyId is "request_time": should be a field of its own: fields.latencySeconds reads this one',
+  ])
+})
+
+test('a call took one time, in one unit', () => {
+  expect(texts({ fields: { latencyMs: 'took' } }, {})).toEqual([])
+  expect(texts({ fields: { latencyMs: 'took', latencySeconds: 'rt' } }, {})).toEqual([
+    'fields.latencySeconds is "rt": should be left out: fields.latencyMs says already how long a call took',
+  ])
+})
+
+test('a CSV’s header names a column for the time, is there where a stream is read, and nowhere else', () => {
+  const csv = (fields: object, source?: object) => texts({ format: 'csv', fields, ...(source && { source }) }, {})
+  const kinesis = { kind: 'kinesis', stream: 'access-logs' }
+  expect(csv({ header: 'requestTime;apiKeyId;status' }, kinesis)).toEqual([])
+  expect(csv({}, { kind: 'files', paths: ['a.csv'] })).toEqual([])
+  expect(csv({}, kinesis)).toEqual([
+    'fields.header is missing: should be the names of the columns: a stream does not begin with them',
+  ])
+  expect(csv({ header: 'apiKeyId,status' })).toEqual([
+    'fields.header is "apiKeyId,status": should be one that names a column for the time: requestTimeEpoch, requestTime, timestamp, time, ts',
+  ])
+  expect(csv({ header: 'at,apiKeyId', time: 'at' })).toEqual([])
+  expect(csv({ header: 'time' })).toEqual([
+    'fields.header is "time": should be names of columns with `,` `;` or a tab between them',
+  ])
+  expect(texts({ fields: { header: 'time,apiKeyId' } }, {})).toEqual([
+    'fields.header is "time,apiKeyId": should be left out where format is not csv',
+  ])
+})
+
 test('a misspelled name is answered with the nearest known one of that place, or with those there are', () => {
   expect(texts({ source: { kind: 'kafka', brokers: ['b:1'], topic: 't', topics: 't', zzz: 1 } }, {})).toEqual([
     'source.topics ("t") is no setting: did you mean topic?',
-    'source.zzz (1) is no setting: known here: kind, brokers, topic, groupId, from, keyed',
+    'source.zzz (1) is no setting: known here: kind, brokers, topic, groupId, from, keyed, tls, sasl',
   ])
 })
 
@@ -46,12 +80,105 @@ test('a source of a kind that is not there is answered with those that are', () 
   expect(texts({ source: {} }, {})).toEqual(['source.kind is missing: should be one of kafka, kinesis, files'])
 })
 
+test('a password is named, never written, and a complaint about one does not repeat it', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  const sasl = { mechanism: 'scram-sha-512', username: 'weir' }
+  const right = '{env: NAME} or {file: path}, never the secret itself'
+  for (const password of ['hunter2', 12345, ['hunter2'], { value: 'hunter2' }, { env: 'A', file: 'b' }]) {
+    const found = texts({ source: { ...source, sasl: { ...sasl, password } } }, {})
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain('source.sasl.password')
+    expect(found[0]).not.toMatch(/hunter2|12345/)
+  }
+  expect(texts({ source: { ...source, sasl: { ...sasl, password: 'hunter2' } } }, {})).toEqual([
+    `source.sasl.password is <hidden: looks like a secret>: should be ${right}`,
+  ])
+  expect(texts({ source: { ...source, sasl } }, {})).toEqual([`source.sasl.password is missing: should be ${right}`])
+  expect(texts({ source: { ...source, sasl: { ...sasl, password: { env: 'KAFKA_PASSWORD' } } } }, {})).toEqual([])
+})
+
+test('what belongs to one way of signing in is no setting of another', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  expect(texts({ source: { ...source, sasl: { mechanism: 'kerberos' } } }, {})).toEqual([
+    'source.sasl.mechanism is "kerberos": should be one of plain, scram-sha-256, scram-sha-512, aws-msk-iam',
+  ])
+  expect(texts({ source: { ...source, sasl: { mechanism: 'aws-msk-iam', username: 'weir' } } }, {})).toEqual([
+    'source.sasl.username ("weir") is no setting: did you mean source (kafka).sasl (plain, scram-sha-256, scram-sha-512).username?',
+  ])
+})
+
+test('a certificate comes with its key, and a broker with its port', () => {
+  const source = { kind: 'kafka', brokers: ['b:1'], topic: 't' }
+  expect(texts({ source: { ...source, tls: { certFile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.keyFile is missing: should be text',
+  ])
+  expect(texts({ source: { ...source, tls: { keyFile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.certFile is missing: should be text',
+  ])
+  expect(texts({ source: { ...source, tls: { cafile: 'a.pem' } } }, {})).toEqual([
+    'source.tls.cafile ("a.pem") is no setting: did you mean caFile?',
+  ])
+  expect(texts({ source: { ...source, brokers: ['kafka.internal'] } }, {})).toEqual([
+    'source.brokers[0] is "kafka.internal": should be host:port',
+  ])
+})
+
 test('calls without a key are nobody’s, and a hash belongs to one key', () => {
   const hash = 'hash:0123456789abcdef'
   const tenants = { a: { keys: ['anonymous', { id: 'k1', hash }] }, 'b.c': { keys: [{ id: 'k2', hash }] } }
   expect(texts({}, { tenants })).toEqual([
     'tenants.a.keys[0] is "anonymous": should be the id of an API key (calls without one are nobody’s)',
     `tenants."b.c".keys[0].hash is "${hash}": should be of one key only: tenants.a.keys[1] has it already`,
+  ])
+})
+
+test('calls and what is usual do not share a metric', () => {
+  const withRates = (rates: object) => texts({ metrics: { cloudWatch: { rates } } }, {})
+  expect(withRates({ metric: 'A', usualMetric: 'A' })).toEqual([
+    'metrics.cloudWatch.rates.usualMetric is "A": should be another name than that of `metric`',
+  ])
+  expect(withRates({ usualMetric: 'PayflowClientRequestRate' })).toHaveLength(1)
+  expect(withRates({ metric: 'A', usualMetric: 'B' })).toEqual([])
+})
+
+test('names that CloudWatch would refuse are refused here', () => {
+  const cloudWatch = {
+    namespace: 'AWS/ApiGateway',
+    rates: { dimension: ':key', metric: 'débit', maxKeys: 0 },
+    health: { worker: 'two words' },
+  }
+  expect(texts({ metrics: { cloudWatch } }, {})).toEqual([
+    'metrics.cloudWatch.namespace is "AWS/ApiGateway": should be a namespace: up to 255 letters, digits and . - / # : _, not beginning with AWS/',
+    'metrics.cloudWatch.rates.maxKeys is 0: should be a whole number from 1 to 5000',
+    'metrics.cloudWatch.rates.metric is "débit": should be a metric’s name, up to 255 ASCII characters',
+    'metrics.cloudWatch.rates.dimension is ":key": should be a dimension’s name, up to 255 ASCII characters, not beginning with a colon',
+    'metrics.cloudWatch.health.worker is "two words": should be a name without spaces, up to 255 ASCII characters',
+  ])
+})
+
+test('an external id is told to whoever assumes a role, and to nobody else', () => {
+  const roleArn = 'arn:aws:iam::123456789012:role/weir'
+  expect(texts({ gateway: { externalId: 'partner-7', roleArn } }, {})).toEqual([])
+  expect(texts({ gateway: { externalId: 'partner-7' } }, {})).toEqual([
+    'gateway.externalId is "partner-7": should be beside a roleArn, whose trust policy asks for it',
+  ])
+})
+
+test('standard input cannot be followed', () => {
+  const files = (given: object) => texts({ source: { kind: 'files', ...given } }, {})
+  expect(files({ paths: ['access.log'], follow: true })).toEqual([])
+  expect(files({ paths: ['access.log', '-'], follow: true })).toEqual([
+    'source.follow is true: should be false where source.paths has `-`: standard input is read until it ends in any case',
+  ])
+})
+
+test('a stream is named by its name or its ARN, and a role by its ARN', () => {
+  const kinesis = (given: object) => texts({ source: { kind: 'kinesis', ...given } }, {})
+  const stream = 'arn:aws:kinesis:eu-west-1:123456789012:stream/access-logs'
+  expect(kinesis({ stream, roleArn: 'arn:aws:iam::123456789012:role/team/weir' })).toEqual([])
+  expect(kinesis({ stream: 'arn:aws:kinesis:eu-west-1:123456789012:access-logs', roleArn: 'weir' })).toEqual([
+    'source.stream is "arn:aws:kinesis:eu-west-1:123456789012:access-logs": should be a stream’s name, or its ARN, e.g. arn:aws:kinesis:us-east-1:123456789012:stream/access-logs',
+    'source.roleArn is "weir": should be the ARN of an IAM role, e.g. arn:aws:iam::123456789012:role/weir-reader',
   ])
 })
 

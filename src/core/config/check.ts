@@ -4,6 +4,8 @@
  * `enforce` without a gateway) is checked here on the raw values, so that a wrong type elsewhere hides none of it.
  */
 import type { z } from 'zod'
+import { csvHeaderOf } from '../formats/csv.ts'
+import { type FormatName, fieldNamesOf, formatNames, latencyUnitsMs } from '../formats/field-names.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
 import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from './config.ts'
 import {
@@ -45,9 +47,13 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
   const directory = tenantsSchema.safeParse(tenants)
   const complaints = [
     ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
-    ...conflictingFields(weir, config.data ?? weir),
+    ...conflictingFields(weir),
+    ...headerComplaints(weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
+    ...externalIdsWithoutRole(weir),
+    ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
+    ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
     ...(acts ? unknownGateways(tenants, namesOf(valueAt(weir, ['gateways']))) : []),
     ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
@@ -158,23 +164,75 @@ function enforceWithoutGateway(weir: unknown): readonly Complaint[] {
   return [{ file: 'weir', kind: 'conflict', path: ['mode'], value: '"enforce"', right }]
 }
 
-/** One field of the log cannot mean two things: above all not a key's id and its value. */
-function conflictingFields(weir: unknown, withDefaults: unknown): readonly Complaint[] {
-  const fields = valueAt(withDefaults, ['fields'])
-  if (!isMapping(fields)) return []
+/** Nothing of standard input can be read again, and it is read until it ends as it is. */
+function followedPipe(weir: unknown): readonly Complaint[] {
+  const paths = valueAt(weir, ['source', 'paths'])
+  if (valueAt(weir, ['source', 'follow']) !== true || !Array.isArray(paths) || !paths.includes('-')) return []
+  const right = 'false where source.paths has `-`: standard input is read until it ends in any case'
+  return [{ file: 'weir', kind: 'conflict', path: ['source', 'follow'], value: 'true', right }]
+}
+
+/** It is told to whoever assumes a role, and to nobody else. */
+function externalIdsWithoutRole(weir: unknown): readonly Complaint[] {
+  const gateways = valueAt(weir, ['gateways'])
+  const named = isMapping(gateways) ? Object.keys(gateways).map(name => ['gateways', name]) : []
+  return [['source'], ['alerts', 'sns'], ['gateway'], ...named].flatMap((section): readonly Complaint[] => {
+    const path = [...section, 'externalId']
+    const value = valueAt(weir, path)
+    if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
+    const right = 'beside a roleArn, whose trust policy asks for it'
+    return [{ file: 'weir', kind: 'conflict', path, value: shownValue(value, 'externalId'), right }]
+  })
+}
+
+/** One field of the log cannot mean two things, above all not a key's id and its value; and a call took one time. */
+function conflictingFields(weir: unknown): readonly Complaint[] {
+  const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']) ?? {})
+  if (!written.success) return []
+  const { latency, latencyUnitMs, ...names } = fieldNamesOf(formatOf(weir), written.data)
+  const unit = latencySettings.find(setting => latencyUnitsMs[setting] === latencyUnitMs) ?? 'latencyMs'
   const meaning = new Map<string, string>()
-  return Object.entries(fields).flatMap(([name, candidates]) =>
-    [candidates].flat().flatMap((field): readonly Complaint[] => {
-      if (typeof field !== 'string') return []
+  const conflicts = Object.entries({ ...names, [unit]: latency }).flatMap(([name, candidates]) =>
+    candidates.flatMap((field): readonly Complaint[] => {
       const other = meaning.get(field) ?? name
       meaning.set(field, other)
       if (other === name) return []
       // The complaint belongs to what the user wrote: the other may be a default that stands in no file.
-      const [written, before] = valueAt(weir, ['fields', name]) === undefined ? [other, name] : [name, other]
+      const [own, before] = valueAt(weir, ['fields', name]) === undefined ? [other, name] : [name, other]
       const right = `a field of its own: fields.${before} reads this one`
-      return [{ file: 'weir', kind: 'conflict', path: ['fields', written], value: shownValue(field, ''), right }]
+      return [{ file: 'weir', kind: 'conflict', path: ['fields', own], value: shownValue(field, ''), right }]
     }),
   )
+  const [first, ...more] = latencySettings.filter(setting => written.data[setting] !== undefined)
+  const twice = more.map((setting): Complaint => {
+    const value = shownValue(written.data[setting]?.[0], '')
+    const right = `left out: fields.${first} says already how long a call took`
+    return { file: 'weir', kind: 'conflict', path: ['fields', setting], value, right }
+  })
+  return [...conflicts, ...twice]
+}
+
+/** A format that there is not is complained of elsewhere. */
+const formatOf = (weir: unknown): FormatName => formatNames.find(name => name === valueAt(weir, ['format'])) ?? 'auto'
+
+const latencySettings = ['latencyMs', 'latencySeconds', 'latencyMicros'] as const
+
+/** A header that nothing reads would be believed to be in force; one without a time would cost every row. */
+function headerComplaints(weir: unknown): readonly Complaint[] {
+  const header = valueAt(weir, ['fields', 'header'])
+  if (header === undefined && valueAt(weir, ['format']) === 'csv') {
+    const kind = valueAt(weir, ['source', 'kind'])
+    if (kind !== 'kafka' && kind !== 'kinesis') return []
+    const right = 'the names of the columns: a stream does not begin with them'
+    return [{ file: 'weir', kind: 'missing', path: ['fields', 'header'], value: undefined, right }]
+  }
+  if (typeof header !== 'string') return []
+  const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']))
+  const isCsv = valueAt(weir, ['format']) === 'csv'
+  const times = fieldNamesOf('csv', written.data ?? {}).time
+  if (isCsv && csvHeaderOf(header)?.names.some(name => times.includes(name)) !== false) return []
+  const right = isCsv ? `one that names a column for the time: ${times.join(', ')}` : 'left out where format is not csv'
+  return [{ file: 'weir', kind: 'conflict', path: ['fields', 'header'], value: shownValue(header, ''), right }]
 }
 
 interface RawKey {
@@ -262,4 +320,14 @@ function sharedPlans(tenants: unknown): readonly Complaint[] {
 function rawTenants(tenants: unknown): readonly (readonly [string, unknown])[] {
   const all = valueAt(tenants, ['tenants'])
   return isMapping(all) ? Object.entries(all) : []
+}
+
+/** Calls and what is usual in one metric would be neither. */
+function oneMetricTwice(weir: unknown): readonly Complaint[] {
+  const rates = ['metrics', 'cloudWatch', 'rates']
+  const metric = valueAt(weir, [...rates, 'metric'])
+  const value = valueAt(weir, [...rates, 'usualMetric'])
+  if (typeof value !== 'string' || value !== metric) return []
+  const right = 'another name than that of `metric`'
+  return [{ file: 'weir', kind: 'conflict', path: [...rates, 'usualMetric'], value: JSON.stringify(value), right }]
 }

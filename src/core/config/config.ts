@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
+import { formatNames, usualNames } from '../formats/field-names.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
@@ -30,20 +31,87 @@ function parseDuration(text: string): number {
 const awsClient = {
   region: z.string().optional().describe('AWS region; without it the SDK’s own chain (AWS_REGION, profile) decides'),
   endpoint: z.url().optional().describe('another endpoint, e.g. a simulation on loopback'),
+  roleArn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/)
+    .optional()
+    .describe('role to assume for this, e.g. one of another account; without it the SDK’s own chain of credentials')
+    .meta({ expected: 'the ARN of an IAM role, e.g. arn:aws:iam::123456789012:role/weir-reader' }),
+  externalId: z.string().min(2).optional().describe('what the trust policy of roleArn asks for, where it does'),
 }
+
+/** Where a secret is, never the secret: a configuration is committed, mailed and shown. */
+const secret = z
+  .union([
+    z.strictObject({ env: z.string().min(1).describe('environment variable that holds it') }),
+    z.strictObject({ file: z.string().min(1).describe('file that holds it, from the folder of this one') }),
+  ])
+  .meta({ expected: '{env: NAME} or {file: path}, never the secret itself' })
+
+const kafkaTls = z
+  .union([
+    z.boolean(),
+    z
+      .strictObject({
+        caFile: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('PEM file of the authority that signed the brokers’ certificates'),
+        certFile: z.string().min(1).optional().describe('PEM file of our certificate, where the brokers ask for one'),
+        keyFile: z.string().min(1).optional().describe('PEM file of its key, without a passphrase'),
+        servername: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('name in the certificates, where it is not the brokers’ host'),
+      })
+      .refine(tls => tls.keyFile !== undefined || tls.certFile === undefined, { path: ['keyFile'] })
+      .refine(tls => tls.certFile !== undefined || tls.keyFile === undefined, { path: ['certFile'] }),
+  ])
+  .meta({ expected: 'true, false, or a mapping of caFile, certFile, keyFile, servername' })
+
+const kafkaSasl = z.discriminatedUnion('mechanism', [
+  z.strictObject({
+    mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('how the password is proved'),
+    username: z.string().min(1).describe('as the brokers know it'),
+    password: secret.describe('where the password is: an environment variable, or a file from the folder of this one'),
+  }),
+  z.strictObject({
+    mechanism: z.literal('aws-msk-iam').describe('Amazon MSK with the AWS SDK’s credentials'),
+    region: z.string().min(1).optional().describe('AWS region; without it the one in the brokers’ host names'),
+    roleArn: z
+      .string()
+      .startsWith('arn:')
+      .optional()
+      .describe('role to assume for it')
+      .meta({ expected: 'the ARN of a role' }),
+  }),
+])
+
+const brokerAddress = z
+  .string()
+  .regex(/^[^\s:/@]+:\d{1,5}$/)
+  .meta({ expected: 'host:port' })
 
 const kafkaSource = z.strictObject({
   kind: z.literal('kafka').describe('a Kafka topic'),
-  brokers: z.array(z.string().min(1)).min(1).describe('bootstrap addresses, host:port'),
+  brokers: z.array(brokerAddress).min(1).describe('bootstrap addresses, host:port'),
   topic: z.string().min(1).describe('topic of access-log records'),
   groupId: z.string().min(1).default('weir').describe('consumer group'),
   from: z.enum(['latest', 'earliest']).default('latest').describe('where a group with no position starts'),
   keyed: z.boolean().default(false).describe('true only if every call of a key is always in the same partition'),
+  tls: kafkaTls.optional().describe('whether the brokers are spoken to over TLS; with aws-msk-iam they always are'),
+  sasl: kafkaSasl.optional().describe('how the brokers are told who we are'),
 })
 
 const kinesisSource = z.strictObject({
   kind: z.literal('kinesis').describe('a Kinesis data stream'),
-  stream: z.string().min(1).describe('stream name'),
+  stream: z
+    .string()
+    .regex(/^(arn:aws[a-z-]*:kinesis:[a-z0-9-]+:\d{12}:stream\/)?[A-Za-z0-9_.-]{1,128}$/)
+    .describe('name of the stream, or its ARN where it is another account’s')
+    .meta({ expected: 'a stream’s name, or its ARN, e.g. arn:aws:kinesis:us-east-1:123456789012:stream/access-logs' }),
   from: z
     .union([z.enum(['LATEST', 'TRIM_HORIZON']), z.iso.datetime({ offset: true })])
     .default('LATEST')
@@ -56,31 +124,52 @@ const kinesisSource = z.strictObject({
 })
 
 const fileSource = z.strictObject({
-  kind: z.literal('files').describe('files or standard input'),
-  paths: z.array(z.string().min(1)).min(1).describe('plain or gzip; `-` is standard input'),
+  kind: z.literal('files').describe('files, folders of files or standard input'),
+  paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('plain, gzip or zstd; of a folder all files, in order of their names; `-` is standard input'),
+  follow: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: the files are logs that grow and are rotated, read on for ever, from their beginning where nothing is known',
+    ),
 })
 
-/** Which field of a JSON line means what. A value is the field's name, or several of which the first present is taken. */
-const fieldName = (...names: readonly string[]) =>
+/**
+ * Which field of a line means what. A value is the field's name, or several of which the first present is taken. The
+ * default shown is that of `auto`, `access-log` and `csv`; the other formats have their own (core/formats/README.md).
+ */
+const fieldName = (usual: readonly string[]) =>
   z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
     .transform(name => [name].flat())
-    .prefault([...names])
-    .meta({ expected: 'the name of a field, or a list of names of which the first present counts' })
+    .optional()
+    .meta({
+      expected: 'the name of a field, or a list of names of which the first present counts',
+      usual,
+    })
 const fields = z.strictObject({
-  keyId: fieldName('apiKeyId', 'keyId', 'api_key_id').describe('id of the API key, not its value'),
-  apiKey: fieldName('apiKey', 'api_key').describe(
+  keyId: fieldName(usualNames.keyId).describe('id of the API key, not its value'),
+  apiKey: fieldName(usualNames.apiKey).describe(
     'raw key value, if the log (wrongly) carries it: becomes a keyed hash in the decoder',
   ),
-  time: fieldName('requestTimeEpoch', 'requestTime', 'timestamp', 'time', 'ts').describe(
+  time: fieldName(usualNames.time).describe(
     'time of the request: epoch s or ms, ISO 8601, or the gateway’s dd/MMM/yyyy:HH:mm:ss ±hhmm',
   ),
-  status: fieldName('status', 'responseStatus', 'status_code').describe('HTTP status of the answer'),
-  latencyMs: fieldName('responseLatency', 'latency', 'latencyMs').describe('how long the answer took, ms'),
-  bytes: fieldName('responseLength', 'bytes').describe('length of the answer, bytes'),
+  status: fieldName(usualNames.status).describe('HTTP status of the answer'),
+  latencyMs: fieldName(usualNames.latency).describe('how long the answer took, ms'),
+  latencySeconds: fieldName([]).describe('the same in seconds, as nginx’s $request_time'),
+  latencyMicros: fieldName([]).describe('the same in microseconds, as Apache’s %D'),
+  bytes: fieldName(usualNames.bytes).describe('length of the answer, bytes'),
+  header: z
+    .string()
+    .regex(/[,;\t]/)
+    .optional()
+    .describe('CSV: the header line as it would stand in the log; without it the log’s first line is taken for it')
+    .meta({ expected: 'names of columns with `,` `;` or a tab between them' }),
 })
-
-export const formatNames = ['auto', 'access-log', 'cloudwatch-logs', 'panes'] as const
 
 const throttle = z.strictObject({
   headroom: z.number().min(1).max(10).default(1.5).describe('new limit = upper band × headroom'),
@@ -134,6 +223,64 @@ const gateway = {
     .optional()
     .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
 }
+/** As CloudWatch takes it: printable ASCII, at most 255 characters; `AWS/` is for AWS’s own. */
+const cloudWatchName = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected })
+const metricName = cloudWatchName(/^[!-~]([ -~]{0,253}[!-~])?$/, 'a metric’s name, up to 255 ASCII characters')
+const dimensionName = cloudWatchName(
+  /^(?!:)[!-~]([ -~]{0,253}[!-~])?$/,
+  'a dimension’s name, up to 255 ASCII characters, not beginning with a colon',
+)
+
+const cloudWatch = z.strictObject({
+  namespace: cloudWatchName(
+    /^(?!AWS\/)[\w.\-/#: ]{1,255}$/,
+    'a namespace: up to 255 letters, digits and . - / # : _, not beginning with AWS/',
+  )
+    .default('PayflowAPI')
+    .describe('namespace of all metrics below'),
+  ...awsClient,
+  rates: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('send each key’s calls a minute and its usual: two metrics a key, about $0.30 a month each'),
+      keys: z
+        .enum(['busiest', 'listed'])
+        .default('busiest')
+        .describe('busiest: those with the most calls in the last week; listed: only those in tenants.yaml'),
+      maxKeys: z.number().int().min(1).max(5_000).default(200).describe('at most so many keys: this bounds the bill'),
+      metric: metricName.default('PayflowClientRequestRate').describe('calls a minute, refused ones too'),
+      usualMetric: metricName
+        .default('PayflowClientRequestRateUsual')
+        .describe('what a minute usually brings at this time of day'),
+      dimension: dimensionName.default('ApiKey').describe('dimension that holds the id of the key, never its value'),
+    })
+    .prefault({}),
+  health: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('send the worker’s own state once a minute: seven metrics, about $0.30 a month each'),
+      worker: cloudWatchName(/^(?!:)[!-~]{1,255}$/, 'a name without spaces, up to 255 ASCII characters')
+        .optional()
+        .describe('which worker it is; without it the name of the host'),
+      dimension: dimensionName.default('Worker').describe('dimension that holds the worker’s name'),
+    })
+    .prefault({}),
+  history: z
+    .strictObject({
+      namespace: z.string().min(1).max(255).optional().describe('without it the one above'),
+      metric: metricName.optional().describe('a metric by key of your own; without it the one that `rates` sends'),
+      dimension: dimensionName.optional().describe('its one dimension, the key’s id; without it that of `rates`'),
+      statistic: z
+        .enum(['Maximum', 'Average', 'Sum', 'SampleCount'])
+        .default('Maximum')
+        .describe('which statistic of a minute is its calls: Maximum of what `rates` sends, mostly Sum of others'),
+    })
+    .prefault({}),
+})
 
 export const weirSchema = z.strictObject({
   mode: z
@@ -144,7 +291,10 @@ export const weirSchema = z.strictObject({
     .discriminatedUnion('kind', [kafkaSource, kinesisSource, fileSource])
     .optional()
     .describe('the stream of access logs'),
-  format: z.enum(formatNames).default('auto').describe('auto looks at the content of each record'),
+  format: z
+    .enum(formatNames)
+    .default('auto')
+    .describe('auto looks at the content of each record, for JSON; text lines and other gateways’ logs are named here'),
   fields: fields.prefault({}),
   time: z
     .strictObject({
@@ -202,6 +352,7 @@ export const weirSchema = z.strictObject({
     .strictObject(Object.fromEntries(detectors.map(detector => [detector.name, detectorSettings(detector)])))
     .prefault({}),
   tenants: z.string().optional().describe('path of tenants.yaml, from the folder of this file'),
+  metrics: z.strictObject({ cloudWatch: cloudWatch.prefault({}) }).prefault({}),
   state: z
     .strictObject({
       directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
@@ -261,9 +412,9 @@ export const tenantsSchema = z.strictObject({
   tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
 })
 
+export type KafkaSourceConfig = z.output<typeof kafkaSource>
 export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>
 export type Tenant = TenantsConfig['tenants'][string]
 export type Mode = WeirConfig['mode']
-export type FormatName = (typeof formatNames)[number]
-export type FieldMapping = WeirConfig['fields']
+export type { FormatName } from '../formats/field-names.ts'

@@ -39,11 +39,10 @@ export function nodeAt(node: Node, path: ConfigPath, value: unknown): Node | und
 
   const branches = options(node)
   if (branches.length > 0) {
-    // Which branch is meant is said by `kind`; while that is wrong itself, all it may be is known.
-    const kinds = branches.flatMap(branch => constant(branch.properties?.kind) ?? [])
-    if (key === 'kind' && kinds.length > 0) return { enum: kinds }
-    const kind = valueAt(value, ['kind'])
-    const meant = branches.find(branch => constant(branch.properties?.kind) === kind)
+    // Which branch is meant is said by `kind` or `mechanism`; while that is wrong itself, all it may be is known.
+    const kinds = branches.flatMap(kindsOf)
+    if (kindNames.includes(String(key)) && kinds.length > 0) return { enum: kinds }
+    const meant = branchOf(branches, value)
     return meant && nodeAt(meant, path, value)
   }
   const property = node.properties?.[key] ?? node.additionalProperties
@@ -54,8 +53,7 @@ export function nodeAt(node: Node, path: ConfigPath, value: unknown): Node | und
 export function namesAt(node: Node, path: ConfigPath, value: unknown): readonly string[] {
   const at = nodeAt(node, path, value)
   if (!at) return []
-  const kind = valueAt(value, [...path, 'kind'])
-  const meant = options(at).find(branch => constant(branch.properties?.kind) === kind) ?? at
+  const meant = branchOf(options(at), valueAt(value, path)) ?? at
   return Object.keys(meant.properties ?? {})
 }
 
@@ -65,8 +63,9 @@ export function expectedOf(node: Node): string {
   if (node.const !== undefined) return String(node.const)
   if (node.enum) return `one of ${node.enum.join(', ')}`
   const branches = options(node)
-  const kinds = branches.flatMap(branch => constant(branch.properties?.kind) ?? [])
-  if (kinds.length > 0) return `a mapping whose kind is ${kinds.join(', ').replace(/, ([^,]+)$/, ' or $1')}`
+  const kinds = branches.flatMap(kindsOf)
+  if (kinds.length > 0)
+    return `a mapping whose ${kindNameOf(branches[0])} is ${kinds.join(', ').replace(/, ([^,]+)$/, ' or $1')}`
   if (branches.length > 0) return branches.map(expectedOf).join(' or ')
   switch (node.type) {
     case 'integer':
@@ -118,12 +117,13 @@ function rows(node: Node, path: string, required = false): readonly Row[] {
   if (branches.length > 0 && node.type !== 'array')
     return [
       [`\`${path}\``, expectedOf(node), fallback, node.description ?? ''],
-      ...branches.flatMap(branch => rows(branch, `${path} (${constant(branch.properties?.kind) ?? 'mapping'})`)),
+      ...branches.flatMap(branch => rows(branch, `${path} (${kindsOf(branch).join(', ') || 'mapping'})`)),
     ]
   return [[`\`${path}\``, expectedOf(node), fallback, node.description ?? '']]
 }
 
-function shownDefault({ default: value }: Node): string {
+function shownDefault({ default: filledIn, usual }: Node): string {
+  const value = filledIn ?? usual
   if (value === undefined) return ''
   return typeof value === 'object' ? [value].flat().map(String).join(', ') : String(value)
 }
@@ -139,6 +139,27 @@ function range({ minimum, maximum }: Node): string {
 
 function options(node: Node): readonly Node[] {
   return (node.oneOf ?? node.anyOf ?? []).filter(isNode)
+}
+
+/** The setting of a mapping that says which of several kinds of mapping it is. */
+const kindNames: readonly string[] = ['kind', 'mechanism']
+
+const kindNameOf = (branch: Node | undefined): string | undefined =>
+  kindNames.find(name => branch?.properties?.[name] !== undefined)
+
+/** What it may be for the branch to be meant: nothing where the branch has no such setting. */
+function kindsOf(branch: Node): readonly string[] {
+  const node = branch.properties?.[kindNameOf(branch) ?? '']
+  return isMapping(node) && Array.isArray(node.enum) ? node.enum.map(String) : [constant(node) ?? []].flat()
+}
+
+/** Of branches with kinds the one of that kind; of others the one that is a mapping. */
+function branchOf(branches: readonly Node[], value: unknown): Node | undefined {
+  const kind = valueAt(value, [kindNameOf(branches.find(branch => kindNameOf(branch))) ?? 'kind'])
+  return branches.find(branch => {
+    const kinds = kindsOf(branch)
+    return kinds.length > 0 ? kinds.some(each => each === kind) : branch.properties !== undefined && kind === undefined
+  })
 }
 
 function constant(node: unknown): string | undefined {

@@ -31,7 +31,8 @@ export function addCall(
 
   const statusSlot = chosen(spans, roles.status)
   const status = statusSlot < 0 ? noStatus : numberAt(parseNumber, line, spans, statusSlot)
-  if (statusSlot >= 0 && !(status >= 100 && status <= 599 && Number.isInteger(status))) return 'bad-status'
+  // 0 is how Envoy and nginx write that the client was gone before an answer began.
+  if (status !== noStatus && !(status >= 100 && status <= 599 && Number.isInteger(status))) return 'bad-status'
 
   const key = keyOf(line, roles, spans, names)
   const row = nextRow(batch)

@@ -3,7 +3,7 @@
  * reader fills the slots with spans of bytes, the meaning is read out of them afterwards, so that a faster reader cannot
  * understand a line otherwise than a slower one.
  */
-import type { FieldMapping } from '../config/config.ts'
+import type { FieldNames } from './field-names.ts'
 
 export const paneFields = [
   'key',
@@ -20,13 +20,30 @@ export const paneFields = [
 ] as const
 export type PaneField = (typeof paneFields)[number]
 
-export type Role = keyof FieldMapping
+export type Role = 'keyId' | 'apiKey' | 'time' | 'status' | 'latencyMs' | 'bytes'
 /** With a value of each of these a call is complete; the raw key is only asked for where the id is missing. */
 const settlingRoles = ['keyId', 'time', 'status', 'latencyMs', 'bytes'] as const
 
+/**
+ * Names that are looked for in an object, and in the objects within it. What is left of a dotted name at any depth may
+ * also stand as one name with its dots.
+ */
+export interface NameNode {
+  readonly values: Map<string, readonly number[]>
+  readonly objects: Map<string, NameNode>
+  /** By length in bytes, whether any of these names has it: most names on a line need no further look. */
+  readonly lengths: Uint8Array
+}
+
+/** Names of this length and longer share a place in `lengths`. */
+export const longName = 255
+
 export interface FieldSlots {
   readonly count: number
+  /** Whole names, dots and all. */
   readonly byName: ReadonlyMap<string, readonly number[]>
+  /** The same, where dots lead into objects. */
+  readonly root: NameNode
   /** Slots of a role's candidate names, the preferred first. Empty where access-log lines are not looked for. */
   readonly roles: Readonly<Record<Role, readonly number[]>>
   /** Slots below this belong to roles. */
@@ -45,21 +62,28 @@ export interface LookedFor {
   readonly envelopes: boolean
 }
 
-export function createFieldSlots(mapping: FieldMapping, lookedFor: LookedFor): FieldSlots {
-  const byName = new Map<string, number[]>()
+export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): FieldSlots {
+  const root = emptyNode()
   let count = 0
   const slotOf = (name: string): number => {
-    byName.set(name, [...(byName.get(name) ?? []), count])
+    addName(root, name, count)
     return count++
   }
-  const candidates = (role: Role): readonly number[] => (lookedFor.calls ? mapping[role].map(slotOf) : [])
+  const candidates = (of: readonly string[]): readonly number[] =>
+    lookedFor.calls
+      ? of.map(name => {
+          const slot = slotOf(name)
+          lead(root, name, slot)
+          return slot
+        })
+      : []
   const roles = {
-    keyId: candidates('keyId'),
-    apiKey: candidates('apiKey'),
-    time: candidates('time'),
-    status: candidates('status'),
-    latencyMs: candidates('latencyMs'),
-    bytes: candidates('bytes'),
+    keyId: candidates(names.keyId),
+    apiKey: candidates(names.apiKey),
+    time: candidates(names.time),
+    status: candidates(names.status),
+    latencyMs: candidates(names.latency),
+    bytes: candidates(names.bytes),
   }
   const roleSlots = count
   const pane = lookedFor.panes
@@ -75,7 +99,27 @@ export function createFieldSlots(mapping: FieldMapping, lookedFor: LookedFor): F
     if (preferred !== undefined) settles[preferred] = 1 << bit
   }
   const allSettled = lookedFor.calls ? (1 << settlingRoles.length) - 1 : 0
-  return { count, byName, roles, roleSlots, settles, allSettled, pane, envelope }
+  const byName = root.values
+  return { count, byName, root, roles, roleSlots, settles, allSettled, pane, envelope }
+}
+
+const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map(), lengths: new Uint8Array(longName + 1) })
+
+function addName({ values, lengths }: NameNode, name: string, slot: number): void {
+  values.set(name, [...(values.get(name) ?? []), slot])
+  lengths[Math.min(Buffer.byteLength(name), longName)] = 1
+}
+
+/** Makes `a.b.c` known as `b.c` in the object `a`, and as `c` in its object `b`. */
+function lead(from: NameNode, name: string, slot: number): void {
+  const dot = name.indexOf('.')
+  if (dot < 0) return
+  const [object, rest] = [name.slice(0, dot), name.slice(dot + 1)]
+  const node = from.objects.get(object) ?? emptyNode()
+  from.objects.set(object, node)
+  from.lengths[Math.min(Buffer.byteLength(object), longName)] = 1
+  addName(node, rest, slot)
+  lead(node, rest, slot)
 }
 
 /** What a slot holds. `-` and the empty string are the gateway's way to say that there is nothing. */

@@ -3,8 +3,8 @@ import { constants, gunzipSync } from 'node:zlib'
 
 export interface Inflated {
   readonly bytes: Buffer
-  /** `bad-gzip`: `bytes` is what came out before the data ended or broke. `too-large`: it is empty. */
-  readonly fault: 'bad-gzip' | 'too-large' | undefined
+  /** `bad-gzip`, `bad-zstd`: `bytes` is what came out before the data ended or broke. `too-large`: it is empty. */
+  readonly fault: 'bad-gzip' | 'bad-zstd' | 'too-large' | undefined
 }
 
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b

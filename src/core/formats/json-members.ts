@@ -2,25 +2,36 @@
  * Reads the members of one JSON object of whatever shape into slots: the reader that understands everything, beside the
  * one in `line-layouts.ts` that is fast. What it promises (and what `JSON.parse` would not):
  *
- * - The first member of a name counts. A client that gets quotes through into its `userAgent`, which stands last,
- *   could otherwise write another tenant's key id behind it.
+ * - The first member of a name counts, and of an object's name too, whatever it holds. A client that gets quotes through
+ *   into its `userAgent`, which stands last, could otherwise write another tenant's key id behind it.
  * - What stands before a break has been read. Where every field of a call is settled, nothing after it matters.
  * - Strings and numbers are values; `null`, `true`, `false`, objects and arrays are as if absent. So is a bare `-`,
  *   which is what a log format without quotes writes for a missing number.
+ * - Objects are looked into for the names that lead there, arrays never.
  * - Control characters within strings are let pass.
  */
-import { absent, decoded, empty, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import {
+  absent,
+  decoded,
+  empty,
+  type FieldSlots,
+  longName,
+  type NameNode,
+  plain,
+  put,
+  type Spans,
+} from './field-slots.ts'
 
 export interface Members {
   /** Just after the object's closing brace; undefined where the object breaks off. */
   readonly end: number | undefined
   /** Whether a value of every field of a call was had. */
   readonly isSettled: boolean
-  /** Where each value stands, quotes included, and the slots of its name: what a layout is learned from. */
+  /** Where each value stands, those within objects too, quotes included, and the slots of its name: what a layout is learned from. */
   readonly valueFrom: readonly number[]
   readonly valueTo: readonly number[]
   readonly slots: readonly (readonly number[])[]
-  /** Whether a layout can describe it: no member is an object or an array. */
+  /** Whether a layout can describe it: it holds no array, and objects not too deep. What was gathered counts only then. */
   readonly isFlat: boolean
 }
 
@@ -29,52 +40,106 @@ const backslash = 0x5c
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
 const [comma, colon] = [0x2c, 0x3a]
 const noSlots: readonly number[] = []
+/** Objects are looked into so far down. Deeper than any log goes, and a bound on how often a byte is looked at. */
+const deepest = 8
+
+/** A line as far as it is read. */
+interface Reading {
+  readonly bytes: Buffer
+  readonly to: number
+  readonly fields: FieldSlots
+  readonly spans: Spans
+  settled: number
+  isFlat: boolean
+  readonly valueFrom: number[]
+  readonly valueTo: number[]
+  readonly slots: (readonly number[])[]
+  /** Objects whose name was met, whatever stood there. */
+  readonly met: NameNode[]
+}
 
 /** `bytes[from]` is the opening brace; nothing at or after `to` is looked at. */
 export function readMembers(bytes: Buffer, from: number, to: number, fields: FieldSlots, spans: Spans): Members {
   spans.kind.fill(absent)
-  const [valueFrom, valueTo, slots]: [number[], number[], (readonly number[])[]] = [[], [], []]
-  let [settled, isFlat] = [0, true]
-  const isSettled = (): boolean => fields.allSettled !== 0 && settled === fields.allSettled
-  const result = (end: number | undefined): Members => ({
-    end,
-    isSettled: isSettled(),
-    valueFrom,
-    valueTo,
-    slots,
-    isFlat,
-  })
+  const line: Reading = {
+    bytes,
+    to,
+    fields,
+    spans,
+    settled: 0,
+    isFlat: true,
+    valueFrom: [],
+    valueTo: [],
+    slots: [],
+    met: [],
+  }
+  const end = readObject(line, from, fields.root, 0)
+  const { isFlat, valueFrom, valueTo, slots } = line
+  return { end: end < 0 ? undefined : end, isSettled: isSettled(line), valueFrom, valueTo, slots, isFlat }
+}
 
+const isSettled = ({ fields, settled }: Reading): boolean => fields.allSettled !== 0 && settled === fields.allSettled
+
+/** Just after the object that begins at `from`, or -1 where it breaks off. Without `names` only values are gathered. */
+function readObject(line: Reading, from: number, names: NameNode | undefined, depth: number): number {
+  const { bytes, to } = line
   let at = skipSpace(bytes, from + 1, to)
-  if (at < to && bytes[at] === closeBrace) return result(at + 1)
+  if (at < to && bytes[at] === closeBrace) return at + 1
   for (;;) {
-    if (at >= to || bytes[at] !== quote) return result(undefined)
+    if (at >= to || bytes[at] !== quote) return -1
     const nameEnd = endOfString(bytes, at + 1, to)
-    if (nameEnd < 0) return result(undefined)
-    const named = fields.byName.get(textOf(bytes, at + 1, nameEnd)) ?? noSlots
+    if (nameEnd < 0) return -1
+    const isAsked = names !== undefined && mayBeOf(names, bytes, at + 1, nameEnd)
+    const name = isAsked ? textOf(bytes, at + 1, nameEnd) : ''
+    const named = isAsked ? (names.values.get(name) ?? noSlots) : noSlots
+    const within = isAsked ? unmet(line, names.objects.get(name)) : undefined
 
     at = skipSpace(bytes, nameEnd + 1, to)
-    if (at >= to || bytes[at] !== colon) return result(undefined)
+    if (at >= to || bytes[at] !== colon) return -1
     at = skipSpace(bytes, at + 1, to)
-    const end = endOfValue(bytes, at, to)
-    if (end < 0) return result(undefined)
-
-    if (bytes[at] === openBrace || bytes[at] === openBracket) isFlat = false
-    if (!isSettled()) {
-      for (const slot of named) {
-        if (spans.kind[slot] !== absent) continue
-        putValue(bytes, at, end, slot, spans)
-        if ((spans.kind[slot] ?? absent) >= plain) settled |= fields.settles[slot] ?? 0
-      }
+    const end = bytes[at] === openBrace ? readInner(line, at, within, depth) : endOfValue(bytes, at, to)
+    if (end < 0) return -1
+    if (named.length > 0 && !isSettled(line)) putFirst(line, named, at, end)
+    if (bytes[at] === openBracket) line.isFlat = false
+    if (line.isFlat && bytes[at] !== openBrace) {
+      line.valueFrom.push(at)
+      line.valueTo.push(end)
+      line.slots.push(named)
     }
-    valueFrom.push(at)
-    valueTo.push(end)
-    slots.push(named)
 
     at = skipSpace(bytes, end, to)
-    if (at < to && bytes[at] === closeBrace) return result(at + 1)
-    if (at >= to || bytes[at] !== comma) return result(undefined)
+    if (at < to && bytes[at] === closeBrace) return at + 1
+    if (at >= to || bytes[at] !== comma) return -1
     at = skipSpace(bytes, at + 1, to)
+  }
+}
+
+/** Whether the name that is written there can be one of these. An escape may stand for any of its letters. */
+const mayBeOf = ({ lengths }: NameNode, bytes: Buffer, from: number, to: number): boolean =>
+  lengths[Math.min(to - from, longName)] === 1 || hasEscape(bytes, from, to)
+
+/** `node`, the first time its name is met. */
+function unmet({ met }: Reading, node: NameNode | undefined): NameNode | undefined {
+  if (node === undefined || met.includes(node)) return undefined
+  met.push(node)
+  return node
+}
+
+/** An object within the line. One that breaks its rules somewhere ends where its braces do, as those that nobody asks for. */
+function readInner(line: Reading, at: number, names: NameNode | undefined, depth: number): number {
+  const isLookedInto = (names !== undefined || line.isFlat) && depth < deepest
+  const end = isLookedInto ? readObject(line, at, names, depth + 1) : -1
+  if (end >= 0) return end
+  line.isFlat = false
+  return endOfValue(line.bytes, at, line.to)
+}
+
+function putFirst(line: Reading, named: readonly number[], at: number, end: number): void {
+  const { spans, fields } = line
+  for (const slot of named) {
+    if (spans.kind[slot] !== absent) continue
+    putValue(line.bytes, at, end, slot, spans)
+    if ((spans.kind[slot] ?? absent) >= plain) line.settled |= fields.settles[slot] ?? 0
   }
 }
 
@@ -112,11 +177,15 @@ function endOfString(bytes: Buffer, from: number, to: number): number {
 /** A number, a literal or a lone `-`, and what ends it: a number that the end of the line cuts may go on. */
 function endOfBare(bytes: Buffer, from: number, to: number): number {
   let at = from
+  while (at < to && isDigit(bytes[at] ?? 0)) at++
+  if (at > from && at < to && !isBare(bytes[at] ?? 0)) return at
   while (at < to && isBare(bytes[at] ?? 0)) at++
   if (at === to) return -1
   const text = bytes.toString('latin1', from, at)
   return /^(-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|-)$/.test(text) ? at : -1
 }
+
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
 /** Letters, digits, `+`, `-`, `.` */
 const isBare = (byte: number): boolean =>

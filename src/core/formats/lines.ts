@@ -39,8 +39,11 @@ export interface LineReaderOptions {
 }
 
 const newline = 0x0a
+const comma = 0x2c
 const openBrace = 0x7b
 const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
 const longestCopied = 64 * 1024
@@ -51,6 +54,9 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
   const copy = Buffer.alloc(longestCopied + 1)
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
+
+  /** Of the line that is being read thoroughly, where any is. */
+  let lineEnd = 0
 
   /** A stretch of the bytes at hand, `length` long in all: one line, or as much of one as is spoken of. */
   type Stretch = { readonly bytes: Buffer; readonly from: number; readonly to: number; readonly length: number }
@@ -140,10 +146,13 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
 
   /** Reads what begins at `at` thoroughly, and returns where to go on. */
   const readThoroughly = (bytes: Buffer, at: number, length: number, origin: Origin): number => {
-    const lineEnd = endOfLine(bytes, at, length)
+    // Looked for once a line: of objects one after another there may be a million on it.
+    if (at >= lineEnd) lineEnd = endOfLine(bytes, at, length)
     const from = skipSpace(bytes, at, lineEnd)
     if (from === lineEnd) return lineEnd + 1
     const line: Stretch = { bytes, from, to: lineEnd, length }
+    if (bytes[from] === openBracket && bytes[skipSpace(bytes, from + 1, lineEnd)] === openBrace)
+      return readArray(line, origin)
     if (bytes[from] !== openBrace) {
       refuse(isJson(bytes, from, lineEnd) ? 'not-an-object' : 'unknown-format', line, origin)
       return lineEnd + 1
@@ -157,8 +166,31 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const content = contentOf(isWhole, members.isSettled)
     const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
-    if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
+    if (content === 'call' && isWhole && !isFollowed && members.isFlat)
+      layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
     return isFollowed ? rest : lineEnd + 1
+  }
+
+  /** An array of objects on one line, as gateways send a batch: each is as a line. Returns where to go on. */
+  const readArray = ({ bytes, from, to, length }: Stretch, origin: Origin): number => {
+    let at = skipSpace(bytes, from + 1, to)
+    while (at < to && bytes[at] === openBrace) {
+      const members = readMembers(bytes, at, to, fields, spans)
+      const end = members.end ?? endOfValue(bytes, at, to)
+      const stretch: Stretch = { bytes, from: at, to: end < 0 ? to : end, length }
+      const content = contentOf(members.end !== undefined, members.isSettled)
+      const reason = noted(take(content, stretch, origin), content, stretch)
+      if (reason !== undefined) refuse(reason, stretch, origin)
+      if (end < 0) return to + 1
+      const next = skipSpace(bytes, end, to)
+      at = bytes[next] === comma ? skipSpace(bytes, next + 1, to) : next
+    }
+    if (at < to && bytes[at] === closeBracket) {
+      const next = skipSpace(bytes, at + 1, to)
+      return next === to ? to + 1 : next
+    }
+    refuse('broken-json', { bytes, from: at < to ? at : from, to, length }, origin)
+    return to + 1
   }
 
   /** An envelope that somebody printed over several lines is read if the record begins with it. Returns where it ends, or 0. */
@@ -185,6 +217,7 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
       }
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
       const lastNewline = bytes.lastIndexOf(newline)
+      lineEnd = 0
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
       // The fast reader goes from a settled call to the next newline; an object that begins before it would be missed.
       let together = nextTogether(bytes, at)

@@ -286,3 +286,10 @@ export function weekCalls(keys: KnownKeys, key: number, slot: number): number {
 }
 
 export const slotOf = (timeMs: number): number => Math.floor(timeMs / (MINUTE_MS * MINUTES_PER_SLOT))
+
+/** Calls learned of the week up to and with `slot`; undefined of a key that has been silent for all of it. */
+export function callsOfLastWeek(keys: KnownKeys, key: number, slot: number): number | undefined {
+  const newest = read(keys, key, SLOT)
+  if (newest < slot - RING) return undefined
+  return weekCalls(keys, key, slot) + (slot === newest ? read(keys, key, SLOT_CALLS) : 0)
+}

@@ -266,12 +266,20 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
 }
 
 /**
+ * Told of each minute that has closed and was delivered, with the calls in it by key; before it the silent minutes from
+ * `from` on, which only now turn out to have been a quiet stretch and no gap. Not told of a minute that rows of more than a
+ * second had a part in: whose calls those were is learned, and not kept apart.
+ */
+export type Delivered = (from: number, minute: number, counts: ReadonlyMap<number, number>) => void
+
+/**
  * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
  * each closing second with the keys that have a pane in it, in no order that means anything.
  */
 export function closeTo(
   owner: Owner,
   toSecond: number,
+  delivered: Delivered | undefined,
   close: (keys: readonly KeyState[], second: number) => void,
 ): void {
   if (owner.closedToSecond < 0) return
@@ -286,7 +294,7 @@ export function closeTo(
     // Where nothing is open there is nothing to close but minutes: a gap of a year is stepped over by these.
     const isEmpty = owner.openSeconds.size === 0
     owner.closedToSecond = isEmpty ? Math.min(toSecond, (Math.floor(second / 60) + 1) * 60) : second + 1
-    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60)
+    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60, delivered)
   }
 }
 
@@ -301,8 +309,9 @@ function noteMinute(owner: Owner, keys: readonly KeyState[], second: number): vo
   }
 }
 
-function learnTo(owner: Owner, minute: number): void {
+function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined): void {
   const learned = minute - 1
+  const counts = delivered && countsOf(owner, learned)
   if (owner.minuteKeys.length > 0) learnKeys(owner, learned)
   if (owner.wrong.size + owner.incidents.size > 0) {
     owner.lessons++
@@ -314,7 +323,8 @@ function learnTo(owner: Owner, minute: number): void {
     }
   }
   if (learned >= owner.learnedToMinute) {
-    coverOrWait(owner, learned)
+    const from = coverOrWait(owner, learned)
+    if (from !== undefined && counts !== undefined) delivered?.(from, learned, counts)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
@@ -350,6 +360,17 @@ function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
   return seen
 }
 
+/** Calls of each key in the minute that ends; undefined where rows of more than a second had a part in it. */
+function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyMap<number, number> | undefined {
+  if (minuteCalls.has(minute)) return undefined
+  const counts = new Map<number, number>()
+  for (const key of minuteKeys) {
+    const panes = key.activity?.panes
+    if (panes !== undefined) counts.set(key.number, seenInMinute(panes, minute).calls)
+  }
+  return counts
+}
+
 /**
  * Minutes in which a key is wrong are not learned, from the onset on; nor are those in which its limit is lowered. But for
  * one day only: a tenant that has grown for good would else stay a stranger for ever.
@@ -381,19 +402,21 @@ export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): v
 
 const AVERAGE_MINUTES = 15
 
-function coverOrWait(owner: Owner, minute: number): void {
+/** The first of the minutes up to this one that are now known to have been delivered; undefined while that is not known. */
+function coverOrWait(owner: Owner, minute: number): number | undefined {
   const { quiet } = owner
+  let first = minute
   const calls = owner.minuteCalls.get(minute)
   if (calls === undefined) {
     if (quiet.minutes === 0) quiet.fromMinute = minute
     quiet.minutes++
-    return
+    return undefined
   }
   owner.minuteCalls.delete(minute)
   if (quiet.minutes > 0) {
     if (!isGap(quiet)) {
-      const from = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
-      for (let silent = from; silent < minute; silent++) coverMinute(owner.coverage, silent)
+      first = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
+      for (let silent = first; silent < minute; silent++) coverMinute(owner.coverage, silent)
     }
     // Silence counts in the average too, or a stream that comes in bursts would seem to fall silent after each.
     quiet.recentPerMinute *= (1 - 1 / AVERAGE_MINUTES) ** quiet.minutes
@@ -404,6 +427,7 @@ function coverOrWait(owner: Owner, minute: number): void {
   provenMinute(owner, minute, calls)
   quiet.recentPerMinute =
     quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / AVERAGE_MINUTES
+  return first
 }
 
 /** A minute in which somebody harms the others shows what broke the API, not what it carries. */

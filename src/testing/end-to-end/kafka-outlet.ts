@@ -12,7 +12,8 @@ export interface KafkaOutletOptions {
 export async function kafkaOutlet({ brokers, topic, partitions }: KafkaOutletOptions): Promise<Outlet> {
   const kafka = new Kafka({ clientId: 'weir-traffic', brokers: [...brokers], logLevel: logLevel.NOTHING })
   const spread = await topicWith(kafka, topic, partitions)
-  const producer = kafka.producer()
+  // What is sent again because a broker failed before it could answer is in the log once.
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   let next = 0
   return {

@@ -26,6 +26,8 @@ export interface StoryOptions {
   readonly outlet: Outlet
   /** What happens to the worker in the middle of the incident, before it is started again; without it: nothing. */
   readonly interrupt?: (worker: WorkerProcess) => Promise<void>
+  /** What happens to the stream in the middle of the storm, with the worker reading on. */
+  readonly disturb?: () => Promise<void>
   /** When: as soon as the first alert is there, or when alert and throttle are done and the worker knows it. */
   readonly interruptAt?: 'alert' | 'mitigated'
 }
@@ -77,7 +79,7 @@ export async function playStorm(options: StoryOptions): Promise<StoryTold> {
 }
 
 async function play(
-  { name, endpoint, source, outlet, interrupt, interruptAt = 'mitigated' }: StoryOptions,
+  { name, endpoint, source, outlet, interrupt, disturb, interruptAt = 'mitigated' }: StoryOptions,
   folder: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<StoryTold> {
@@ -131,6 +133,10 @@ async function play(
   const watch = watchLimits(() => plan.limits())
   stops.push(() => watch.stop())
   const firstAlert = await seen('the alert', async () => (await subscriber.received())[0], 60_000)
+  if (disturb !== undefined) {
+    if (Date.now() > stormEndsAt) throw new Error('Too slow: the storm was over before it could be disturbed')
+    await disturb()
+  }
   if (interruptAt === 'mitigated') {
     await seen('the limits to be lowered', () => watch.seen[1], 30_000)
     await seen('the worker to know it', () => isTold('effectPerformed', isThrottle), 10_000)

@@ -50,7 +50,8 @@ exit $code
 
 export interface WorkerOptions {
   readonly config: string
-  readonly history: string
+  /** A file's path, or what else `--history` takes; without it the worker begins knowing nothing. */
+  readonly history?: string
   readonly logFile: string
   /** Further words for the command line. */
   readonly more?: readonly string[]
@@ -59,7 +60,8 @@ export interface WorkerOptions {
 export async function startWorker({ config, history, logFile, more = [] }: WorkerOptions): Promise<WorkerProcess> {
   const output = await open(logFile, 'w')
   const command = [process.execPath, `${root}bin/weir.js`, 'run', '--log', 'json']
-  const child = spawn('sh', ['-c', leash, 'sh', ...command, '--config', config, '--history', history, ...more], {
+  const taught = history === undefined ? [] : ['--history', history]
+  const child = spawn('sh', ['-c', leash, 'sh', ...command, '--config', config, ...taught, ...more], {
     stdio: ['pipe', output.fd, output.fd, 'pipe'],
     env: { ...process.env, WEIR_LOG_LEVEL: 'debug', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
   })

@@ -15,7 +15,7 @@ type Purity =
 export function purityOf(path: string): Purity {
   if (isTest(path)) return 'free'
   if (/^(detectors\/|src\/core\/|src\/stores\/journal-)/.test(path)) return 'pure'
-  return /^src\/(worker|sources|actions|stores|dashboard|simulation)\//.test(path) ? 'handed-in' : 'free'
+  return /^src\/(worker|sources|actions|stores|metrics|dashboard|simulation)\//.test(path) ? 'handed-in' : 'free'
 }
 
 /** Globals through which the world comes in. */

@@ -1,31 +1,52 @@
 /**
- * A throw-away Apache Kafka: one node, broker and KRaft controller together, loopback only, its data in a temporary
- * directory. The jars come from Maven Central, once. A test against it is a test against the real protocol.
+ * A throw-away Apache Kafka: one node or three, each broker and KRaft controller together, loopback only, its data in a
+ * temporary directory. The jars come from Maven Central, once. A test against it is a test against the real protocol.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import {
+  type KafkaSecurity,
+  type ListenerProperties,
+  type SecuredListener,
+  securedListeners,
+} from './kafka-security.ts'
 import { cached, freePorts, type Progress, runToEnd, startProcess, throwAwayDirectory } from './server-process.ts'
 
 export interface KafkaServer {
-  /** `127.0.0.1:port`, for `brokers`. */
+  /** `127.0.0.1:port` of the first broker, for `brokers`; anyone may speak to it in plain text. */
   readonly bootstrap: string
-  /** Ends the broker as a power cut would, keeps its data, and starts it again at the same address. */
+  /** Of every broker. */
+  readonly brokers: readonly string[]
+  /** Where the first broker asks for more; throws if it was not started with `security`. */
+  secured(listener: SecuredListener): string
+  /** Where the first broker keeps its logs: a folder for each partition. */
+  readonly dataDirectory: string
+  /** Ends one broker as a power cut would, for good; by its node id, which is 1 and more. */
+  kill(nodeId: number): Promise<void>
+  /** Ends the first broker as a power cut would, keeps its data, and starts it again at the same address. */
   crashAndRestart(): Promise<void>
   stop(): Promise<void>
+}
+
+export interface KafkaOptions {
+  /** Three keep every topic three times, and take a record when two have it. */
+  readonly brokers?: 1 | 3
+  /** Listeners that ask for TLS or a password stand beside the plain one. */
+  readonly security?: KafkaSecurity
 }
 
 const version = '4.4.0'
 export const kafkaJars = `kafka-${version}`
 
-export async function startKafka(progress: Progress = () => {}): Promise<KafkaServer> {
+export async function startKafka(progress: Progress = () => {}, options: KafkaOptions = {}): Promise<KafkaServer> {
   const jars = await cached(kafkaJars, directory => fetchJars(directory, progress))
 
   // Another process may take a port between our looking and Kafka's listening: then we look again.
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startNode(jars, progress)
+      return await startCluster(jars, progress, options)
     } catch (error) {
       if (attempt === 3 || !String(error).includes('Address already in use')) throw error
     }
@@ -77,30 +98,59 @@ const jvm = [
   '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
 ]
 
-async function startNode(jars: string, progress: Progress): Promise<KafkaServer> {
+async function startCluster(
+  jars: string,
+  progress: Progress,
+  { brokers: size = 1, security }: KafkaOptions,
+): Promise<KafkaServer> {
   const directory = await throwAwayDirectory('kafka')
-  const [port = 0, controllerPort = 0] = await freePorts(2)
-  const properties = join(directory, 'server.properties')
+  const [ports, controllerPorts] = [await freePorts(size), await freePorts(size)]
+  const names = security === undefined ? [] : securedListeners
+  const listenerPorts = await freePorts(names.length)
+  const secured = new Map(names.map((name, index) => [name, `127.0.0.1:${listenerPorts[index]}`]))
+  const id = clusterId()
+  const voters = controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join()
   const java = (...args: string[]): [string, ...string[]] => ['java', ...jvm, '-cp', join(jars, '*'), ...args]
-  await mkdir(join(directory, 'data'))
-  await writeFile(properties, nodeProperties({ port, controllerPort, data: join(directory, 'data') }))
-  await runToEnd(java('kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties))
 
   progress(`Starting Kafka ${version} in ${directory}`)
-  const start = async () => {
-    const node = await startProcess(java('kafka.Kafka', properties), { logFile: join(directory, 'server.log') })
+  const nodes = await Promise.all(
+    ports.map(async (port, index) => {
+      const name = `node-${index + 1}`
+      const properties = join(directory, `${name}.properties`)
+      const listeners = index === 0 && security !== undefined ? security.listeners(secured) : {}
+      const controllerPort = controllerPorts[index] ?? 0
+      const node = { nodeId: index + 1, port, controllerPort, voters, size, data: join(directory, name) }
+      await mkdir(node.data)
+      await writeFile(properties, nodeProperties(node, listeners))
+      const scram = (security?.scram ?? []).flatMap(user => ['--add-scram', user])
+      await runToEnd(java('kafka.tools.StorageTool', 'format', '-t', id, '-c', properties, ...scram))
+      return { command: java('kafka.Kafka', properties), logFile: join(directory, `${name}.log`) }
+    }),
+  )
+  const start = async ({ command, logFile }: { command: [string, ...string[]]; logFile: string }) => {
+    const node = await startProcess(command, { logFile })
     await node.ready(log => (log.includes('Kafka Server started') ? 'started' : undefined))
     return node
   }
-  let node = await start()
+  const running = await Promise.all(nodes.map(start))
   return {
-    bootstrap: `127.0.0.1:${port}`,
+    bootstrap: `127.0.0.1:${ports[0]}`,
+    brokers: ports.map(port => `127.0.0.1:${port}`),
+    secured(listener) {
+      const address = secured.get(listener)
+      if (address === undefined) throw new Error('This broker was started without security')
+      return address
+    },
+    dataDirectory: join(directory, 'node-1'),
+    async kill(nodeId) {
+      await running[nodeId - 1]?.stop()
+    },
     async crashAndRestart() {
-      await node.stop()
-      node = await start()
+      await running[0]?.stop()
+      if (nodes[0]) running[0] = await start(nodes[0])
     },
     async stop() {
-      await node.stop()
+      await Promise.all(running.map(node => node.stop()))
       await rm(directory, { recursive: true, force: true })
     },
   }
@@ -111,25 +161,43 @@ function clusterId(): string {
   return randomBytes(16).toString('base64url').replace(/^-/, 'A')
 }
 
-function nodeProperties(node: { port: number; controllerPort: number; data: string }): string {
+interface NodePlan {
+  readonly nodeId: number
+  readonly port: number
+  readonly controllerPort: number
+  readonly voters: string
+  readonly size: number
+  readonly data: string
+}
+
+function nodeProperties(node: NodePlan, security: ListenerProperties): string {
+  const { size, nodeId, port, controllerPort, voters, data } = node
+  const { listeners = '', protocols = '', ...others } = security
+  const minIsr = size === 1 ? 1 : 2
   return Object.entries({
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
+    'node.id': nodeId,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${listeners}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${listeners}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'controller.quorum.voters': `1@127.0.0.1:${node.controllerPort}`,
-    'log.dirs': node.data,
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${protocols}`,
+    'controller.quorum.voters': voters,
+    'log.dirs': data,
     'auto.create.topics.enable': false,
+    'default.replication.factor': size,
+    'min.insync.replicas': minIsr,
     'offsets.topic.num.partitions': 1,
-    'offsets.topic.replication.factor': 1,
+    'offsets.topic.replication.factor': size,
     'transaction.state.log.num.partitions': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': size,
+    'transaction.state.log.min.isr': minIsr,
+    // Retention is looked after once in five minutes unless told, which is longer than a test.
+    'log.retention.check.interval.ms': 500,
+    'log.segment.delete.delay.ms': 0,
     // The defaults wait for more members to come and refuse short sessions; tests have one member and little time.
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1_000,
+    ...others,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')

@@ -11,7 +11,7 @@ import { kafkaJars } from './kafka.ts'
 import { motoEnvironment } from './moto.ts'
 import { cacheDirectory } from './server-process.ts'
 
-export type Requirement = 'kafka' | 'moto' | 'shared-data'
+export type Requirement = 'kafka' | 'openssl' | 'moto' | 'shared-data'
 
 export type Availability =
   | { readonly ok: true }
@@ -22,6 +22,8 @@ const checks: Readonly<Record<Requirement, () => Availability>> = {
     javaVersion() >= 17 && (existsSync(join(cacheDirectory, kafkaJars)) || runs('mvn', '--version'))
       ? { ok: true }
       : { ok: false, missing: 'Java 17 and Maven', install: 'apt install openjdk-17-jre-headless maven' },
+  openssl: () =>
+    runs('openssl', 'version') ? { ok: true } : { ok: false, missing: 'OpenSSL 3', install: 'apt install openssl' },
   moto: () =>
     existsSync(join(cacheDirectory, motoEnvironment)) || runs('python3', '-c', 'import ensurepip, venv')
       ? { ok: true }

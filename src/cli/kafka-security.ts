@@ -1,0 +1,113 @@
+/**
+ * The secrets of a Kafka source, fetched from where its configuration says that they are: environment variables and files.
+ * What is wrong with them is told before a broker is asked, by the name of the setting, and never with what they hold.
+ */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import type { Clock } from '../clock.ts'
+import type { KafkaSourceConfig } from '../core/config/config.ts'
+import { StreamError } from '../core/errors.ts'
+import type { KafkaSettings } from '../sources/kafka.ts'
+import { mskTokens } from '../sources/kafka-msk.ts'
+import type { KafkaSasl, KafkaTls } from '../sources/kafka-security.ts'
+
+export interface KafkaSurroundings {
+  /** Of the configuration: files that it names are found from there. */
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+}
+
+/** Throws CONFIG_INVALID, naming the setting, for a file or variable that is not there or holds something else. */
+export async function withKafkaSecurity(
+  { tls, sasl, ...settings }: KafkaSourceConfig,
+  surroundings: KafkaSurroundings,
+): Promise<KafkaSettings> {
+  const isMsk = sasl?.mechanism === 'aws-msk-iam'
+  const security = {
+    tls: await readTls(tls ?? isMsk, surroundings),
+    sasl: sasl && (await readSasl(sasl, settings.brokers, surroundings)),
+  }
+  return { ...settings, security }
+}
+
+async function readTls(tls: KafkaSourceConfig['tls'], { folder }: KafkaSurroundings): Promise<KafkaTls | undefined> {
+  if (tls === undefined || tls === false) return undefined
+  if (tls === true) return {}
+  const { caFile, certFile, keyFile, servername } = tls
+  const read = (name: string, file: string | undefined) =>
+    file && readSetting(`source.tls.${name}`, resolve(folder, file))
+  const [ca, cert, key] = [
+    await read('caFile', caFile),
+    await read('certFile', certFile),
+    await read('keyFile', keyFile),
+  ]
+  if (ca !== undefined)
+    tryOut('source.tls.caFile', 'a certificate', () => createSecureContext({ ca: certificateIn(ca) }))
+  if (cert !== undefined) tryOut('source.tls.certFile', 'a certificate', () => createSecureContext({ cert }))
+  if (key !== undefined)
+    tryOut('source.tls.keyFile', 'the key of that certificate, without a passphrase', () =>
+      createSecureContext({ cert, key }),
+    )
+  return { ca, cert, key, servername }
+}
+
+/** Node takes a file without any for an authority's, and trusts nobody. */
+function certificateIn(pem: string): string {
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('no certificate begins in it')
+  return pem
+}
+
+function tryOut(setting: string, wanted: string, use: () => unknown): void {
+  try {
+    use()
+  } catch (cause) {
+    const because = cause instanceof Error ? cause.message : String(cause)
+    throw invalid(`${setting} should name a PEM file of ${wanted}: ${because}`, 'Name another file', cause)
+  }
+}
+
+async function readSasl(
+  sasl: KafkaSourceConfig['sasl'] & object,
+  brokers: readonly string[],
+  surroundings: KafkaSurroundings,
+): Promise<KafkaSasl> {
+  if (sasl.mechanism === 'aws-msk-iam')
+    return { mechanism: 'oauthbearer', token: mskTokens({ ...sasl, brokers }, surroundings.clock) }
+  const { mechanism, username, password } = sasl
+  return { mechanism, username, password: await readSecret('source.sasl.password', password, surroundings) }
+}
+
+async function readSecret(
+  setting: string,
+  secret: { readonly env: string } | { readonly file: string },
+  { env, folder }: KafkaSurroundings,
+): Promise<string> {
+  if ('env' in secret) {
+    const value = env[secret.env]
+    if (value) return value
+    throw invalid(`${setting} names the environment variable ${secret.env}, which is not set`, `Set ${secret.env}`)
+  }
+  // An editor ends a file with a line end, which is no part of a password.
+  const value = (await readSetting(setting, resolve(folder, secret.file))).replace(/\r?\n$/, '')
+  if (value !== '') return value
+  throw invalid(`${setting} names ${secret.file}, which is empty`, 'Put the password into it, or name another file')
+}
+
+async function readSetting(setting: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    const because = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    throw invalid(
+      `${setting} names ${path}, which cannot be read (${because})`,
+      'Paths are found from the folder of weir.yaml',
+      cause,
+    )
+  }
+}
+
+function invalid(sentence: string, hint: string, cause?: unknown): StreamError {
+  return new StreamError('CONFIG_INVALID', sentence, { retry: 'never', hint, ...(cause !== undefined && { cause }) })
+}

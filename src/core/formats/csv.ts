@@ -1,0 +1,153 @@
+/**
+ * Rows of a CSV (RFC 4180): cells between commas, semicolons or tabs, in quotes where they hold one. Which column is what is
+ * said by a header line: of the configuration, or the first line of the log. Wherever the header comes again, as it does
+ * where files were put together, it is no row.
+ *
+ * A row has as many cells as the header, and ends with its line. So a client that gets a comma through where nothing is
+ * quoted moves no other tenant's id into its place, and one that gets a quote through swallows no line but its own: the
+ * price is that a line end within a cell, which RFC 4180 allows and no access log writes, is a bad row.
+ */
+import { addCall } from './access-log.ts'
+import { absent, decoded, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import type { KeyNames } from './key-names.ts'
+import type { TakeLine } from './text-lines.ts'
+
+const quote = 0x22
+const delimiters = [0x2c, 0x3b, 0x09] as const
+
+/** How the rows of a log are to be read. */
+export interface CsvHeader {
+  readonly delimiter: number
+  readonly names: readonly string[]
+}
+
+/** The header that a line is, by the delimiter that it has most of; undefined for one that has none. */
+export function csvHeaderOf(line: string): CsvHeader | undefined {
+  const bytes = Buffer.from(line)
+  const counts = delimiters.map(delimiter => cellsOf(bytes, 0, bytes.length, delimiter)?.length ?? 0)
+  const most = Math.max(...counts)
+  const delimiter = delimiters[counts.indexOf(most)]
+  if (most < 2 || delimiter === undefined) return undefined
+  const cells = cellsOf(bytes, 0, bytes.length, delimiter) ?? []
+  return { delimiter, names: cells.map(cell => textOf(bytes, cell).toString().trim()) }
+}
+
+/** Without `header` the first line that names a column for the time is it; lines before that are refused. */
+export function createCsvLine(fields: FieldSlots, spans: Spans, names: KeyNames, header: string | undefined): TakeLine {
+  let columns = header === undefined ? undefined : columnsOf(csvHeaderOf(header), fields)
+  const cells: Cell[] = []
+
+  return (bytes, from, to, { batch, eventTime }) => {
+    if (columns === undefined) {
+      columns = learned(bytes, from, to, fields)
+      return columns === undefined ? 'no-header' : undefined
+    }
+    const count = readCells(bytes, from, to, columns.delimiter, cells)
+    if (count !== columns.slots.length) {
+      const other = header === undefined ? learned(bytes, from, to, fields) : undefined
+      if (other === undefined) return 'bad-row'
+      columns = other
+      return undefined
+    }
+    spans.kind.fill(absent)
+    for (const [index, slots] of columns.slots.entries()) {
+      const cell = cells[index]
+      if (cell !== undefined)
+        for (const slot of slots) if (spans.kind[slot] === absent) putCell(spans, slot, bytes, cell)
+    }
+    const reason = addCall(batch, bytes, fields, spans, names, eventTime)
+    if (reason !== 'bad-time') return reason
+    const again = learned(bytes, from, to, fields)
+    if (again === undefined || (header !== undefined && !isSame(again, columns))) return reason
+    columns = again
+    return undefined
+  }
+}
+
+interface Columns {
+  readonly delimiter: number
+  readonly names: readonly string[]
+  /** By column, the slots of its name. */
+  readonly slots: readonly (readonly number[])[]
+}
+
+function columnsOf(header: CsvHeader | undefined, { byName }: FieldSlots): Columns | undefined {
+  if (header === undefined) return undefined
+  return { ...header, slots: header.names.map(name => byName.get(name) ?? []) }
+}
+
+/** No header is longer. */
+const longestHeader = 16 * 1024
+
+/** The columns of a line that names one for the time. */
+function learned(bytes: Buffer, from: number, to: number, fields: FieldSlots): Columns | undefined {
+  if (to - from > longestHeader) return undefined
+  const columns = columnsOf(csvHeaderOf(bytes.toString('utf8', from, to)), fields)
+  return columns?.slots.some(slots => slots.some(slot => fields.roles.time.includes(slot))) ? columns : undefined
+}
+
+const isSame = (one: Columns, other: Columns): boolean =>
+  one.names.length === other.names.length && one.names.every((name, index) => name === other.names[index])
+
+interface Cell {
+  from: number
+  to: number
+  /** Whether a quote in it is written twice. */
+  hasDoubled: boolean
+}
+
+function cellsOf(bytes: Buffer, from: number, to: number, delimiter: number): readonly Cell[] | undefined {
+  const cells: Cell[] = []
+  return readCells(bytes, from, to, delimiter, cells) < 0 ? undefined : cells
+}
+
+/** Overwrites `cells` from the first on, and returns how many there are; -1 where a quote is out of place. */
+function readCells(bytes: Buffer, from: number, to: number, delimiter: number, cells: Cell[]): number {
+  let count = 0
+  for (let at = from; ; ) {
+    const isQuoted = bytes[at] === quote && at < to
+    let hasDoubled = false
+    const begin = isQuoted ? at + 1 : at
+    let end = begin
+    if (isQuoted) {
+      for (; end < to; end++) {
+        if (bytes[end] !== quote) continue
+        if (end + 1 >= to || bytes[end + 1] !== quote) break
+        hasDoubled = true
+        end++
+      }
+      if (end >= to) return -1
+      at = end + 1
+      if (at < to && bytes[at] !== delimiter) return -1
+    } else {
+      while (end < to && bytes[end] !== delimiter) end++
+      at = end
+    }
+    const cell = cells[count]
+    if (cell === undefined) cells.push({ from: begin, to: end, hasDoubled })
+    else {
+      cell.from = begin
+      cell.to = end
+      cell.hasDoubled = hasDoubled
+    }
+    count++
+    if (at >= to) return count
+    at++
+  }
+}
+
+function textOf(bytes: Buffer, { from, to, hasDoubled }: Cell): Buffer {
+  const text = bytes.subarray(from, to)
+  return hasDoubled ? Buffer.from(text.toString('utf8').replaceAll('""', '"')) : text
+}
+
+function putCell(spans: Spans, slot: number, bytes: Buffer, cell: Cell): void {
+  if (!cell.hasDoubled) {
+    put(spans, slot, bytes, cell.from, cell.to)
+    return
+  }
+  const text = textOf(bytes, cell)
+  put(spans, slot, text, 0, text.length)
+  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
+  spans.decoded[slot] = text
+}
