@@ -39,7 +39,8 @@ test('a slot is off by less than 7 % of itself, whatever the draw, and not at al
       // Below 32 only fractions of a call are rounded; those of rows, which no call of a log has.
       const worst = calls > EXACT_CALLS ? WORST_CALLS_ERROR * calls + 1 : 1
       expect(Math.max(...kept.map(one => Math.abs(one - calls)))).toBeLessThanOrEqual(worst)
-      expect(mean(kept) / calls).toBeCloseTo(1, 3)
+      // The draws tried are 400, a quarter of a percent apart.
+      expect(Math.abs(mean(kept) - calls) / calls).toBeLessThan(0.003)
     }),
     { numRuns: 200 },
   )
