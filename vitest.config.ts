@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'unit',
           include: ['{src,detectors,replay-data}/**/*.test.ts'],
           exclude: [...configDefaults.exclude, integration],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           // All cores: left to itself, vitest spares one, which on two cores is half of them.
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },

@@ -31,7 +31,7 @@ export async function openPublisher(
   const { cloudWatchClient } = await import('../metrics/cloudwatch-client.ts')
   const { createPublisher } = await import('../metrics/publisher.ts')
   const { healthMetrics } = await import('../metrics/datums.ts')
-  const keys = rates.keys === 'listed' ? Math.min(rates.maxKeys, directory.byKey.size) : rates.maxKeys
+  const keys = rates.keys === 'listed' ? Math.min(rates.maxKeys, directory.places.size) : rates.maxKeys
   const metrics = (rates.enabled ? 2 * keys : 0) + (health.enabled ? healthMetrics : 0)
   telemetry({ name: 'metricsPriced', ...monthlyCost(metrics) })
   return createPublisher({

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createBatch } from '../call-batch.ts'
+import { createDecoder } from './decoder.ts'
 import { isKpl, recordsOfKpl } from './kpl.ts'
+import { createRepeats } from './repeats.ts'
 import { callsOf, decode, keysOf, rejectedOf } from './testing-decode.ts'
 
 const noon = Date.UTC(2026, 0, 1, 12)
@@ -69,6 +72,23 @@ describe('records that the producer library packed into one', () => {
     expect(keysOf(batch)).toEqual(['k3'])
     expect(rejectedOf(batch)).toEqual({ 'bad-kpl': 8 })
     expect(batch.samples.every(({ excerpt }) => excerpt === '')).toBe(true)
+  })
+
+  test('are known again one by one where the stream brings them twice, packed with others', () => {
+    const decoder = createDecoder({
+      ...{ format: 'auto', fields: {}, hashSecret: 'a secret of the test', maxRecordBytes: 1 << 20 },
+      repeats: createRepeats(),
+    })
+    const batch = createBatch(decoder.keys)
+    const trusted = (id: string) => line('k1').replace('{', `{"extendedRequestId":"${id}",`)
+    for (const records of [
+      [trusted('a'), trusted('b')],
+      [trusted('c'), trusted('b')],
+    ])
+      decoder.decode(aggregated(records), '7', batch)
+    expect(batch.length).toBe(3)
+    expect(rejectedOf(batch)).toEqual({ duplicate: 1 })
+    expect(batch.samples[0]?.position).toBe('7:1#0')
   })
 
   test('of another producer’s making are read', () => {

@@ -60,6 +60,33 @@ describe('an owner of keys', () => {
     for (const share of left) expect(Math.abs(share - 1)).toBeLessThan(WORST_CALLS_ERROR)
   })
 
+  test('that only taught looks at nobody any more: its keys are their partitions’ owners’ to look at', () => {
+    const engine = createEngine({ ...settings, keyed: true }, { withHistory: true })
+    const stream = streamInto(engine)
+    stream.give(steady('a', { perSecond: 1, from: TEN, seconds: 300 }), { partition: 'history' })
+    stream.take({ kind: 'history-ended' })
+    expect(engine.state.owners.get('')!.dirty).toEqual([])
+    stream.give(steady('a', { perSecond: 1, from: TEN + 300_000, seconds: 3 }), { partition: 'p0' })
+    expect(engine.state.owners.get('')!.active.size).toBe(0)
+    expect([...engine.state.owners.get('p0')!.active].map(({ keyId, isDirty }) => [keyId, isDirty])).toEqual([
+      ['a', true],
+    ])
+  })
+
+  test('steps over a gap of four years by its minutes, and knows afterwards what it would have known', () => {
+    const YEARS_MS = 4 * 365 * DAY_MS
+    const stream = streamInto(createEngine(settings))
+    live(stream, steady('a', { perSecond: 1, from: TEN, seconds: 300 }))
+    // One call closes all that lies between.
+    stream.give([{ key: 'a', at: TEN + YEARS_MS }])
+    stream.take({ kind: 'end' })
+    const owner = stream.engine.state.owners.get('')!
+    expect(engineStatus(stream.engine)).toMatchObject({ activeKeys: 1, late: 0, watermark: TEN + YEARS_MS + 1_000 })
+    expect(owner.coverage.total).toBe(5)
+    expect(owner.quiet).toMatchObject({ fromMinute: TEN / 60_000 + 5, minutes: (YEARS_MS - 300_000) / 60_000 })
+    expect(owner.openSeconds.size + owner.keysByMinute.size).toBe(0)
+  })
+
   test('remembers what the API carried for seven days, weekends without a call notwithstanding', () => {
     const stream = streamInto(createEngine(settings, { withHistory: true }))
     const day = (index: number, perSecond: number) =>

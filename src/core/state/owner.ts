@@ -62,8 +62,9 @@ export interface Owner extends OwnedKeys {
   /** Panes of seconds before this one are closed; minutes before this one are learned. */
   closedToSecond: number
   learnedToMinute: number
-  /** Keys with closed panes in the minute under way. */
+  /** Keys with closed panes in the minute under way, and in the minutes before it, until the last of these may be idle. */
   minuteKeys: KeyState[]
+  readonly keysByMinute: Map<number, readonly KeyState[]>
   /** Calls of the whole stream in minutes not yet learned. */
   readonly minuteCalls: Map<number, number>
   quiet: QuietStretch
@@ -104,6 +105,7 @@ export const createOwner = (): Owner => ({
   closedToSecond: -1,
   learnedToMinute: -1,
   minuteKeys: [],
+  keysByMinute: new Map(),
   minuteCalls: new Map(),
   quiet: { fromMinute: 0, minutes: 0, isUnknown: true, recentPerMinute: 0 },
   busiestMinutes: new Map(),
@@ -340,6 +342,7 @@ function learnKeys(owner: Owner, minute: number): void {
     if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
+  owner.keysByMinute.set(minute, owner.minuteKeys)
   owner.minuteKeys = []
   owner.lessons++
 }
@@ -454,19 +457,22 @@ const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.k
 /** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5
 
+/** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {
-  const idle: KeyState[] = []
-  for (const key of owner.live) {
-    const panes = key.activity?.panes
-    if (panes !== undefined && panes.end > panes.firstOpen) continue
-    const newest = panes && panes.end > panes.first ? paneSecond(panes, panes.end - 1) : 0
-    if (Math.floor(newest / 60) >= minute - IDLE_MINUTES) continue
+  const idleSince = minute - IDLE_MINUTES - 1
+  for (const key of owner.keysByMinute.get(idleSince) ?? []) {
+    const { activity } = key
+    if (activity?.minute !== idleSince || activity.panes.end > activity.panes.firstOpen) continue
+    // One that has gone to another owner is that one's to forget.
+    if (!owner.active.delete(key)) continue
     key.activity = undefined
     key.earlySlot = undefined
     key.finalSlot = undefined
-    owner.active.delete(key)
-    if (key.incident.phase === 'quiet' && key.wrong === undefined) idle.push(key)
   }
+  owner.keysByMinute.delete(idleSince)
+  const idle = owner.live.filter(
+    key => key.activity === undefined && key.incident.phase === 'quiet' && key.wrong === undefined,
+  )
   // In the order of their ids, so that none of arrival shows when some are to be forgotten.
   for (const key of idle.sort(byKeyId)) retire(owner, key, minute)
 }

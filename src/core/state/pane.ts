@@ -197,12 +197,12 @@ function insertPane(panes: KeyPanes, index: number, second: number): void {
   panes.end++
 }
 
-/** Forgets the closed panes that no window holds any more; if there are none, the ring is made twice as large. */
+/** Forgets the closed panes that no window holds any more; if there are none, the ring grows: to four places, then twofold. */
 function makeRoom(panes: KeyPanes): void {
   if (panes.firstOpen > panes.first) forgetBefore(panes, paneSecond(panes, panes.firstOpen - 1) + 1 - KEPT_SECONDS)
   if (panes.end - panes.first <= panes.mask) return
   const from = { heads: panes.heads, counts: panes.counts, sums: panes.sums, mask: panes.mask }
-  const places = (panes.mask + 1) * 2
+  const places = Math.max(4, (panes.mask + 1) * 2)
   panes.heads = new Uint32Array(places * HEAD)
   panes.counts = new Uint32Array(places * WORDS)
   panes.sums = new Float64Array(places * SUMS)

@@ -38,7 +38,7 @@ export function latencyQuantile(buckets: ArrayLike<number>, share: number): numb
 const middleOf = (bucket: number): number => (bucket === 0 ? 1 : Math.exp(GROWTH * (bucket - 0.5)))
 
 /**
- * The last minutes' latencies in ten-second blocks, a ring. It begins with room for one block and doubles while two
+ * The last minutes' latencies in ten-second blocks, a ring. It begins with four places and doubles while two blocks
  * that may still be asked for want the same place, up to 64: ten minutes and forty seconds. Then the later one stays.
  */
 export interface LatencyBlocks {
@@ -47,12 +47,13 @@ export interface LatencyBlocks {
   counts: Uint16Array
 }
 
+const LEAST_PLACES = 4
 const MOST_PLACES = 64
 const BLOCK_SECONDS = 10
 
 export const createLatencyBlocks = (): LatencyBlocks => ({
-  blocks: new Float64Array(1),
-  counts: new Uint16Array(LATENCY_BUCKETS),
+  blocks: new Float64Array(LEAST_PLACES),
+  counts: new Uint16Array(LEAST_PLACES * LATENCY_BUCKETS),
 })
 
 /** `neededFrom`: blocks that end before this second are asked for no more. */
