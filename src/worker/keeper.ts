@@ -11,6 +11,7 @@ import {
   createEngine,
   type Engine,
   type EngineSettings,
+  type EngineSnapshot,
   engineStatus,
   restore,
   snapshot,
@@ -18,6 +19,7 @@ import {
 import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
+import { mostKeys } from '../core/formats/key-index.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
@@ -43,6 +45,8 @@ import { createTurns, type Turns } from './turns.ts'
 export interface KeeperSettings {
   readonly source: Source
   readonly decoder: Decoder
+  /** Another one like it, whose key table is empty: takes its place when ids that are not keys have filled the table. */
+  readonly nextDecoder?: (() => Decoder) | undefined
   /** The decoder's, to be kept with the state. */
   readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
@@ -84,7 +88,7 @@ export interface Keeper {
 
 /** What the checkpoint holds beside the positions. */
 export interface SavedState {
-  readonly engine: ReturnType<typeof snapshot>
+  readonly engine: EngineSnapshot['state']
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
   /** Effects that the journal has the outcome of and this engine has not decided yet. */
@@ -109,7 +113,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
+  const { source, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -120,7 +124,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const engine =
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, kept.engine)
+      : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
@@ -143,6 +147,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         throw cause
       }
     })
+  let { decoder } = settings
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
   /** When each partition that we have last brought something, and whether there was more behind it. */
@@ -157,6 +162,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
   let held: readonly PartitionId[] = []
   let partitions: readonly PartitionId[] = [...positions.keys()]
+  /** As of the last telling. */
+  let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
   const performing = createPerforming({
     performers: settings.performers,
     clock,
@@ -219,6 +226,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function take(from: SourceBatch): Promise<void> {
     const { partition, lag, faults = [] } = from
     await notePartitions(from.arrivedAt)
+    if (settings.nextDecoder !== undefined && decoder.keys.ids.length >= mostKeys) {
+      decoder = settings.nextDecoder()
+      spareBatches.length = 0
+    }
     const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys))
     if (taughtUntil !== undefined && share.batch.length > 0) refuseOverlap(taughtUntil, share.batch)
     const rejectedFrom = { partition, at: from.arrivedAt }
@@ -263,7 +274,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (share === undefined) return
     if (share.end !== undefined) positions.set(partition, share.end)
     for (const over of share.over) positions.delete(over)
-    spareBatches.push(share.batch)
+    if (share.batch.keys === decoder.keys) spareBatches.push(share.batch)
     if (others.length > 0) waiting.set(partition, others)
     else waiting.delete(partition)
   }
@@ -342,6 +353,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const now = clock.now()
     const reading = minute.read(now, engineStatus(engine), source.partitions())
     telemetry({ name: 'minuteSummarised', ...reading })
+    tellForgotten()
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
@@ -361,14 +373,22 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     })
   }
 
+  function tellForgotten(): void {
+    const { forgottenKeys, unplacedCalls } = engineStatus(engine)
+    const recent = { keys: forgottenKeys - forgotten.keys, unplacedCalls: unplacedCalls - forgotten.unplacedCalls }
+    forgotten = { keys: forgottenKeys, unplacedCalls }
+    if (recent.keys > 0 || recent.unplacedCalls > 0) telemetry({ name: 'keysForgotten', ...recent })
+  }
+
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
     let closedIsCovered: (() => void) | undefined
     const { covered, written } = await inTurn(async () => {
+      const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
-        engine: snapshot(engine),
+        engine: state,
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
@@ -379,9 +399,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const covered = new Map(positions)
       closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
-      const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
+      const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
+      const { written } = writing
+      // Told by who waits for it below.
+      written.catch(() => undefined)
       // Not waited for: a recording that lags or fails is no reason to hold the worker.
       void recorder?.flush()
+      await writing.copied
       return { covered, written }
     })
     await written

@@ -10,8 +10,11 @@ export interface KeyIndex extends KeyTable {
   numberOf(bytes: Buffer, from: number, to: number): number | undefined
 }
 
-/** Twenty times what an account may have in all its regions; more than this is not key ids but something else. */
-const mostKeys = 1_000_000
+/**
+ * A little more than are known by default (`state.maxKeys`), and as much as fits arrays that grow by doubling. A worker
+ * whose table is full goes on with an empty one (keeper.ts); a replay's further keys are anonymous.
+ */
+export const mostKeys = 1_048_576
 
 export function createKeyIndex(): KeyIndex {
   const ids: ApiKeyId[] = []
