@@ -115,8 +115,13 @@ export function reject(
 
 /** Makes room for one call more and returns its row. */
 export function nextRow(batch: CallBatch): number {
-  if (batch.length === batch.key.length) grow(batch)
+  roomForCall(batch)
   return batch.length++
+}
+
+/** Makes sure that row `length` is there to be written: it counts once `length` is raised. */
+export function roomForCall(batch: CallBatch): void {
+  if (batch.length === batch.key.length) grow(batch)
 }
 
 function grow(batch: CallBatch): void {

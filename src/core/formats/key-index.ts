@@ -8,6 +8,8 @@ import type { ApiKeyId } from '../vocabulary.ts'
 export interface KeyIndex extends KeyTable {
   /** The number of the key id that stands at `from` to `to`, new or known; undefined when the table is full. */
   numberOf(bytes: Buffer, from: number, to: number): number | undefined
+  /** The number of a key id whose bytes are in the table already; -1 of one that is not. */
+  known(bytes: Buffer, from: number, to: number): number
 }
 
 /** Twenty times what an account may have in all its regions; more than this is not key ids but something else. */
@@ -27,6 +29,14 @@ export function createKeyIndex(): KeyIndex {
     if ((ends[number + 1] ?? 0) - at !== to - from) return false
     for (let other = from; other < to; other++, at++) if (arena[at] !== bytes[other]) return false
     return true
+  }
+
+  const find = (hash: number, bytes: Buffer, from: number, to: number): number => {
+    const mask = slots.length - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const number = (slots[slot] ?? 0) - 1
+      if (number < 0 || (hashes[number] === hash && isKey(number, bytes, from, to))) return number
+    }
   }
 
   const add = (hash: number, bytes: Buffer, from: number, to: number): number | undefined => {
@@ -50,26 +60,38 @@ export function createKeyIndex(): KeyIndex {
 
   return {
     ids,
+    known: (bytes, from, to) => find(hashOf(bytes, from, to), bytes, from, to),
     numberOf(bytes, from, to) {
-      // FNV-1a.
-      let hash = 0x811c9dc5
-      for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-      const mask = slots.length - 1
-      for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
-        const taken = slots[slot] ?? 0
-        if (taken === 0) return add(hash, bytes, from, to)
-        if (hashes[taken - 1] === hash && isKey(taken - 1, bytes, from, to)) return taken - 1
-      }
+      const hash = hashOf(bytes, from, to)
+      const number = find(hash, bytes, from, to)
+      return number < 0 ? add(hash, bytes, from, to) : number
     },
   }
 }
 
-/** FNV's low bits depend on low bits only; the high ones are folded in. */
-const spread = (hash: number): number => hash ^ (hash >>> 15)
+/** Four bytes at a time, the last four once more: a key id is ten bytes, and three steps are less than ten. */
+function hashOf(bytes: Buffer, from: number, to: number): number {
+  let hash = to - from
+  if (to - from < 4) for (let at = from; at < to; at++) hash = mixed(hash, bytes[at] ?? 0)
+  else {
+    for (let at = from; at < to - 4; at += 4) hash = mixed(hash, word(bytes, at))
+    hash = mixed(hash, word(bytes, to - 4))
+  }
+  return hash ^ (hash >>> 15)
+}
+
+/** A multiplication carries upwards only, so what it brought to the top is folded back in. */
+function mixed(hash: number, part: number): number {
+  const product = Math.imul(hash ^ part, 0x9e3779b1)
+  return product ^ (product >>> 16)
+}
+
+const word = (bytes: Buffer, at: number): number =>
+  (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)
 
 function freeSlot(slots: Int32Array, hash: number): number {
   const mask = slots.length - 1
-  let slot = spread(hash) & mask
+  let slot = hash & mask
   while (slots[slot] !== 0) slot = (slot + 1) & mask
   return slot
 }

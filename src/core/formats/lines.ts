@@ -11,7 +11,8 @@ import { excerptOf } from './excerpt.ts'
 import { absent, createSpans, type FieldSlots } from './field-slots.ts'
 import { endOfValue, isSpace, readMembers, skipSpace } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
-import { createLineLayouts } from './line-layouts.ts'
+import { createLineLayouts, type LineLayouts } from './line-layouts.ts'
+import { slackBytes } from './line-match.ts'
 import { looksLikePane, paneOf } from './panes.ts'
 
 /** Where lines go, and where they came from. */
@@ -44,11 +45,17 @@ const closeBrace = 0x7d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
 const longestCopied = 64 * 1024
+/** One as short as this always is: it costs less than to look at it where it is. */
+const alwaysCopied = 4 * 1024
 
-export function createLineReader({ fields, names, known, messages }: LineReaderOptions): LineReader {
+/** `layouts` is the fast reader; whatever it is, the same is read, and only a test has reason to give another. */
+export function createLineReader(
+  { fields, names, known, messages }: LineReaderOptions,
+  layouts: LineLayouts = createLineLayouts(fields, names),
+): LineReader {
   const spans = createSpans(fields)
-  const layouts = createLineLayouts(fields, spans)
-  const copy = Buffer.alloc(longestCopied + 1)
+  const copy = Buffer.alloc(longestCopied + 1 + slackBytes)
+  const copyView = viewFrom(copy)
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
 
@@ -157,7 +164,8 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const content = contentOf(isWhole, members.isSettled)
     const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
-    if (content === 'call' && isWhole && !isFollowed) layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
+    if ((content === 'call' || content === 'pane') && isWhole && !isFollowed && isUsual(reason))
+      layouts.learn(bytes, from, endOfText(bytes, lineEnd), members, content === 'pane')
     return isFollowed ? rest : lineEnd + 1
   }
 
@@ -177,37 +185,32 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
   return {
     read(record, origin) {
       const { length } = record
-      let bytes = record
-      if (length <= longestCopied && record[length - 1] !== newline) {
+      let lines = { bytes: record, view: copyView }
+      if (length <= alwaysCopied || (length <= longestCopied && record[length - 1] !== newline)) {
         record.copy(copy)
         copy[length] = newline
-        bytes = copy.subarray(0, length + 1)
-      }
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      const lastNewline = bytes.lastIndexOf(newline)
+        lines.bytes = copy.subarray(0, length + 1)
+      } else lines = { bytes: record, view: viewFrom(record) }
+      const { bytes, view } = lines
+      const lastFast = bytes.lastIndexOf(newline, view.byteLength - slackBytes)
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
-      // The fast reader goes from a settled call to the next newline; an object that begins before it would be missed.
-      let together = nextTogether(bytes, at)
       while (at < length) {
-        const next = at > lastNewline ? -1 : layouts.match(bytes, view, at)
-        if (next < 0 || together < next) at = readThoroughly(bytes, at, length, origin)
+        const next = at > lastFast ? -1 : layouts.read(lines, at, origin.batch, origin.eventTime)
+        if (next < 0) at = readThoroughly(bytes, at, length, origin)
         else {
-          const reason = addCall(origin.batch, bytes, fields, spans, names, origin.eventTime)
-          if (reason !== undefined) refuse(reason, { bytes, from: at, to: endOfText(bytes, next - 1), length }, origin)
+          if (layouts.wasKeyless()) refuse('no-key', { bytes, from: at, to: next - 1, length }, origin)
           at = next
         }
-        if (together < at) together = nextTogether(bytes, at)
       }
     },
   }
 }
 
-/** Where an object next follows another directly; Infinity where none does. Bytes are found sooner than strings. */
-function nextTogether(bytes: Buffer, from: number): number {
-  let at = bytes.indexOf(closeBrace, from)
-  while (at >= 0 && bytes[at + 1] !== openBrace) at = bytes.indexOf(closeBrace, at + 1)
-  return at < 0 ? Number.POSITIVE_INFINITY : at
-}
+/** The bytes, and whatever stands behind them. */
+const viewFrom = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset)
+
+/** A line that was counted, though it may lack its key, teaches what lines look like. */
+const isUsual = (reason: RejectionReason | undefined): boolean => reason === undefined || reason === 'no-key'
 
 function endOfLine(bytes: Buffer, from: number, length: number): number {
   const end = bytes.indexOf(newline, from)
