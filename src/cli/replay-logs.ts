@@ -1,5 +1,5 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { FormatName, Mode } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
@@ -9,7 +9,7 @@ import { actionLine, alertText, isPartOfPlatform } from '../core/explanation/tex
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
-import { canDecodeAhead, decodeAhead } from '../worker/decode-ahead.ts'
+import type { DecodingThread } from '../worker/decode-ahead.ts'
 import { replay } from '../worker/replay.ts'
 import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { exitCodes } from './exit.ts'
@@ -26,11 +26,12 @@ export interface ReplayOptions {
   readonly failOnIncident?: boolean
 }
 
-/** `out` takes the answer and nothing else. */
+/** `out` takes the answer and nothing else. `threadFor`: the thread that is to decode a file, where it is worth one. */
 export async function replayLogs(
   logs: readonly string[],
   options: ReplayOptions,
   out: { write(text: string): unknown } = process.stdout,
+  threadFor: (path: string) => DecodingThread | undefined = () => undefined,
 ): Promise<void> {
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
@@ -44,12 +45,12 @@ export async function replayLogs(
     const decoding = { format: options.format ?? format, fields, hashSecret, maxRecordBytes }
     const decoder = createDecoder(decoding)
     const notes = createLogNotes(decoder)
-    const large = new Set<string>()
-    for (const path of [...history, ...logs]) if (await paysAhead(path)) large.add(path)
-    const open = (path: string): BareLog =>
-      large.has(path)
-        ? { path, ...decodeAhead(path, decoding, stop.signal) }
-        : { path, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) }
+    const open = (path: string): BareLog => ({
+      path,
+      ...(threadFor(path)?.decode(decoding, stop.signal) ?? {
+        pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
+      }),
+    })
     const incidents = new Set<string>()
     const result = await replay({
       settings,
@@ -88,12 +89,6 @@ async function configFor(logs: readonly string[], { config }: ReplayOptions): Pr
   const beside = logs.find(path => path !== standardInputPath)
   return await loadTenantsOf(beside === undefined ? '.' : dirname(beside), reading)
 }
-
-/** From this size on, plain or gzip, a thread of its own is started to decode a file. */
-const aheadBytes = 4 * 1024 * 1024
-
-const paysAhead = async (path: string): Promise<boolean> =>
-  canDecodeAhead && path !== standardInputPath && (await stat(path)).size >= aheadBytes
 
 function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
   // The files are what is read, whatever source the configuration names; one owner merges them.

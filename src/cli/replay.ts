@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { exitCodesHelp } from './exit.ts'
 import type { ReplayOptions } from './replay-logs.ts'
+import { startThreads } from './replay-threads.ts'
 
 export function replayCommand(): Command {
   return new Command('replay')
@@ -47,7 +48,8 @@ Without --history the log's own past teaches: after some four minutes of a key s
 ${exitCodesHelp}
      (with --fail-on-incident 1 also means: there was an incident)`,
     )
-    .action(async (logs: readonly string[], options: ReplayOptions) =>
-      (await import('./replay-logs.ts')).replayLogs(logs, options),
-    )
+    .action(async (logs: readonly string[], options: ReplayOptions) => {
+      const threadFor = startThreads([...(options.history ?? []), ...logs])
+      await (await import('./replay-logs.ts')).replayLogs(logs, options, process.stdout, threadFor)
+    })
 }

@@ -7,7 +7,7 @@
  * comes out before a damaged or truncated gzip breaks off is handed over, to the byte: the fault comes after it.
  */
 import assert from 'node:assert/strict'
-import type { Stats } from 'node:fs'
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -63,6 +63,59 @@ export async function* readFilePieces(
   } catch (error) {
     if (!signal.aborted) throw asUnreadable(path, error)
   }
+}
+
+/** Behind the bytes of a piece that `readPlainPieces` hands over, so many more may be looked at. */
+export const pieceSlackBytes = 4096
+
+/**
+ * The same pieces of a plain file, for a thread that has nothing else to do: read where they stand, without waiting and
+ * without a buffer a piece, so that a piece is good only until the next one is asked for. Answers where reading has to be
+ * gone on with by `readFilePieces`: from the start where the file is none of these or cannot be opened, before a line
+ * longer than a piece, or at the end.
+ */
+export function* readPlainPieces(path: string): Generator<FilePiece, Position, undefined> {
+  const file = openPlain(path)
+  if (file === undefined) return '0' as Position
+  try {
+    const buffer = Buffer.allocUnsafeSlow(2 * filePieceBytes + pieceSlackBytes)
+    let position = 0
+    let pendingBytes = 0
+    for (;;) {
+      const bytesRead = readSync(file, buffer, pendingBytes, plainReadBytes, null)
+      pendingBytes += bytesRead
+      if (pendingBytes < filePieceBytes && bytesRead > 0) continue
+      const wholeBytes = bytesRead > 0 ? buffer.lastIndexOf(lineEnd, pendingBytes - 1) + 1 : pendingBytes
+      const isLongLine = pendingBytes - wholeBytes >= longLineBytes
+      if (wholeBytes > 0) {
+        position += wholeBytes
+        const at = position.toString() as Position
+        const payload = buffer.subarray(0, wholeBytes)
+        yield { kind: 'record', record: { partition: path as PartitionId, position: at, payload } }
+      }
+      if (bytesRead === 0 || isLongLine) return position.toString() as Position
+      buffer.copyWithin(0, wholeBytes, pendingBytes)
+      pendingBytes -= wholeBytes
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Undefined for what is no plain file, or cannot be opened: who goes on from the start meets the same, and says it. */
+function openPlain(path: string): number | undefined {
+  // Not even opened: a pipe would wait for its writer, and lose it when it is closed.
+  if (path === standardInputPath || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  const head = Buffer.alloc(2)
+  if (readSync(file, head, 0, 2, 0) < 2 || !beginsGzip(head)) return file
+  closeSync(file)
+  return undefined
 }
 
 async function* readFile(

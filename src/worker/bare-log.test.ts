@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { weirSchema } from '../core/config/config.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
-import { type BareLog, type BatchInput, canonicalInputs, createTally } from './bare-log.ts'
+import { type BareLog, type BatchInput, createTally, readCanonically } from './bare-log.ts'
 
 const TEN = Date.UTC(2026, 2, 4, 10)
 const line = (ms: number, key = 'a'): string =>
@@ -31,7 +31,7 @@ async function read(...logs: readonly BareLog[]) {
   })
   const tally = createTally()
   const inputs: string[] = []
-  for await (const input of canonicalInputs(logs, decoder, tally)) inputs.push(textOf(input))
+  await readCanonically(logs, decoder, tally, input => inputs.push(textOf(input)))
   return { inputs, tally }
 }
 

@@ -7,7 +7,7 @@ import { advance, type Engine, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
-import { type BareLog, canonicalInputs, createTally } from './bare-log.ts'
+import { type BareLog, createTally, readCanonically } from './bare-log.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** `engine` is one made `withHistory`. After it the engine keeps its baselines, and no incident. */
@@ -18,7 +18,7 @@ export async function teachHistory(
   telemetry: Telemetry,
 ): Promise<void> {
   const tally = createTally()
-  for await (const input of canonicalInputs(logs, decoder, tally, { lastMayJump: false })) advance(engine, input)
+  await readCanonically(logs, decoder, tally, input => advance(engine, input), { lastMayJump: false })
   advance(engine, { kind: 'history-ended' })
   const { calls, paneRows } = tally
   const rejected = [...tally.rejected.values()].reduce((sum, count) => sum + count, 0)
