@@ -135,8 +135,9 @@ export function startDecoding(path: string): DecodingThread {
         if (isOver || signal.aborted) return undefined
         if (isHeld) {
           isHeld = false
-          Atomics.add(counters, takenCounter, 1)
-          Atomics.notify(counters, takenCounter)
+          const taken = Atomics.add(counters, takenCounter, 1) + 1
+          // A thread that is woken for every piece does nothing but wake up: it gets half of what it may be ahead at a time.
+          if (taken % (AHEAD / 2) === 0) Atomics.notify(counters, takenCounter)
         }
         const message: FromThread | undefined = receiveMessageOnPort(here)?.message
         if (message === undefined) return undefined
