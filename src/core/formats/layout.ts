@@ -9,6 +9,7 @@ import {
   apiKeyPart,
   bareForm,
   bytesPart,
+  escapedForm,
   keyIdPart,
   latencyPart,
   nothingPart,
@@ -53,6 +54,12 @@ export function shapeHash(bytes: Buffer, from: number, to: number, { valueFrom, 
   return hash
 }
 
+export interface LayoutKind {
+  readonly isPane: boolean
+  /** The line is to be read as it stands in an envelope, as a string; it is shown as it is without. */
+  readonly isEscaped: boolean
+}
+
 /** Undefined for a shape that only the thorough reader can tell the meaning of. */
 export function layoutOf(
   bytes: Buffer,
@@ -60,7 +67,7 @@ export function layoutOf(
   to: number,
   members: Members,
   fields: FieldSlots,
-  isPane: boolean,
+  { isPane, isEscaped }: LayoutKind,
 ): Layout | undefined {
   const { valueFrom, valueTo, isFlat } = members
   const played = isFlat ? partsOf(members, fields, isPane) : undefined
@@ -72,34 +79,40 @@ export function layoutOf(
   for (const [member, valueAt] of valueFrom.entries()) {
     const isText = bytes[valueAt] === quote
     // A string's quotes belong to what stands around it.
-    const end = isText ? valueAt + 1 : valueAt
-    const length = end - begin
-    if (length < 4 || length > slackBytes - 8 || !isAscii(bytes, begin, end)) return undefined
+    const before = textOf(bytes, begin, isText ? valueAt + 1 : valueAt, isEscaped)
+    if (before === undefined || before.length < 4) return undefined
+    const { length } = before
     const { part, settles, isStrict } = played[member] ?? silent
-    const form = (isText ? 0 : bareForm) | (isStrict ? strictForm : 0)
+    const form = (isText ? 0 : bareForm) | (isStrict ? strictForm : 0) | (isEscaped ? escapedForm : 0)
     const steps = length < 8 ? 0 : 1 + ((length - 1) >> 3)
     code.push(part, form, settles, length, texts.length, steps)
-    if (steps === 0) texts.push(bytes.readInt32LE(begin), bytes.readInt32LE(end - 4))
-    else texts.push(bytes.readDoubleLE(end - 8))
-    for (let step = 1; step < steps; step++) texts.push(bytes.readDoubleLE(begin + 8 * (step - 1)))
+    if (steps === 0) texts.push(before.readInt32LE(0), before.readInt32LE(length - 4))
+    else texts.push(before.readDoubleLE(length - 8))
+    for (let step = 1; step < steps; step++) texts.push(before.readDoubleLE(8 * (step - 1)))
     const valueEnd = valueTo[member] ?? to
     begin = isText ? valueEnd - 1 : valueEnd
   }
-  const after = bytes.subarray(begin, to)
-  if (after.length > slackBytes - 8) return undefined
+  const after = textOf(bytes, begin, to, isEscaped)
+  if (after === undefined) return undefined
   return {
     hash: shapeHash(bytes, from, to, members),
     code: Int32Array.from([...code, tailPart]),
     texts: Float64Array.from(texts),
-    tail: Uint8Array.from(after),
+    tail: after,
     allSettled: isPane ? 0 : fields.allSettled,
     isPane,
+    isEscaped,
   }
 }
 
-function isAscii(bytes: Buffer, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if ((bytes[at] ?? 0) > 0x7e) return false
-  return true
+/** What stands around values; undefined where it is nothing that is compared, or too long for it. */
+function textOf(bytes: Buffer, from: number, to: number, isEscaped: boolean): Buffer | undefined {
+  const text = bytes.toString('latin1', from, to)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a string in an envelope holds them otherwise
+  if (isEscaped && /[\u0000-\u001f\\]/.test(text)) return undefined
+  const written = Buffer.from(isEscaped ? text.replaceAll('"', '\\"') : text, 'latin1')
+  // As a double, 0x7f or more could be NaN, which is like nothing.
+  return written.length > slackBytes - 8 || written.some(byte => byte > 0x7e) ? undefined : written
 }
 
 interface Played {

@@ -23,7 +23,7 @@ export interface Lines {
 export interface LineLayouts {
   /**
    * Counts the line that begins at `at`, and returns where the next one begins; -1: a miss, and nothing was counted. There
-   * must be a newline at or after `at`. `eventTime` stands in where the line has no time of its own.
+   * must be a newline at or after `at`. Of an escaped line it returns where the quote stands that ends it. `eventTime` stands in where the line has no time of its own.
    */
   read(lines: Lines, at: number, batch: CallBatch, eventTime: EpochMs | undefined): number
   /** Whether the line that was read last counted as anonymous. */
@@ -35,7 +35,8 @@ export interface LineLayouts {
 /** A log has one shape, or one with and one without what is not always there. The least recently matched goes. */
 const mostLayouts = 8
 
-export function createLineLayouts(fields: FieldSlots, names: KeyNames): LineLayouts {
+/** `isEscaped`: the lines are strings in envelopes, and are read as they stand there; what is learned from is not. */
+export function createLineLayouts(fields: FieldSlots, names: KeyNames, isEscaped = false): LineLayouts {
   const layouts: { readonly layout: Layout; matchedAt: number }[] = []
   let current = 0
   let matches = 0
@@ -105,7 +106,7 @@ export function createLineLayouts(fields: FieldSlots, names: KeyNames): LineLayo
       // A line that missed for its values, not for its shape, has nothing to teach. (Were two shapes to share a hash, the
       // second would always be read thoroughly.)
       if (layouts.some(({ layout }) => layout.hash === hash)) return
-      const layout = layoutOf(bytes, from, to, members, fields, isPane)
+      const layout = layoutOf(bytes, from, to, members, fields, { isPane, isEscaped })
       if (layout === undefined) return
       const oldest = layouts.reduce(
         (least, { matchedAt }, index) => (matchedAt < (layouts[least]?.matchedAt ?? 0) ? index : least),

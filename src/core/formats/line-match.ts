@@ -30,6 +30,8 @@ export interface Shape {
   readonly tail: Uint8Array
   /** All bits that there are to settle; 0 where the line is always read to its end. */
   readonly allSettled: number
+  /** Its quotes are escaped, and a quote ends it. */
+  readonly isEscaped: boolean
 }
 
 export const headLength = 6
@@ -48,9 +50,13 @@ export const amountPart = 8
 export const callsPart = 9
 export const amountParts = 9
 
-/** Bits of a form: the value stands without quotes; where there is none, another field would have to be asked. */
+/**
+ * Bits of a form: the value stands without quotes; where there is none, another field would have to be asked; its quotes
+ * are escaped, since the line is a string in an envelope.
+ */
 export const bareForm = 1
 export const strictForm = 2
+export const escapedForm = 4
 
 /** What was found on the line that was matched last, besides the columns. One a reader. */
 export interface Found {
@@ -92,10 +98,10 @@ const miss = -2
 /**
  * Reads the line that begins at `start` into the columns' row after the last (there must be room for it, and it is not
  * counted yet), and returns where the next line begins, or -1: it is not of this shape, or nothing that can be read so.
- * There must be a newline at or after `start`, and `slackBytes` behind it.
+ * Of an escaped line it returns where the quote stands that ends it. There must be a newline at or after `start`, and `slackBytes` behind it.
  */
 export function matchLine(
-  { code, texts, tail, allSettled }: Shape,
+  { code, texts, tail, allSettled, isEscaped }: Shape,
   bytes: Buffer,
   view: DataView,
   start: number,
@@ -114,7 +120,7 @@ export function matchLine(
   let at = start
   for (let member = 0; ; ) {
     const part = code[member] as number
-    if (part === tailPart) return afterTail(tail, view, at)
+    if (part === tailPart) return isEscaped ? afterEscapedTail(tail, view, at) : afterTail(tail, view, at)
     // A newline is neither in what was learned nor in a value, so nothing here runs past the line's end.
     const from = (at + (code[member + 3] as number)) | 0
     const text = code[member + 4] as number
@@ -130,7 +136,7 @@ export function matchLine(
 
     const form = code[member + 1] as number
     if (part === nothingPart) {
-      at = form === 0 ? endOfPlainText(view, from) : afterBare(view, from)
+      at = (form & bareForm) === 0 ? endOfPlainText(view, from) : afterBare(view, from)
       if (at < 0) return -1
       member = (member + headLength) | 0
       continue
@@ -140,7 +146,7 @@ export function matchLine(
     if (outcome >= 0) settled |= code[member + 2] as number
     else if (outcome === miss || (form & strictForm) !== 0) return -1
     at = found.at
-    if (settled === allSettled && allSettled !== 0) return afterLine(view, at)
+    if (settled === allSettled && allSettled !== 0) return isEscaped ? endOfEscapedLine(view, at) : afterLine(view, at)
     member = (member + headLength) | 0
   }
 }
@@ -269,7 +275,10 @@ function endOfValue(form: number, view: DataView, found: Found): number {
   return end
 }
 
-const ends = (byte: number, form: number): boolean => ((form & bareForm) === 0 ? byte === quote : endsBare(byte))
+function ends(byte: number, form: number): boolean {
+  if ((form & bareForm) !== 0) return endsBare(byte)
+  return byte === ((form & escapedForm) === 0 ? quote : backslash)
+}
 
 /** Whether a value from `from` to `to` says that there is none: empty, a lone dash, a literal. */
 function isNothing(form: number, view: DataView, from: number, to: number): boolean {
@@ -286,7 +295,23 @@ function afterTail(tail: Uint8Array, view: DataView, from: number): number {
   return view.getUint8(at) === newline ? at + 1 : -1
 }
 
+/** Where the quote stands that ends an escaped line, or -1. */
+function afterEscapedTail(tail: Uint8Array, view: DataView, from: number): number {
+  let at = from
+  for (const byte of tail) if (view.getUint8(at++) !== byte) return -1
+  return endOfString(view, at)
+}
+
+/** The quote that ends a string at `at`, where nothing or a newline stands before it; else -1. */
+function endOfString(view: DataView, at: number): number {
+  if (view.getUint8(at) === quote) return at
+  return view.getUint16(at, true) === escapedNewline && view.getUint8(at + 2) === quote ? at + 2 : -1
+}
+
+const escapedNewline = 0x6e5c
+
 const quote = 0x22
+const backslash = 0x5c
 const dash = 0x2d
 const zero = 0x30
 const newline = 0x0a
@@ -348,6 +373,32 @@ function afterLine(view: DataView, from: number): number {
     if (next === newline) return at + 2
     if (next === carriageReturn && view.getUint8(at + 2) === newline) return at + 3
     if (next === openBrace) return -1
+  }
+}
+
+/**
+ * The quote that ends an escaped line which ends in a brace, or -1: it does not, another object follows a brace in it, or it
+ * holds an escape that is no quote.
+ */
+function endOfEscapedLine(view: DataView, from: number): number {
+  for (let at = from; ; ) {
+    const word = view.getInt32(at, true)
+    const slashed = word ^ backslashes
+    const hits = (((word - belowHash) & ~word) | ((slashed - ones) & ~slashed) | (word + fromOpenBrace)) & highBits
+    if (hits === 0) {
+      at = (at + 4) | 0
+      continue
+    }
+    at = (at + lowest(hits)) | 0
+    const byte = view.getUint8(at)
+    if (byte === backslash) {
+      if (view.getUint8(at + 1) !== quote) return view.getUint8(at - 1) === closeBrace ? endOfString(view, at) : -1
+      at = (at + 2) | 0
+      continue
+    }
+    if (byte === quote) return view.getUint8(at - 1) === closeBrace ? at : -1
+    if (byte < space || (byte === closeBrace && view.getUint8(at + 1) === openBrace)) return -1
+    at = (at + 1) | 0
   }
 }
 

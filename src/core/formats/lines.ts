@@ -7,11 +7,12 @@ import { type CallBatch, type RejectionReason, reject } from '../call-batch.ts'
 import type { EpochMs, Position } from '../vocabulary.ts'
 import { addCall, hasCallField, isSalvageable } from './access-log.ts'
 import { type Envelope, eventsBeforeBreak, type LogEvent, parseEnvelope } from './envelope.ts'
+import { afterEnvelope, endOfString, walkEnvelope } from './envelope-events.ts'
 import { excerptOf } from './excerpt.ts'
 import { absent, createSpans, type FieldSlots } from './field-slots.ts'
 import { endOfValue, isSpace, readMembers, skipSpace } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
-import { createLineLayouts, type LineLayouts } from './line-layouts.ts'
+import { createLineLayouts, type LineLayouts, type Lines } from './line-layouts.ts'
 import { slackBytes } from './line-match.ts'
 import { looksLikePane, paneOf } from './panes.ts'
 
@@ -28,6 +29,11 @@ export interface Origin {
 
 export interface LineReader {
   read(bytes: Buffer, origin: Origin): void
+  /**
+   * Counts a line that stands as a string in an envelope, from `at` on, if it has a shape that is known, and returns where
+   * the quote stands that ends it; else -1, and nothing was counted. `origin` is asked only for what is to be told.
+   */
+  readString(lines: Lines, at: number, batch: CallBatch, eventTime: EpochMs, origin: () => Origin): number
 }
 
 export interface LineReaderOptions {
@@ -44,7 +50,8 @@ const openBrace = 0x7b
 const closeBrace = 0x7d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
-const longestCopied = 64 * 1024
+const longestCopied = 4 * 1024 * 1024
+const usuallyCopied = 64 * 1024
 /** One as short as this always is: it costs less than to look at it where it is. */
 const alwaysCopied = 4 * 1024
 
@@ -54,8 +61,9 @@ export function createLineReader(
   layouts: LineLayouts = createLineLayouts(fields, names),
 ): LineReader {
   const spans = createSpans(fields)
-  const copy = Buffer.alloc(longestCopied + 1 + slackBytes)
-  const copyView = viewFrom(copy)
+  /** Learned from the messages of envelopes, for those that follow. */
+  const strings = fields.envelope === undefined ? createLineLayouts(fields, names, true) : undefined
+  let copy = createScratch(usuallyCopied)
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
 
@@ -164,8 +172,10 @@ export function createLineReader(
     const content = contentOf(isWhole, members.isSettled)
     const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
-    if ((content === 'call' || content === 'pane') && isWhole && !isFollowed && isUsual(reason))
+    if ((content === 'call' || content === 'pane') && isWhole && !isFollowed && isUsual(reason)) {
       layouts.learn(bytes, from, endOfText(bytes, lineEnd), members, content === 'pane')
+      strings?.learn(bytes, from, endOfText(bytes, lineEnd), members, content === 'pane')
+    }
     return isFollowed ? rest : lineEnd + 1
   }
 
@@ -182,28 +192,117 @@ export function createLineReader(
     return to
   }
 
+  /**
+   * The envelope at `at`, where it is as CloudWatch Logs writes them: its messages are read where they stand. Returns where to
+   * go on; -1: nothing was read.
+   */
+  const readEnvelope = (lines: Lines, at: number, lastSafe: number, length: number, origin: Origin): number => {
+    const { bytes } = lines
+    const { batch } = origin
+    if (messages === undefined || bytes[at + 2] !== firstOfEnvelope || at > lastSafe) return -1
+    const before = marked(batch)
+    const lineEnd = endOfLine(bytes, at, length)
+    const place = lazily(() => origin.place(at))
+    let current = { index: 0, timestamp: 0 }
+    const innerOrigin = (): Origin => {
+      const { index, timestamp } = current
+      return { batch, place: () => `${place()}.${index}`, eventTime: timestamp, isCut: false }
+    }
+    const end = walkEnvelope(bytes, at, lineEnd, (from, timestamp, index) => {
+      current = { index, timestamp }
+      const read = messages.readString(lines, from, batch, timestamp, innerOrigin)
+      if (read >= 0) return read
+      const to = endOfString(bytes, from, lineEnd)
+      const text = to < 0 ? undefined : parsedString(bytes, from, to)
+      if (text === undefined) return -1
+      messages.read(Buffer.from(`${text}\n`), innerOrigin())
+      return to
+    })
+    const next = end < 0 ? -1 : afterEnvelope(bytes, end, lineEnd)
+    if (next < 0) resetTo(batch, before)
+    return next
+  }
+
+  /** The record's bytes with what the fast reader needs behind them: in a copy, where they lack it. */
+  const linesOf = (record: Buffer): Lines => {
+    const { length } = record
+    if (length > alwaysCopied && (length > longestCopied || record[length - 1] === newline))
+      return { bytes: record, view: viewFrom(record) }
+    if (length > copy.longest) copy = createScratch(2 * length)
+    record.copy(copy.bytes)
+    copy.bytes[length] = newline
+    return { bytes: copy.bytes.subarray(0, length + 1), view: copy.view }
+  }
+
   return {
+    readString(lines, at, batch, eventTime, origin) {
+      const end = strings === undefined ? -1 : strings.read(lines, at, batch, eventTime)
+      if (end < 0 || !strings?.wasKeyless()) return end
+      const bytes = Buffer.from(parsedString(lines.bytes, at, end) ?? '')
+      const { length } = bytes
+      refuse('no-key', { bytes, from: 0, to: length, length }, origin())
+      return end
+    },
     read(record, origin) {
       const { length } = record
-      let lines = { bytes: record, view: copyView }
-      if (length <= alwaysCopied || (length <= longestCopied && record[length - 1] !== newline)) {
-        record.copy(copy)
-        copy[length] = newline
-        lines.bytes = copy.subarray(0, length + 1)
-      } else lines = { bytes: record, view: viewFrom(record) }
+      const lines = linesOf(record)
       const { bytes, view } = lines
       const lastFast = bytes.lastIndexOf(newline, view.byteLength - slackBytes)
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
       while (at < length) {
         const next = at > lastFast ? -1 : layouts.read(lines, at, origin.batch, origin.eventTime)
-        if (next < 0) at = readThoroughly(bytes, at, length, origin)
-        else {
+        if (next < 0) {
+          const after = readEnvelope(lines, at, lastFast, length, origin)
+          at = after < 0 ? readThoroughly(bytes, at, length, origin) : after
+        } else {
           if (layouts.wasKeyless()) refuse('no-key', { bytes, from: at, to: next - 1, length }, origin)
           at = next
         }
       }
     },
   }
+}
+
+/** `mes`, of `{"messageType"`. */
+const firstOfEnvelope = 0x6d
+
+function createScratch(longest: number): Lines & { readonly longest: number } {
+  const bytes = Buffer.allocUnsafeSlow(longest + 1 + slackBytes)
+  return { bytes, view: viewFrom(bytes), longest }
+}
+
+/** What a string says whose text stands from `from` to `to`; undefined where JSON does not know it. */
+function parsedString(bytes: Buffer, from: number, to: number): string | undefined {
+  try {
+    const text: unknown = JSON.parse(bytes.toString('utf8', from - 1, to + 1))
+    return typeof text === 'string' ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** How much a batch holds, so that what came after can be taken back. */
+const marked = ({ length, panes, rejected, samples }: CallBatch) => ({
+  length,
+  panes: panes.length,
+  rejected: [...rejected],
+  samples: samples.length,
+})
+
+function resetTo(batch: CallBatch, before: ReturnType<typeof marked>): void {
+  batch.length = before.length
+  batch.panes.length = before.panes
+  batch.samples.length = before.samples
+  batch.rejected.clear()
+  for (const [reason, count] of before.rejected) batch.rejected.set(reason, count)
 }
 
 /** The bytes, and whatever stands behind them. */
@@ -228,7 +327,7 @@ function endsInBrace(bytes: Buffer, from: number, to: number): boolean {
 }
 
 function isJson(bytes: Buffer, from: number, to: number): boolean {
-  if (to - from > longestCopied) return false
+  if (to - from > usuallyCopied) return false
   try {
     JSON.parse(bytes.toString('utf8', from, to))
     return true
