@@ -15,7 +15,8 @@ export interface KeyIndex extends KeyTable {
 /** Twenty times what an account may have in all its regions; more than this is not key ids but something else. */
 const mostKeys = 1_000_000
 
-export function createKeyIndex(): KeyIndex {
+/** `seed`: so that nobody who chooses ids can choose such as would all be looked for in one place. Changes no number. */
+export function createKeyIndex(seed: number): KeyIndex {
   const ids: ApiKeyId[] = []
   // Power of two, at most half full; holds number + 1, and 0 where free.
   let slots = new Int32Array(2048)
@@ -60,9 +61,9 @@ export function createKeyIndex(): KeyIndex {
 
   return {
     ids,
-    known: (bytes, from, to) => find(hashOf(bytes, from, to), bytes, from, to),
+    known: (bytes, from, to) => find(hashOf(seed, bytes, from, to), bytes, from, to),
     numberOf(bytes, from, to) {
-      const hash = hashOf(bytes, from, to)
+      const hash = hashOf(seed, bytes, from, to)
       const number = find(hash, bytes, from, to)
       return number < 0 ? add(hash, bytes, from, to) : number
     },
@@ -70,8 +71,8 @@ export function createKeyIndex(): KeyIndex {
 }
 
 /** Four bytes at a time, the last four once more: a key id is ten bytes, and three steps are less than ten. */
-function hashOf(bytes: Buffer, from: number, to: number): number {
-  let hash = to - from
+function hashOf(seed: number, bytes: Buffer, from: number, to: number): number {
+  let hash = seed ^ (to - from)
   if (to - from < 4) for (let at = from; at < to; at++) hash = mixed(hash, bytes[at] ?? 0)
   else {
     for (let at = from; at < to - 4; at += 4) hash = mixed(hash, word(bytes, at))
