@@ -39,6 +39,10 @@ const longLineBytes = filePieceBytes
 const plainReadBytes = filePieceBytes
 /** Smaller, since a damaged one is read again byte by byte. */
 const gzipReadBytes = 64 * 1024
+/** Room for what comes out of a read, so that zlib need not ask for more in the middle of it. */
+const fileRoomBytes = 1024 * 1024
+/** Of a pipe's damaged gzip as much may be lost. */
+const pipeRoomBytes = 64 * 1024
 const lineEnd = 10
 
 /** Bytes as they come out, or the damage after which nothing more comes. */
@@ -223,7 +227,7 @@ async function* inflateIfGzip(stream: AsyncIterable<Buffer>): AsyncIterable<Plai
     yield head
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
   })()
-  yield* beginsGzip(head) ? inflate(whole) : asPlain(whole)
+  yield* beginsGzip(head) ? inflate(whole, pipeRoomBytes) : asPlain(whole)
 }
 
 /**
@@ -239,13 +243,13 @@ async function* inflateFile(file: FileHandle): AsyncIterable<Plain> {
       yield chunk
     }
   })()
-  for await (const plain of inflate(counted)) {
+  for await (const plain of inflate(counted, fileRoomBytes)) {
     if (plain.kind === 'bytes') {
       handedOut += plain.bytes.length
       yield plain
       continue
     }
-    yield* skip(withoutDamage(inflate(carefully(file, taken))), handedOut)
+    yield* skip(withoutDamage(inflate(carefully(file, taken), fileRoomBytes)), handedOut)
     yield { kind: 'damage', unreadBytes: (await file.stat()).size - taken + plain.unreadBytes }
   }
 }
@@ -268,17 +272,27 @@ async function* withoutDamage(plain: AsyncIterable<Plain>): AsyncIterable<Plain>
   for await (const each of plain) if (each.kind === 'bytes') yield each
 }
 
-/** Streams through one inflater, which reads several members one after another as one and ignores zeros after the last. */
-async function* inflate(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
-  const inflater = createInflater()
+/**
+ * Streams through one inflater, which reads several members one after another as one and ignores zeros after the last.
+ * While a chunk is inflated, in a thread of zlib's, what came out of the one before is worked through.
+ */
+async function* inflate(chunks: AsyncIterable<Buffer>, roomBytes: number): AsyncIterable<Plain> {
+  const inflater = createInflater(roomBytes)
   try {
+    let out: readonly Buffer[] = []
     for await (const chunk of chunks) {
-      const state = await inflater.write(chunk)
-      for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
+      const writing = inflater.write(chunk)
+      for (const bytes of out) yield { kind: 'bytes', bytes }
+      const state = await writing
+      out = inflater.takeOut()
+      if (state === 'open') continue
+      for (const bytes of out) yield { kind: 'bytes', bytes }
       if (state === 'damaged') yield { kind: 'damage', unreadBytes: chunk.length }
-      if (state !== 'open') return
+      return
     }
-    const state = await inflater.finish()
+    const finishing = inflater.finish()
+    for (const bytes of out) yield { kind: 'bytes', bytes }
+    const state = await finishing
     for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
     if (state === 'damaged') yield { kind: 'damage', unreadBytes: 0 }
   } finally {
@@ -289,8 +303,8 @@ async function* inflate(chunks: AsyncIterable<Buffer>): AsyncIterable<Plain> {
 type InflaterState = 'open' | 'ended' | 'damaged'
 
 /** zlib's stream, driven a step at a time: piped, it would throw away at an error what nobody had read yet. */
-function createInflater() {
-  const gunzip = createGunzip({ chunkSize: 64 * 1024 })
+function createInflater(roomBytes: number) {
+  const gunzip = createGunzip({ chunkSize: roomBytes })
   let out: Buffer[] = []
   let state: InflaterState = 'open'
   let wake = () => {}
