@@ -87,8 +87,9 @@ function unpackRows(rows: Float64Array): PaneRow[] {
 }
 
 const AHEAD = 8
-/** Asleep for no longer than this, so that a signal, or a thread that failed, is heard. */
+/** Asleep for no longer than this, and no more pieces without a turn of the event loop, so that a signal is heard. */
 const longestSleepMs = 20
+const mostInARow = 32
 
 /** Threads run what was built: a checkout that runs its sources has none. */
 export const canDecodeAhead = import.meta.url.endsWith('.js')
@@ -131,20 +132,17 @@ export function startDecoding(path: string): DecodingThread {
       /** A piece's columns are written again only after it was given back, which is when the next one is asked for. */
       let isHeld = false
 
-      const waiting = (): Handed | undefined => {
-        if (isOver || signal.aborted) return undefined
+      const take = (): Handed | undefined => {
         if (isHeld) {
           isHeld = false
           const taken = Atomics.add(counters, takenCounter, 1) + 1
           // A thread that is woken for every piece does nothing but wake up: it gets half of what it may be ahead at a time.
           if (taken % (AHEAD / 2) === 0) Atomics.notify(counters, takenCounter)
         }
-        const message: FromThread | undefined = receiveMessageOnPort(here)?.message
+        const message: FromThread | undefined = isOver ? undefined : receiveMessageOnPort(here)?.message
         if (message === undefined) return undefined
-        if (message.kind === 'end') {
-          isOver = true
-          return undefined
-        }
+        isOver = message.kind === 'end'
+        if (message.kind === 'end') return undefined
         isHeld = true
         if (message.kind === 'fault') return message
         const { newKeys, rows, ...piece } = message
@@ -152,20 +150,26 @@ export function startDecoding(path: string): DecodingThread {
         return { ...piece, panes: unpackRows(rows) }
       }
 
+      let inARow = 0
+      const waiting = (): Handed | undefined => {
+        if (signal.aborted || inARow === mostInARow) return undefined
+        inARow++
+        return take()
+      }
+
       async function* pieces(): AsyncGenerator<Handed> {
         try {
-          while (!signal.aborted) {
-            const posted = Atomics.load(counters, postedCounter)
-            const piece = waiting()
-            if (piece !== undefined) {
-              yield piece
-              continue
-            }
-            if (isOver) return
-            // Signals and the thread's failure come by the event loop, which has its turn whenever there is nothing to do.
+          for (;;) {
+            // Signals, and what went wrong in the thread, come by the event loop.
             await setImmediate()
+            inARow = 0
+            if (signal.aborted) return
             if (failure !== undefined) throw failure.cause
-            Atomics.wait(counters, postedCounter, posted, longestSleepMs)
+            const posted = Atomics.load(counters, postedCounter)
+            const piece = take()
+            if (piece !== undefined) yield piece
+            else if (isOver) return
+            else Atomics.wait(counters, postedCounter, posted, longestSleepMs)
           }
         } finally {
           here.close()

@@ -44,44 +44,49 @@ export function createLineLayouts(fields: FieldSlots, names: KeyNames, isEscaped
   const found = createFound()
 
   /** Counts what was found, where it is a call or a row. */
-  const count = (bytes: Buffer, isPane: boolean, batch: CallBatch, eventTime: EpochMs | undefined): boolean => {
-    if (isPane) return addRow(bytes, batch)
+  const count = (
+    { bytes, view }: Lines,
+    isPane: boolean,
+    batch: CallBatch,
+    eventTime: EpochMs | undefined,
+  ): boolean => {
+    if (isPane) return addRow(bytes, view, batch)
     if (!found.hasTime) {
       if (eventTime === undefined) return false
       batch.time[batch.length] = eventTime
     }
-    const key = keyOf(bytes)
+    const key = keyOf(bytes, view)
     isKeyless = key === undefined
     batch.key[batch.length] = key ?? names.anonymous()
     batch.length++
     return true
   }
 
-  const keyOf = (bytes: Buffer): number | undefined => {
+  const keyOf = (bytes: Buffer, view: DataView): number | undefined => {
     const { keyFrom, keyTo, secretFrom, secretTo } = found
     if (keyFrom < 0) return secretFrom < 0 ? undefined : names.ofSecret(bytes, secretFrom, secretTo)
-    const known = names.table.known(bytes, keyFrom, keyTo)
+    const known = names.table.known(view, keyFrom, keyTo)
     return known < 0 ? names.ofId(bytes, keyFrom, keyTo) : known
   }
 
-  const addRow = (bytes: Buffer, batch: CallBatch): boolean => {
+  const addRow = (bytes: Buffer, view: DataView, batch: CallBatch): boolean => {
     const counts = countsOf(batch.time[batch.length] ?? 0, found.amounts)
     if (found.keyFrom < 0 || !found.hasTime || !isPossible(counts)) return false
     isKeyless = false
-    batch.panes.push({ key: keyOf(bytes) ?? names.anonymous(), ...counts })
+    batch.panes.push({ key: keyOf(bytes, view) ?? names.anonymous(), ...counts })
     return true
   }
 
   const readAs = (
     layout: Layout,
-    { bytes, view }: Lines,
+    lines: Lines,
     at: number,
     batch: CallBatch,
     eventTime: EpochMs | undefined,
   ): number => {
     if (layout.isPane) found.amounts.fill(0)
-    const next = matchLine(layout, bytes, view, at, batch, found)
-    return next >= 0 && count(bytes, layout.isPane, batch, eventTime) ? next : -1
+    const next = matchLine(layout, lines.bytes, lines.view, at, batch, found)
+    return next >= 0 && count(lines, layout.isPane, batch, eventTime) ? next : -1
   }
 
   return {

@@ -136,7 +136,12 @@ export function matchLine(
 
     const form = code[member + 1] as number
     if (part === nothingPart) {
-      at = (form & bareForm) === 0 ? endOfPlainText(view, from) : afterBare(view, from)
+      at =
+        form === 0
+          ? endOfText(view, from)
+          : (form & bareForm) === 0
+            ? endOfPlainText(view, from)
+            : afterBare(view, from)
       if (at < 0) return -1
       member = (member + headLength) | 0
       continue
@@ -331,17 +336,18 @@ const fromOpenBrace = 0x05050505
 /** Offset of the lowest byte whose highest bit is set. */
 const lowest = (hits: number): number => (31 - Math.clz32(hits & -hits)) >> 3
 
-/** The first quote, backslash or control character at or after `from`: where a string's plain text ends. */
-function endOfPlainText(view: DataView, from: number): number {
+/**
+ * The quote that ends a string whose text begins at `from`, or -1. Escapes in it do not matter where nobody asks what it
+ * says: the first quote with no backslash before it is the end, whatever the others stand for.
+ */
+function endOfText(view: DataView, from: number): number {
   for (let at = from; ; ) {
-    const word = view.getInt32(at, true)
-    const slashed = word ^ backslashes
-    let hits = (((word - belowHash) & ~word) | ((slashed - ones) & ~slashed)) & highBits
+    let word = view.getInt32(at, true)
+    let hits = (word - belowHash) & ~word & highBits
     if (hits === 0) {
+      word = view.getInt32(at + 4, true)
+      hits = (word - belowHash) & ~word & highBits
       at = (at + 4) | 0
-      const second = view.getInt32(at, true)
-      const slashedSecond = second ^ backslashes
-      hits = (((second - belowHash) & ~second) | ((slashedSecond - ones) & ~slashedSecond)) & highBits
       if (hits === 0) {
         at = (at + 4) | 0
         continue
@@ -349,7 +355,25 @@ function endOfPlainText(view: DataView, from: number): number {
     }
     at = (at + lowest(hits)) | 0
     const byte = view.getUint8(at)
+    if (byte === quote) return view.getUint8(at - 1) === backslash ? -1 : at
     // Two printable characters come before the quote: they cost a step, and are rare in what is skipped.
+    if (byte !== space && byte !== exclamation) return -1
+    at = (at + 1) | 0
+  }
+}
+
+/** The first quote, backslash or control character at or after `from`: where a string's plain text ends. */
+function endOfPlainText(view: DataView, from: number): number {
+  for (let at = from; ; ) {
+    const word = view.getInt32(at, true)
+    const slashed = word ^ backslashes
+    const hits = (((word - belowHash) & ~word) | ((slashed - ones) & ~slashed)) & highBits
+    if (hits === 0) {
+      at = (at + 4) | 0
+      continue
+    }
+    at = (at + lowest(hits)) | 0
+    const byte = view.getUint8(at)
     if (byte !== space && byte !== exclamation) return at
     at = (at + 1) | 0
   }
