@@ -22,8 +22,8 @@ function createReading() {
       ),
       ...panes.map(row => JSON.stringify({ ...row, key: keys.ids[row.key] })),
       ...[...rejected].sort().map(String),
-      // Of a refused message the whole; of an envelope that was written otherwise not its length.
-      ...samples.map(sample => (sample.reason === 'bad-envelope' ? sample.position : JSON.stringify(sample))),
+      // Of a refused message the whole; of an envelope, which was spelled otherwise, not its length and where it stood.
+      ...samples.map(sample => (/\.\d+$/.test(sample.position) ? JSON.stringify(sample) : sample.reason)),
       `${controlMessages} control messages`,
     ]
   }

@@ -182,8 +182,8 @@ export function createLineReader(
   /** An envelope that somebody printed over several lines is read if the record begins with it. Returns where it ends, or 0. */
   const readPrintedEnvelope = (bytes: Buffer, length: number, origin: Origin): number => {
     const from = skipSpace(bytes, 0, length)
-    const isBraceAlone =
-      bytes[from] === openBrace && skipSpace(bytes, from + 1, length) > endOfLine(bytes, from, length)
+    if (bytes[from] !== openBrace || !isSpace(bytes[from + 1] ?? 0)) return 0
+    const isBraceAlone = skipSpace(bytes, from + 1, length) > endOfLine(bytes, from, length)
     const to = isBraceAlone ? endOfValue(bytes, from, length) : -1
     if (to < 0) return 0
     const envelope = parseEnvelope(bytes.toString('utf8', from, to))
@@ -231,7 +231,7 @@ export function createLineReader(
     if (length > copy.longest) copy = createScratch(2 * length)
     record.copy(copy.bytes)
     copy.bytes[length] = newline
-    return { bytes: copy.bytes.subarray(0, length + 1), view: copy.view }
+    return copy
   }
 
   return {
@@ -240,14 +240,14 @@ export function createLineReader(
       if (end < 0 || !strings?.wasKeyless()) return end
       const bytes = Buffer.from(parsedString(lines.bytes, at, end) ?? '')
       const { length } = bytes
-      refuse('no-key', { bytes, from: 0, to: length, length }, origin())
+      refuse('no-key', { bytes, from: 0, to: endOfLine(bytes, 0, length), length }, origin())
       return end
     },
     read(record, origin) {
       const { length } = record
       const lines = linesOf(record)
       const { bytes, view } = lines
-      const lastFast = bytes.lastIndexOf(newline, view.byteLength - slackBytes)
+      const lastFast = lines === copy ? length : bytes.lastIndexOf(newline, view.byteLength - slackBytes)
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
       while (at < length) {
         const next = at > lastFast ? -1 : layouts.read(lines, at, origin.batch, origin.eventTime)
