@@ -6,7 +6,7 @@ import { createDecoder } from './decoder.ts'
 import { walkEnvelope } from './envelope-events.ts'
 import { createChance, randomLines } from './testing-lines.ts'
 
-const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 20_000)
+const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 10_000)
 const seed = Number(process.env.WEIR_FUZZ_SEED ?? 20_260_102)
 
 function createReading() {

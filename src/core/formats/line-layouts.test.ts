@@ -12,7 +12,7 @@ import { createLineLayouts, type LineLayouts } from './line-layouts.ts'
 import { createLineReader } from './lines.ts'
 import { createChance, randomLines } from './testing-lines.ts'
 
-const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 30_000)
+const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 20_000)
 const seed = Number(process.env.WEIR_FUZZ_SEED ?? 20_260_101)
 const fields = createFieldSlots(weirSchema.parse({}).fields, { calls: true, panes: true, envelopes: true })
 /** So many lines are compared at a time, so that a difference names its neighbours. */

@@ -166,7 +166,7 @@ function newForm(chance: Chance): Form {
   const kind = chance(8)
   const all = kind === 0 ? rowFields : kind < 4 ? recommended : [...recommended, ...others]
   const some = all.filter(() => kind < 3 || chance(6) > 0)
-  const names = kind < 3 ? some : some.toSorted(() => chance(3) - 1)
+  const names = kind < 3 ? some : shuffled(some, chance)
   if (chance(12) === 0) names.splice(chance(names.length), 0, pick(chance, names))
   return {
     names,
@@ -175,6 +175,11 @@ function newForm(chance: Chance): Form {
     colon: chance(6) === 0 ? ': ' : ':',
     end: chance(6) === 0 ? ' }' : '}',
   }
+}
+
+function shuffled(names: readonly string[], chance: Chance): string[] {
+  const left = [...names]
+  return names.flatMap(() => left.splice(chance(left.length), 1))
 }
 
 function lineOf({ names, areBare, joint, colon, end }: Form, time: number, chance: Chance): string {
