@@ -44,3 +44,12 @@ test('a line is told once: cut off before it is without a key, but what loses th
   expect(read(cutOff(line({ apiKeyId: '-' })))).toMatchObject({ keys: ['anonymous'], rejected: { 'broken-json': 1 } })
   expect(read(cutOff(line({ status: '999' })))).toMatchObject({ keys: [], rejected: { 'bad-status': 1 } })
 })
+
+test('a message without a key is told with its own length, whether or not it brought its newline', () => {
+  const keyless = line({ apiKeyId: '-' })
+  const messages = [keyless, keyless, `${keyless}\n`, `${keyless}\n`]
+  const logEvents = messages.map((message, index) => ({ id: `${index}`, timestamp: 1_767_268_800_000, message }))
+  const { keys, samples } = read(JSON.stringify({ messageType: 'DATA_MESSAGE', owner: '1', logEvents }))
+  expect(keys).toEqual(Array(4).fill('anonymous'))
+  expect(samples.map(({ length }) => length)).toEqual(Array(4).fill(keyless.length))
+})
