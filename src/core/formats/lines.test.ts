@@ -53,3 +53,11 @@ test('a message without a key is told with its own length, whether or not it bro
   expect(keys).toEqual(Array(4).fill('anonymous'))
   expect(samples.map(({ length }) => length)).toEqual(Array(4).fill(keyless.length))
 })
+
+test('what goes on behind a time or an amount that settles a call makes it another one, once the layout is known', () => {
+  const settledBy = (last: string): string =>
+    `{"apiKeyId":"k1","status":"200","responseLatency":"45","responseLength":"8","requestTimeEpoch":"${last}","x":"y"}`
+  const time = '1767268800000'
+  const { keys, rejected } = read([time, time, `${time}0`, `${time}x`, `${time}.5`, time].map(settledBy).join('\n'))
+  expect([keys.length, rejected]).toEqual([4, { 'bad-time': 2 }])
+})

@@ -248,7 +248,7 @@ function joined(members: readonly Member[], joint: string): string {
 
 function writtenValue(path: string, isBare: boolean, time: number, chance: Chance): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const isUsual = chance(40) > 0
+  const isUsual = chance(/time/i.test(name) ? 10 : 40) > 0
   const asNumber = (number: string): string => (isBare ? number : `"${number}"`)
   if (chance(60) === 0) return isBare ? pick(chance, ['-', 'null']) : pick(chance, ['"-"', '""'])
   if (/time|^ts$|^start/i.test(name)) return isUsual ? asNumber(String(time)) : `"${pick(chance, times)}"`
