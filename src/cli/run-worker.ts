@@ -125,7 +125,8 @@ async function watch(watching: Watch): Promise<void> {
       const hashSecret = await loadHashSecret(stateDirectory, process.env)
       // Those who put records into Kinesis do so again when an answer is late.
       const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-      const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
+      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
+      const decoder = nextDecoder()
       // What comes from CloudWatch are counts, whatever the stream's records are.
       const isTaughtByMetric = history.includes(fromCloudWatch)
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
@@ -155,6 +156,7 @@ async function watch(watching: Watch): Promise<void> {
             ...{
               source,
               decoder,
+              nextDecoder,
               repeats,
               engine,
               teach,

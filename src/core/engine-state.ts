@@ -7,7 +7,6 @@ import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
-import type { KeyState } from './state/key-state.ts'
 import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
 
@@ -18,7 +17,7 @@ export interface EngineSettings {
   readonly keyed: boolean
 }
 
-/** All that changes. Plain data: maps, sets, arrays, typed arrays. */
+/** All that changes. Plain data: maps, sets, arrays, typed arrays; `engine-snapshot.ts` says what of it a checkpoint holds. */
 export interface EngineState {
   readonly owners: Map<string, Owner>
   /** Tenants with several keys, each as if all its calls were one key's; over all partitions. Made with the first of them. */
@@ -29,6 +28,8 @@ export interface EngineState {
   now: EpochMs
   isHistory: boolean
   readonly rejected: { future: number; tooOld: number }
+  /** Calls of new keys that there was no room for: they count as anonymous. */
+  unplaced: number
 }
 
 export type PlatformIncident =
@@ -41,10 +42,17 @@ export interface Engine {
   /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
   readonly measuring: Measuring | undefined
   readonly state: EngineState
-  /** Key states by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
-  lookup: WeakMap<KeyTable, Map<Owner, KeyState[]>>
+  /** Numbers of known keys by a decoder's key numbers, for each owner. A cache: rebuilt after a restart. */
+  lookup: WeakMap<KeyTable, Map<Owner, KeyNumbers>>
   /** The same for the tenants whose keys they are. */
-  tenantLookup: WeakMap<KeyTable, (KeyState | 'none')[]>
+  tenantLookup: WeakMap<KeyTable, KeyNumbers>
+}
+
+export interface KeyNumbers {
+  /** The owner's number of the key + 1, by the decoder's number; 0 = not looked up yet, -1 = there is none. */
+  numbers: Int32Array<ArrayBuffer>
+  /** How many keys the owner had forgotten by then: numbers are given to other keys afterwards. */
+  asOf: number
 }
 
 /** All whose incidents there may be. */

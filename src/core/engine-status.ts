@@ -9,6 +9,9 @@ export interface EngineStatus {
   readonly eventTime: EpochMs | undefined
   readonly watermark: EpochMs | undefined
   readonly keys: number
+  /** Known keys that had to make room for others, and calls of new ones that found none and count as anonymous. */
+  readonly forgottenKeys: number
+  readonly unplacedCalls: number
   readonly activeKeys: number
   readonly calls: number
   /** Calls that came after their pane had closed. */
@@ -37,6 +40,8 @@ export function engineStatus({ state }: Engine): EngineStatus {
     eventTime: isKnown ? Math.max(...owners.map(({ time }) => time.highest)) : undefined,
     watermark: isKnown ? Math.min(...living.map(({ closedToSecond }) => closedToSecond * SECOND_MS)) : undefined,
     keys: sum(({ keys }) => keys.size),
+    forgottenKeys: sum(({ keys }) => keys.forgotten),
+    unplacedCalls: state.unplaced,
     activeKeys: sum(({ active }) => active.size),
     calls: sum(({ calls }) => calls),
     late: sum(({ lateCalls }) => lateCalls),

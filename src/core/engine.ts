@@ -13,7 +13,15 @@ import type { CallBatch, KeyTable, PaneRow } from './call-batch.ts'
 import type { Tenant, WeirConfig } from './config/config.ts'
 import { tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
-import { type Engine, type EngineSettings, type EngineState, type Out, watching } from './engine-state.ts'
+import { type EngineSnapshot, restoreState } from './engine-snapshot.ts'
+import {
+  type Engine,
+  type EngineSettings,
+  type EngineState,
+  type KeyNumbers,
+  type Out,
+  watching,
+} from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
 import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
@@ -21,7 +29,8 @@ import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
 import { resetAccumulators } from './state/accumulator.ts'
 import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
-import type { KeyState } from './state/key-state.ts'
+import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
+import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
 import {
   beginTime,
   countCalls,
@@ -29,13 +38,14 @@ import {
   createHeir,
   createOwner,
   inherit,
-  keyOf,
   type Owner,
   SHARED_OWNER,
+  teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
+import { ANONYMOUS, type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 
+export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'
 
@@ -53,6 +63,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
     rejected: { future: 0, tooOld: 0 },
+    unplaced: 0,
   }
   return engineOf(settings, state)
 }
@@ -66,11 +77,9 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   measuring: createMeasuring(settings.config),
 })
 
-/** The state as a checkpoint keeps it: the live one, not a copy; serialise it before the next `advance`. */
-export const snapshot = (engine: Engine): EngineState => engine.state
-
 /** An engine that goes on from a snapshot that a checkpoint brought back. */
-export const restore = (settings: EngineSettings, state: EngineState): Engine => engineOf(settings, state)
+export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
+  engineOf(settings, restoreState(saved))
 
 const NOTHING: Decisions = { effects: [], changes: [], measured: [] }
 
@@ -118,7 +127,7 @@ function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
   const owner = ownerOf(engine, partition)
   const time = partitionTime(owner.time, partition, arrivedAt)
   const latest = arrivedAt + engine.settings.config.time.future
-  const keys = keyStates(engine, owner, batch.keys)
+  const keys = keyNumbers(engine, owner, batch.keys)
   const wide = tenantWideOf(engine, input)
 
   for (let index = input.panesFrom; index < input.panesTo; index++) {
@@ -130,7 +139,7 @@ function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
     }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
-    countRow(owner, stateOf(engine, owner, keys, batch, row.key, row.start), row)
+    takeRow(owner, numberOf(engine, owner, keys, batch, row.key, row.start), row)
     if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
   const times = batch.time
@@ -170,7 +179,7 @@ const groups = createCallGroups()
 function countGroups(
   engine: Engine,
   owner: Owner,
-  keys: KeyState[],
+  keys: KeyNumbers,
   batch: CallBatch,
   wide: TenantWide | undefined,
 ): void {
@@ -178,10 +187,11 @@ function countGroups(
     const first = groups.first[group] as number
     const row = groups.from + first
     const [number, at] = [batch.key[row] as number, batch.time[row] as number]
-    countCalls(owner, stateOf(engine, owner, keys, batch, number, at), batch, groups, first)
+    const key = numberOf(engine, owner, keys, batch, number, at)
+    countCalls(owner, liveKey(owner, key), batch, groups, first)
     if (wide === undefined) continue
     const tenant = tenantOf(engine, wide, batch, number, at)
-    if (tenant !== 'none') countCalls(wide.owner, tenant, batch, groups, first)
+    if (tenant !== undefined) countCalls(wide.owner, liveKey(wide.owner, tenant), batch, groups, first)
   }
   clearGroups(groups, batch.key)
 }
@@ -191,7 +201,7 @@ interface TenantWide {
   readonly owner: Owner
   readonly time: ReturnType<typeof partitionTime>
   /** By the key's number: the tenant whose it is. */
-  readonly tenants: (KeyState | 'none')[]
+  readonly tenants: KeyNumbers
 }
 
 function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInput): TenantWide | undefined {
@@ -201,9 +211,10 @@ function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInpu
   const owner = state.tenantWide
   let tenants = engine.tenantLookup.get(batch.keys)
   if (tenants === undefined) {
-    tenants = []
+    tenants = { numbers: new Int32Array(64), asOf: 0 }
     engine.tenantLookup.set(batch.keys, tenants)
   }
+  if (tenants.numbers.length < batch.keys.ids.length) lookAnew(tenants, owner, batch.keys.ids.length)
   return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
 }
 
@@ -218,7 +229,12 @@ function takeTenantsRow(
   time.lastArrival = Math.max(time.lastArrival, arrivedAt)
   moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
   const tenant = tenantOf(engine, wide, batch, row.key, row.start)
-  if (tenant !== 'none') countRow(owner, tenant, row)
+  if (tenant !== undefined) takeRow(owner, tenant, row)
+}
+
+function takeRow(owner: Owner, number: number, row: PaneRow): void {
+  if (row.seconds > 1) teachRow(owner, number, row)
+  else countRow(owner, liveKey(owner, number), row)
 }
 
 function tenantOf(
@@ -227,13 +243,13 @@ function tenantOf(
   batch: CallBatch,
   key: number,
   at: EpochMs,
-): KeyState | 'none' {
-  const known = tenants[key]
-  if (known !== undefined) return known
+): number | undefined {
+  const known = tenants.numbers[key] as number
+  if (known !== 0) return known > 0 ? known - 1 : undefined
   const id = batch.keys.ids[key] as ApiKeyId
   const name = settings.tenants.tenantWide.get(settings.tenants.keyOfHash.get(id) ?? id)
-  const tenant = name === undefined ? 'none' : keyOf(owner, name, at)
-  tenants[key] = tenant
+  const tenant = name === undefined ? undefined : (findKey(owner.keys, name) ?? beginKey(owner, name, at))
+  tenants.numbers[key] = tenant === undefined ? -1 : tenant + 1
   return tenant
 }
 
@@ -249,30 +265,78 @@ function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
   return owner
 }
 
-function keyStates(engine: Engine, owner: Owner, table: KeyTable): KeyState[] {
+function keyNumbers(engine: Engine, owner: Owner, table: KeyTable): KeyNumbers {
   let byOwner = engine.lookup.get(table)
   if (byOwner === undefined) {
     byOwner = new Map()
     engine.lookup.set(table, byOwner)
   }
-  let keys = byOwner.get(owner)
-  if (keys === undefined) {
-    keys = []
-    byOwner.set(owner, keys)
+  let known = byOwner.get(owner)
+  if (known === undefined) {
+    known = { numbers: new Int32Array(64), asOf: 0 }
+    byOwner.set(owner, known)
   }
-  return keys
+  if (known.asOf !== owner.keys.forgotten || known.numbers.length < table.ids.length)
+    lookAnew(known, owner, table.ids.length)
+  return known
 }
 
-function stateOf(engine: Engine, owner: Owner, keys: KeyState[], batch: CallBatch, key: number, at: EpochMs): KeyState {
-  const known = keys[key]
-  if (known !== undefined) return known
-  const id = batch.keys.ids[key] as ApiKeyId
+function lookAnew(known: KeyNumbers, owner: Owner, ids: number): void {
+  let length = known.numbers.length
+  while (length < ids) length *= 2
+  const before = known.asOf === owner.keys.forgotten ? known.numbers : undefined
+  known.numbers = new Int32Array(length)
+  if (before !== undefined) known.numbers.set(before)
+  known.asOf = owner.keys.forgotten
+}
+
+function numberOf(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+  const found = known.numbers[key] as number
+  return found > 0 ? found - 1 : lookUp(engine, owner, known, batch, key, at)
+}
+
+function lookUp(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+  const { ids } = batch.keys
+  const id = ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
   const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
-  if (engine.settings.keyed && !engine.state.isHistory) inherit(owner, engine.state.owners.get(SHARED_OWNER), keyId)
-  const state = keyOf(owner, keyId, at)
-  keys[key] = state
-  return state
+  const number = findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+  if (known.asOf !== owner.keys.forgotten) lookAnew(known, owner, ids.length)
+  // Not looked up for good: there may be room for it later.
+  if (number === undefined) return findKey(owner.keys, ANONYMOUS) ?? beginKey(owner, ANONYMOUS, at)
+  known.numbers[key] = number + 1
+  return number
+}
+
+function inherited({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId): number | undefined {
+  const taught = settings.keyed && !state.isHistory ? state.owners.get(SHARED_OWNER) : undefined
+  return taught === undefined ? undefined : inherit(owner, taught, keyId)
+}
+
+/** So many may call at once, however many are known: a share of `state.maxKeys`, and at least so many. */
+const LIVE_SHARE = 0.03
+const LEAST_LIVE = 1_000
+/** An idle key's memory is a quarter of what one takes beside it while it calls. */
+const LIVE_WORTH = 4
+
+/**
+ * A key that was never seen, if there is room for it: known keys that have been idle longest, and are nobody's by
+ * tenants.yaml, give way. Those that call cannot, and are dear: a flood of ids that nobody knows is taken for calls without a
+ * key as soon as what may be known and is not has no room for so many that call.
+ */
+function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
+  const { maxKeys } = settings.config.state
+  const owners = [...state.owners.values()]
+  const isKept = (known: ApiKeyId): boolean => known === ANONYMOUS || settings.tenants.byKey.has(known)
+  const live = owners.reduce((sum, { live }) => sum + live.length, 0)
+  const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
+  const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
+  const hasRoom = known < maxKeys || forgetLongestIdle(owners, isKept)
+  if (!isKept(keyId) && (!hasRoom || live >= mayCall)) {
+    state.unplaced++
+    return undefined
+  }
+  return beginKey(owner, keyId, at)
 }
 
 const WEEK_MS = 7 * 288 * SLOT_MS
@@ -299,7 +363,8 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   if (!isPassed) return
   const second = Math.floor(at / SECOND_MS)
   owner.lookedAtSecond = second
-  if (!engine.state.isHistory) lookEarly(engine, owner, second, out)
+  if (engine.state.isHistory) forgetDirty(owner)
+  else lookEarly(engine, owner, second, out)
   close(engine, owner, out)
   passTime(engine, owner, out)
   followPlatform(engine, owner, out)
@@ -307,6 +372,12 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
 
 const passesSecond = (owner: Owner, at: EpochMs): boolean =>
   at >= (owner.lookedAtSecond + 1) * SECOND_MS && at > owner.time.highest
+
+/** History is not looked at as it comes. */
+function forgetDirty(owner: Owner): void {
+  for (const key of owner.dirty) key.isDirty = false
+  owner.dirty = []
+}
 
 function takePartitions(engine: Engine, partitions: readonly PartitionId[]): void {
   const { state, settings } = engine
@@ -351,13 +422,16 @@ function endHistory(engine: Engine): void {
   const { state } = engine
   for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)
-    for (const key of owner.keys.values()) {
+    forgetDirty(owner)
+    for (const key of owner.live) {
       key.incident = { phase: 'quiet' }
       key.wrong = undefined
       key.incidents = 0
       if (key.activity) resetAccumulators(key.activity.accumulators)
     }
-    if (engine.settings.keyed) forgetDirty(owner)
+    for (let number = 0; number < owner.keys.records.cells; number++) {
+      if (read(owner.keys, number, INCIDENTS) > 0) write(owner.keys, number, INCIDENTS, 0)
+    }
     owner.incidents.clear()
     owner.wrong.clear()
     owner.time.partitions.clear()
@@ -366,12 +440,6 @@ function endHistory(engine: Engine): void {
   state.platform = { phase: 'quiet' }
   state.platformIncidents = 0
   state.isHistory = false
-}
-
-/** On a keyed stream this owner is called by nobody any more: what it still meant to look at is its heirs' to look at. */
-function forgetDirty(owner: Owner): void {
-  for (const key of owner.dirty) key.isDirty = false
-  owner.dirty = []
 }
 
 function closeAll(engine: Engine, owner: Owner, out: Out): void {

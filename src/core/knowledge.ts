@@ -5,9 +5,11 @@
 import type { Usual } from '../../detectors/contract.ts'
 import type { Engine } from './engine-state.ts'
 import { engineStatus } from './engine-status.ts'
-import { type Coverage, slotOf, usualOf } from './state/baseline.ts'
-import type { KeyState } from './state/key-state.ts'
+import { slotOf, totalsOf } from './state/baseline.ts'
+import type { Coverage } from './state/coverage.ts'
+import { idOf, isKnown } from './state/known-keys.ts'
 import type { Owner } from './state/owner.ts'
+import { usualOf } from './state/usual.ts'
 import { type ApiKeyId, BASELINE_DAYS, DAY_MS, type EpochMs, MINUTE_MS, SLOT_MS, SLOTS_PER_DAY } from './vocabulary.ts'
 
 export interface Knowledge {
@@ -42,28 +44,31 @@ export interface KeyKnowledge {
 export function knowledgeOf(engine: Engine, at: EpochMs): Knowledge {
   const owners = [...engine.state.owners.values()]
   const slots = { at: slotOf(at), next: slotOf(engineStatus(engine).knownUntil ?? at) }
-  const keys = owners.flatMap(owner => [...owner.keys.values()].map(key => knowledgeOfKey(owner, key, slots)))
+  const keys = owners.flatMap(owner => keysOf(owner).map(key => knowledgeOfKey(owner, key, slots)))
   keys.sort((one, other) => other.calls - one.calls || (one.keyId < other.keyId ? -1 : 1))
   return { covered: coveredTime(owners.map(({ coverage }) => coverage)), keys }
 }
+
+const keysOf = ({ keys }: Owner): readonly number[] =>
+  Array.from({ length: keys.records.cells }, (_, key) => key).filter(key => isKnown(keys, key))
 
 /** Days are counted at so many times of the day: one slot alone may lie in a gap. */
 const TIMES_A_DAY = 8
 
 /** `next`: the first slot after what is known: from there on for a day, all seven days before a slot may be known. */
 function knowledgeOfKey(
-  { coverage }: Owner,
-  { keyId, baseline }: KeyState,
+  { keys, coverage }: Owner,
+  key: number,
   { at, next }: { readonly at: number; readonly next: number },
 ): KeyKnowledge {
   const days: number[] = []
   for (let time = 0; time < TIMES_A_DAY; time++) {
-    const usual = usualOf(baseline, coverage, next + (time * SLOTS_PER_DAY) / TIMES_A_DAY)
+    const usual = usualOf(keys, key, coverage, next + (time * SLOTS_PER_DAY) / TIMES_A_DAY)
     days.push(usual?.days ?? 0)
   }
   days.sort((one, other) => one - other)
-  const calls = baseline.totals.reduce((sum, day) => sum + day.calls, 0)
-  return { keyId, calls, days: days[TIMES_A_DAY / 2] ?? 0, usual: usualOf(baseline, coverage, at) }
+  const { calls } = totalsOf(keys, key)
+  return { keyId: idOf(keys, key), calls, days: days[TIMES_A_DAY / 2] ?? 0, usual: usualOf(keys, key, coverage, at) }
 }
 
 function coveredTime(coverages: readonly Coverage[]): CoveredTime | undefined {

@@ -1,6 +1,5 @@
 /** A minute as it closed: what each of the chosen keys called in it, and what is usual then. Metrics are made of these. */
 import type { WeirConfig } from './config/config.ts'
-import type { KeyState } from './state/key-state.ts'
 import type { Owner } from './state/owner.ts'
 import type { ApiKeyId, EpochMs } from './vocabulary.ts'
 
@@ -24,8 +23,14 @@ export interface Measuring {
   /** Hour (epoch h) in which they were chosen, and how many keys were known then; -1 before the first time. */
   chosenIn: number
   known: number
-  chosen: ReadonlyMap<Owner, readonly KeyState[]>
+  chosen: ReadonlyMap<Owner, readonly ChosenKey[]>
   leftOut: number
+}
+
+/** By its number among the owner's known keys, which may be another key's once this one is forgotten. */
+export interface ChosenKey {
+  readonly keyId: ApiKeyId
+  readonly number: number
 }
 
 /** undefined where nobody wants to know: then nothing is measured, and nothing is spent on it. */

@@ -33,7 +33,7 @@ test('each closed minute tells every known key’s calls and usual, and zero of 
     { until: TEN + 123_000 },
   )
   stream.take({ kind: 'end' })
-  expect(told(stream.measured)).toEqual(['10:00 a 60 (60) b 120 (30) c 0 (6)', '10:01 a 60 (60) b 0 (30) c 0 (6)'])
+  expect(told(stream.measured)).toEqual(['10:00 a 60 (59) b 120 (30) c 0 (6)', '10:01 a 60 (59) b 0 (30) c 0 (6)'])
 })
 
 test('nobody asked: nothing is measured', () => {

@@ -6,10 +6,12 @@
  * there is room also when a new key has turned up.
  */
 import type { Engine, Out } from './engine-state.ts'
-import type { MeasuredMinute, Measuring } from './measured-minute.ts'
-import { callsOfLastWeek, slotOf, usualOf } from './state/baseline.ts'
-import type { KeyState } from './state/key-state.ts'
+import type { ChosenKey, MeasuredMinute, Measuring } from './measured-minute.ts'
+import { callsOfLastWeek, slotOf } from './state/baseline.ts'
+import { FIRST_MINUTE, idOf, isKnown, read } from './state/known-keys.ts'
+import { findLive } from './state/live-keys.ts'
 import { type Delivered, type Owner, SHARED_OWNER } from './state/owner.ts'
+import { usualOf } from './state/usual.ts'
 import { HOUR_MS, MINUTE_MS } from './vocabulary.ts'
 
 /** Of a quiet stretch that has lasted longer only its end is told: all of a long one at once would stop the stream. */
@@ -33,7 +35,7 @@ function measure(
   measuring: Measuring,
   owner: Owner,
   minute: number,
-  counts: ReadonlyMap<KeyState, number>,
+  counts: ReadonlyMap<number, number>,
   out: Out,
 ): void {
   const startsAt = minute * MINUTE_MS
@@ -45,12 +47,14 @@ function measure(
   measuring.chosenIn = Math.max(measuring.chosenIn, hour)
   measuring.known = known
   // A minute in which a key turned up is known in part only.
-  const chosen = (measuring.chosen.get(owner) ?? []).filter(({ baseline }) => minute >= baseline.firstMinute)
+  const chosen = (measuring.chosen.get(owner) ?? []).filter(
+    ({ keyId, number }) => idOf(owner.keys, number) === keyId && minute >= read(owner.keys, number, FIRST_MINUTE),
+  )
   if (chosen.length === 0) return
   const measured: MeasuredMinute = {
     startsAt,
     keys: chosen.map(({ keyId }) => keyId),
-    calls: chosen.map(key => counts.get(key) ?? 0),
+    calls: chosen.map(({ number }) => counts.get(number) ?? 0),
     usual: chosen.map(key => usualIn(owner, key, slot)),
     leftOut: measuring.leftOut,
   }
@@ -58,8 +62,9 @@ function measure(
 }
 
 /** What the detectors were shown in this slot, where they were asked. */
-function usualIn({ coverage }: Owner, { finalSlot, baseline }: KeyState, slot: number): number | undefined {
-  const usual = finalSlot?.slot === slot ? finalSlot.usual : usualOf(baseline, coverage, slot)
+function usualIn(owner: Owner, { keyId, number }: ChosenKey, slot: number): number | undefined {
+  const finalSlot = findLive(owner, keyId)?.finalSlot
+  const usual = finalSlot?.slot === slot ? finalSlot.usual : usualOf(owner.keys, number, owner.coverage, slot)
   return usual?.callsPerMinute
 }
 
@@ -70,18 +75,21 @@ function knownKeys({ state }: Engine): number {
 }
 
 function choose({ settings, state }: Engine, measuring: Measuring, slot: number): void {
-  const candidates: { readonly owner: Owner; readonly key: KeyState; readonly calls: number }[] = []
+  const candidates: { readonly owner: Owner; readonly key: ChosenKey; readonly calls: number }[] = []
   for (const [id, owner] of state.owners) {
     // Of a keyed stream it holds keys that were taught and have not called yet: nobody's minutes.
     if (settings.keyed && id === SHARED_OWNER) continue
-    for (const key of owner.keys.values()) {
+    const { keys } = owner
+    for (let number = 0; number < keys.records.cells; number++) {
+      if (!isKnown(keys, number)) continue
+      const calls = callsOfLastWeek(keys, number, slot)
+      const key = { keyId: idOf(keys, number), number }
       if (measuring.keys === 'listed' && !settings.tenants.byKey.has(key.keyId)) continue
-      const calls = callsOfLastWeek(key.baseline, slot)
       if (calls !== undefined) candidates.push({ owner, key, calls })
     }
   }
   candidates.sort((one, other) => other.calls - one.calls || (one.key.keyId < other.key.keyId ? -1 : 1))
-  const chosen = new Map<Owner, KeyState[]>()
+  const chosen = new Map<Owner, ChosenKey[]>()
   for (const { owner, key } of candidates.slice(0, measuring.maxKeys)) {
     const keys = chosen.get(owner)
     if (keys === undefined) chosen.set(owner, [key])

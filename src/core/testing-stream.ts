@@ -7,10 +7,17 @@ import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow } fro
 import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
 import type { EngineInput } from './engine-input.ts'
+import type { EngineSnapshot } from './engine-snapshot.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, Outcome } from './incident/effect.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
+import type { KeyState } from './state/key-state.ts'
+import { idOf, isKnown } from './state/known-keys.ts'
+import { findLive } from './state/live-keys.ts'
+import type { Owner } from './state/owner.ts'
 import type { KeyPanes } from './state/pane.ts'
+import { cellsOf, slabWith } from './state/slab.ts'
+import { baselineOf, numberOf, type PlainKey } from './state/testing-baseline.ts'
 import { createWindows, rollTo, type WindowSums } from './state/window.ts'
 import type { ApiKeyId, EpochMs, PartitionId } from './vocabulary.ts'
 
@@ -89,14 +96,34 @@ export function streamInto(
     },
     tick: at => take({ kind: 'tick', at }),
     afterCheckpoint() {
-      const state = deserialize(serialize(snapshot(engine)))
-      return streamInto(restore(engine.settings, state), answer, {
+      const saved = copied(snapshot(engine))
+      return streamInto(restore(engine.settings, saved), answer, {
         effects: structuredClone(effects),
         changes: structuredClone(changes),
         measured: structuredClone(measured),
       })
     },
   }
+}
+
+/** What a checkpoint makes of it. */
+export const copied = ({ state, slabs }: EngineSnapshot): EngineSnapshot => ({
+  state: deserialize(serialize(state)),
+  slabs: new Map([...slabs].map(([name, slab]) => [name, slabWith(slab.cellBytes, cellsOf(slab))])),
+})
+
+/** What is kept of a key while something is going on with it; fails if it is idle. */
+export function stateOf({ state }: Engine, keyId: string, ownerId = ''): KeyState {
+  const owner = state.owners.get(ownerId)
+  const key = owner && findLive(owner, keyId as ApiKeyId)
+  if (key === undefined) throw new Error(`nothing is going on with ${keyId}`)
+  return key
+}
+
+export function plainKey({ state }: Engine, keyId: string, ownerId = ''): PlainKey {
+  const owner = state.owners.get(ownerId)
+  if (owner === undefined) throw new Error(`there is no owner "${ownerId}"`)
+  return baselineOf(owner.keys, numberOf(owner.keys, keyId))
 }
 
 export const obeyed = (effect: Effect): Outcome =>
@@ -188,22 +215,24 @@ export const timetable = (changes: readonly Explanation[], since = TEN): string[
       `${(decidedAt - since) / 1_000}s ${phase} ${incidentId} ${kind} ${severity} ${action.kind}${action.kind === 'held' ? ` (${action.because})` : ''}`,
   )
 
+function idsOf({ keys }: Owner): ApiKeyId[] {
+  const ids: ApiKeyId[] = []
+  for (let key = 0; key < keys.records.cells; key++) if (isKnown(keys, key)) ids.push(idOf(keys, key))
+  return ids
+}
+
 /** What closed panes have taught: baselines, coverage, closed windows and the evidence in them, by key. */
 export function learned({ state }: Engine) {
   return [...state.owners].map(([id, owner]) => ({
     id,
     coverage: owner.coverage,
     late: owner.lateCalls,
-    keys: [...owner.keys.values()]
-      .toSorted((one, other) => (one.keyId < other.keyId ? -1 : 1))
-      .map(({ keyId, baseline, activity }) => ({
+    keys: idsOf(owner)
+      .toSorted()
+      .map(keyId => ({ keyId, number: numberOf(owner.keys, keyId), activity: findLive(owner, keyId)?.activity }))
+      .map(({ keyId, number, activity }) => ({
         keyId,
-        baseline: {
-          ...baseline,
-          excluded: [...baseline.excluded].sort(([one], [other]) => one - other),
-          // A day of zeros and one that was never allocated say the same.
-          days: baseline.days.map(day => (day?.calls.some(calls => calls !== 0) ? day : undefined)),
-        },
+        baseline: baselineOf(owner.keys, number),
         windows: activity && closedSums(activity.panes, owner.closedToSecond),
         accumulators: activity?.accumulators,
       })),

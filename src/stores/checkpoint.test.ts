@@ -21,6 +21,7 @@ test('a worker that starts for the first time has no checkpoint', async () => {
 
 test('state, positions and journal come back as one, with maps and typed arrays, after closing', async () => {
   const snapshot: Snapshot = {
+    slabs: new Map(),
     state: { keys: new Map([['k1', { counts: Float64Array.of(1, 2.5), ids: Int32Array.of(-1) }]]), none: undefined },
     positions: {
       'access-logs/0': '42',
@@ -28,14 +29,14 @@ test('state, positions and journal come back as one, with maps and typed arrays,
     },
     writtenAt: 1_795_183_387_000,
   }
-  await openedWith(checkpoints => checkpoints.write(snapshot))
+  await openedWith(checkpoints => checkpoints.write(snapshot).written)
   await openedWith(async checkpoints => expect(await checkpoints.read()).toEqual({ snapshot, note: undefined }))
 })
 
 test('the state that is written is the one of the moment of asking, whatever happens to it while it is written', async () => {
   const state = { calls: 1 }
   await openedWith(async checkpoints => {
-    const written = checkpoints.write(snapshotOf(1, state))
+    const written = checkpoints.write(snapshotOf(1, state)).written
     state.calls = 2
     await written
     expect((await checkpoints.read())?.snapshot.state).toEqual({ calls: 1 })
@@ -44,18 +45,18 @@ test('the state that is written is the one of the moment of asking, whatever hap
 
 test('a hundred checkpoints leave two files, the newest is read', async () => {
   await openedWith(async checkpoints => {
-    await Promise.all(Array.from({ length: 100 }, (_, i) => checkpoints.write(snapshotOf(i))))
+    await Promise.all(Array.from({ length: 100 }, (_, i) => checkpoints.write(snapshotOf(i)).written))
     expect(await checkpointFiles()).toEqual(['checkpoint-000000000099', 'checkpoint-000000000100'])
     expect((await checkpoints.read())?.snapshot.writtenAt).toBe(99)
   })
-  await openedWith(checkpoints => checkpoints.write(snapshotOf(100)))
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(100)).written)
   expect(await checkpointFiles()).toEqual(['checkpoint-000000000100', 'checkpoint-000000000101'])
 })
 
 test('wherever the newest is cut off, or a byte of it flipped, the one before is taken, and it is told', async () => {
   await openedWith(async checkpoints => {
-    await checkpoints.write(snapshotOf(1))
-    await checkpoints.write(snapshotOf(2))
+    await checkpoints.write(snapshotOf(1)).written
+    await checkpoints.write(snapshotOf(2)).written
   })
   const newest = join(directory, 'checkpoint-000000000002')
   const good = await readFile(newest)
@@ -75,7 +76,7 @@ test('wherever the newest is cut off, or a byte of it flipped, the one before is
 })
 
 test('when none can be read the worker does not begin anew by itself', async () => {
-  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)))
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)).written)
   await writeFile(join(directory, 'checkpoint-000000000001'), 'WEIR')
   await openedWith(async checkpoints => {
     await expect(checkpoints.read()).rejects.toMatchObject({
@@ -87,8 +88,8 @@ test('when none can be read the worker does not begin anew by itself', async () 
 
 test('a checkpoint of another format is not taken for a damaged one, nor passed over for an older', async () => {
   await openedWith(async checkpoints => {
-    await checkpoints.write(snapshotOf(1))
-    await checkpoints.write(snapshotOf(2))
+    await checkpoints.write(snapshotOf(1)).written
+    await checkpoints.write(snapshotOf(2)).written
     const path = join(directory, 'checkpoint-000000000002')
     const file = await readFile(path)
     file.writeUInt32LE(1, 8)
@@ -102,7 +103,7 @@ test('a checkpoint of another format is not taken for a damaged one, nor passed 
 })
 
 test('a file half written when the machine stopped is nobody’s checkpoint, and is taken away', async () => {
-  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)))
+  await openedWith(checkpoints => checkpoints.write(snapshotOf(1)).written)
   await writeFile(join(directory, 'checkpoint.tmp'), 'half')
   await openedWith(async checkpoints => {
     expect(await checkpoints.read()).toEqual({ snapshot: snapshotOf(1), note: undefined })
@@ -112,7 +113,7 @@ test('a file half written when the machine stopped is nobody’s checkpoint, and
 
 test('what stands in it is for the worker alone to read', async () => {
   await openedWith(async checkpoints => {
-    await checkpoints.write(snapshotOf(1))
+    await checkpoints.write(snapshotOf(1)).written
     const modes = await Promise.all(['.', 'checkpoint-000000000001'].map(name => stat(join(directory, name))))
     expect(modes.map(({ mode }) => (mode & 0o777).toString(8))).toEqual(['700', '600'])
   })
@@ -182,7 +183,7 @@ test('a holder touches its lock while it writes no checkpoint for long, and lets
 test('a worker that lost its lock while it was frozen writes no more', async () => {
   const checkpoints = await openCheckpoints(directory)
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 1, host: 'elsewhere' }))
-  await expect(checkpoints.write(snapshotOf(1))).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  await expect(checkpoints.write(snapshotOf(1)).written).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
   expect(await checkpointFiles()).toEqual([])
   await checkpoints.close()
   expect(await readdir(directory)).toEqual(['lock'])
@@ -198,7 +199,7 @@ test('a directory that cannot be written is told, with what to do', async () => 
 })
 
 function snapshotOf(number: number, state: unknown = { number }): Snapshot {
-  return { state, positions: { p: `${number}` }, writtenAt: number }
+  return { state, slabs: new Map(), positions: { p: `${number}` }, writtenAt: number }
 }
 
 async function checkpointFiles(): Promise<readonly string[]> {

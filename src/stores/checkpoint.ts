@@ -3,22 +3,46 @@
  * is ever newer than the other. A file is:
  *
  *   magic `WEIRCKPT` (8) · format (4, little endian) · length of the body (8, little endian) · SHA-256 of the body (32) · body
+ *   body: length of the contents (4, little endian) · contents (JSON: which slabs, which pieces of the log) · state (V8's own format)
  *
  * written aside, fsynced, renamed to `checkpoint-<number>`, and the directory fsynced. The one before is kept: if the
  * newest is damaged, the worker starts from the older and reads again what came between.
+ *
+ * What is known of keys (the slabs) is in the same file while it is small. From some megabytes on it is in files of its own
+ * (`cell-log.ts`), which hold what changed; the checkpoint, written after them, names them with their checksums. So a
+ * crash anywhere leaves the last whole checkpoint and all the files it names.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { deserialize, serialize } from 'node:v8'
+import { Deserializer, Serializer } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
+import { cellsOf, slabWith } from '../core/state/slab.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
+import {
+  allParts,
+  bytesIn,
+  bytesOfParts,
+  bytesOfPiece,
+  emptySlabs,
+  nameOfPiece,
+  nextParts,
+  type Piece,
+  piecePattern,
+  ROUND_START,
+  type Round,
+  readPiece,
+  type SlabSize,
+  type Slabs,
+} from './cell-log.ts'
 import { lockDirectory } from './checkpoint-lock.ts'
 import { syncDirectory } from './durable.ts'
 
 export interface Snapshot {
-  /** Whatever the engine's `snapshot` gives: plain, structured-cloneable. */
+  /** Plain, structured-cloneable. */
   readonly state: unknown
+  /** What is too large to be written each time. It remembers what changed; only these checkpoints may ask it. */
+  readonly slabs: Slabs
   /** Partition → where reading goes on. */
   readonly positions: Readonly<Record<string, string>>
   readonly writtenAt: EpochMs
@@ -31,8 +55,7 @@ export interface ReadSnapshot {
 }
 
 export interface Checkpoints {
-  /** Resolves when it is safely on disk. The state is copied before this returns: it may change at once. */
-  write(snapshot: Snapshot): Promise<void>
+  write(snapshot: Snapshot): Writing
   /**
    * The newest good one, or undefined if there is none. Throws StreamError CHECKPOINT_DAMAGED if all there are are
    * damaged, or one is of another format.
@@ -42,12 +65,26 @@ export interface Checkpoints {
   close(): Promise<void>
 }
 
+export interface Writing {
+  /**
+   * From then on the state may change. Nearly always that is at once, since what is to be written was copied; a worker that
+   * was taught a million keys writes gigabytes, once, and has to stand still for it.
+   */
+  readonly copied: Promise<void>
+  /** It is safely on disk. Rejects with StreamError STORE_UNWRITABLE. */
+  readonly written: Promise<void>
+}
+
 const magic = Buffer.from('WEIRCKPT')
 /** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
 const format = 2
 const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
 const kept = 2
+/** Slabs of fewer bytes than this are written with the rest: one file is easier to carry about. */
+const smallBytes = 8 * 1024 * 1024
+/** What is more than this is not copied, but written as it stands. */
+const copiedBytes = 64 * 1024 * 1024
 const namePattern = /^checkpoint-(\d{12})$/
 
 /** Makes and locks `directory`. Throws StreamError STORE_UNWRITABLE if it cannot be written or another worker has it. */
@@ -56,28 +93,60 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     return lockDirectory(directory)
   })
-  const unfinished = (await readdir(directory)).filter(name => name === 'checkpoint.tmp')
+  const names = await readdir(directory)
+  const unfinished = names.filter(name => name === asideName)
   await Promise.all(unfinished.map(name => unlink(join(directory, name))))
-  let newest = numberOf((await namesIn(directory))[0])
+  let newest = Math.max(0, ...names.map(name => numberOf(name) ?? numberOfPiece(name) ?? 0))
   let lastWrite: Promise<unknown> = Promise.resolve()
+  /** Undefined: what is on disk is not known, or not whole; all cells are to be written. */
+  let log: Log | undefined
+  /** First piece that a checkpoint needs, by its number: what is before all of them can go. */
+  const needed = new Map<number, number>()
+
+  async function writeAfter(before: Promise<unknown>, number: number, prepared: Prepared): Promise<void> {
+    // One at a time and in order; what became of the one before is its caller's to know.
+    await before.catch(() => undefined)
+    // First the lock: one who was frozen for so long that another took over must not write again.
+    await lock.check()
+    const { sizes, state, piece, log: into, from } = prepared
+    if (into?.isBroken) throw new Error('what it goes on from could not be written')
+    if (piece !== undefined) {
+      const hash = createHash('sha256')
+      const bytes = await writeFileSafely(directory, nameOfPiece(number), piece, part => hash.update(part))
+      into?.pieces.push({ number, bytes, sha256: hash.digest('hex') })
+    }
+    if (into !== undefined) into.pieces = into.pieces.filter(one => one.number >= from)
+    await writeFileSafely(directory, nameOf(number), encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state))
+    needed.set(number, into?.pieces[0]?.number ?? number)
+    await removeOld(directory, needed)
+  }
 
   return {
-    async write(snapshot) {
-      const parts = encode(snapshot)
+    write(snapshot) {
       const before = lastWrite
-      const write = (async () => {
-        // One at a time and in order; what became of the one before is its caller's to know.
-        await before.catch(() => undefined)
-        // First the lock: one who was frozen for so long that another took over must not write again.
-        await writing(directory, () => lock.check())
-        await writing(directory, () => writeFileSafely(directory, nameOf(newest + 1), parts))
-        newest++
-        await writing(directory, () => removeOld(directory))
-      })()
-      lastWrite = write
-      return write
+      const number = ++newest
+      const prepared = prepare(snapshot, number, log)
+      log = prepared.log
+      const written = writing(directory, () => writeAfter(before, number, prepared)).catch(cause => {
+        // What was to be in this piece is nowhere, and what goes on from it would miss it.
+        if (prepared.log !== undefined) prepared.log.isBroken = true
+        if (log === prepared.log) log = undefined
+        throw cause
+      })
+      lastWrite = written
+      return { copied: prepared.isCopied ? Promise.resolve() : written, written }
     },
-    read: () => readNewest(directory),
+    async read() {
+      const found = await readNewest(directory)
+      if (found === undefined) return undefined
+      const { number, pieces, ...read } = found
+      const [first] = pieces
+      needed.set(number, first?.number ?? number)
+      log = first && {
+        ...{ pieces: [...pieces], from: first.number, roundFrom: newest + 1, round: ROUND_START, isBroken: false },
+      }
+      return read
+    },
     async close() {
       await lastWrite.catch(() => undefined)
       await lock.release()
@@ -85,16 +154,75 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
   }
 }
 
-async function readNewest(directory: string): Promise<ReadSnapshot | undefined> {
+/** The pieces that are needed, and how far the turns have come (`cell-log.ts`). */
+interface Log {
+  pieces: Piece[]
+  /** The first piece that is needed, and the one with which the turns under way began, by their numbers. */
+  from: number
+  roundFrom: number
+  round: Round
+  isBroken: boolean
+}
+
+/** What is written, as of the moment of asking. */
+interface Prepared {
+  readonly sizes: readonly SlabSize[]
+  readonly state: Buffer
+  readonly piece: Iterable<Buffer> | undefined
+  readonly isCopied: boolean
+  readonly log: Log | undefined
+  /** The log's, as of then. */
+  readonly from: number
+}
+
+function prepare({ slabs, ...rest }: Snapshot, number: number, before: Log | undefined): Prepared {
+  const sizes = [...slabs].map(([name, { cellBytes, cells }]) => ({ name, cellBytes, cells }))
+  if (bytesIn(slabs) <= smallBytes) {
+    const state = serialized({ ...rest, cells: [...slabs.values()].map(cellsOf) } satisfies Body)
+    return { sizes, state, piece: undefined, isCopied: true, log: undefined, from: number }
+  }
+  const log: Log = before ?? { pieces: [], from: number, roundFrom: number, round: ROUND_START, isBroken: false }
+  const { parts, round } = before ? nextParts(slabs, log.round) : { parts: allParts(slabs), round: undefined }
+  log.round = round ?? ROUND_START
+  if (round === undefined) {
+    log.from = log.roundFrom
+    log.roundFrom = number + 1
+  }
+  const state = serialized({ ...rest, cells: undefined } satisfies Body)
+  const isCopied = bytesOfParts(parts) <= copiedBytes
+  const piece = bytesOfPiece(parts, { reuse: !isCopied })
+  return {
+    ...{ sizes, state, isCopied, log, from: log.from },
+    piece: parts.length === 0 ? undefined : isCopied ? [...piece] : piece,
+  }
+}
+
+/** What the state part of a file holds. */
+interface Body extends Omit<Snapshot, 'slabs'> {
+  /** All cells of each slab, where they are few. */
+  readonly cells: readonly Uint8Array[] | undefined
+}
+
+interface Contents {
+  readonly slabs: readonly SlabSize[]
+  readonly pieces: readonly Piece[]
+}
+
+interface Found extends ReadSnapshot {
+  readonly number: number
+  readonly pieces: readonly Piece[]
+}
+
+async function readNewest(directory: string): Promise<Found | undefined> {
   const damaged: string[] = []
   for (const name of await namesIn(directory)) {
-    const read = decode(await readFile(join(directory, name)))
+    const read = await readWhole(directory, name)
     switch (read.kind) {
       case 'good': {
-        const { snapshot } = read
-        if (damaged.length === 0) return { snapshot, note: undefined }
+        const { snapshot, pieces } = read
         const since = new Date(snapshot.writtenAt).toISOString()
-        return { snapshot, note: `${damaged.join('; ')}. Going on from ${name} of ${since}.` }
+        const note = damaged.length === 0 ? undefined : `${damaged.join('; ')}. Going on from ${name} of ${since}.`
+        return { snapshot, pieces, note, number: numberOf(name) ?? 0 }
       }
       case 'damaged':
         damaged.push(`${name} is damaged: ${read.because}`)
@@ -116,22 +244,54 @@ async function readNewest(directory: string): Promise<ReadSnapshot | undefined> 
   })
 }
 
-function encode(snapshot: Snapshot): readonly Buffer[] {
-  const body = serialize(snapshot)
-  const header = Buffer.alloc(headerBytes)
-  magic.copy(header)
-  header.writeUInt32LE(format, 8)
-  header.writeBigUInt64LE(BigInt(body.length), 12)
-  createHash('sha256').update(body).digest().copy(header, 20)
-  return [header, body]
-}
-
-type Decoded =
-  | { readonly kind: 'good'; readonly snapshot: Snapshot }
+type Decoded<T> =
+  | ({ readonly kind: 'good' } & T)
   | { readonly kind: 'damaged'; readonly because: string }
   | { readonly kind: 'other-format'; readonly because: string }
 
-function decode(file: Buffer): Decoded {
+/** A checkpoint with the pieces that it names. */
+async function readWhole(
+  directory: string,
+  name: string,
+): Promise<Decoded<{ readonly snapshot: Snapshot; readonly pieces: readonly Piece[] }>> {
+  const decoded = decode(await readFile(join(directory, name)))
+  if (decoded.kind !== 'good') return decoded
+  const { contents, state } = decoded
+  // The slabs before the state: each time so many megabytes are asked for, all objects that are there by then are walked.
+  const logged = emptySlabs(contents.pieces.length > 0 ? contents.slabs : [])
+  for (const piece of contents.pieces) {
+    const because = await readPiece(directory, piece, logged)
+    if (because !== undefined) return { kind: 'damaged', because }
+  }
+  const body = deserialized(state)
+  // The bytes are as they were written, so it is the runtime that cannot read them: older than the one that wrote.
+  if (body === undefined)
+    return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
+  const { cells, ...rest } = body
+  const slabs = cells
+    ? new Map(contents.slabs.map(({ name, cellBytes }, index) => [name, slabWith(cellBytes, cells[index] ?? NO_CELLS)]))
+    : logged
+  return { kind: 'good', snapshot: { ...rest, slabs }, pieces: contents.pieces }
+}
+
+const NO_CELLS = new Uint8Array()
+
+function encode(contents: Contents, state: Buffer): readonly Buffer[] {
+  const json = Buffer.from(JSON.stringify(contents))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(json.length)
+  const body = [length, json, state]
+  const header = Buffer.alloc(headerBytes)
+  magic.copy(header)
+  header.writeUInt32LE(format, 8)
+  header.writeBigUInt64LE(BigInt(body.reduce((sum, part) => sum + part.length, 0)), 12)
+  const hash = createHash('sha256')
+  for (const part of body) hash.update(part)
+  hash.digest().copy(header, 20)
+  return [header, ...body]
+}
+
+function decode(file: Buffer): Decoded<{ readonly contents: Contents; readonly state: Buffer }> {
   if (file.length < headerBytes) return { kind: 'damaged', because: `it has only ${file.length} bytes` }
   if (!file.subarray(0, magic.length).equals(magic)) return { kind: 'damaged', because: 'it does not begin as one' }
   const found = file.readUInt32LE(8)
@@ -144,30 +304,65 @@ function decode(file: Buffer): Decoded {
     return { kind: 'damaged', because: `it has ${body.length} of ${announced} bytes` }
   if (!createHash('sha256').update(body).digest().equals(file.subarray(20, headerBytes)))
     return { kind: 'damaged', because: 'its checksum does not fit' }
+  const state = 4 + body.readUInt32LE(0)
+  return { kind: 'good', contents: JSON.parse(body.subarray(4, state).toString()), state: body.subarray(state) }
+}
+
+/** As `v8.serialize` but for typed arrays: those come back with buffers of their own, and not as views of the whole file. */
+function serialized(value: Body): Buffer {
+  const serializer = new Serializer()
+  serializer.writeHeader()
+  serializer.writeValue(value)
+  return serializer.releaseBuffer()
+}
+
+function deserialized(bytes: Buffer): Body | undefined {
   try {
-    return { kind: 'good', snapshot: deserialize(body) }
+    const deserializer = new Deserializer(bytes)
+    deserializer.readHeader()
+    return deserializer.readValue()
   } catch {
-    // The bytes are as they were written, so it is the runtime that cannot read them: older than the one that wrote.
-    return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
+    return undefined
   }
 }
 
-async function writeFileSafely(directory: string, name: string, parts: readonly Buffer[]): Promise<void> {
-  const aside = join(directory, 'checkpoint.tmp')
+const asideName = 'checkpoint.tmp'
+
+/** Answers how many bytes it has. */
+async function writeFileSafely(
+  directory: string,
+  name: string,
+  parts: Iterable<Buffer>,
+  seen: (part: Buffer) => void = () => undefined,
+): Promise<number> {
+  const aside = join(directory, asideName)
   const file = await open(aside, 'w', 0o600)
+  let bytes = 0
   try {
-    for (const part of parts) await file.writeFile(part)
+    for (const part of parts) {
+      seen(part)
+      await file.writeFile(part)
+      bytes += part.length
+    }
     await file.sync()
   } finally {
     await file.close()
   }
   await rename(aside, join(directory, name))
   await syncDirectory(directory)
+  return bytes
 }
 
-async function removeOld(directory: string): Promise<void> {
-  const old = (await namesIn(directory)).slice(kept)
+/** Older checkpoints than the kept ones, and pieces that neither of those needs. Of one that is not known all are. */
+async function removeOld(directory: string, needed: Map<number, number>): Promise<void> {
+  const names = await namesIn(directory)
+  const old = names.slice(kept)
+  for (const name of old) needed.delete(numberOf(name) ?? 0)
+  const from = Math.min(...names.slice(0, kept).map(name => needed.get(numberOf(name) ?? 0) ?? 0))
+  const pieces = (await readdir(directory)).filter(name => (numberOfPiece(name) ?? from) < from)
+  // Checkpoints first: one whose pieces are gone would be taken for damaged.
   await Promise.all(old.map(name => unlink(join(directory, name))))
+  await Promise.all(pieces.map(name => unlink(join(directory, name))))
 }
 
 /** Newest first. */
@@ -182,8 +377,12 @@ function nameOf(number: number): string {
   return `checkpoint-${String(number).padStart(12, '0')}`
 }
 
-function numberOf(name: string | undefined): number {
-  return Number(name?.match(namePattern)?.[1] ?? 0)
+const numberOf = (name: string): number | undefined => numberIn(name, namePattern)
+const numberOfPiece = (name: string): number | undefined => numberIn(name, piecePattern)
+
+function numberIn(name: string, pattern: RegExp): number | undefined {
+  const [, number] = pattern.exec(name) ?? []
+  return number === undefined ? undefined : Number(number)
 }
 
 async function writing<T>(directory: string, write: () => Promise<T>): Promise<T> {

@@ -28,6 +28,8 @@ export interface Recording {
   /** The segment is as long as it should be. */
   isFull(): boolean
   /** Nothing is kept any more. */
+  /** Gives up, and says why; what is recorded so far stays. */
+  stop(because: string): void
   isStopped(): boolean
   /** Resolves when all that was added is on disk, or recording has stopped. */
   flush(): Promise<void>
@@ -181,6 +183,7 @@ export async function openRecording({ directory, maxBytes, stopped }: RecordingO
       gatheredBytes += bytes
     },
     isFull: () => (current?.segment.bytes ?? 0) >= fullAtBytes,
+    stop,
     isStopped: () => isStopped,
     async flush() {
       handOver()

@@ -4,13 +4,14 @@
  * the world outside but for the disk: the journal before an effect is begun, the checkpoint before a commit.
  */
 import type { Clock } from '../clock.ts'
-import { type CallBatch, createBatch, type RejectionReason } from '../core/call-batch.ts'
+import type { CallBatch } from '../core/call-batch.ts'
 import type { Tenant } from '../core/config/config.ts'
 import {
   advance,
   createEngine,
   type Engine,
   type EngineSettings,
+  type EngineSnapshot,
   engineStatus,
   restore,
   snapshot,
@@ -29,20 +30,21 @@ import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
-import { limitOf, type Progress } from './alignment.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
+import { createIntake } from './intake.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
-import { decodeShare, keepPositions, readyAt, type Share, type SharePart, takeUpTo } from './share.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
   readonly source: Source
   readonly decoder: Decoder
+  /** Another one like it, whose key table is empty: takes its place when ids that are not keys have filled the table. */
+  readonly nextDecoder?: (() => Decoder) | undefined
   /** The decoder's, to be kept with the state. */
   readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
@@ -84,7 +86,7 @@ export interface Keeper {
 
 /** What the checkpoint holds beside the positions. */
 export interface SavedState {
-  readonly engine: ReturnType<typeof snapshot>
+  readonly engine: EngineSnapshot['state']
   /** Effects that this engine has decided and has no outcome for. */
   readonly awaiting: readonly string[]
   /** Effects that the journal has the outcome of and this engine has not decided yet. */
@@ -109,7 +111,7 @@ const youngMs = 2 * MINUTE_MS
 
 /** `undefined` if `signal` aborted while the history was taught: what was taught is a part of it, and is not kept. */
 export async function openKeeper(settings: KeeperSettings, signal: AbortSignal): Promise<Keeper | undefined> {
-  const { source, decoder, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
+  const { source, clock, checkpoints, journal, rejects, telemetry, metrics, recorder, failed } = settings
   const saved = await checkpoints.read()
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
@@ -120,7 +122,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const engine =
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, kept.engine)
+      : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   const memory = recallEffects(
@@ -145,24 +147,24 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     })
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
-  /** When each partition that we have last brought something, and whether there was more behind it. */
-  const seen = new Map<PartitionId, Pick<Progress, 'seenAt' | 'hasMore'>>()
-  /** What was read and not counted yet, of each partition in its order. A partition in it is held. */
-  const waiting = new Map<PartitionId, Share[]>()
-  const spareBatches: CallBatch[] = []
   const startedAt = clock.now()
   /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
   let hasCaughtUp = state === undefined
   let taughtUntil = kept?.taughtUntil
   let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
-  let held: readonly PartitionId[] = []
-  let partitions: readonly PartitionId[] = [...positions.keys()]
+  /** As of the last telling. */
+  let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
   const performing = createPerforming({
     performers: settings.performers,
     clock,
     maxAlerts,
     settled: (effect, outcome, tookMs) => inTurn(() => settle(effect, outcome, tookMs)),
     failed,
+  })
+
+  const intake = createIntake({
+    ...{ source, clock, rejects, telemetry, engine, positions, feed, beginStream, idleAfterMs: time.idleAfter },
+    ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
   async function feed(input: EngineInput): Promise<void> {
@@ -216,124 +218,18 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     await journal.append(entries)
   }
 
-  async function take(from: SourceBatch): Promise<void> {
-    const { partition, lag, faults = [] } = from
-    await notePartitions(from.arrivedAt)
-    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys))
-    if (taughtUntil !== undefined && share.batch.length > 0) refuseOverlap(taughtUntil, share.batch)
-    const rejectedFrom = { partition, at: from.arrivedAt }
-    rejects.noteBatch(share.batch, rejectedFrom)
-    rejects.noteFaults(faults, rejectedFrom)
-    const rejected = [...share.batch.rejected.values()].reduce((sum, count) => sum + count, faults.length)
-    const read = { bytes: share.bytes, calls: share.batch.length, rejected }
-    for (const meter of [second, minute]) meter.count(from, read)
-    seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0 })
-    waiting.set(partition, [...(waiting.get(partition) ?? []), share])
-    await countWaiting()
-    if (readyAt(share) !== undefined) keepPositions(share)
-  }
-
-  /** Counts what waits for no slower partition, and holds those of which something is left. */
-  async function countWaiting(limit?: EpochMs): Promise<void> {
-    for (let hasMoved = true; hasMoved; ) {
-      hasMoved = false
-      const limits = limit === undefined ? limitsNow() : undefined
-      for (const [partition, [share]] of waiting) {
-        if (share === undefined) continue
-        const part = takeUpTo(share, limit ?? limits?.(readyAt(share)) ?? Number.POSITIVE_INFINITY)
-        if (part !== undefined) await count(share, part)
-        if (readyAt(share) === undefined) forgetFirst(partition)
-        hasMoved ||= part !== undefined
-      }
-    }
-    hold()
-  }
-
-  async function count(share: Share, { position, ...part }: SharePart): Promise<void> {
-    const { partition, arrivedAt, batch } = share
-    const rejectedBefore = { ...engine.state.rejected }
-    await feed({ kind: 'batch', partition, batch, ...part, arrivedAt })
-    rejects.noteBatch({ rejected: untimely(rejectedBefore), samples: [] }, { partition, at: arrivedAt })
-    if (position !== undefined) positions.set(partition, position)
-  }
-
-  /** The first of a partition's shares is counted whole. */
-  function forgetFirst(partition: PartitionId): void {
-    const [share, ...others] = waiting.get(partition) ?? []
-    if (share === undefined) return
-    if (share.end !== undefined) positions.set(partition, share.end)
-    for (const over of share.over) positions.delete(over)
-    spareBatches.push(share.batch)
-    if (others.length > 0) waiting.set(partition, others)
-    else waiting.delete(partition)
-  }
-
-  /** On a keyed stream each partition has its own event time, and none is ahead of another. */
-  function limitsNow(): ((ready: EpochMs | undefined) => EpochMs) | undefined {
-    if (source.hold === undefined || source.keyed) return undefined
-    const { frontiers, watermark } = engineStatus(engine)
-    const progress = partitions.map((partition): Progress => {
-      const [share] = waiting.get(partition) ?? []
-      const frontier = frontiers.get(partition)
-      return {
-        ready: share && readyAt(share),
-        frontier: frontier === Number.NEGATIVE_INFINITY ? undefined : frontier,
-        ...(seen.get(partition) ?? { seenAt: startedAt, hasMore: undefined }),
-      }
-    })
-    const now = { now: clock.now(), watermark, idleAfterMs: time.idleAfter }
-    return ready => (ready === undefined ? Number.POSITIVE_INFINITY : limitOf(ready, progress, now))
-  }
-
-  /** Asked of the first calls only. */
-  function refuseOverlap(until: EpochMs, batch: CallBatch): void {
+  /** Asked of the stream's first calls only. */
+  function beginStream(batch: CallBatch): void {
+    if (taughtUntil === undefined) return
+    const until = taughtUntil
     taughtUntil = undefined
     const from = goesBackInto(until, batch)
     if (from !== undefined) throw historyOverlaps(from, until)
   }
 
-  /** What only the engine can refuse: calls of another time. */
-  function untimely(before: Engine['state']['rejected']): Map<RejectionReason, number> {
-    const { future, tooOld } = engine.state.rejected
-    const counts: readonly (readonly [RejectionReason, number])[] = [
-      ['future', future - before.future],
-      ['too-old', tooOld - before.tooOld],
-    ]
-    return new Map(counts.filter(([, count]) => count > 0))
-  }
-
-  /** The engine must know of a partition before another overtakes it. */
-  async function notePartitions(at: EpochMs): Promise<void> {
-    const now = source.partitions()
-    // None yet: the source has not been given its share, which says nothing about those of the checkpoint.
-    if (now.length === 0) return
-    if (now.length === partitions.length && now.every((partition, index) => partition === partitions[index])) return
-    partitions = [...now]
-    // What was read of a partition that is another's now is read by them: our positions stand before it.
-    for (const partition of [...waiting.keys(), ...seen.keys()]) {
-      if (now.includes(partition)) continue
-      waiting.delete(partition)
-      seen.delete(partition)
-    }
-    for (const partition of now) if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined })
-    telemetry({ name: 'partitionsChanged', partitions })
-    await feed({ kind: 'partitions', partitions, at })
-  }
-
-  function hold(): void {
-    const next = [...waiting.keys()]
-    if (next.length === held.length && next.every(partition => held.includes(partition))) return
-    held = next
-    telemetry({ name: 'partitionsHeld', partitions: held })
-    source.hold?.(held)
-  }
-
   async function tick(): Promise<void> {
     const at = clock.now()
-    await notePartitions(at)
-    if (waiting.size > 0) await countWaiting()
-    // What waits here has come, though the engine has not seen it: to close panes over it would make it late.
-    if (waiting.size > 0) await feed({ kind: 'partitions', partitions, at })
+    await intake.moveOn(at)
     await feed({ kind: 'tick', at })
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
@@ -342,6 +238,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const now = clock.now()
     const reading = minute.read(now, engineStatus(engine), source.partitions())
     telemetry({ name: 'minuteSummarised', ...reading })
+    tellForgotten()
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
@@ -361,14 +258,22 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     })
   }
 
+  function tellForgotten(): void {
+    const { forgottenKeys, unplacedCalls } = engineStatus(engine)
+    const recent = { keys: forgottenKeys - forgotten.keys, unplacedCalls: unplacedCalls - forgotten.unplacedCalls }
+    forgotten = { keys: forgottenKeys, unplacedCalls }
+    if (recent.keys > 0 || recent.unplacedCalls > 0) telemetry({ name: 'keysForgotten', ...recent })
+  }
+
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     if (!isWhole) return
     const beganAt = clock.now()
     let closedIsCovered: (() => void) | undefined
     const { covered, written } = await inTurn(async () => {
+      const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
-        engine: snapshot(engine),
+        engine: state,
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
@@ -379,9 +284,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const covered = new Map(positions)
       closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
-      const written = checkpoints.write({ state: saving, positions: positionsText, writtenAt: beganAt })
+      const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
+      const { written } = writing
+      // Told by who waits for it below.
+      written.catch(() => undefined)
       // Not waited for: a recording that lags or fails is no reason to hold the worker.
       void recorder?.flush()
+      await writing.copied
       return { covered, written }
     })
     await written
@@ -468,6 +377,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
 
   async function resume(): Promise<void> {
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
+    const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
     if (state === undefined) await giveBackOrphans()
     else await resumeEffects()
@@ -499,14 +409,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   await inTurn(resume)
   return {
     positions,
-    take: from => inTurn(() => take(from)),
+    take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>
       inTurn(async () => {
-        await countWaiting(Number.POSITIVE_INFINITY)
+        await intake.countAll()
         await feed({ kind: 'end' })
       }),
     throttled: () => engineStatus(engine).throttled,

@@ -45,14 +45,15 @@ export async function learn(learning: Learning, signal: AbortSignal): Promise<Le
   if (signal.aborted) return undefined
   if (tally.calls + tally.paneRows === 0) throw nothingRead(tally)
   const { keys, knownUntil } = engineStatus(engine)
+  const { state, slabs } = snapshot(engine)
   const saving: SavedState = {
-    engine: snapshot(engine),
+    engine: state,
     awaiting: [],
     known: [],
     taughtUntil: knownUntil,
     learned: { at, logs: logs.map(({ path }) => path), keys },
   }
-  await checkpoints.write({ state: saving, positions: {}, writtenAt: at })
+  await checkpoints.write({ state: saving, slabs, positions: {}, writtenAt: at }).written
   return { engine, tally }
 }
 

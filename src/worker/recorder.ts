@@ -2,6 +2,8 @@
  * Writes down what the core is fed and what it decides, as it happens: `weir run --record`. Replaying it repeats the run
  * (recorded-replay.ts). It only listens: it changes nothing, waits for nothing, and when it cannot go on it stops alone.
  */
+
+import type { KeyTable } from '../core/call-batch.ts'
 import { weirSchema } from '../core/config/config.ts'
 import type { Engine, EngineSettings } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
@@ -14,7 +16,7 @@ import type {
   RecordedSettings,
   SegmentHead,
 } from '../stores/recording-entry.ts'
-import { copyOf } from './engine-copy.ts'
+import { copyBytes, copyOf } from './engine-copy.ts'
 import { recordedBatch } from './recorded-batch.ts'
 import { stateDigest } from './state-digest.ts'
 
@@ -35,17 +37,26 @@ export interface Recorder {
 /** What the checkpoint says of the life that wrote it, if there was one. */
 export type Origin = Pick<SegmentHead, 'resumedFrom' | 'isAnew'>
 
+/** All of it is copied at once, and the worker stands still meanwhile. */
+const mostCopyBytes = 512 * 1024 * 1024
+
 export function createRecorder(recording: Recording, startedAt: EpochMs): Recorder {
   const life = `${recording.nextNumber}@${new Date(startedAt).toISOString()}`
   let began: { readonly engine: Engine; readonly origin: Origin } | undefined
   let inputs = 0
   /** Keys of the decoder's table that this segment has named. */
   let keysNamed = 0
+  let table: KeyTable | undefined
   let last: Extract<RecordedEntry, { kind: 'input' }> | undefined
 
   function beginSegment(): void {
     if (began === undefined) return
     const { engine, origin } = began
+    const bytes = copyBytes(engine)
+    if (bytes > mostCopyBytes) {
+      recording.stop(`it would begin with ${Math.round(bytes / 1e6)} MB of what is known of keys, and may with 512`)
+      return
+    }
     const settings = recordedSettings(engine.settings)
     const settingsHash = stateDigest(settings)
     keysNamed = 0
@@ -59,7 +70,11 @@ export function createRecorder(recording: Recording, startedAt: EpochMs): Record
     },
     input(input) {
       if (recording.isStopped()) return
-      if (recording.isFull()) beginSegment()
+      // A decoder with a table of its own took the place of the one before: its numbers are other keys'.
+      const isOtherTable = input.kind === 'batch' && table !== undefined && input.batch.keys !== table
+      if (input.kind === 'batch') table = input.batch.keys
+      if (recording.isFull() || isOtherTable) beginSegment()
+      if (recording.isStopped()) return
       inputs++
       const plain = input.kind === 'batch' ? recordedBatch(input, keysNamed) : input
       if (input.kind === 'batch') keysNamed = input.batch.keys.ids.length

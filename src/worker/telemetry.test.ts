@@ -18,6 +18,14 @@ test('rejected lines are told by reason', () => {
   ).toBe('Rejected in the last minute: 4 lines: broken-json 3, no-key 1')
 })
 
+test('keys that had to make room, and calls that found none, are a warning that names the setting', () => {
+  const event = { name: 'keysForgotten', keys: 12_000, unplacedCalls: 3 } as const
+  expect(levelOf(event)).toBe('warn')
+  expect(sentenceOf(event)).toBe(
+    'More keys than state.maxKeys: 12,000 idle ones forgotten in the last minute, 3 calls of new ones counted as anonymous',
+  )
+})
+
 test('a lag is said in what the source counts in, and an unknown one is not none', () => {
   expect([undefined, { records: 0 }, { records: 7 }, { ms: 400 }, { ms: 90_000 }].map(lagText)).toEqual([
     ...['unknown', 'none', '7 records', 'none', '90 s'],

@@ -103,6 +103,8 @@ export type TelemetryEvent =
     }
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
+  /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
+  | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
   | { readonly name: 'auditFailed'; readonly because: string }
   | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
   | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
@@ -145,6 +147,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'keysForgotten':
     case 'commitFailed':
     case 'recordingStopped':
     case 'effectLeftOpen':
@@ -245,6 +248,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':
       return `Rejected in the last minute: ${rejectsText(event)}`
+    case 'keysForgotten':
+      return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
     case 'recordingBegan':

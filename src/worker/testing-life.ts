@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
-import { createDecoder } from '../core/formats/decoder.ts'
+import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
@@ -71,6 +71,8 @@ interface Life {
   /** Makes the source one that can hold partitions. */
   readonly hold?: Source['hold'] & {}
   readonly keyed?: boolean
+  /** The decoder it begins with, where that is not the one of its history; the latter is the next one. */
+  readonly decoder?: Decoder
   /** Where it is recorded, and how much of it. */
   readonly record?: { readonly directory: string; readonly maxBytes?: number }
   readonly metrics?: (clock: Clock) => Publisher
@@ -107,7 +109,8 @@ export async function live(life: Life) {
     {
       ...{
         source,
-        decoder,
+        decoder: life.decoder ?? decoder,
+        nextDecoder: () => decoder,
         repeats,
         engine,
         clock,

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { StreamError } from '../core/errors.ts'
-import { HOUR_MS, MINUTE_MS, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
+import type { Decoder } from '../core/formats/decoder.ts'
+import { mostKeys } from '../core/formats/key-index.ts'
+import { type ApiKeyId, HOUR_MS, MINUTE_MS, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { SourceBatch } from '../sources/source.ts'
 import { dayOfHistory, live, newFolder, noon, removeFolders, settings, takesNothing } from './testing-life.ts'
@@ -125,6 +127,18 @@ test('on a keyed stream nobody waits for anybody', async () => {
   expect(holds).toEqual([])
 })
 
+test('a key table that ids have filled which are no keys is replaced, and calls go on to be their keys’', async () => {
+  const full: Decoder = {
+    keys: { ids: Array.from({ length: mostKeys }, (_, index) => `random-${index}` as ApiKeyId) },
+    decode: () => expect.unreachable('it can tell no key from another any more'),
+  }
+  const life = await live({ folder: newFolder(), decoder: full })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  expect(life.asked()).toContain('k1#1/throttle-1')
+})
+
 test('a silent SNS and a silent gateway do not stop the stream', async () => {
   const life = await live({ folder: newFolder(), answer: takesNothing })
   await life.bring(5, 1)
@@ -141,9 +155,10 @@ test('the source is told of a position only when a checkpoint that covers it is 
     folder: newFolder(),
     watch: checkpoints => ({
       ...checkpoints,
-      async write(snapshot) {
-        await checkpoints.write(snapshot)
-        order.push(`on disk ${JSON.stringify(snapshot.positions)}`)
+      write(snapshot) {
+        const { copied, written } = checkpoints.write(snapshot)
+        const onDisk = written.then(() => void order.push(`on disk ${JSON.stringify(snapshot.positions)}`))
+        return { copied, written: onDisk }
       },
     }),
   })

@@ -357,6 +357,15 @@ export const weirSchema = z.strictObject({
     .strictObject({
       directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
       checkpointEvery: duration('5s', { from: '100ms', to: '10m' }).describe('time between checkpoints'),
+      maxKeys: z
+        .number()
+        .int()
+        .min(1_000)
+        .max(4_000_000)
+        .default(1_000_000)
+        .describe(
+          'known keys, up to 3.7 KB of memory each; beyond it the longest idle that no tenant owns are forgotten',
+        ),
     })
     .prefault({}),
 })

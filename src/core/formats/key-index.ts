@@ -12,8 +12,11 @@ export interface KeyIndex extends KeyTable {
   known(bytes: DataView, from: number, to: number): number
 }
 
-/** Twenty times what an account may have in all its regions; more than this is not key ids but something else. */
-const mostKeys = 1_000_000
+/**
+ * A little more than are known by default (`state.maxKeys`), and as much as fits arrays that grow by doubling. A worker
+ * whose table is full goes on with an empty one (keeper.ts); a replay's further keys are anonymous.
+ */
+export const mostKeys = 1_048_576
 
 /** `seed`: so that nobody who chooses ids can choose such as would all be looked for in one place. Changes no number. */
 export function createKeyIndex(seed: number): KeyIndex {

@@ -81,14 +81,11 @@ describe('records that the producer library packed into one', () => {
     })
     const batch = createBatch(decoder.keys)
     const trusted = (id: string) => line('k1').replace('{', `{"extendedRequestId":"${id}",`)
-    for (const records of [
-      [trusted('a'), trusted('b')],
-      [trusted('c'), trusted('b')],
-    ])
-      decoder.decode(aggregated(records), '7', batch)
+    decoder.decode(aggregated([trusted('a'), trusted('b')]), '7', batch)
+    decoder.decode(aggregated([trusted('c'), trusted('b')]), '8', batch)
     expect(batch.length).toBe(3)
     expect(rejectedOf(batch)).toEqual({ duplicate: 1 })
-    expect(batch.samples[0]?.position).toBe('7:1#0')
+    expect(batch.samples[0]?.position).toBe('8:1#0')
   })
 
   test('of another producer’s making are read', () => {

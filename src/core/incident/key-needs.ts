@@ -5,7 +5,8 @@
 import { isTenantWide } from '../config/tenants.ts'
 import type { Engine } from '../engine-state.ts'
 import { slotOf } from '../state/baseline.ts'
-import { knowledgeFor } from '../state/key-state.ts'
+import { findKey } from '../state/known-keys.ts'
+import { usualOf } from '../state/usual.ts'
 import type { ApiKeyId, PlanLimits } from '../vocabulary.ts'
 import type { KeyNeed, ThrottleEffect } from './effect.ts'
 import { throttledLimits } from './response.ts'
@@ -22,9 +23,9 @@ export function keyNeeds(
 
 function needOf({ state, settings }: Engine, keyId: ApiKeyId): KeyNeed {
   for (const owner of state.owners.values()) {
-    const key = owner.keys.get(keyId)
+    const key = findKey(owner.keys, keyId)
     if (key === undefined) continue
-    const { usual } = knowledgeFor(key, owner, slotOf(owner.time.highest), 'early')
+    const usual = usualOf(owner.keys, key, owner.coverage, slotOf(owner.time.highest))
     return { keyId, limits: usual && throttledLimits(usual, settings.config.throttle) }
   }
   return { keyId, limits: undefined }

@@ -6,6 +6,7 @@ import type { Evidence } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import type { Engine } from '../engine-state.ts'
 import type { KeyState } from '../state/key-state.ts'
+import { findLive } from '../state/live-keys.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import { callsIn } from './measure.ts'
 
@@ -15,7 +16,8 @@ export function isToldByKin(engine: Engine, { keyId, incident }: KeyState): bool
   if (tenants.tenantWide.size === 0 || isOpen(incident)) return false
   if (isTenantWide(keyId)) return keysOf(engine, keyId).some(key => isOpen(key.incident))
   const name = tenants.tenantWide.get(keyId)
-  const tenant = name === undefined ? undefined : engine.state.tenantWide?.keys.get(name)
+  const all = engine.state.tenantWide
+  const tenant = name === undefined || all === undefined ? undefined : findLive(all, name)
   return tenant !== undefined && isOpen(tenant.incident)
 }
 
@@ -32,7 +34,8 @@ export function sharesOf(engine: Engine, keyId: ApiKeyId, at: EpochMs): readonly
 
 const SHOWN_KEYS = 5
 
+/** Those of the tenant's keys that call, or have an incident. */
 function keysOf({ state, settings }: Engine, tenantWide: ApiKeyId): readonly KeyState[] {
   const listed = settings.tenants.byKey.get(tenantWide)?.keys ?? []
-  return listed.flatMap(keyId => [...state.owners.values()].flatMap(({ keys }) => keys.get(keyId) ?? []))
+  return listed.flatMap(keyId => [...state.owners.values()].flatMap(owner => findLive(owner, keyId) ?? []))
 }

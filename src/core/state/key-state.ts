@@ -1,7 +1,7 @@
 /**
- * All that is kept of one API key. `activity` is there only while the key calls: five quiet minutes after its last
- * call it shrinks to its baseline and its incident, so that a known-but-idle key costs no time and little memory.
- * Plain data (it is what a checkpoint holds), mutable on purpose.
+ * What is kept of an API key that something is going on with. `activity` is there only while the key calls: five quiet
+ * minutes after its last call it shrinks to its incident, and without one to a record among the known keys
+ * (`known-keys.ts`, which has its baseline all the time). Plain data (it is what a checkpoint holds), mutable on purpose.
  */
 import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { Incident } from '../incident/incident.ts'
@@ -14,9 +14,11 @@ import {
   type SequentialModel,
   sequentialModel,
 } from './accumulator.ts'
-import { type Coverage, createBaseline, type KeyBaseline, plainBaseline, usualOf } from './baseline.ts'
+import type { Coverage } from './coverage.ts'
+import type { KnownKeys } from './known-keys.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
+import { plainBaseline, usualOf } from './usual.ts'
 import type { RollingWindows } from './window.ts'
 
 export interface KeyActivity {
@@ -56,7 +58,10 @@ export interface WrongStretch {
 
 export interface KeyState {
   readonly keyId: ApiKeyId
-  readonly baseline: KeyBaseline
+  /** Of its record among the owner's known keys. */
+  readonly number: number
+  /** Minute (epoch min) from which on it is known: its record's, at hand for each call. */
+  knownFrom: number
   activity: KeyActivity | undefined
   /** Early looks run ahead of final ones and may be in the next slot: each has its own. */
   earlySlot: SlotKnowledge | undefined
@@ -70,17 +75,21 @@ export interface KeyState {
   incidents: number
 }
 
-export function createKeyState(keyId: ApiKeyId, firstMinute: number): KeyState {
+export function createKeyState(
+  keyId: ApiKeyId,
+  { number, knownFrom, incidents }: Pick<KeyState, 'number' | 'knownFrom' | 'incidents'>,
+): KeyState {
   return {
     keyId,
-    baseline: createBaseline(firstMinute),
+    number,
+    knownFrom,
     activity: undefined,
     earlySlot: undefined,
     finalSlot: undefined,
     isDirty: false,
     incident: { phase: 'quiet' },
     wrong: undefined,
-    incidents: 0,
+    incidents,
   }
 }
 
@@ -100,8 +109,9 @@ export function latencyOf(activity: KeyActivity): LatencyBlocks {
   return activity.latency
 }
 
-/** Of a key's owner, what knowledge is made of besides the key's own baseline. */
+/** Of a key's owner, what knowledge is made of. */
 export interface Taught {
+  readonly keys: KnownKeys
   readonly coverage: Coverage
   readonly lessons: number
 }
@@ -120,14 +130,14 @@ export function knowledgeFor(key: KeyState, taught: Taught, slot: number, look: 
   return fresh
 }
 
-function workOut({ baseline }: KeyState, { coverage, lessons }: Taught, slot: number): SlotKnowledge {
-  const usual = usualOf(baseline, coverage, slot)
+function workOut({ number }: KeyState, { keys, coverage, lessons }: Taught, slot: number): SlotKnowledge {
+  const usual = usualOf(keys, number, coverage, slot)
   return {
     slot,
     minutes: coverage.total,
     lessons,
     usual,
-    plain: plainBaseline(baseline, coverage, slot),
+    plain: plainBaseline(keys, number, coverage, slot),
     model: usual === undefined ? undefined : sequentialModel(usual),
   }
 }

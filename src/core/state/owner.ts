@@ -3,17 +3,14 @@
  * partition is an owner, so that it can move to another worker with all that belongs to it; otherwise there is one,
  * which merges panes over all partitions. Here is how calls come in and how time passes; judging is the engine's.
  *
- * Plain data, mutable on purpose. Bounds: keys are those the stream shows (a limit comes with the worker's hardening),
- * open panes span at most watermark.ts's OPEN_SPAN_MS, quiet minutes are settled a week at a time.
+ * Mutable on purpose. Bounds: known keys are at most `state.maxKeys` (engine.ts), open panes span at most watermark.ts's
+ * OPEN_SPAN_MS, quiet minutes are settled a week at a time.
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
-  type Coverage,
-  coverMinute,
-  createCoverage,
   excludeMinute,
   knowFrom,
   learnLateCalls,
@@ -23,14 +20,10 @@ import {
   unlearnMinute,
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import {
-  createActivity,
-  createKeyState,
-  type KeyActivity,
-  type KeyState,
-  latencyOf,
-  type WrongStretch,
-} from './key-state.ts'
+import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
+import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import { createKnownKeys, stayKnown } from './known-keys.ts'
+import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
   addCall,
   addCounts,
@@ -50,8 +43,7 @@ import { addStraggler, addStragglers, paneInserted } from './window.ts'
 const MINUTES_PER_DAY = 1_440
 const MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY
 
-export interface Owner {
-  readonly keys: Map<ApiKeyId, KeyState>
+export interface Owner extends OwnedKeys {
   /** Keys with panes: those that called in the last five minutes. */
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
@@ -98,7 +90,9 @@ interface QuietStretch {
 export const SHARED_OWNER = ''
 
 export const createOwner = (): Owner => ({
-  keys: new Map(),
+  keys: createKnownKeys(),
+  live: [],
+  place: new Int32Array(64),
   active: new Set(),
   incidents: new Set(),
   wrong: new Set(),
@@ -130,30 +124,12 @@ export function createHeir(taught: Owner): Owner {
   }
 }
 
-/** What was taught of a key goes to the owner in whose partition it turns up. */
-export function inherit(owner: Owner, taught: Owner | undefined, keyId: ApiKeyId): void {
-  const key = taught?.keys.get(keyId)
-  if (taught === undefined || key === undefined || owner.keys.has(keyId)) return
-  taught.keys.delete(keyId)
-  taught.active.delete(key)
-  key.activity = undefined
-  key.isDirty = false
-  key.earlySlot = undefined
-  key.finalSlot = undefined
-  owner.keys.set(keyId, key)
+/** What was taught of a key goes to the owner in whose partition it turns up; its number there. */
+export function inherit(owner: Owner, taught: Owner, keyId: ApiKeyId): number | undefined {
+  const live = findLive(taught, keyId)
+  if (live !== undefined) taught.active.delete(live)
+  return inheritKey(owner, taught, keyId, Math.floor(taught.closedToSecond / 60))
 }
-
-export function keyOf(owner: Owner, keyId: ApiKeyId, timeMs: number): KeyState {
-  let key = owner.keys.get(keyId)
-  if (key === undefined) {
-    key = createKeyState(keyId, firstWholeMinute(Math.floor(timeMs / SECOND_MS)))
-    owner.keys.set(keyId, key)
-  }
-  return key
-}
-
-/** The minute in which a key turns up is not a whole one, unless it turns up as the minute begins. */
-const firstWholeMinute = (second: number): number => Math.ceil(second / 60)
 
 /**
  * The first call of all: time begins as far before it as open panes may reach, since the first to be read need not be the
@@ -217,27 +193,31 @@ function countRun(
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
   owner.lateCalls += calls
   owner.lessons++
-  learnLateCalls(key.baseline, Math.floor(timeMs / MINUTE_MS), calls)
+  learnLateCalls(owner.keys, key.number, Math.floor(timeMs / MINUTE_MS), calls)
 }
 
 /** The latencies of a minute are asked for, of one that ends a second before the last closed pane at the earliest. */
 const LATENCY_SECONDS = 61
 
-/** Counts what another tool counted: a row of one second is a pane, a longer one teaches the baseline only. */
+/** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
+export function teachRow(owner: Owner, number: number, row: PaneRow): void {
+  const { start, seconds, calls, status5xx, latencySumMs, latencyCount } = row
+  owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
+  const minutes = Math.max(1, Math.round(seconds / 60))
+  const firstMinute = Math.floor(start / MINUTE_MS)
+  for (let minute = firstMinute; minute < firstMinute + minutes; minute++) countMinute(owner, minute, calls / minutes)
+  const live = owner.live[(owner.place[number] as number) - 1]
+  if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
+  else stayKnown(owner.keys, number, firstMinute)
+  owner.lessons++
+  knowFrom(owner.keys, number, firstMinute)
+  learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
+}
+
+/** Counts what another tool counted in one second: a pane. */
 export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const { start, seconds } = row
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
-  if (seconds > 1) {
-    const minutes = Math.max(1, Math.round(seconds / 60))
-    const firstMinute = Math.floor(start / MINUTE_MS)
-    for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
-      countMinute(owner, minute, row.calls / minutes)
-    const { calls, status5xx, latencySumMs, latencyCount } = row
-    owner.lessons++
-    knowFrom(key.baseline, firstMinute)
-    learnRow(key.baseline, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
-    return
-  }
   owner.calls += row.calls
   const second = Math.floor(start / SECOND_MS)
   if (second < owner.closedToSecond) {
@@ -271,9 +251,10 @@ function paneOf(owner: Owner, key: KeyState, { panes, early, earlyWindows }: Key
   const index = openPane(panes, second)
   if (panes.end === before) return index
   const minute = firstWholeMinute(second)
-  if (minute < key.baseline.firstMinute) {
+  if (minute < key.knownFrom) {
     owner.lessons++
-    knowFrom(key.baseline, minute)
+    key.knownFrom = minute
+    knowFrom(owner.keys, key.number, minute)
   }
   const keys = owner.openSeconds.get(second)
   if (keys === undefined) owner.openSeconds.set(second, [key])
@@ -291,7 +272,7 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
  * `from` on, which only now turn out to have been a quiet stretch and no gap. Not told of a minute that rows of more than a
  * second had a part in: whose calls those were is learned, and not kept apart.
  */
-export type Delivered = (from: number, minute: number, counts: ReadonlyMap<KeyState, number>) => void
+export type Delivered = (from: number, minute: number, counts: ReadonlyMap<number, number>) => void
 
 /**
  * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
@@ -337,7 +318,7 @@ function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined)
   if (owner.wrong.size + owner.incidents.size > 0) {
     owner.lessons++
     for (const key of new Set([...owner.wrong, ...owner.incidents])) {
-      if (isNotLearned(key, learned)) excludeMinute(key.baseline, learned)
+      if (isNotLearned(key, learned)) excludeMinute(owner.keys, key.number, learned)
       if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
       key.wrong = undefined
       owner.wrong.delete(key)
@@ -358,7 +339,7 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (!isNotLearned(key, minute)) learnMinute(key.baseline, minute, seen)
+    if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)
@@ -383,12 +364,12 @@ function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
 }
 
 /** Calls of each key in the minute that ends; undefined where rows of more than a second had a part in it. */
-function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyMap<KeyState, number> | undefined {
+function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyMap<number, number> | undefined {
   if (minuteCalls.has(minute)) return undefined
-  const counts = new Map<KeyState, number>()
+  const counts = new Map<number, number>()
   for (const key of minuteKeys) {
     const panes = key.activity?.panes
-    if (panes !== undefined) counts.set(key, seenInMinute(panes, minute).calls)
+    if (panes !== undefined) counts.set(key.number, seenInMinute(panes, minute).calls)
   }
   return counts
 }
@@ -418,7 +399,7 @@ export function turnedWrong(owner: Owner, key: KeyState, wrong: WrongStretch): v
   const learnedTo = Math.floor(owner.closedToSecond / 60)
   const oldest = Math.ceil((owner.closedToSecond + 1 - 300) / 60)
   for (let minute = Math.max(oldest, Math.floor(wrong.onsetAt / MINUTE_MS)); minute < learnedTo; minute++) {
-    unlearnMinute(key.baseline, minute, seenInMinute(panes, minute))
+    unlearnMinute(owner.keys, key.number, minute, seenInMinute(panes, minute))
   }
 }
 
@@ -471,16 +452,15 @@ const GAP_MINUTES = 15
 const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
   isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
 
-/** A key that has not called for so many whole minutes shrinks to its baseline. */
+const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
+
+/** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5
 
-/** Only keys whose newest closed pane may be so old are looked at: those of one minute, each once a minute of theirs. */
+/** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {
   const idleSince = minute - IDLE_MINUTES - 1
-  const keys = owner.keysByMinute.get(idleSince)
-  if (keys === undefined) return
-  owner.keysByMinute.delete(idleSince)
-  for (const key of keys) {
+  for (const key of owner.keysByMinute.get(idleSince) ?? []) {
     const { activity } = key
     if (activity?.minute !== idleSince || activity.panes.end > activity.panes.firstOpen) continue
     // One that has gone to another owner is that one's to forget.
@@ -489,4 +469,10 @@ function forgetIdle(owner: Owner, minute: number): void {
     key.earlySlot = undefined
     key.finalSlot = undefined
   }
+  owner.keysByMinute.delete(idleSince)
+  const idle = owner.live.filter(
+    key => key.activity === undefined && key.incident.phase === 'quiet' && key.wrong === undefined,
+  )
+  // In the order of their ids, so that none of arrival shows when some are to be forgotten.
+  for (const key of idle.sort(byKeyId)) retire(owner, key, minute)
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { detectors } from '../../../detectors/index.ts'
 import { defaultValues } from '../../../detectors/thresholds.ts'
 import { createEngine, type Engine } from '../engine.ts'
-import { type Call, inOrder, settingsOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
+import { type Call, inOrder, settingsOf, stateOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
 import { knowledgeFor } from './key-state.ts'
 import { earlyView, finalView } from './tenant-view.ts'
 
@@ -26,7 +26,7 @@ function scoresAfter(engine: Engine, given: readonly Call[]): Record<string, num
   stream.give([{ key: 'other', at: TEN }], { partition: 'slow', arrivedAt: TEN + 90_000 })
   stream.give([{ key: 'other', at: TEN + 90_000 }, ...given], { arrivedAt: TEN + 90_000 })
   const owner = engine.state.owners.get('')!
-  const key = owner.keys.get('key')!
+  const key = stateOf(engine, 'key')
   const view = earlyView(key, key.activity!, knowledgeFor(key, owner, Math.floor((END - 1) / 300), 'early'), END)
   return Object.fromEntries(
     detectors
@@ -72,7 +72,7 @@ describe('an early look', () => {
       { partition: 'other' },
     )
     const owner = engine.state.owners.get('')!
-    const key = owner.keys.get('key')!
+    const key = stateOf(engine, 'key')
     const known = knowledgeFor(key, owner, Math.floor(TEN / 300_000), 'early')
     expect(earlyView(key, key.activity!, known, TEN / 1_000 + 20)).toMatchObject({
       look: 'early',

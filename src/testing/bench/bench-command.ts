@@ -7,11 +7,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { latencyPart } from './latency-part.ts'
+import { livePart } from './live-part.ts'
 import { type BenchPart, built, type Figure, isMet } from './part.ts'
 import { replayPart } from './replay-part.ts'
 import { figureText, type Results, readmeWith } from './results.ts'
 
-const parts: readonly BenchPart[] = [replayPart, latencyPart]
+const parts: readonly BenchPart[] = [replayPart, livePart, latencyPart]
 
 const usage = `npm run bench -- [--small] [--only ${parts.map(({ name }) => name).join(',')}] [--rounds 5] [--keep]
 

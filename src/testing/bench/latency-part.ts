@@ -3,9 +3,9 @@
  * loopback SNS. First as much load as the machine bears with producer, broker and worker together: that is the capacity.
  * Then storms of calm keys under shares of it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,7 +16,8 @@ import { median, quantile } from 'simple-statistics'
 import { serveSns } from '../../simulation/sns.ts'
 import { startKafka } from '../servers/kafka.ts'
 import { calmKey, type LoadSettings, partitions, storm } from './load.ts'
-import { type BenchOptions, type BenchPart, built, type Figure, weirProgram } from './part.ts'
+import { type BenchOptions, type BenchPart, built, type Figure } from './part.ts'
+import { startWeir, type Tick, type WeirProcess } from './weir-process.ts'
 
 const topicArn = 'arn:aws:sns:us-east-1:123456789012:weir-bench'
 const shares = [0.1, 0.5, 0.9]
@@ -88,13 +89,12 @@ async function phase(load: LoadSettings): Promise<Phase> {
       if (keyId !== undefined && !alerted.has(keyId)) alerted.set(keyId, Date.now())
     },
   })
-  let worker: ChildProcess | undefined
+  let weir: WeirProcess | undefined
   try {
     await createTopic(load)
     await writeFile(join(folder, 'week.ndjson.gz'), gzipSync(weekOf(load.storms)))
     await writeFile(join(folder, 'weir.yaml'), configOf(load, sns.endpoint))
-    const log = join(folder, 'worker.log')
-    worker = await startWorker(folder, log)
+    weir = await startWeir(folder, ['--history', join(folder, 'week.ndjson.gz')])
     const inBroker = await produce(load)
     const until = Date.now() + 10_000
     while (alerted.size < inBroker.size && Date.now() < until) await sleep(100)
@@ -102,11 +102,9 @@ async function phase(load: LoadSettings): Promise<Phase> {
       const alertedAt = alerted.get(key)
       return alertedAt === undefined ? [] : [Math.max(0, alertedAt - at)]
     })
-    worker.kill('SIGTERM')
-    await once(worker, 'exit')
-    return { callsPerSecond: await countedPerSecond(log), delaysMs }
+    return { callsPerSecond: countedPerSecond(await weir.ticks()), delaysMs }
   } finally {
-    if (worker?.exitCode === null) worker.kill('SIGKILL')
+    await weir?.stop()
     await sns.close()
     await rm(folder, { recursive: true, force: true })
   }
@@ -137,24 +135,6 @@ alerts: {sns: {topicArn: '${topicArn}', endpoint: '${endpoint}'}}
 state: {directory: state}
 `
 
-async function startWorker(folder: string, log: string): Promise<ChildProcess> {
-  const output = await open(log, 'w')
-  const args = ['run', '--log', 'json', '--config', join(folder, 'weir.yaml')]
-  const worker = spawn(process.execPath, [weirProgram, ...args, '--history', join(folder, 'week.ndjson.gz')], {
-    stdio: ['ignore', output.fd, output.fd],
-    env: { ...process.env, WEIR_LOG_LEVEL: 'debug' },
-  })
-  await output.close()
-  for (let waited = 0; waited < 600; waited++) {
-    const text = await readFile(log, 'utf8')
-    if (worker.exitCode !== null) throw new Error(`weir run ended:\n${text}`)
-    if (text.includes('"partitionsAssigned"') || text.includes('"partitionsChanged"')) return worker
-    await sleep(100)
-  }
-  worker.kill('SIGKILL')
-  throw new Error('weir run did not get its partitions within a minute')
-}
-
 /** When the broker had the first calls of each storm. */
 async function produce(load: LoadSettings): Promise<Map<string, number>> {
   const producer = spawn(process.execPath, [built('./load-producer.js'), JSON.stringify(load)], {
@@ -170,13 +150,9 @@ async function produce(load: LoadSettings): Promise<Map<string, number>> {
   return inBroker
 }
 
-/** Of the worker's own word, once a second: the first and the last few are start and end. */
-async function countedPerSecond(log: string): Promise<number> {
-  const rates = (await readFile(log, 'utf8'))
-    .split('\n')
-    .filter(line => line.includes('"batchesRead"'))
-    .map(line => JSON.parse(line) as { readonly calls: number; readonly overMs: number })
-    .filter(({ calls }) => calls > 1_000)
-    .map(({ calls, overMs }) => (calls * 1_000) / overMs)
-  return rates.length === 0 ? 0 : median(rates.slice(1, -1).length > 0 ? rates.slice(1, -1) : rates)
+/** What the worker counted a second, by its own word: the first and the last seconds are start and end. */
+function countedPerSecond(ticks: readonly Tick[]): number {
+  const rates = ticks.filter(({ calls }) => calls > 1_000).map(({ calls, overMs }) => (calls * 1_000) / overMs)
+  const inner = rates.length > 2 ? rates.slice(1, -1) : rates
+  return inner.length === 0 ? 0 : median(inner)
 }
