@@ -6,13 +6,14 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { type Mode, tenantsSchema, weirSchema } from '../src/core/config/config.ts'
 import { advance, createEngine, engineSettings } from '../src/core/engine.ts'
+import type { EngineInput } from '../src/core/engine-input.ts'
 import type { Explanation } from '../src/core/explanation/explanation.ts'
 import { changeLine } from '../src/core/explanation/json.ts'
 import { createDecoder, type Decoder } from '../src/core/formats/decoder.ts'
 import type { Effect } from '../src/core/incident/effect.ts'
 import { learned } from '../src/core/testing-stream.ts'
 import { readFilePieces } from '../src/sources/file-pieces.ts'
-import { type BareLog, canonicalInputs, createTally } from '../src/worker/bare-log.ts'
+import { type BareLog, createTally, readCanonically } from '../src/worker/bare-log.ts'
 import { replay } from '../src/worker/replay.ts'
 
 interface Expected {
@@ -83,10 +84,10 @@ describe.each(['friday', 'sale'])('the recorded story %s', name => {
     const observing = { ...settings, config: { ...settings.config, mode: 'observe' as const } }
     const engine = createEngine(observing, { withHistory: true })
     const decoder = decoderFor()
-    for await (const input of canonicalInputs([open(file('history.ndjson.gz'))], decoder, createTally()))
-      advance(engine, input)
+    const take = (input: EngineInput) => void advance(engine, input)
+    await readCanonically([open(file('history.ndjson.gz'))], decoder, createTally(), take)
     advance(engine, { kind: 'history-ended' })
-    for await (const input of canonicalInputs(logs.map(open), decoder, createTally())) advance(engine, input)
+    await readCanonically(logs.map(open), decoder, createTally(), take)
     advance(engine, { kind: 'end' })
     return learned(engine)
   }

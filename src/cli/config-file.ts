@@ -3,7 +3,7 @@
  * complaint with its file, line and column: `weir.yaml:12:13  throttle.headroom is 0.5: should be a number from 1 to 10`.
  */
 import { basename, dirname, join, resolve } from 'node:path'
-import { type Document, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
 import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config/check.ts'
 import type { TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type ConfigPath, isMapping } from '../core/config/reference.ts'
@@ -28,11 +28,11 @@ const defaultTenants = 'tenants.yaml'
 
 /** Throws StreamError: CONFIG_UNREADABLE if the file cannot be read, CONFIG_INVALID with all complaints in its message. */
 export async function loadConfig(path: string, { readFile, acts }: ConfigReading): Promise<LoadedConfig> {
-  const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
+  const weir = await parseYaml('weir', path, await readOrThrow(path, readFile))
   const named = namedTenants(weir.value)
   const tenantsPath = tenantsPathOf(path, named)
   const text = await readIfThere(tenantsPath, readFile)
-  const tenants = text === undefined ? undefined : parseYaml('tenants', tenantsPath, text)
+  const tenants = text === undefined ? undefined : await parseYaml('tenants', tenantsPath, text)
   const missing = named !== undefined && text === undefined ? [missingTenants(named)] : []
   return checkFiles(path, { weir, tenants }, missing, acts)
 }
@@ -41,7 +41,7 @@ export async function loadConfig(path: string, { readFile, acts }: ConfigReading
 export async function loadTenantsOf(folder: string, { readFile, acts }: ConfigReading): Promise<LoadedConfig> {
   const path = join(folder, defaultTenants)
   const text = await readIfThere(path, readFile)
-  const tenants = text === undefined ? undefined : parseYaml('tenants', path, text)
+  const tenants = text === undefined ? undefined : await parseYaml('tenants', path, text)
   return checkFiles(path, { weir: undefined, tenants }, [], acts)
 }
 
@@ -50,7 +50,7 @@ export async function loadTenantsOf(folder: string, { readFile, acts }: ConfigRe
  * CONFIG_UNREADABLE.
  */
 export async function tenantsText(path: string, readFile: ConfigReading['readFile']): Promise<string | undefined> {
-  const weir = parseYaml('weir', path, await readOrThrow(path, readFile))
+  const weir = await parseYaml('weir', path, await readOrThrow(path, readFile))
   return readIfThere(tenantsPathOf(path, namedTenants(weir.value)), readFile)
 }
 
@@ -110,9 +110,11 @@ interface ParsedFile {
   readonly positionAt: (offset: number) => string
 }
 
-function parseYaml(file: ConfigFile, path: string, text: string): ParsedFile {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+async function parseYaml(file: ConfigFile, path: string, text: string): Promise<ParsedFile> {
+  // Loaded only where there is a file to parse: most replays have none, and it takes as long as to read ten thousand lines.
+  const yaml = await import('yaml')
+  const lines = new yaml.LineCounter()
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const positionAt = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `:${line}:${col}`
@@ -126,7 +128,7 @@ function parseYaml(file: ConfigFile, path: string, text: string): ParsedFile {
     return { path, value: undefined, complaints, offsetOf: complaint => offsets.get(complaint), positionAt }
   }
   try {
-    const offsetOf = (complaint: Complaint) => offsetAt(document, complaint.path)
+    const offsetOf = (complaint: Complaint) => offsetAt(yaml, document, complaint.path)
     return { path, value: document.toJS(), complaints: [], offsetOf, positionAt }
   } catch (error) {
     // The parser's guard against aliases that multiply without end: the one thing it finds only when it builds the value.
@@ -136,7 +138,11 @@ function parseYaml(file: ConfigFile, path: string, text: string): ParsedFile {
 }
 
 /** Where the value at `path` begins, or its name where the name is what is wrong, or the deepest thing above it. */
-function offsetAt(document: Document.Parsed, path: ConfigPath): number | undefined {
+function offsetAt(
+  { isNode, isPair, isScalar }: typeof import('yaml'),
+  document: Document.Parsed,
+  path: ConfigPath,
+): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const parent = document.getIn(path.slice(0, length - 1), true)
     const key = path[length - 1]

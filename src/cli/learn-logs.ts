@@ -16,8 +16,8 @@ import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { type LearnSummary, learnJson, learnText } from './learn-summary.ts'
-import { paysAhead } from './replay-logs.ts'
 import { createLogNotes } from './replay-summary.ts'
+import { paysAhead } from './replay-threads.ts'
 import { sizeText } from './size.ts'
 import { listenForStop } from './stop-signal.ts'
 
@@ -57,7 +57,7 @@ export async function learnLogs(
       for (const path of paths)
         logs.push(
           notes.follow(
-            (await paysAhead(path))
+            paysAhead(path)
               ? { path, ...decodeAhead(path, decoding, stop.signal) }
               : { path, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) },
           ),

@@ -1,5 +1,5 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Mode } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
@@ -11,13 +11,13 @@ import type { FormatName } from '../core/formats/field-names.ts'
 import { type FoundFile, findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog, LogTally } from '../worker/bare-log.ts'
-import { canDecodeAhead, decodeAhead } from '../worker/decode-ahead.ts'
 import { replay } from '../worker/replay.ts'
 import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
 import { exitCodes } from './exit.ts'
 import { borrowHashSecret } from './hash-secret.ts'
 import { createLogNotes, summaryText } from './replay-summary.ts'
+import type { startThreads } from './replay-threads.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export interface ReplayOptions {
@@ -29,11 +29,12 @@ export interface ReplayOptions {
   readonly failOnIncident?: boolean
 }
 
-/** `out` takes the answer and nothing else. */
+/** `out` takes the answer and nothing else. `decodedAhead` answers what a thread makes of a file, where that is worth one. */
 export async function replayLogs(
   logs: readonly string[],
   options: ReplayOptions,
   out: { write(text: string): unknown } = process.stdout,
+  decodedAhead: ReturnType<typeof startThreads> = () => undefined,
 ): Promise<void> {
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
@@ -50,12 +51,13 @@ export async function replayLogs(
     const decoding = { format, fields, hashSecret, maxRecordBytes }
     const decoder = createDecoder(decoding)
     const notes = createLogNotes(decoder)
-    const large = new Set<string>()
-    for (const path of paths) if (await paysAhead(path)) large.add(path)
-    const open = ({ path, folder }: FoundFile): BareLog =>
-      large.has(path)
-        ? { path, folder, ...decodeAhead(path, decoding, stop.signal) }
-        : { path, folder, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) }
+    const open = ({ path, folder }: FoundFile): BareLog => ({
+      path,
+      folder,
+      ...(decodedAhead(path, decoding, stop.signal) ?? {
+        pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
+      }),
+    })
     const incidents = new Set<string>()
     const result = await replay({
       settings,
@@ -94,12 +96,6 @@ async function configFor(logs: readonly string[], { config }: ReplayOptions): Pr
   const beside = logs.find(path => path !== standardInputPath)
   return await loadTenantsOf(beside === undefined ? '.' : dirname(beside), reading)
 }
-
-/** From this size on, plain or gzip, a thread of its own is started to decode a file. */
-const aheadBytes = 4 * 1024 * 1024
-
-export const paysAhead = async (path: string): Promise<boolean> =>
-  canDecodeAhead && path !== standardInputPath && (await stat(path)).size >= aheadBytes
 
 function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
   // The files are what is read, whatever source the configuration names; one owner merges them.

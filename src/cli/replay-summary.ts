@@ -40,17 +40,13 @@ export function createLogNotes(inner: Decoder) {
       noteAll(path, batch.samples.slice(samples), batch.panes.slice(rows), payload.length)
     },
   }
-  const follow = ({ path, pieces, ...log }: BareLog): BareLog => ({
+  const follow = (log: BareLog): BareLog => ({
     ...log,
-    path,
-    pieces: (async function* () {
-      for await (const piece of pieces) {
-        if (piece.kind === 'record') pathOf.set(piece.record.payload, path)
-        else if (piece.kind === 'decoded') noteAll(path, piece.samples, piece.panes, piece.payloadBytes)
-        else note(piece.fault.reason, path, `before byte ${number(Number(piece.fault.position))}`)
-        yield piece
-      }
-    })(),
+    seen(piece) {
+      if (piece.kind === 'record') pathOf.set(piece.record.payload, log.path)
+      else if (piece.kind === 'decoded') noteAll(log.path, piece.samples, piece.panes, piece.payloadBytes)
+      else note(piece.fault.reason, log.path, `before byte ${number(Number(piece.fault.position))}`)
+    },
   })
   return { decoder, follow, read: (): LogNotes => ({ firsts, secondRows }) }
 }

@@ -5,6 +5,7 @@ import { formatNames } from '../core/formats/field-names.ts'
 import { exitCodesHelp } from './exit.ts'
 import type { ReplayOptions } from './replay-logs.ts'
 import type { RecordedOptions } from './replay-recorded.ts'
+import { startThreads } from './replay-threads.ts'
 
 /** What the command line says; which of the two kinds of replay it is, `recording` tells. */
 interface ReplayWords extends Omit<ReplayOptions, 'mode'>, Omit<RecordedOptions, 'mode'> {
@@ -72,6 +73,8 @@ ${exitCodesHelp}
         return (await import('./replay-recorded.ts')).replayRecorded(recording, options)
       }
       if (logs.length === 0) command.error("error: missing required argument 'log'")
-      return (await import('./replay-logs.ts')).replayLogs(logs, { ...options, mode: options.mode ?? 'observe' })
+      const decodedAhead = startThreads([...(options.history ?? []), ...logs])
+      const { replayLogs } = await import('./replay-logs.ts')
+      return replayLogs(logs, { ...options, mode: options.mode ?? 'observe' }, process.stdout, decodedAhead)
     })
 }

@@ -88,15 +88,27 @@ export function createBatch(keys: KeyTable = { ids: [] }, capacity = 1024): Call
   return {
     length: 0,
     keys,
-    key: new Int32Array(capacity),
-    time: new Float64Array(capacity),
-    status: new Uint16Array(capacity),
-    latencyMs: new Float64Array(capacity),
-    bytes: new Float64Array(capacity),
+    ...createColumns(capacity),
     panes: [],
     rejected: new Map(),
     samples: [],
     controlMessages: 0,
+  }
+}
+
+export type Columns = Pick<CallBatch, 'key' | 'time' | 'status' | 'latencyMs' | 'bytes'>
+
+/** `allocate`: where the columns are not to be in memory of their own, but in memory that threads share. */
+export function createColumns(
+  capacity: number,
+  allocate: (bytes: number) => ArrayBufferLike = bytes => new ArrayBuffer(bytes),
+): Columns {
+  return {
+    key: new Int32Array(allocate(4 * capacity)),
+    time: new Float64Array(allocate(8 * capacity)),
+    status: new Uint16Array(allocate(2 * capacity)),
+    latencyMs: new Float64Array(allocate(8 * capacity)),
+    bytes: new Float64Array(allocate(8 * capacity)),
   }
 }
 
@@ -122,8 +134,13 @@ export function reject(
 
 /** Makes room for one call more and returns its row. */
 export function nextRow(batch: CallBatch): number {
-  if (batch.length === batch.key.length) grow(batch)
+  roomForCall(batch)
   return batch.length++
+}
+
+/** Makes sure that row `length` is there to be written: it counts once `length` is raised. */
+export function roomForCall(batch: CallBatch): void {
+  if (batch.length === batch.key.length) grow(batch)
 }
 
 function grow(batch: CallBatch): void {
@@ -142,19 +159,17 @@ function grow(batch: CallBatch): void {
 /** Appends what was decoded elsewhere, with key numbers of the same table. */
 export function appendCalls(
   batch: CallBatch,
-  more: Pick<CallBatch, 'length' | 'panes' | 'rejected' | 'samples'> & {
-    readonly columns: Pick<CallBatch, 'key' | 'time' | 'status' | 'latencyMs' | 'bytes'>
-  },
+  more: Pick<CallBatch, 'length' | 'panes' | 'rejected' | 'samples'> & { readonly columns: Columns },
 ): void {
-  while (batch.length + more.length > batch.key.length) grow(batch)
-  const { columns } = more
-  batch.key.set(columns.key, batch.length)
-  batch.time.set(columns.time, batch.length)
-  batch.status.set(columns.status, batch.length)
-  batch.latencyMs.set(columns.latencyMs, batch.length)
-  batch.bytes.set(columns.bytes, batch.length)
-  batch.length += more.length
-  batch.panes.push(...more.panes)
+  const { columns, length } = more
+  while (batch.length + length > batch.key.length) grow(batch)
+  batch.key.set(columns.key.subarray(0, length), batch.length)
+  batch.time.set(columns.time.subarray(0, length), batch.length)
+  batch.status.set(columns.status.subarray(0, length), batch.length)
+  batch.latencyMs.set(columns.latencyMs.subarray(0, length), batch.length)
+  batch.bytes.set(columns.bytes.subarray(0, length), batch.length)
+  batch.length += length
+  for (const row of more.panes) batch.panes.push(row)
   for (const [reason, count] of more.rejected) batch.rejected.set(reason, (batch.rejected.get(reason) ?? 0) + count)
   batch.samples.push(...more.samples)
 }

@@ -11,7 +11,7 @@
  * which stands in no JSON string, since its quote would be escaped.
  */
 import assert from 'node:assert/strict'
-import type { Stats } from 'node:fs'
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -45,6 +45,10 @@ const longLineBytes = filePieceBytes
 const plainReadBytes = filePieceBytes
 /** Smaller, since a damaged one is read again byte by byte. */
 const packedReadBytes = 64 * 1024
+/** Room for what comes out of a read, so that zlib need not ask for more in the middle of it. */
+const fileRoomBytes = 1024 * 1024
+/** Of a pipe's damaged gzip as much may be lost. */
+const pipeRoomBytes = 64 * 1024
 const lineEnd = 10
 /** Where an object follows another without a line end. */
 const objectsTouch = Buffer.from('}{"')
@@ -73,6 +77,59 @@ export async function* readFilePieces(
   } catch (error) {
     if (!signal.aborted) throw asUnreadable(path, error)
   }
+}
+
+/** Behind the bytes of a piece that `readPlainPieces` hands over, so many more may be looked at. */
+export const pieceSlackBytes = 4096
+
+/**
+ * The same pieces of a plain file, for a thread that has nothing else to do: read where they stand, without waiting and
+ * without a buffer a piece, so that a piece is good only until the next one is asked for. Answers where reading has to be
+ * gone on with by `readFilePieces`: from the start where the file is none of these or cannot be opened, before a line
+ * longer than a piece, or at the end.
+ */
+export function* readPlainPieces(path: string): Generator<FilePiece, Position, undefined> {
+  const file = openPlain(path)
+  if (file === undefined) return '0' as Position
+  try {
+    const buffer = Buffer.allocUnsafeSlow(2 * filePieceBytes + pieceSlackBytes)
+    let position = 0
+    let pendingBytes = 0
+    for (;;) {
+      const bytesRead = readSync(file, buffer, pendingBytes, plainReadBytes, null)
+      pendingBytes += bytesRead
+      if (pendingBytes < filePieceBytes && bytesRead > 0) continue
+      const wholeBytes = bytesRead > 0 ? buffer.lastIndexOf(lineEnd, pendingBytes - 1) + 1 : pendingBytes
+      const isLongLine = pendingBytes - wholeBytes >= longLineBytes
+      if (wholeBytes > 0) {
+        position += wholeBytes
+        const at = position.toString() as Position
+        const payload = buffer.subarray(0, wholeBytes)
+        yield { kind: 'record', record: { partition: path as PartitionId, position: at, payload } }
+      }
+      if (bytesRead === 0 || isLongLine) return position.toString() as Position
+      buffer.copyWithin(0, wholeBytes, pendingBytes)
+      pendingBytes -= wholeBytes
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Undefined for what is no plain file, or cannot be opened: who goes on from the start meets the same, and says it. */
+function openPlain(path: string): number | undefined {
+  // Not even opened: a pipe would wait for its writer, and lose it when it is closed.
+  if (path === standardInputPath || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  const head = Buffer.alloc(magicBytes)
+  if (packingOf(head.subarray(0, readSync(file, head, 0, magicBytes, 0))) === undefined) return file
+  closeSync(file)
+  return undefined
 }
 
 async function* readFile(
@@ -192,7 +249,7 @@ async function* inflateIfPacked(stream: AsyncIterable<Buffer>): AsyncIterable<Pl
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
   })()
   const packing = packingOf(head)
-  yield* packing === undefined ? asPlain(whole) : inflate(whole, packing)
+  yield* packing === undefined ? asPlain(whole) : inflate(whole, packing, pipeRoomBytes)
 }
 
 /** What gzip, zstd or a skippable frame of zstd may begin with. */
@@ -212,13 +269,14 @@ async function* inflateFile(file: FileHandle, packing: Packing): AsyncIterable<P
       yield chunk
     }
   })()
-  for await (const plain of inflate(counted, packing)) {
+  for await (const plain of inflate(counted, packing, fileRoomBytes)) {
     if (plain.kind === 'bytes') {
       handedOut += plain.bytes.length
       yield plain
       continue
     }
-    if (packing === 'gzip') yield* skip(withoutDamage(inflate(carefully(file, taken), packing)), handedOut)
+    if (packing === 'gzip')
+      yield* skip(withoutDamage(inflate(carefully(file, taken), packing, fileRoomBytes)), handedOut)
     yield { ...plain, unreadBytes: (await file.stat()).size - taken + plain.unreadBytes }
   }
 }
@@ -241,9 +299,12 @@ async function* withoutDamage(plain: AsyncIterable<Plain>): AsyncIterable<Plain>
   for await (const each of plain) if (each.kind === 'bytes') yield each
 }
 
-/** Streams through one inflater, which reads several members one after another as one and ignores zeros after the last. */
-async function* inflate(packed: AsyncIterable<Buffer>, packing: Packing): AsyncIterable<Plain> {
-  const inflater = packing === 'gzip' ? createInflater() : createZstdInflating()
+/**
+ * Streams through one inflater, which reads several members one after another as one and ignores zeros after the last.
+ * While a chunk of gzip is inflated, in a thread of zlib's, what came out of the one before is worked through.
+ */
+async function* inflate(packed: AsyncIterable<Buffer>, packing: Packing, roomBytes: number): AsyncIterable<Plain> {
+  const inflater = packing === 'gzip' ? createInflater(roomBytes) : createZstdInflating()
   const chunks = packing === 'gzip' ? packed : inSteps(packed)
   const damage = (state: InflaterState, unreadBytes: number): Plain => ({
     kind: 'damage',
@@ -251,13 +312,20 @@ async function* inflate(packed: AsyncIterable<Buffer>, packing: Packing): AsyncI
     reason: state === 'too-large' ? 'too-large' : `bad-${packing}`,
   })
   try {
+    let out: readonly Buffer[] = []
     for await (const chunk of chunks) {
-      const state = await inflater.write(chunk)
-      for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
-      if (state === 'damaged' || state === 'too-large') yield damage(state, chunk.length)
-      if (state !== 'open') return
+      const writing = inflater.write(chunk)
+      for (const bytes of out) yield { kind: 'bytes', bytes }
+      const state = await writing
+      out = inflater.takeOut()
+      if (state === 'open') continue
+      for (const bytes of out) yield { kind: 'bytes', bytes }
+      if (state !== 'ended') yield damage(state, chunk.length)
+      return
     }
-    const state = await inflater.finish()
+    const finishing = inflater.finish()
+    for (const bytes of out) yield { kind: 'bytes', bytes }
+    const state = await finishing
     for (const bytes of inflater.takeOut()) yield { kind: 'bytes', bytes }
     if (state === 'damaged') yield damage(state, 0)
   } finally {
@@ -266,8 +334,8 @@ async function* inflate(packed: AsyncIterable<Buffer>, packing: Packing): AsyncI
 }
 
 /** zlib's stream, driven a step at a time: piped, it would throw away at an error what nobody had read yet. */
-function createInflater(): Inflater {
-  const gunzip = createGunzip({ chunkSize: 64 * 1024 })
+function createInflater(roomBytes: number): Inflater {
+  const gunzip = createGunzip({ chunkSize: roomBytes })
   let out: Buffer[] = []
   let state: InflaterState = 'open'
   let wake = () => {}

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PartitionId, Position } from '../core/vocabulary.ts'
 import { fileSource } from './file.ts'
-import { readFilePieces } from './file-pieces.ts'
+import { type FilePiece, readFilePieces, readPlainPieces } from './file-pieces.ts'
 import type { SourceBatch } from './source.ts'
 
 const mebibyte = 1024 * 1024
@@ -125,6 +125,26 @@ test('a line over the limit that never ends is a fault', async () => {
   ])
 })
 
+test.each([
+  ['many lines', numberedLines(60_000)],
+  ['a last line without an end', `${numberedLines(30_000)}cut`],
+  ['lines longer than a piece', `before\n${'x'.repeat(1.7 * mebibyte)}\nafter\n${'y'.repeat(5 * mebibyte)}\nlast\n`],
+  ['no line end at all', 'x'.repeat(1.5 * mebibyte)],
+  ['nothing', ''],
+])('a thread reads the same pieces of a plain file of %s', async (_, text) => {
+  const path = await file(text)
+  const pieces: Piece[] = []
+  const reading = readPlainPieces(path)
+  let next = reading.next()
+  for (; !next.done; next = reading.next()) pieces.push(pieceOf(next.value))
+  expect([...pieces, ...(await read(path, next.value))]).toEqual(await read(path))
+})
+
+test('what is no plain file a thread leaves to be read otherwise, from its start', async () => {
+  for (const path of [await file(gzipSync('one\n')), join(directory, 'missing.log'), directory, '-'])
+    expect(readPlainPieces(path).next()).toEqual({ done: true, value: '0' })
+})
+
 test('a file that cannot be read is named with the reason', async () => {
   const missing = join(directory, 'missing.log')
   await expect(read(missing)).rejects.toMatchObject({
@@ -197,16 +217,15 @@ interface Piece {
 async function read(path: string, from?: string): Promise<Piece[]> {
   const pieces: Piece[] = []
   const options = { maxRecordBytes, ...(from === undefined ? {} : { from: from as Position }) }
-  for await (const piece of readFilePieces(path, options, never)) {
-    if (piece.kind === 'fault') {
-      const { reason, position, length } = piece.fault
-      pieces.push({ fault: reason, position, length })
-    } else {
-      const { payload, position } = piece.record
-      pieces.push({ text: Buffer.from(payload).toString(), position })
-    }
-  }
+  for await (const piece of readFilePieces(path, options, never)) pieces.push(pieceOf(piece))
   return pieces
+}
+
+function pieceOf(piece: FilePiece): Piece {
+  if (piece.kind === 'record')
+    return { text: Buffer.from(piece.record.payload).toString(), position: piece.record.position }
+  const { reason, position, length } = piece.fault
+  return { fault: reason, position, length }
 }
 
 function joined(pieces: readonly Piece[]): string {

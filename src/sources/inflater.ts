@@ -1,6 +1,6 @@
 /**
  * How file-pieces.ts reads what is packed, gzip or zstd: a step at a time, and what came out is taken before the next. The
- * one for zstd is here. Its steps are small because four bytes may become 128 KiB, and all that a step brings is held.
+ * one for zstd is here. Its steps are small because four bytes may become 128 KiB, and what two steps bring is held at a time.
  */
 import { createZstdInflater, longestFileWindow } from '../core/formats/zstd.ts'
 
@@ -16,8 +16,8 @@ export interface Inflater {
   close(): void
 }
 
-/** So no more than 32 MiB come of one. */
-const stepBytes = 1024
+/** So no more than 16 MiB come of one. */
+const stepBytes = 512
 
 export function createZstdInflating(): Inflater {
   const inflater = createZstdInflater({ maxWindowBytes: longestFileWindow })

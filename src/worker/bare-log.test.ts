@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { weirSchema } from '../core/config/config.ts'
 import { createDecoder } from '../core/formats/decoder.ts'
-import { type BareLog, type BatchInput, canonicalInputs, createTally } from './bare-log.ts'
+import { type BareLog, type BatchInput, createTally, readCanonically } from './bare-log.ts'
 
 const TEN = Date.UTC(2026, 2, 4, 10)
 const line = (ms: number, key = 'a'): string =>
@@ -31,7 +31,7 @@ async function read(...logs: readonly BareLog[]) {
   })
   const tally = createTally()
   const inputs: string[] = []
-  for await (const input of canonicalInputs(logs, decoder, tally)) inputs.push(textOf(input))
+  await readCanonically(logs, decoder, tally, input => inputs.push(textOf(input)))
   return { inputs, tally }
 }
 
@@ -80,11 +80,11 @@ describe('a bare log', () => {
     const decoder = createDecoder({ format: 'auto', fields: {}, hashSecret: 'test', maxRecordBytes: 33_554_432 })
     const times: number[] = []
     let mostOpen = 0
-    for await (const { partition, batch, from, to } of canonicalInputs(objects, decoder, createTally())) {
+    await readCanonically(objects, decoder, createTally(), ({ partition, batch, from, to }) => {
       expect(partition).toBe('f')
       times.push(...[...batch.time.subarray(from, to)].map(at => at - TEN))
       mostOpen = Math.max(mostOpen, begun.length - times.filter(at => at % 1_000 === 500).length)
-    }
+    })
     expect(times).toEqual(objects.flatMap((_, n) => [n * 1_000, n * 1_000 + 1_500]).sort((one, other) => one - other))
     expect(begun).toEqual(objects.map((_, number) => number))
     expect(mostOpen).toBe(16)

@@ -32,6 +32,10 @@ export interface BareLog {
   readonly pieces: AsyncIterable<LogPiece>
   /** Where pieces come decoded: the table that their key numbers are of. */
   readonly keys?: KeyTable
+  /** A piece that is there already and need not be waited for; where it answers undefined, `pieces` must be asked. */
+  readonly waiting?: () => LogPiece | undefined
+  /** Told of each piece, before it is decoded where it is not yet. */
+  readonly seen?: (piece: LogPiece) => void
 }
 
 /** A piece to be decoded, a fault, or a piece that was decoded ahead. */
@@ -56,6 +60,7 @@ const mostOpen = 16
 
 /** One file as far as it is decoded. */
 interface Reader {
+  readonly log: BareLog
   readonly partition: PartitionId
   readonly folder: string | undefined
   readonly pieces: AsyncIterator<LogPiece>
@@ -67,71 +72,94 @@ interface Reader {
   isDone: boolean
 }
 
-/** All of `logs` in canonical order. Columns are valid until the next input is asked for. */
-export async function* canonicalInputs(
+function createReader(log: BareLog, decoder: Decoder): Reader {
+  return {
+    log,
+    partition: (log.folder ?? log.path) as PartitionId,
+    folder: log.folder,
+    pieces: log.pieces[Symbol.asyncIterator](),
+    ahead: undefined,
+    batch: createBatch(log.keys ?? decoder.keys, 16_384),
+    row: 0,
+    pane: 0,
+    frontier: Number.NEGATIVE_INFINITY,
+    isDone: false,
+  }
+}
+
+/** Hands all of `logs` in canonical order to `take`. Columns are valid until it returns. */
+export async function readCanonically(
   logs: readonly BareLog[],
   decoder: Decoder,
   tally: LogTally,
+  take: (input: BatchInput) => void,
   { lastMayJump = true }: { readonly lastMayJump?: boolean } = {},
-): AsyncGenerator<BatchInput> {
+): Promise<void> {
   const waiting = [...logs]
   let readers = opened([], waiting, decoder)
+  // Waits only where there is nothing to work on: there are thousands of seconds in a piece of a quiet stream.
   for (;;) {
-    for (const reader of readers) await fill(reader, decoder, tally)
-    if (readers.some(isOver)) {
-      readers = opened(
-        readers.filter(reader => !isOver(reader)),
-        waiting,
-        decoder,
-      )
-      continue
-    }
     let next: Reader | undefined
     let nextAt = Number.POSITIVE_INFINITY
+    let isAnyOver = false
     for (const reader of readers) {
+      while (isEmpty(reader)) {
+        clearBatch(reader.batch)
+        reader.row = 0
+        reader.pane = 0
+        if (!decodeWaiting(reader, decoder, tally)) await decodeNext(reader, decoder, tally)
+      }
       const at = nextTime(reader)
+      if (at === Number.POSITIVE_INFINITY) isAnyOver = true
       if (at < nextAt) {
         next = reader
         nextAt = at
       }
     }
+    if (isAnyOver) {
+      readers = opened(
+        readers.filter(reader => nextTime(reader) < Number.POSITIVE_INFINITY),
+        waiting,
+        decoder,
+      )
+      continue
+    }
     if (next === undefined) return
-    const input = await takeSecond(next, decoder, tally, lastMayJump)
-    if (input !== undefined) yield input
+    let input = takeSecond(next, tally, lastMayJump)
+    while (input === 'needs more') {
+      // The second, or the call that bears out a jump, may be in the file's next piece: where it was cut must not show.
+      dropTaken(next)
+      if (!decodeWaiting(next, decoder, tally)) await decodeNext(next, decoder, tally)
+      input = takeSecond(next, tally, lastMayJump)
+    }
+    if (input !== undefined) take(input)
   }
 }
 
 /** Those that are open, and of the waiting ones (which are taken out) as many as may be. */
-function opened(readers: readonly Reader[], waiting: BareLog[], { keys: ownKeys }: Decoder): readonly Reader[] {
+function opened(readers: readonly Reader[], waiting: BareLog[], decoder: Decoder): readonly Reader[] {
   const open = [...readers]
   const inFolder = new Map<string, number>()
   for (const { folder } of readers) if (folder !== undefined) inFolder.set(folder, (inFolder.get(folder) ?? 0) + 1)
-  const stay = waiting.filter(({ path, folder, pieces, keys }) => {
+  const stay = waiting.filter(log => {
+    const { folder } = log
     const beside = folder === undefined ? 0 : (inFolder.get(folder) ?? 0)
     if (beside >= mostOpen) return true
     if (folder !== undefined) inFolder.set(folder, beside + 1)
-    const partition = (folder ?? path) as PartitionId
-    open.push({
-      ...{ partition, folder, pieces: pieces[Symbol.asyncIterator](), batch: createBatch(keys ?? ownKeys, 16_384) },
-      ...{ ahead: undefined, row: 0, pane: 0, frontier: Number.NEGATIVE_INFINITY, isDone: false },
-    })
+    open.push(createReader(log, decoder))
     return false
   })
   waiting.splice(0, waiting.length, ...stay)
   return open
 }
 
-const isOver = ({ isDone, row, pane, batch }: Reader): boolean =>
-  isDone && row >= batch.length && pane >= batch.panes.length
+const isEmpty = ({ isDone, row, pane, batch }: Reader): boolean =>
+  !isDone && row >= batch.length && pane >= batch.panes.length
 
-/** Makes sure that there is a next call or row, unless the file is over. */
-async function fill(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {
-  while (!reader.isDone && reader.row >= reader.batch.length && reader.pane >= reader.batch.panes.length) {
-    clearBatch(reader.batch)
-    reader.row = 0
-    reader.pane = 0
-    await decodeNext(reader, decoder, tally)
-  }
+function decodeWaiting(reader: Reader, decoder: Decoder, tally: LogTally): boolean {
+  const piece = reader.log.waiting?.()
+  if (piece !== undefined) takePiece(reader, piece, decoder, tally)
+  return piece !== undefined
 }
 
 async function decodeNext(reader: Reader, decoder: Decoder, tally: LogTally): Promise<void> {
@@ -141,13 +169,19 @@ async function decodeNext(reader: Reader, decoder: Decoder, tally: LogTally): Pr
     return
   }
   // The next piece is read while this one is worked through. What goes wrong with it is told when it is asked for.
-  reader.ahead = reader.pieces.next()
-  reader.ahead.catch(() => {})
+  if (reader.log.waiting === undefined) {
+    reader.ahead = reader.pieces.next()
+    reader.ahead.catch(() => {})
+  }
+  takePiece(reader, piece, decoder, tally)
+}
+
+function takePiece({ log, batch }: Reader, piece: LogPiece, decoder: Decoder, tally: LogTally): void {
+  log.seen?.(piece)
   if (piece.kind === 'fault') {
     count(tally, piece.fault.reason, 1)
     return
   }
-  const { batch } = reader
   const before = { calls: batch.length, panes: batch.panes.length }
   const rejected = new Map(batch.rejected)
   if (piece.kind === 'decoded') appendCalls(batch, piece)
@@ -170,25 +204,26 @@ function nextTime({ batch, row, pane, frontier }: Reader): EpochMs {
   return Math.max(frontier, Math.min(call, start))
 }
 
-/** The calls up to the end of the second in which the next one lies, or the count rows that start there. */
-async function takeSecond(
-  reader: Reader,
-  decoder: Decoder,
-  tally: LogTally,
-  lastMayJump: boolean,
-): Promise<BatchInput | undefined> {
+/**
+ * The calls up to the end of the second in which the next one lies, or the count rows that start there; undefined where the
+ * next call is not believed. Where it answers that it needs more, nothing has changed that asking again would not.
+ */
+function takeSecond(reader: Reader, tally: LogTally, lastMayJump: boolean): BatchInput | 'needs more' | undefined {
   const { batch } = reader
   const row = batch.panes[reader.pane]
-  const call = reader.row < batch.length ? (batch.time[reader.row] ?? 0) : Number.POSITIVE_INFINITY
+  const from = reader.row
+  const call = from < batch.length ? (batch.time[from] ?? 0) : Number.POSITIVE_INFINITY
   if (row !== undefined && row.start <= call) return takeRows(reader, row)
 
-  if (!(await isBelievable(reader, decoder, tally, lastMayJump))) {
-    count(tally, 'future', 1)
-    tally.calls--
-    reader.row++
-    return undefined
+  if (call > reader.frontier + JUMP_MS) {
+    if (from + 1 >= batch.length && !reader.isDone) return 'needs more'
+    if (!isBorneOut(reader, lastMayJump)) {
+      count(tally, 'future', 1)
+      tally.calls--
+      reader.row++
+      return undefined
+    }
   }
-  let from = reader.row
   const passesSecond = Math.floor(call / SECOND_MS) > Math.floor(reader.frontier / SECOND_MS)
   reader.frontier = Math.max(reader.frontier, call)
   if (passesSecond) {
@@ -198,24 +233,18 @@ async function takeSecond(
   }
   const endOfSecond = (Math.floor(reader.frontier / SECOND_MS) + 1) * SECOND_MS
   let to = from + 1
-  for (;;) {
-    for (; to < batch.length; to++) {
-      const at = batch.time[to] ?? 0
-      if (at >= endOfSecond) break
-      if (at > reader.frontier) reader.frontier = at
-    }
-    if (to < batch.length || reader.isDone) break
-    // The second may go on in the file's next piece: where pieces were cut must not show.
-    to -= dropTaken(reader)
-    from = reader.row
-    await decodeNext(reader, decoder, tally)
+  for (; to < batch.length; to++) {
+    const at = batch.time[to] ?? 0
+    if (at >= endOfSecond) break
+    if (at > reader.frontier) reader.frontier = at
   }
+  if (to === batch.length && !reader.isDone) return 'needs more'
   reader.row = to
   return inputOf(reader, { from, to, panesFrom: 0, panesTo: 0 })
 }
 
-/** Makes room in the batch by what was taken of it already. Returns how many calls that is. */
-function dropTaken(reader: Reader): number {
+/** Makes room in the batch by what was taken of it already. */
+function dropTaken(reader: Reader): void {
   const { batch, row } = reader
   for (const column of [batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes])
     column.copyWithin(0, row, batch.length)
@@ -223,7 +252,6 @@ function dropTaken(reader: Reader): number {
   batch.panes.splice(0, reader.pane)
   reader.row = 0
   reader.pane = 0
-  return row
 }
 
 function takeRows(reader: Reader, first: PaneRow): BatchInput {
@@ -241,13 +269,10 @@ const inputOf = (
   range: Pick<BatchInput, 'from' | 'to' | 'panesFrom' | 'panesTo'>,
 ): BatchInput => ({ kind: 'batch', partition, batch, ...range, arrivedAt: frontier })
 
-/** Whether the next call's time is near the frontier, or the call after it bears it out. */
-async function isBelievable(reader: Reader, decoder: Decoder, tally: LogTally, lastMayJump: boolean): Promise<boolean> {
-  const { batch } = reader
-  const at = batch.time[reader.row] ?? 0
-  if (at <= reader.frontier + JUMP_MS) return true
-  while (reader.row + 1 >= batch.length && !reader.isDone) await decodeNext(reader, decoder, tally)
+/** Whether a call that jumps ahead is believed: the call after it agrees. */
+function isBorneOut({ batch, row, frontier }: Reader, lastMayJump: boolean): boolean {
+  const at = batch.time[row] ?? 0
   // The last call of a file has nobody to contradict it, or to bear it out. In a history it would blind what follows.
-  if (reader.row + 1 >= batch.length) return lastMayJump || reader.frontier === Number.NEGATIVE_INFINITY
-  return (batch.time[reader.row + 1] ?? 0) >= at - JUMP_MS
+  if (row + 1 >= batch.length) return lastMayJump || frontier === Number.NEGATIVE_INFINITY
+  return (batch.time[row + 1] ?? 0) >= at - JUMP_MS
 }

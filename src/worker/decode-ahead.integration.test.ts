@@ -31,7 +31,18 @@ function replay(args: readonly string[], input?: string): Promise<{ readonly tex
 
 test('a large log read by a thread says what the same log through a pipe says, bad lines and all', async () => {
   const lines = [...accessLogLines({ lines: 40_000, seed: 7 })].map(line => line.trimEnd())
-  lines.splice(20_000, 0, '{"broken": ', 'hello', lines[0]!.replace(/"apiKeyId":"[^"]*",/, ''))
+  const start = Number(JSON.parse(lines[20_000]!).requestTimeEpoch)
+  const row = {
+    key: 'k-counted',
+    start,
+    seconds: 1,
+    calls: 9,
+    status2xx: 8,
+    status5xx: 1,
+    latencySumMs: 0.5,
+    latencyCount: 1,
+  }
+  lines.splice(20_000, 0, JSON.stringify(row), '{"broken": ', 'hello', lines[0]!.replace(/"apiKeyId":"[^"]*",/, ''))
   const plain = join(folder, 'log.ndjson')
   const zipped = join(folder, 'log.ndjson.gz')
   await writeFile(plain, `${lines.join('\n')}\n`)
@@ -44,6 +55,7 @@ test('a large log read by a thread says what the same log through a pipe says, b
   const told = (text: string): string => text.replace(/^ .*first.*$/gm, '').replaceAll(plain, '-')
   const summary = told((await replay([plain])).text)
   expect(summary).toContain('broken-json')
+  expect(summary).toContain('Also 1 counted row: 1 of one second')
   expect(summary).toBe(told((await replay(['-'], plain)).text))
 })
 

@@ -1,59 +1,74 @@
 /**
- * The other side of decode-ahead.ts: a worker thread that reads one file and decodes it, a piece at a time, and hands over
- * columns (their buffers move, nothing is copied). It stays a few pieces ahead of whoever takes them, and no more.
+ * The other side of decode-ahead.ts: a worker thread that reads one file and decodes it, a piece at a time, into columns in
+ * memory that both threads see. It stays a few pieces ahead of whoever takes them, and no more.
  */
-import { parentPort, workerData } from 'node:worker_threads'
-import { clearBatch, createBatch } from '../core/call-batch.ts'
-import { createDecoder } from '../core/formats/decoder.ts'
-import { readFilePieces } from '../sources/file-pieces.ts'
-import type { FromThread, ThreadTask, ToThread } from './decode-ahead.ts'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { clearBatch, createBatch, createColumns } from '../core/call-batch.ts'
+import { createDecoder, type DecoderOptions } from '../core/formats/decoder.ts'
+import { type FilePiece, readFilePieces, readPlainPieces } from '../sources/file-pieces.ts'
+import { type FromThread, packRows, postedCounter, type ThreadTask, takenCounter } from './decode-ahead.ts'
 
-const port = parentPort
-if (port !== null) await run(workerData as ThreadTask)
+/** Rows of a piece of a mebibyte, if its lines are no shorter than 64 bytes; more is copied instead of shared. */
+const columnRows = 16_384
 
-async function run({ path, ahead, ...options }: ThreadTask): Promise<void> {
+export interface Instruction {
+  readonly options: DecoderOptions
+  readonly port: MessagePort
+}
+
+parentPort?.once('message', ({ options, port }: Instruction) => {
+  void run(workerData as ThreadTask, options, port)
+})
+
+async function run({ path, ahead, counters }: ThreadTask, options: DecoderOptions, port: MessagePort): Promise<void> {
   const decoder = createDecoder(options)
-  const batch = createBatch(decoder.keys, 16_384)
+  // One more than may wait: the one that is being written.
+  const batches = Array.from({ length: ahead + 1 }, () => ({
+    ...createBatch(decoder.keys, 0),
+    ...createColumns(columnRows, bytes => new SharedArrayBuffer(bytes)),
+  }))
+  let posted = 0
   let keysSent = 0
-  let untaken = 0
-  let wake = (): void => {}
-  port?.on('message', (_: ToThread) => {
-    untaken--
-    wake()
-  })
-  const send = async (message: FromThread, moved: readonly ArrayBuffer[] = []): Promise<void> => {
-    port?.postMessage(message, moved)
-    untaken++
-    while (untaken >= ahead) await new Promise<void>(resolve => (wake = resolve))
-  }
 
-  for await (const piece of readFilePieces(path, options, new AbortController().signal)) {
+  const post = (message: FromThread): void => {
+    port.postMessage(message)
+    posted = Atomics.add(counters, postedCounter, 1) + 1
+    Atomics.notify(counters, postedCounter)
+    for (;;) {
+      const taken = Atomics.load(counters, takenCounter)
+      if (posted - taken < ahead) return
+      Atomics.wait(counters, takenCounter, taken)
+    }
+  }
+  const take = (piece: FilePiece): void => {
     if (piece.kind === 'fault') {
-      await send({ kind: 'fault', fault: piece.fault })
-      continue
+      post({ kind: 'fault', fault: piece.fault })
+      return
     }
     const { payload, position } = piece.record
+    const batch = batches[posted % batches.length] ?? createBatch(decoder.keys)
     clearBatch(batch)
     decoder.decode(payload, position, batch)
-    const columns = {
-      key: batch.key.slice(0, batch.length),
-      time: batch.time.slice(0, batch.length),
-      status: batch.status.slice(0, batch.length),
-      latencyMs: batch.latencyMs.slice(0, batch.length),
-      bytes: batch.bytes.slice(0, batch.length),
-    }
-    const { panes, rejected, samples, length } = batch
+    const { key, time, status, latencyMs, bytes, panes, rejected, samples, length } = batch
     const newKeys = decoder.keys.ids.slice(keysSent)
-    keysSent = decoder.keys.ids.length
-    const { key, time, status, latencyMs, bytes } = columns
-    await send({ kind: 'decoded', payloadBytes: payload.length, length, columns, panes, rejected, samples, newKeys }, [
-      key.buffer,
-      time.buffer,
-      status.buffer,
-      latencyMs.buffer,
-      bytes.buffer,
-    ])
+    keysSent += newKeys.length
+    post({
+      kind: 'decoded',
+      payloadBytes: payload.length,
+      length,
+      columns: { key, time, status, latencyMs, bytes },
+      rows: packRows(panes),
+      rejected,
+      samples,
+      newKeys,
+    })
   }
-  port?.postMessage({ kind: 'end' } satisfies FromThread)
-  port?.close()
+
+  const reading = readPlainPieces(path)
+  let next = reading.next()
+  for (; !next.done; next = reading.next()) take(next.value)
+  for await (const piece of readFilePieces(path, { ...options, from: next.value }, new AbortController().signal))
+    take(piece)
+  post({ kind: 'end' })
+  port.close()
 }

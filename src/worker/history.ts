@@ -7,7 +7,7 @@ import { advance, type Engine, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
-import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
+import { type BareLog, type BatchInput, createTally, type LogTally, readCanonically } from './bare-log.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** `engine` is one made `withHistory`. After it the engine keeps its baselines, and no incident. */
@@ -33,10 +33,11 @@ export async function teachLogs(
   progressed?: () => void,
 ): Promise<void> {
   let inputs = 0
-  for await (const input of canonicalInputs(logs, decoder, tally, { lastMayJump: false })) {
+  const teach = (input: BatchInput): void => {
     advance(engine, input)
     if (++inputs % 64 === 0) progressed?.()
   }
+  await readCanonically(logs, decoder, tally, teach, { lastMayJump: false })
   advance(engine, { kind: 'history-ended' })
 }
 

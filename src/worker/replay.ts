@@ -9,7 +9,7 @@ import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
-import { type BareLog, canonicalInputs, createTally, type LogTally } from './bare-log.ts'
+import { type BareLog, type BatchInput, createTally, type LogTally, readCanonically } from './bare-log.ts'
 import { historyOverlaps } from './history.ts'
 
 export interface Replay {
@@ -47,10 +47,11 @@ export async function replay({
   const historyTally = createTally()
   const tally = createTally()
   let inputs = 0
-  for await (const input of canonicalInputs(history, decoder, historyTally, { lastMayJump: false })) {
+  const teach = (input: BatchInput): void => {
     advance(engine, input)
     if (++inputs % 1024 === 0) progressed?.(historyTally, () => engineStatus(engine))
   }
+  await readCanonically(history, decoder, historyTally, teach, { lastMayJump: false })
   if (history.length > 0) {
     if (historyTally.calls + historyTally.paneRows === 0) throw nothingRead('history', historyTally)
     advance(engine, { kind: 'history-ended' })
@@ -70,7 +71,7 @@ export async function replay({
   }
   let from: number | undefined
   let to = 0
-  for await (const input of canonicalInputs(logs, decoder, tally)) {
+  const judge = (input: BatchInput): void => {
     if (from === undefined) {
       from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
       if (knownUntil !== undefined && from < knownUntil) throw historyOverlaps(from, knownUntil)
@@ -79,6 +80,7 @@ export async function replay({
     take(input)
     if (++inputs % 1024 === 0) progressed?.(tally, () => engineStatus(engine))
   }
+  await readCanonically(logs, decoder, tally, judge)
   if (from === undefined) throw nothingRead('log', tally)
   take({ kind: 'end' })
   inOrder.flush()

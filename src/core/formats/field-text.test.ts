@@ -4,6 +4,7 @@ import { parseNumber, parseTime } from './field-text.ts'
 
 const number = (text: string) => parseNumber(Buffer.from(`"${text}"`), 1, 1 + Buffer.byteLength(text))
 const time = (text: string) => parseTime(Buffer.from(`"${text}"`), 1, 1 + Buffer.byteLength(text))
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 test('a decimal is the double that is nearest to it, however it is read', () => {
   const decimal = fc.tuple(fc.bigInt({ min: 0n, max: 10n ** 17n }), fc.bigInt({ min: 0n, max: 10n ** 16n }), fc.nat(6))
@@ -38,4 +39,43 @@ test('a time says the same after any other, the same one or one that makes no se
       expect(texts.map(time)).toEqual(texts.map(text => said.get(text)))
     }),
   )
+})
+
+test('any moment of the century is the same in every spelling', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2100, 0, 1) - 1 }), at => {
+      const iso = new Date(at).toISOString()
+      const [, year, month, day, clock] = /^(\d+)-(\d+)-(\d+)T([\d:]+)/.exec(iso) ?? []
+      const second = at - (at % 1000)
+      expect(time(iso)).toBe(at)
+      expect(time(iso.replace('T', ' '))).toBe(at)
+      expect(time(iso.replace(/\.\d+Z/, 'Z'))).toBe(second)
+      expect(time(`${day}/${months[Number(month) - 1]}/${year}:${clock} +0000`)).toBe(second)
+      expect(time(`[${day}/${months[Number(month) - 1]?.toLowerCase()}/${year}:${clock} +0000]`)).toBe(second)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('a leap day and a leap second exist, and the thirtieth of February, 24 o’clock and a thirteenth month do not', () => {
+  expect(time('2024-02-29T12:00:00Z')).toBe(Date.UTC(2024, 1, 29, 12))
+  expect(time('2016-12-31T23:59:60Z')).toBe(Date.UTC(2017, 0, 1))
+  expect(time('29/Feb/2024:12:00:00 +0000')).toBe(Date.UTC(2024, 1, 29, 12))
+  for (const none of [
+    '2026-02-29T12:00:00Z',
+    '2026-02-30T12:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-13-01T12:00:00Z',
+    '2026-00-01T12:00:00Z',
+    '2026-01-00T12:00:00Z',
+    '2026-01-01T12:60:00Z',
+    '2026-01-01T12:00:0xZ',
+    '2026-01-01T12.00:00Z',
+    '2026-01-01T12:00:00,12Z',
+    '2026-01-01x12:00:00Z',
+    '01/Foo/2026:12:00:00 +0000',
+    '01/Jan/2026 12:00:00 +0000',
+    '1999-12-31T23:59:59Z',
+  ])
+    expect(time(none), none).toBe(none.includes(',') ? Date.UTC(2026, 0, 1, 12) + 120 : Number.NaN)
 })

@@ -64,26 +64,63 @@ const latest = Date.UTC(2100, 0, 1)
  * millisecond is cut off, never rounded up into the next second.
  */
 export function parseTime(bytes: Buffer, from: number, to: number): number {
-  const whole = digits(bytes, from, to)
-  const time = Number.isNaN(whole) ? timeOfSpelling(bytes, from, to) : whole < secondsBelow ? whole * SECOND_MS : whole
+  const time = timeOf(bytes, from, to)
   return time >= earliest && time < latest ? time : Number.NaN
 }
 
-/**
- * What was read last, and what it said. Hundreds of lines of a log repeat the second of the line before, and to spell it
- * out costs as much as all the rest of a line. The answer is the same with and without.
- */
-const last = { text: Buffer.alloc(longest), length: 0, time: Number.NaN }
+function timeOf(bytes: Buffer, from: number, to: number): number {
+  const whole = digits(bytes, from, to)
+  if (!Number.isNaN(whole)) return whole < secondsBelow ? whole * SECOND_MS : whole
+  const usual = usualTime(bytes, from, to)
+  return Number.isNaN(usual) ? timeOfText(shortText(bytes, from, to)) : usual
+}
 
-function timeOfSpelling(bytes: Buffer, from: number, to: number): number {
+/**
+ * `2026-01-01T12:00:00Z`, `2026-01-01T12:00:00.123Z` and `01/Jan/2026:12:00:00 +0000`, which is how times are nearly always
+ * written that are not epochs: read in place. NaN for any other spelling, also of a right time.
+ */
+function usualTime(bytes: Buffer, from: number, to: number): number {
   const length = to - from
-  if (length > longest) return Number.NaN
-  let at = 0
-  if (length === last.length) while (at < length && bytes[from + at] === last.text[at]) at++
-  if (length > 0 && at === length) return last.time
-  last.time = timeOfText(shortText(bytes, from, to))
-  last.length = bytes.copy(last.text, 0, from, to)
-  return last.time
+  if (bytes[to - 1] === 0x5a && (length === 20 || length === 24)) {
+    const milliseconds =
+      length === 20
+        ? 0
+        : bytes[from + 19] === 0x2e
+          ? pair(bytes, from + 20) * 10 + digits(bytes, from + 22, from + 23)
+          : Number.NaN
+    const isIso = bytes[from + 4] === dash && bytes[from + 7] === dash && bytes[from + 10] === 0x54
+    if (!isIso) return Number.NaN
+    const year = pair(bytes, from) * 100 + pair(bytes, from + 2)
+    return plainMoment(year, pair(bytes, from + 5), pair(bytes, from + 8), bytes, from + 11) + milliseconds
+  }
+  if (length !== 26 || bytes[from + 2] !== slash || bytes[from + 6] !== slash || bytes[from + 11] !== colon)
+    return Number.NaN
+  for (let at = 0; at < utc.length; at++) if (bytes[from + 20 + at] !== utc[at]) return Number.NaN
+  const month =
+    monthNames.indexOf((bytes[from + 3] ?? 0) * 65_536 + (bytes[from + 4] ?? 0) * 256 + (bytes[from + 5] ?? 0)) + 1
+  const year = pair(bytes, from + 7) * 100 + pair(bytes, from + 9)
+  return plainMoment(year, month, pair(bytes, from), bytes, from + 12)
+}
+
+const dash = 0x2d
+const slash = 0x2f
+const colon = 0x3a
+const utc = Buffer.from(' +0000')
+const daysOfMonth = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** Two digits, or NaN. */
+function pair(bytes: Buffer, at: number): number {
+  const tens = (bytes[at] ?? 0) - zero
+  const ones = (bytes[at + 1] ?? 0) - zero
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
+}
+
+/** With `hh:mm:ss` at `at`. NaN for what does not exist, and for what is left to `moment`: leap days and leap seconds. */
+function plainMoment(year: number, month: number, day: number, bytes: Buffer, at: number): number {
+  const [hour, minute, second] = [pair(bytes, at), pair(bytes, at + 3), pair(bytes, at + 6)]
+  const isDate = day >= 1 && day <= (daysOfMonth[month] ?? 0)
+  const isTime = hour <= 23 && minute <= 59 && second <= 59 && bytes[at + 2] === colon && bytes[at + 5] === colon
+  return isDate && isTime ? Date.UTC(year, month - 1, day, hour, minute, second) : Number.NaN
 }
 
 function timeOfText(text: string): number {
@@ -110,6 +147,9 @@ function timeOfText(text: string): number {
 }
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+
+/** As three bytes in one number. */
+const monthNames = months.map(name => Buffer.from(`${name[0]?.toUpperCase()}${name.slice(1)}`).readUIntBE(0, 3))
 
 function thousandths(fraction: string | undefined): number {
   return fraction === undefined ? 0 : Number(fraction.padEnd(3, '0').slice(0, 3))

@@ -40,10 +40,21 @@ function largestReadable(payload: Uint8Array, maxBytes: number): Buffer | 'too-l
 
 function attempt(payload: Uint8Array, maxBytes: number, finishFlush: number): Buffer | 'broken' | 'too-large' {
   try {
-    return gunzipSync(payload, { maxOutputLength: maxBytes, finishFlush, chunkSize: 64 * 1024 })
+    return gunzipSync(payload, { maxOutputLength: maxBytes, finishFlush, chunkSize: roomFor(payload) })
   } catch (cause) {
     return cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE'
       ? 'too-large'
       : 'broken'
   }
 }
+
+/** A member ends with its inflated length (RFC 1952, section 2.3.1): room for as much is one piece, which nobody has to join. */
+function roomFor(payload: Uint8Array): number {
+  const [low = 0, second = 0, third = 0, high = 0] = payload.subarray(-4)
+  const claimed = low + second * 2 ** 8 + third * 2 ** 16 + high * 2 ** 24
+  // One byte more, or zlib would ask for another piece to see that there is nothing to put in it. It is a claim only.
+  return Math.min(Math.max(claimed + 1, leastRoom), mostRoom)
+}
+
+const leastRoom = 256
+const mostRoom = 1024 * 1024

@@ -31,7 +31,7 @@ export interface Members {
   readonly valueFrom: readonly number[]
   readonly valueTo: readonly number[]
   readonly slots: readonly (readonly number[])[]
-  /** Whether a layout can describe it: it holds no array, and objects not too deep. What was gathered counts only then. */
+  /** Whether a layout can describe it: it holds no array, and objects not too deep and not where values are asked for. What was gathered counts only then. */
   readonly isFlat: boolean
 }
 
@@ -100,7 +100,8 @@ function readObject(line: Reading, from: number, names: NameNode | undefined, de
     const end = bytes[at] === openBrace ? readInner(line, at, within, depth) : endOfValue(bytes, at, to)
     if (end < 0) return -1
     if (named.length > 0 && !isSettled(line)) putFirst(line, named, at, end)
-    if (bytes[at] === openBracket) line.isFlat = false
+    // An object under a name that is asked for is in the way of a value under that name, and would not be seen there.
+    if (bytes[at] === openBracket || (bytes[at] === openBrace && named.length > 0)) line.isFlat = false
     if (line.isFlat && bytes[at] !== openBrace) {
       line.valueFrom.push(at)
       line.valueTo.push(end)

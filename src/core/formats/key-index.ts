@@ -8,6 +8,8 @@ import type { ApiKeyId } from '../vocabulary.ts'
 export interface KeyIndex extends KeyTable {
   /** The number of the key id that stands at `from` to `to`, new or known; undefined when the table is full. */
   numberOf(bytes: Buffer, from: number, to: number): number | undefined
+  /** The number of a key id whose bytes are in the table already; -1 of one that is not. */
+  known(bytes: DataView, from: number, to: number): number
 }
 
 /**
@@ -16,7 +18,8 @@ export interface KeyIndex extends KeyTable {
  */
 export const mostKeys = 1_048_576
 
-export function createKeyIndex(): KeyIndex {
+/** `seed`: so that nobody who chooses ids can choose such as would all be looked for in one place. Changes no number. */
+export function createKeyIndex(seed: number): KeyIndex {
   const ids: ApiKeyId[] = []
   // Power of two, at most half full; holds number + 1, and 0 where free.
   let slots = new Int32Array(2048)
@@ -24,12 +27,17 @@ export function createKeyIndex(): KeyIndex {
   // Bytes of key n stand in the arena from `ends[n]` to `ends[n + 1]`.
   let ends = new Int32Array(1025)
   let arena = Buffer.alloc(32 * 1024)
+  let arenaView = viewOf(arena)
 
-  const isKey = (number: number, bytes: Buffer, from: number, to: number): boolean => {
-    let at = ends[number] ?? 0
-    if ((ends[number + 1] ?? 0) - at !== to - from) return false
-    for (let other = from; other < to; other++, at++) if (arena[at] !== bytes[other]) return false
-    return true
+  const find = (hash: number, bytes: DataView, from: number, to: number): number => {
+    const mask = slots.length - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const number = (slots[slot] ?? 0) - 1
+      if (number < 0) return -1
+      if (hashes[number] !== hash) continue
+      const start = ends[number] ?? 0
+      if ((ends[number + 1] ?? 0) - start === to - from && isSame(arenaView, start, bytes, from, to)) return number
+    }
   }
 
   const add = (hash: number, bytes: Buffer, from: number, to: number): number | undefined => {
@@ -42,7 +50,10 @@ export function createKeyIndex(): KeyIndex {
     }
     const start = ends[number] ?? 0
     const end = start + to - from
-    if (end > arena.length) arena = Buffer.concat([arena], Math.max(arena.length * 2, end))
+    if (end > arena.length) {
+      arena = Buffer.concat([arena], Math.max(arena.length * 2, end))
+      arenaView = viewOf(arena)
+    }
     bytes.copy(arena, start, from, to)
     ends[number + 1] = end
     hashes[number] = hash
@@ -53,26 +64,49 @@ export function createKeyIndex(): KeyIndex {
 
   return {
     ids,
+    known: (bytes, from, to) => find(hashOf(seed, bytes, from, to), bytes, from, to),
     numberOf(bytes, from, to) {
-      // FNV-1a.
-      let hash = 0x811c9dc5
-      for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-      const mask = slots.length - 1
-      for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
-        const taken = slots[slot] ?? 0
-        if (taken === 0) return add(hash, bytes, from, to)
-        if (hashes[taken - 1] === hash && isKey(taken - 1, bytes, from, to)) return taken - 1
-      }
+      const view = viewOf(bytes)
+      const hash = hashOf(seed, view, from, to)
+      const number = find(hash, view, from, to)
+      return number < 0 ? add(hash, bytes, from, to) : number
     },
   }
 }
 
-/** FNV's low bits depend on low bits only; the high ones are folded in. */
-const spread = (hash: number): number => hash ^ (hash >>> 15)
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** Four bytes at a time, the last four once more: a key id is ten bytes, and three steps are less than ten. */
+function hashOf(seed: number, bytes: DataView, from: number, to: number): number {
+  let hash = seed ^ (to - from)
+  if (to - from < 4) for (let at = from; at < to; at++) hash = mixed(hash, bytes.getUint8(at))
+  else {
+    for (let at = from; at < to - 4; at += 4) hash = mixed(hash, bytes.getInt32(at, true))
+    hash = mixed(hash, bytes.getInt32(to - 4, true))
+  }
+  return hash ^ (hash >>> 15)
+}
+
+/** Whether what stands at `start` in the arena is what stands from `from` to `to`. */
+function isSame(arena: DataView, start: number, bytes: DataView, from: number, to: number): boolean {
+  const offset = start - from
+  if (to - from < 4) {
+    for (let at = from; at < to; at++) if (arena.getUint8(at + offset) !== bytes.getUint8(at)) return false
+    return true
+  }
+  for (let at = from; at < to - 4; at += 4) if (arena.getInt32(at + offset) !== bytes.getInt32(at)) return false
+  return arena.getInt32(to - 4 + offset) === bytes.getInt32(to - 4)
+}
+
+/** A multiplication carries upwards only, so what it brought to the top is folded back in. */
+function mixed(hash: number, part: number): number {
+  const product = Math.imul(hash ^ part, 0x9e3779b1)
+  return product ^ (product >>> 16)
+}
 
 function freeSlot(slots: Int32Array, hash: number): number {
   const mask = slots.length - 1
-  let slot = spread(hash) & mask
+  let slot = hash & mask
   while (slots[slot] !== 0) slot = (slot + 1) & mask
   return slot
 }

@@ -23,7 +23,7 @@ const longestId = 256
 const mostSecrets = 100_000
 
 export function createKeyNames(hashSecret: string): KeyNames {
-  const table = createKeyIndex()
+  const table = createKeyIndex(createHmac('sha256', hashSecret).update('key table').digest().readInt32LE(0))
   const secrets = new Map<string, number | undefined>()
   const anonymousBytes = Buffer.from(ANONYMOUS)
   // First in the table, so that it has a number when the table is full.

@@ -1,177 +1,131 @@
 /**
  * The fast reader. A log writes the same names in the same order on every line, so the bytes between the values are
  * learned from a line that `readMembers` understood, and on the next line only compared: no name is looked up, no string
- * made. A line is read to where its call is settled and no further. Whatever is not exactly as learned (an
- * escape, a literal, a control character, another name) is a miss, and the line goes to `readMembers`: a miss costs
- * time, never meaning. Mutable on purpose.
+ * made, and what a value means is known by where it stands. A call is read to where it is settled and no further.
+ * Whatever is not exactly as learned (an escape, another name, a time that makes no sense) is a miss, and the line goes to
+ * the thorough reader: a miss costs time, never meaning. Mutable on purpose.
  */
-import { absent, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { type CallBatch, type PaneRow, roomForCall } from '../call-batch.ts'
+import type { EpochMs } from '../vocabulary.ts'
+import type { FieldSlots } from './field-slots.ts'
 import type { Members } from './json-members.ts'
+import type { KeyNames } from './key-names.ts'
+import { type Layout, layoutOf, shapeHash } from './layout.ts'
+import { createFound, matchLine } from './line-match.ts'
+import { isPossible } from './panes.ts'
 
-/** What is known of the bytes between the values: `,"status":` before one, `}` after the last. */
-interface Layout {
-  readonly hash: number
-  /** By member: the length of what stands before its value, and the slot of its role or -1. */
-  readonly lengths: Int32Array
-  readonly slots: Int32Array
-  /**
-   * The same bytes as words of four, compared four times as fast: by member up to `wordEnds`, each with its offset in what
-   * stands before the value. The last word of a member overlaps the one before it.
-   */
-  readonly words: Int32Array
-  readonly offsets: Int32Array
-  readonly wordEnds: Int32Array
-  /** What stands after the last value. */
-  readonly tail: Uint8Array
+/** A stretch of lines. `view` shows the same bytes and `slackBytes` more behind the last newline. */
+export interface Lines {
+  readonly bytes: Buffer
+  readonly view: DataView
 }
 
 export interface LineLayouts {
   /**
-   * Reads the line that begins at `at` into the spans and returns where the next one begins, or -1: a miss. There must be a
-   * newline at or after `at`; `view` shows the same bytes.
+   * Counts the line that begins at `at`, and returns where the next one begins; -1: a miss, and nothing was counted. There
+   * must be a newline at or after `at`. Of an escaped line it returns where the quote stands that ends it. `eventTime` stands in where the line has no time of its own.
    */
-  match(bytes: Buffer, view: DataView, at: number): number
-  /** Takes over the shape of a line from `from` to `to` that was read whole. */
-  learn(bytes: Buffer, from: number, to: number, members: Members): void
+  read(lines: Lines, at: number, batch: CallBatch, eventTime: EpochMs | undefined): number
+  /** Whether the line that was read last counted as anonymous. */
+  wasKeyless(): boolean
+  /** Takes over the shape of a line from `from` to `to` that was read whole, and counted. */
+  learn(bytes: Buffer, from: number, to: number, members: Members, isPane: boolean): void
 }
 
 /** A log has one shape, or one with and one without what is not always there. The least recently matched goes. */
-const mostLayouts = 4
-const newline = 0x0a
-const carriageReturn = 0x0d
-const quote = 0x22
-const closeBrace = 0x7d
+const mostLayouts = 8
 
-/** What may stand within a string that is taken as it is: all but the quote, the backslash and control characters. */
-const isStringByte = new Uint8Array(256).fill(1, 0x20)
-isStringByte[quote] = 0
-isStringByte[0x5c] = 0
+/** `isEscaped`: the lines are strings in envelopes, and are read as they stand there; what is learned from is not. */
+export function createLineLayouts(fields: FieldSlots, names: KeyNames, isEscaped = false): LineLayouts {
+  const layouts: { readonly layout: Layout; matchedAt: number }[] = []
+  let current = 0
+  let matches = 0
+  let isKeyless = false
+  const found = createFound()
 
-export function createLineLayouts(fields: FieldSlots, spans: Spans): LineLayouts {
-  let layouts: readonly Layout[] = []
+  /** Counts what was found, where it is a call or a row. */
+  const count = (
+    { bytes, view }: Lines,
+    isPane: boolean,
+    batch: CallBatch,
+    eventTime: EpochMs | undefined,
+  ): boolean => {
+    if (isPane) return addRow(bytes, view, batch)
+    if (!found.hasTime) {
+      if (eventTime === undefined) return false
+      batch.time[batch.length] = eventTime
+    }
+    const key = keyOf(bytes, view)
+    isKeyless = key === undefined
+    batch.key[batch.length] = key ?? names.anonymous()
+    batch.length++
+    return true
+  }
+
+  const keyOf = (bytes: Buffer, view: DataView): number | undefined => {
+    const { keyFrom, keyTo, secretFrom, secretTo } = found
+    if (keyFrom < 0) return secretFrom < 0 ? undefined : names.ofSecret(bytes, secretFrom, secretTo)
+    const known = names.table.known(view, keyFrom, keyTo)
+    return known < 0 ? names.ofId(bytes, keyFrom, keyTo) : known
+  }
+
+  const addRow = (bytes: Buffer, view: DataView, batch: CallBatch): boolean => {
+    const counts = countsOf(batch.time[batch.length] ?? 0, found.amounts)
+    if (found.keyFrom < 0 || !found.hasTime || !isPossible(counts)) return false
+    isKeyless = false
+    batch.panes.push({ key: keyOf(bytes, view) ?? names.anonymous(), ...counts })
+    return true
+  }
+
+  const readAs = (
+    layout: Layout,
+    lines: Lines,
+    at: number,
+    batch: CallBatch,
+    eventTime: EpochMs | undefined,
+  ): number => {
+    if (layout.isPane) found.amounts.fill(0)
+    const next = matchLine(layout, lines.bytes, lines.view, at, batch, found)
+    return next >= 0 && count(lines, layout.isPane, batch, eventTime) ? next : -1
+  }
+
   return {
-    match(bytes, view, at) {
-      for (let index = 0; index < layouts.length; index++) {
-        const layout = layouts[index]
-        const next = layout === undefined ? -1 : matchLayout(layout, bytes, view, at, fields, spans)
-        if (next < 0 || layout === undefined) continue
-        if (index > 0) layouts = [layout, ...layouts.filter(other => other !== layout)]
+    read(lines, at, batch, eventTime) {
+      roomForCall(batch)
+      for (let tried = 0, index = current; tried < layouts.length; tried++, index++) {
+        if (index === layouts.length) index = 0
+        const candidate = layouts[index]
+        const next = candidate === undefined ? -1 : readAs(candidate.layout, lines, at, batch, eventTime)
+        if (next < 0 || candidate === undefined) continue
+        if (tried > 0) {
+          current = index
+          candidate.matchedAt = ++matches
+        }
         return next
       }
       return -1
     },
-    learn(bytes, from, to, members) {
+    wasKeyless: () => isKeyless,
+    learn(bytes, from, to, members, isPane) {
       const hash = shapeHash(bytes, from, to, members)
       // A line that missed for its values, not for its shape, has nothing to teach. (Were two shapes to share a hash, the
       // second would always be read thoroughly.)
-      if (layouts.some(known => known.hash === hash)) return
-      const layout = layoutOf(bytes, from, to, members, fields, hash)
-      if (layout !== undefined) layouts = [layout, ...layouts].slice(0, mostLayouts)
+      if (layouts.some(({ layout }) => layout.hash === hash)) return
+      const layout = layoutOf(bytes, from, to, members, fields, { isPane, isEscaped })
+      if (layout === undefined) return
+      const oldest = layouts.reduce(
+        (least, { matchedAt }, index) => (matchedAt < (layouts[least]?.matchedAt ?? 0) ? index : least),
+        0,
+      )
+      current = layouts.length < mostLayouts ? layouts.length : oldest
+      layouts[current] = { layout, matchedAt: ++matches }
     },
   }
 }
 
-function matchLayout(
-  layout: Layout,
-  bytes: Buffer,
-  view: DataView,
-  start: number,
-  fields: FieldSlots,
-  spans: Spans,
-): number {
-  const { lengths, slots, words, offsets, wordEnds, tail } = layout
-  const { settles, allSettled } = fields
-  const { kind } = spans
-  const stringBytes = isStringByte
-  for (let slot = 0; slot < kind.length; slot++) kind[slot] = absent
-
-  // A newline is neither in what was learned nor a string byte nor a digit, so nothing here runs past the line's end.
-  let at = start
-  let word = 0
-  let settled = 0
-  for (let member = 0; member < slots.length; member++) {
-    const length = lengths[member] ?? 0
-    if (at + length > bytes.length) return -1
-    const wordEnd = wordEnds[member] ?? 0
-    for (; word < wordEnd; word++) if (view.getInt32(at + (offsets[word] ?? 0), true) !== words[word]) return -1
-    at += length
-
-    let from = at
-    let to = at
-    if (bytes[at] === quote) {
-      from = ++at
-      while (stringBytes[bytes[at] ?? 0] === 1) at++
-      if (bytes[at] !== quote) return -1
-      to = at++
-    } else {
-      while (isDigit(bytes[at] ?? 0)) at++
-      // Also refuses 1.5, 1e3 and -1, which are for the other reader.
-      if (at === from || !endsNumber(bytes[at] ?? 0)) return -1
-      to = at
-    }
-
-    const slot = slots[member] ?? -1
-    if (slot < 0) continue
-    put(spans, slot, bytes, from, to)
-    if (kind[slot] === plain) {
-      settled |= settles[slot] ?? 0
-      if (settled === allSettled) {
-        const end = bytes.indexOf(newline, at)
-        const last = bytes[end - 1] === carriageReturn ? end - 2 : end - 1
-        // A line that was cut off is for the reader that says so.
-        return bytes[last] === closeBrace ? end + 1 : -1
-      }
-    }
-  }
-  for (let index = 0; index < tail.length; index++) if (bytes[at++] !== tail[index]) return -1
-  if (bytes[at] === carriageReturn) at++
-  return bytes[at] === newline ? at + 1 : -1
-}
-
-const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
-/** Comma, closing brace, space. */
-const endsNumber = (byte: number): boolean => byte === 0x2c || byte === 0x7d || byte === 0x20
-
-/** FNV-1a of all that is not a value. */
-function shapeHash(bytes: Buffer, from: number, to: number, { valueFrom, valueTo }: Members): number {
-  let hash = 0x811c9dc5
-  let at = from
-  for (let member = 0; member <= valueFrom.length; member++) {
-    const end = valueFrom[member] ?? to
-    for (; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-    at = valueTo[member] ?? to
-    hash = Math.imul(hash ^ newline, 0x01000193)
-  }
-  return hash
-}
-
-function layoutOf(
-  bytes: Buffer,
-  from: number,
-  to: number,
-  { valueFrom, valueTo, slots, isFlat }: Members,
-  fields: FieldSlots,
-  hash: number,
-): Layout | undefined {
-  if (!isFlat || valueFrom.length === 0) return undefined
-  const roleSlots = slots.map(named => named.filter(slot => slot < fields.roleSlots))
-  const wanted = roleSlots.flat()
-  // A field that plays two roles, or stands twice, is for the reader that knows which counts.
-  if (roleSlots.some(named => named.length > 1) || new Set(wanted).size < wanted.length) return undefined
-
-  const begins = valueFrom.map((_, member) => (member === 0 ? from : (valueTo[member - 1] ?? from)))
-  const lengths = valueFrom.map((end, member) => end - (begins[member] ?? 0))
-  // Before a value stand at least a brace or comma, two quotes and a colon: a word.
-  const offsets = lengths.map(length => [...Array.from({ length: length >> 2 }, (_, index) => index * 4), length - 4])
-  const words = offsets.map((own, member) => own.map(offset => bytes.readInt32LE((begins[member] ?? 0) + offset)))
-  let count = 0
-  return {
-    hash,
-    lengths: Int32Array.from(lengths),
-    slots: Int32Array.from(roleSlots, named => named[0] ?? -1),
-    words: Int32Array.from(words.flat()),
-    offsets: Int32Array.from(offsets.flat()),
-    wordEnds: Int32Array.from(offsets, own => (count += own.length)),
-    tail: Uint8Array.from(bytes.subarray(valueTo.at(-1), to)),
-  }
+/** `row` is in the order of layout.ts’s `amounts`. */
+function countsOf(start: EpochMs, row: Float64Array): Omit<PaneRow, 'key'> {
+  const [seconds = 0, calls = 0, status2xx = 0, status4xx = 0, status429 = 0] = row
+  const [status5xx = 0, latencySumMs = 0, latencyCount = 0, bytes = 0] = row.subarray(5)
+  return { start, seconds, calls, status2xx, status4xx, status429, status5xx, latencySumMs, latencyCount, bytes }
 }

@@ -44,3 +44,20 @@ test('a line is told once: cut off before it is without a key, but what loses th
   expect(read(cutOff(line({ apiKeyId: '-' })))).toMatchObject({ keys: ['anonymous'], rejected: { 'broken-json': 1 } })
   expect(read(cutOff(line({ status: '999' })))).toMatchObject({ keys: [], rejected: { 'bad-status': 1 } })
 })
+
+test('a message without a key is told with its own length, whether or not it brought its newline', () => {
+  const keyless = line({ apiKeyId: '-' })
+  const messages = [keyless, keyless, `${keyless}\n`, `${keyless}\n`]
+  const logEvents = messages.map((message, index) => ({ id: `${index}`, timestamp: 1_767_268_800_000, message }))
+  const { keys, samples } = read(JSON.stringify({ messageType: 'DATA_MESSAGE', owner: '1', logEvents }))
+  expect(keys).toEqual(Array(4).fill('anonymous'))
+  expect(samples.map(({ length }) => length)).toEqual(Array(4).fill(keyless.length))
+})
+
+test('what goes on behind a time or an amount that settles a call makes it another one, once the layout is known', () => {
+  const settledBy = (last: string): string =>
+    `{"apiKeyId":"k1","status":"200","responseLatency":"45","responseLength":"8","requestTimeEpoch":"${last}","x":"y"}`
+  const time = '1767268800000'
+  const { keys, rejected } = read([time, time, `${time}0`, `${time}x`, `${time}.5`, time].map(settledBy).join('\n'))
+  expect([keys.length, rejected]).toEqual([4, { 'bad-time': 2 }])
+})

@@ -7,11 +7,13 @@ import { type CallBatch, type RejectionReason, reject } from '../call-batch.ts'
 import type { EpochMs, Position } from '../vocabulary.ts'
 import { addCall, hasCallField, isSalvageable } from './access-log.ts'
 import { type Envelope, eventsBeforeBreak, type LogEvent, parseEnvelope } from './envelope.ts'
+import { afterEnvelope, endOfString, walkEnvelope } from './envelope-events.ts'
 import { excerptOf } from './excerpt.ts'
 import { absent, createSpans, type FieldSlots } from './field-slots.ts'
 import { endOfValue, isSpace, readMembers, skipSpace } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
-import { createLineLayouts } from './line-layouts.ts'
+import { createLineLayouts, type LineLayouts, type Lines } from './line-layouts.ts'
+import { slackBytes } from './line-match.ts'
 import { looksLikePane, paneOf } from './panes.ts'
 
 /** Where lines go, and where they came from. */
@@ -27,6 +29,11 @@ export interface Origin {
 
 export interface LineReader {
   read(bytes: Buffer, origin: Origin): void
+  /**
+   * Counts a line that stands as a string in an envelope, from `at` on, if it has a shape that is known, and returns where
+   * the quote stands that ends it; else -1, and nothing was counted. `origin` is asked only for what is to be told.
+   */
+  readString(lines: Lines, at: number, batch: CallBatch, eventTime: EpochMs, origin: () => Origin): number
 }
 
 export interface LineReaderOptions {
@@ -46,17 +53,29 @@ const openBracket = 0x5b
 const closeBracket = 0x5d
 
 /** A record without a newline at its end, as streams carry them, is copied to get one, if it is not longer than this. */
-const longestCopied = 64 * 1024
+const longestCopied = 4 * 1024 * 1024
+const usuallyCopied = 64 * 1024
+/** One as short as this always is: it costs less than to look at it where it is. */
+const alwaysCopied = 4 * 1024
 
-export function createLineReader({ fields, names, known, messages }: LineReaderOptions): LineReader {
+/** `layouts` is the fast reader; whatever it is, the same is read, and only a test has reason to give another. */
+export function createLineReader(
+  { fields, names, known, messages }: LineReaderOptions,
+  layouts: LineLayouts = createLineLayouts(fields, names),
+): LineReader {
   const spans = createSpans(fields)
-  const layouts = createLineLayouts(fields, spans)
-  const copy = Buffer.alloc(longestCopied + 1)
+  /** Learned from the messages of envelopes, for those that follow. */
+  const strings = fields.envelope === undefined ? createLineLayouts(fields, names, true) : undefined
+  let copy = createScratch(usuallyCopied)
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
 
-  /** Of the line that is being read thoroughly, where any is. */
+  /** Of the line that was looked through last, where any was. */
   let lineEnd = 0
+  /** Looked for once a line: of objects one after another there may be a million on it. */
+  const findLineEnd = (bytes: Buffer, at: number, length: number): void => {
+    if (at >= lineEnd) lineEnd = endOfLine(bytes, at, length)
+  }
 
   /** A stretch of the bytes at hand, `length` long in all: one line, or as much of one as is spoken of. */
   type Stretch = { readonly bytes: Buffer; readonly from: number; readonly to: number; readonly length: number }
@@ -146,8 +165,7 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
 
   /** Reads what begins at `at` thoroughly, and returns where to go on. */
   const readThoroughly = (bytes: Buffer, at: number, length: number, origin: Origin): number => {
-    // Looked for once a line: of objects one after another there may be a million on it.
-    if (at >= lineEnd) lineEnd = endOfLine(bytes, at, length)
+    findLineEnd(bytes, at, length)
     const from = skipSpace(bytes, at, lineEnd)
     if (from === lineEnd) return lineEnd + 1
     const line: Stretch = { bytes, from, to: lineEnd, length }
@@ -166,8 +184,11 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     const content = contentOf(isWhole, members.isSettled)
     const reason = noted(take(content, stretch, origin), content, stretch)
     if (reason !== undefined) refuse(reason, stretch, origin)
-    if (content === 'call' && isWhole && !isFollowed && members.isFlat)
-      layouts.learn(bytes, from, endOfText(bytes, lineEnd), members)
+    const teaches = content === 'call' || content === 'pane'
+    if (teaches && isWhole && !isFollowed && members.isFlat && isUsual(reason)) {
+      layouts.learn(bytes, from, endOfText(bytes, lineEnd), members, content === 'pane')
+      strings?.learn(bytes, from, endOfText(bytes, lineEnd), members, content === 'pane')
+    }
     return isFollowed ? rest : lineEnd + 1
   }
 
@@ -196,8 +217,8 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
   /** An envelope that somebody printed over several lines is read if the record begins with it. Returns where it ends, or 0. */
   const readPrintedEnvelope = (bytes: Buffer, length: number, origin: Origin): number => {
     const from = skipSpace(bytes, 0, length)
-    const isBraceAlone =
-      bytes[from] === openBrace && skipSpace(bytes, from + 1, length) > endOfLine(bytes, from, length)
+    if (bytes[from] !== openBrace || !isSpace(bytes[from + 1] ?? 0)) return 0
+    const isBraceAlone = skipSpace(bytes, from + 1, length) > endOfLine(bytes, from, length)
     const to = isBraceAlone ? endOfValue(bytes, from, length) : -1
     if (to < 0) return 0
     const envelope = parseEnvelope(bytes.toString('utf8', from, to))
@@ -206,41 +227,125 @@ export function createLineReader({ fields, names, known, messages }: LineReaderO
     return to
   }
 
+  /**
+   * The envelope at `at`, where it is as CloudWatch Logs writes them: its messages are read where they stand. Returns where to
+   * go on; -1: nothing was read.
+   */
+  const readEnvelope = (lines: Lines, at: number, lastSafe: number, length: number, origin: Origin): number => {
+    const { bytes } = lines
+    const { batch } = origin
+    if (messages === undefined || bytes[at + 2] !== firstOfEnvelope || at > lastSafe) return -1
+    const before = marked(batch)
+    findLineEnd(bytes, at, length)
+    const place = lazily(() => origin.place(at))
+    let current = { index: 0, timestamp: 0 }
+    const innerOrigin = (): Origin => {
+      const { index, timestamp } = current
+      return { batch, place: () => `${place()}.${index}`, eventTime: timestamp, isCut: false }
+    }
+    const end = walkEnvelope(bytes, at, lineEnd, (from, timestamp, index) => {
+      current = { index, timestamp }
+      const read = messages.readString(lines, from, batch, timestamp, innerOrigin)
+      if (read >= 0) return read
+      const to = endOfString(bytes, from, lineEnd)
+      const text = to < 0 ? undefined : parsedString(bytes, from, to)
+      if (text === undefined) return -1
+      messages.read(Buffer.from(`${text}\n`), innerOrigin())
+      return to
+    })
+    const next = end < 0 ? -1 : afterEnvelope(bytes, end, lineEnd)
+    if (next < 0) resetTo(batch, before)
+    return next
+  }
+
+  /** The record's bytes with what the fast reader needs behind them: in a copy, where they lack it. */
+  const linesOf = (record: Buffer): Lines => {
+    const { length } = record
+    if (length > alwaysCopied && (length > longestCopied || record[length - 1] === newline))
+      return { bytes: record, view: viewFrom(record) }
+    if (length > copy.longest) copy = createScratch(2 * length)
+    record.copy(copy.bytes)
+    copy.bytes[length] = newline
+    return copy
+  }
+
   return {
+    readString(lines, at, batch, eventTime, origin) {
+      const end = strings === undefined ? -1 : strings.read(lines, at, batch, eventTime)
+      if (end < 0 || !strings?.wasKeyless()) return end
+      const bytes = Buffer.from(parsedString(lines.bytes, at, end) ?? '')
+      const { length } = bytes
+      refuse('no-key', { bytes, from: 0, to: endOfLine(bytes, 0, length), length }, origin())
+      return end
+    },
     read(record, origin) {
       const { length } = record
-      let bytes = record
-      if (length <= longestCopied && record[length - 1] !== newline) {
-        record.copy(copy)
-        copy[length] = newline
-        bytes = copy.subarray(0, length + 1)
-      }
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      const lastNewline = bytes.lastIndexOf(newline)
+      const lines = linesOf(record)
+      const { bytes, view } = lines
+      const lastFast = lines === copy ? length : bytes.lastIndexOf(newline, view.byteLength - slackBytes)
       lineEnd = 0
       let at = fields.envelope === undefined ? 0 : readPrintedEnvelope(bytes, length, origin)
-      // The fast reader goes from a settled call to the next newline; an object that begins before it would be missed.
-      let together = nextTogether(bytes, at)
       while (at < length) {
-        const next = at > lastNewline ? -1 : layouts.match(bytes, view, at)
-        if (next < 0 || together < next) at = readThoroughly(bytes, at, length, origin)
-        else {
-          const reason = addCall(origin.batch, bytes, fields, spans, names, origin.eventTime)
-          if (reason !== undefined) refuse(reason, { bytes, from: at, to: endOfText(bytes, next - 1), length }, origin)
+        const next = at > lastFast ? -1 : layouts.read(lines, at, origin.batch, origin.eventTime)
+        if (next < 0) {
+          const after = readEnvelope(lines, at, lastFast, length, origin)
+          at = after < 0 ? readThoroughly(bytes, at, length, origin) : after
+        } else {
+          if (layouts.wasKeyless()) refuse('no-key', { bytes, from: at, to: next - 1, length }, origin)
           at = next
         }
-        if (together < at) together = nextTogether(bytes, at)
       }
     },
   }
 }
 
-/** Where an object next follows another directly; Infinity where none does. Bytes are found sooner than strings. */
-function nextTogether(bytes: Buffer, from: number): number {
-  let at = bytes.indexOf(closeBrace, from)
-  while (at >= 0 && bytes[at + 1] !== openBrace) at = bytes.indexOf(closeBrace, at + 1)
-  return at < 0 ? Number.POSITIVE_INFINITY : at
+/** `mes`, of `{"messageType"`. */
+const firstOfEnvelope = 0x6d
+
+function createScratch(longest: number): Lines & { readonly longest: number } {
+  const bytes = Buffer.allocUnsafeSlow(longest + 1 + slackBytes)
+  return { bytes, view: viewFrom(bytes), longest }
 }
+
+/** What a string says whose text stands from `from` to `to`; undefined where JSON does not know it. */
+function parsedString(bytes: Buffer, from: number, to: number): string | undefined {
+  try {
+    const text: unknown = JSON.parse(bytes.toString('utf8', from - 1, to + 1))
+    return typeof text === 'string' ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** How much a batch holds, so that what came after can be taken back. */
+const marked = ({ length, panes, rejected, samples }: CallBatch) => ({
+  length,
+  panes: panes.length,
+  rejected: [...rejected],
+  samples: samples.length,
+})
+
+function resetTo(batch: CallBatch, before: ReturnType<typeof marked>): void {
+  batch.length = before.length
+  batch.panes.length = before.panes
+  batch.samples.length = before.samples
+  batch.rejected.clear()
+  for (const [reason, count] of before.rejected) batch.rejected.set(reason, count)
+}
+
+/** The bytes, and whatever stands behind them. */
+const viewFrom = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset)
+
+/** A line that was counted, though it may lack its key, teaches what lines look like. */
+const isUsual = (reason: RejectionReason | undefined): boolean => reason === undefined || reason === 'no-key'
 
 function endOfLine(bytes: Buffer, from: number, length: number): number {
   const end = bytes.indexOf(newline, from)
@@ -258,7 +363,7 @@ function endsInBrace(bytes: Buffer, from: number, to: number): boolean {
 }
 
 function isJson(bytes: Buffer, from: number, to: number): boolean {
-  if (to - from > longestCopied) return false
+  if (to - from > usuallyCopied) return false
   try {
     JSON.parse(bytes.toString('utf8', from, to))
     return true

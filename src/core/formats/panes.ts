@@ -32,27 +32,37 @@ export function paneOf(line: Buffer, { pane }: FieldSlots, spans: Spans, names: 
   }
   const amount = (field: PaneField): number =>
     (spans.kind[pane[field]] ?? 0) <= empty ? 0 : parseNumber(...spanOf(field))
-  const count = (field: PaneField): number => {
-    const value = amount(field)
-    return Number.isSafeInteger(value) ? value : Number.NaN
-  }
-
   const counts = {
     start: parseTime(...spanOf('start')),
-    seconds: count('seconds'),
-    calls: count('calls'),
-    status2xx: count('status2xx'),
-    status4xx: count('status4xx'),
-    status429: count('status429'),
-    status5xx: count('status5xx'),
-    // A sum of fractions of milliseconds need not be whole.
+    seconds: amount('seconds'),
+    calls: amount('calls'),
+    status2xx: amount('status2xx'),
+    status4xx: amount('status4xx'),
+    status429: amount('status429'),
+    status5xx: amount('status5xx'),
     latencySumMs: amount('latencySumMs'),
-    latencyCount: count('latencyCount'),
-    bytes: count('bytes'),
+    latencyCount: amount('latencyCount'),
+    bytes: amount('bytes'),
   }
-  if (Object.values(counts).some(value => !Number.isFinite(value))) return undefined
-  if (counts.seconds < 1 || counts.seconds > longestSeconds || counts.calls > mostCalls) return undefined
-  const answered = counts.status2xx + counts.status4xx + counts.status429 + counts.status5xx
-  if (answered > counts.calls || counts.latencyCount > counts.calls) return undefined
+  if (!isPossible(counts)) return undefined
   return { key: names.ofId(...spanOf('key')) ?? names.anonymous(), ...counts }
+}
+
+/** Whether a row may say this. */
+export function isPossible(counts: Omit<PaneRow, 'key'>): boolean {
+  const { start, seconds, calls, status2xx, status4xx, status429, status5xx, latencySumMs, latencyCount, bytes } =
+    counts
+  // A sum of fractions of milliseconds need not be whole.
+  if (!Number.isFinite(start) || !Number.isFinite(latencySumMs)) return false
+  const areCounts =
+    Number.isSafeInteger(seconds) &&
+    Number.isSafeInteger(calls) &&
+    Number.isSafeInteger(status2xx) &&
+    Number.isSafeInteger(status4xx) &&
+    Number.isSafeInteger(status429) &&
+    Number.isSafeInteger(status5xx) &&
+    Number.isSafeInteger(latencyCount) &&
+    Number.isSafeInteger(bytes)
+  if (!areCounts || seconds < 1 || seconds > longestSeconds || calls > mostCalls) return false
+  return status2xx + status4xx + status429 + status5xx <= calls && latencyCount <= calls
 }

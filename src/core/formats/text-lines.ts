@@ -13,11 +13,14 @@ export type TakeLine = (bytes: Buffer, from: number, to: number, origin: Origin)
 const newline = 0x0a
 const carriageReturn = 0x0d
 const openBrace = 0x7b
+/** A string in an envelope must be unescaped before it is a line of text. */
+const notRead = -1
 /** No member's name is known in a line of text: everything in it is a value. */
 const nothingKnown: ReadonlySet<string> = new Set()
 
 export function createTextReader(takeLine: TakeLine): LineReader {
   return {
+    readString: () => notRead,
     read(bytes, origin) {
       for (let at = 0; at < bytes.length; ) {
         const newlineAt = bytes.indexOf(newline, at)
@@ -42,6 +45,7 @@ const withinHead = 1024
 /** Reads text, and what comes in an envelope with `envelopes`. */
 export function orEnveloped(text: LineReader, envelopes: LineReader): LineReader {
   return {
+    readString: () => notRead,
     read(bytes, origin) {
       const hasBrace = bytes[skipSpace(bytes, 0, bytes.length)] === openBrace
       const isEnvelope = hasBrace && bytes.subarray(0, withinHead).includes('"messageType"')
