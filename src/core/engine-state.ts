@@ -67,3 +67,13 @@ export interface Out {
   readonly changes: Explanation[]
   readonly measured: MeasuredMinute[]
 }
+
+/** Room for so many ids; what was found before keys were forgotten has to be found again. */
+export function lookAnew(known: KeyNumbers, owner: Owner, ids: number): void {
+  let length = known.numbers.length
+  while (length < ids) length *= 2
+  const before = known.asOf === owner.keys.forgotten ? known.numbers : undefined
+  known.numbers = new Int32Array(length)
+  if (before !== undefined) known.numbers.set(before)
+  known.asOf = owner.keys.forgotten
+}

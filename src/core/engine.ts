@@ -19,6 +19,7 @@ import {
   type EngineSettings,
   type EngineState,
   type KeyNumbers,
+  lookAnew,
   type Out,
   watching,
 } from './engine-state.ts'
@@ -28,6 +29,7 @@ import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
 import { resetAccumulators } from './state/accumulator.ts'
+import { learnHistory } from './state/baseline.ts'
 import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
 import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
@@ -43,6 +45,7 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
+import { type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
 import { ANONYMOUS, type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 
 export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
@@ -196,28 +199,6 @@ function countGroups(
   clearGroups(groups, batch.key)
 }
 
-/** Of the tenants with several keys, who spread over them what no single key of theirs shows. */
-interface TenantWide {
-  readonly owner: Owner
-  readonly time: ReturnType<typeof partitionTime>
-  /** By the key's number: the tenant whose it is. */
-  readonly tenants: KeyNumbers
-}
-
-function tenantWideOf(engine: Engine, { partition, arrivedAt, batch }: BatchInput): TenantWide | undefined {
-  const { state, settings } = engine
-  if (settings.tenants.tenantWide.size === 0) return undefined
-  state.tenantWide ??= createOwner()
-  const owner = state.tenantWide
-  let tenants = engine.tenantLookup.get(batch.keys)
-  if (tenants === undefined) {
-    tenants = { numbers: new Int32Array(64), asOf: 0 }
-    engine.tenantLookup.set(batch.keys, tenants)
-  }
-  if (tenants.numbers.length < batch.keys.ids.length) lookAnew(tenants, owner, batch.keys.ids.length)
-  return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
-}
-
 function takeTenantsRow(
   engine: Engine,
   wide: TenantWide,
@@ -235,22 +216,6 @@ function takeTenantsRow(
 function takeRow(owner: Owner, number: number, row: PaneRow): void {
   if (row.seconds > 1) teachRow(owner, number, row)
   else countRow(owner, liveKey(owner, number), row)
-}
-
-function tenantOf(
-  { settings }: Engine,
-  { owner, tenants }: TenantWide,
-  batch: CallBatch,
-  key: number,
-  at: EpochMs,
-): number | undefined {
-  const known = tenants.numbers[key] as number
-  if (known !== 0) return known > 0 ? known - 1 : undefined
-  const id = batch.keys.ids[key] as ApiKeyId
-  const name = settings.tenants.tenantWide.get(settings.tenants.keyOfHash.get(id) ?? id)
-  const tenant = name === undefined ? undefined : (findKey(owner.keys, name) ?? beginKey(owner, name, at))
-  tenants.numbers[key] = tenant === undefined ? -1 : tenant + 1
-  return tenant
 }
 
 /** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
@@ -279,15 +244,6 @@ function keyNumbers(engine: Engine, owner: Owner, table: KeyTable): KeyNumbers {
   if (known.asOf !== owner.keys.forgotten || known.numbers.length < table.ids.length)
     lookAnew(known, owner, table.ids.length)
   return known
-}
-
-function lookAnew(known: KeyNumbers, owner: Owner, ids: number): void {
-  let length = known.numbers.length
-  while (length < ids) length *= 2
-  const before = known.asOf === owner.keys.forgotten ? known.numbers : undefined
-  known.numbers = new Int32Array(length)
-  if (before !== undefined) known.numbers.set(before)
-  known.asOf = owner.keys.forgotten
 }
 
 function numberOf(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
@@ -336,7 +292,10 @@ function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: 
     state.unplaced++
     return undefined
   }
-  return beginKey(owner, keyId, at)
+  const history = state.isHistory ? [] : tenantsHistory(settings, state, keyId)
+  const number = beginKey(owner, keyId, at)
+  learnHistory(owner.keys, number, history)
+  return number
 }
 
 const WEEK_MS = 7 * 288 * SLOT_MS

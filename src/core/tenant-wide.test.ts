@@ -1,5 +1,10 @@
 /** A tenant with several keys is one client: what it spreads over them is seen, and nothing is told twice. */
 import { describe, expect, test } from 'vitest'
+import { tenantsSchema } from './config/config.ts'
+import { slotOf } from './state/baseline.ts'
+import { knowledgeFor } from './state/key-state.ts'
+import { findKey } from './state/known-keys.ts'
+import { liveKey } from './state/live-keys.ts'
 import { type Call, inOrder, live, settingsOf, steady, streamInto, TEN, taught, timetable } from './testing-stream.ts'
 
 const keys = Array.from({ length: 10 }, (_, key) => `spread_${key}`)
@@ -115,4 +120,67 @@ test('a tenant as a whole is as calm as its keys: a sale told once for each key 
   const stream = streamInto(taught(settings, rates))
   live(stream, usual(600))
   expect(stream.changes).toEqual([])
+})
+
+describe('a key that a tenant has newly got', () => {
+  const usualOf = (stream: ReturnType<typeof streamInto>, incident: string) =>
+    stream.changes.find(({ incidentId, phase }) => incidentId === incident && phase === 'open')?.expected
+  const rotating = (keyIds: readonly string[]) => settingsOf({}, { rotating: { keys: keyIds } })
+  const others = { other_1: 300, other_2: 300 }
+  const calling = (key: string, perMinute: number, from: number, to: number): Call[] =>
+    steady(key, { perSecond: perMinute / 60, from: TEN + from * 1_000, seconds: to - from })
+  const background = inOrder(...Object.keys(others).map(key => calling(key, 300, 0, 400)))
+
+  test('is known for what the key was that it takes the place of', () => {
+    const stream = streamInto(taught(rotating(['old', 'new']), { old: 120, ...others }))
+    const handed = inOrder(background, calling('old', 120, 0, 60), calling('new', 120, 60, 300))
+    live(stream, inOrder(handed, steady('new', { perSecond: 80, from: TEN + 120_000, seconds: 30, status: 503 })))
+    expect(stream.changes[0]).toMatchObject({ incidentId: 'new#1', action: { kind: 'throttle' } })
+    expect(usualOf(stream, 'new#1')).toMatchObject({ days: 2 })
+    expect(Math.abs(usualOf(stream, 'new#1')!.callsPerMinute - 120)).toBeLessThan(12)
+  })
+
+  test('is a stranger where nobody said whose it is', () => {
+    const stream = streamInto(taught(settingsOf(), { old: 120, ...others }))
+    const storm = steady('new', { perSecond: 80, from: TEN + 120_000, seconds: 30, status: 503 })
+    live(stream, inOrder(background, calling('new', 120, 60, 300), storm))
+    expect(usualOf(stream, 'new#1')).toBeUndefined()
+  })
+
+  test('while both are in use raises no alarm, and the tenant as a whole is known too', () => {
+    const stream = streamInto(taught(settingsOf(), { old: 120, ...others }))
+    live(
+      stream,
+      inOrder(
+        background.filter(({ at }) => at < TEN + 60_000),
+        calling('old', 120, 0, 60),
+      ),
+    )
+    // tenants.yaml is read again: from now on `new` is the same tenant's.
+    const { tenants } = tenantsSchema.parse({ tenants: { rotating: { keys: ['old', 'new'] } } })
+    stream.take({ kind: 'tenants', tenants, at: TEN + 60_000 })
+    const overlap = inOrder(calling('old', 60, 60, 400), calling('new', 60, 60, 400))
+    const spread = ['old', 'new'].map(key =>
+      steady(key, { perSecond: 2.2, from: TEN + 300_000, seconds: 30, status: 503 }),
+    )
+    live(
+      stream,
+      inOrder(
+        background.filter(({ at }) => at >= TEN + 60_000),
+        overlap,
+        ...spread,
+      ),
+    )
+    const opened = stream.changes.filter(({ phase }) => phase === 'open')
+    expect(opened.every(({ decidedAt }) => decidedAt >= TEN + 300_000)).toBe(true)
+    const whole = stream.engine.state.tenantWide
+    expect(whole).toBeDefined()
+    const { usual } = knowledgeFor(
+      liveKey(whole!, findKey(whole!.keys, 'tenant:rotating')!),
+      whole!,
+      slotOf(TEN),
+      'final',
+    )
+    expect(Math.abs(usual!.callsPerMinute - 120)).toBeLessThan(12)
+  })
 })

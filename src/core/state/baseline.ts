@@ -274,6 +274,50 @@ function ringSumsOf(keys: KnownKeys, key: number, slot: number): SlotSums {
   return { calls: callsOf(callsCode), squares: squaresOf(callsCode, at & 1 ? pair >> 4 : pair & 0x0f) }
 }
 
+/** A key's baseline among those of its owner. */
+export interface Baseline {
+  readonly keys: KnownKeys
+  readonly key: number
+}
+
+/**
+ * A key of which nothing is known yet is taken to have done before what others did together, as one key. Their minutes are
+ * taken to differ independently of each other: the square of a sum has twice the products of their means.
+ */
+export function learnHistory(keys: KnownKeys, key: number, others: readonly Baseline[]): void {
+  if (others.length === 0) return
+  const slot = Math.max(read(keys, key, SLOT), ...others.map(other => read(other.keys, other.key, SLOT)))
+  const firstMinute = Math.min(...others.map(other => read(other.keys, other.key, FIRST_MINUTE)))
+  moveTo(keys, key, slot)
+  write(keys, key, FIRST_MINUTE, Math.min(firstMinute, read(keys, key, FIRST_MINUTE)))
+  for (let past = slot - RING; past < slot; past++) {
+    const sums = together(others.map(other => slotSumsOf(other.keys, other.key, past)))
+    if (past < slot - 1) settle(keys, key, past, sums)
+    else learnInto(keys, key, past, sums.calls, sums.squares)
+  }
+  const today = Math.floor(slot / SLOTS_PER_DAY)
+  for (const other of others) {
+    const known = Math.floor(read(other.keys, other.key, SLOT) / SLOTS_PER_DAY)
+    for (let day = today - BASELINE_DAYS + 1; day <= known; day++) {
+      const at = DAY_TOTALS + (day % BASELINE_DAYS) * TOTALS
+      for (let total = 0; total < TOTALS; total++) add(keys, key, at + total, read(other.keys, other.key, at + total))
+    }
+    for (const [past, minutes] of other.keys.excluded.get(other.key) ?? []) {
+      for (let minute = 0; minute < MINUTES_PER_SLOT; minute++)
+        if (minutes & (1 << minute)) excludeMinute(keys, key, past * MINUTES_PER_SLOT + minute)
+    }
+  }
+}
+
+function together(slots: readonly SlotSums[]): SlotSums {
+  const sum = { calls: 0, squares: 0 }
+  for (const { calls, squares } of slots) {
+    sum.squares += squares + (2 * sum.calls * calls) / MINUTES_PER_SLOT
+    sum.calls += calls
+  }
+  return sum
+}
+
 /** Calls of the seven days before `slot`. A key that was silent since has older slots in its ring as well. */
 export function weekCalls(keys: KnownKeys, key: number, slot: number): number {
   const newest = read(keys, key, SLOT)

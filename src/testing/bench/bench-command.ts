@@ -11,8 +11,9 @@ import { livePart } from './live-part.ts'
 import { type BenchPart, built, type Figure, isMet } from './part.ts'
 import { replayPart } from './replay-part.ts'
 import { figureText, type Results, readmeWith } from './results.ts'
+import { scalePart } from './scale-part.ts'
 
-const parts: readonly BenchPart[] = [replayPart, livePart, latencyPart]
+const parts: readonly BenchPart[] = [replayPart, livePart, latencyPart, scalePart]
 
 const usage = `npm run bench -- [--small] [--only ${parts.map(({ name }) => name).join(',')}] [--rounds 5] [--keep]
 
