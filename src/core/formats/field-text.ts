@@ -76,7 +76,7 @@ function timeOf(bytes: Buffer, from: number, to: number): number {
 }
 
 /**
- * `2026-01-01T12:00:00Z`, `2026-01-01T12:00:00.123Z` and `01/Jan/2026:12:00:00 +0000`, which is how times are nearly always
+ * `2026-01-01T12:00:00Z`, `2026-01-01T12:00:00.123Z` and `01/Jan/2026:12:00:00 +0100`, which is how times are nearly always
  * written that are not epochs: read in place. NaN for any other spelling, also of a right time.
  */
 function usualTime(bytes: Buffer, from: number, to: number): number {
@@ -95,17 +95,20 @@ function usualTime(bytes: Buffer, from: number, to: number): number {
   }
   if (length !== 26 || bytes[from + 2] !== slash || bytes[from + 6] !== slash || bytes[from + 11] !== colon)
     return Number.NaN
-  for (let at = 0; at < utc.length; at++) if (bytes[from + 20 + at] !== utc[at]) return Number.NaN
+  const sign = bytes[from + 21] === plus ? 1 : bytes[from + 21] === dash ? -1 : Number.NaN
+  const zone =
+    bytes[from + 20] === space ? pair(bytes, from + 22) * HOUR_MS + pair(bytes, from + 24) * MINUTE_MS : Number.NaN
   const month =
     monthNames.indexOf((bytes[from + 3] ?? 0) * 65_536 + (bytes[from + 4] ?? 0) * 256 + (bytes[from + 5] ?? 0)) + 1
   const year = pair(bytes, from + 7) * 100 + pair(bytes, from + 9)
-  return plainMoment(year, month, pair(bytes, from), bytes, from + 12)
+  return plainMoment(year, month, pair(bytes, from), bytes, from + 12) - sign * zone
 }
 
 const dash = 0x2d
 const slash = 0x2f
 const colon = 0x3a
-const utc = Buffer.from(' +0000')
+const space = 0x20
+const plus = 0x2b
 const daysOfMonth = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 /** Two digits, or NaN. */

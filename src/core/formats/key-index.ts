@@ -28,6 +28,9 @@ export function createKeyIndex(seed: number): KeyIndex {
   let ends = new Int32Array(1025)
   let arena = Buffer.alloc(32 * 1024)
   let arenaView = viewOf(arena)
+  // Many ids of a piece are looked up one after another, and a view costs as much as a look-up.
+  let viewed: Buffer = arena
+  let view = arenaView
 
   const find = (hash: number, bytes: DataView, from: number, to: number): number => {
     const mask = slots.length - 1
@@ -66,7 +69,10 @@ export function createKeyIndex(seed: number): KeyIndex {
     ids,
     known: (bytes, from, to) => find(hashOf(seed, bytes, from, to), bytes, from, to),
     numberOf(bytes, from, to) {
-      const view = viewOf(bytes)
+      if (viewed !== bytes) {
+        viewed = bytes
+        view = viewOf(bytes)
+      }
       const hash = hashOf(seed, view, from, to)
       const number = find(hash, view, from, to)
       return number < 0 ? add(hash, bytes, from, to) : number
