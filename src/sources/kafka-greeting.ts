@@ -77,13 +77,13 @@ const wantsTls: Complaint = ['speaks TLS here, and we do not', 'Set source.tls: 
 
 /** A connection that broke off within the handshake may be a broker that knows no TLS, or one that is just stopping. */
 async function isPlain(broker: string, { code }: { code: string }, { sasl }: KafkaSecurity): Promise<boolean> {
-  if (certificateHints[code] !== undefined) return false
+  if (hintOf(code) !== undefined) return false
   return (await ask(broker, { sasl })).kind === 'handshake'
 }
 
 async function speaksTls(broker: string): Promise<boolean> {
   const answer = await ask(broker, { tls: {} })
-  return answer.kind === 'handshake' || (answer.kind === 'tls-refused' && certificateHints[answer.code] !== undefined)
+  return answer.kind === 'handshake' || (answer.kind === 'tls-refused' && hintOf(answer.code) !== undefined)
 }
 
 const untrusted = 'Set source.tls.caFile to the PEM file of the authority that signed it'
@@ -104,18 +104,19 @@ const certificateHints: Readonly<Record<string, Complaint>> = {
     'has a certificate for another name',
     'Name it in source.brokers as its certificate does, or set source.tls.servername',
   ],
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: notOurs,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: notOurs,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: notOurs,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: notOurs,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: notOurs,
 }
+
+/** The broker's word, by which version of which library is told differs: `ERR_SSL_SSLV3_ALERT_…`, `ERR_SSL_SSL/TLS_ALERT_…`. */
+const alertAgainstUs = /_ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/
+
+const hintOf = (code: string): Complaint | undefined =>
+  certificateHints[code] ?? (alertAgainstUs.test(code) ? notOurs : undefined)
 
 function tlsComplaint(
   { code, message }: { code: string; message: string },
   { tls }: KafkaSecurity,
 ): Complaint | 'away' {
-  const known = certificateHints[code]
+  const known = hintOf(code)
   if (known === undefined) return 'away'
   if (known === notOurs && tls?.cert === undefined) return ['asks for a certificate of ours', ownCertificate]
   const [what, hint] = known

@@ -93,7 +93,7 @@ describeWith(['kafka', 'openssl'], 'a Kafka broker that asks who we are', () => 
       'an authority that we do not know',
       'TLS',
       () => ({ tls: { ca: pem.otherCa } }),
-      'Kafka broker BROKER has a certificate of an authority that we do not know (unable to verify the first certificate)',
+      'Kafka broker BROKER has a certificate of an authority that we do not know (unable to verify the first certificate',
       'Set source.tls.caFile to the PEM file of the authority that signed it',
     ],
     [
