@@ -42,28 +42,32 @@ export async function findTargets(
   signal: AbortSignal,
 ): Promise<Targets> {
   const missed: string[] = []
-  const places = new Map<string, PlanPlace & { readonly keyId: ApiKeyId }>()
+  const places = new Map<string, PlanPlace & { readonly keyIds: readonly ApiKeyId[] }>()
   for (const { keyId } of keys) {
     const { gateway, usagePlan } = placeOf(keyId) ?? {}
     const found = await plansOf(keyId, { gateway, usagePlan }, gateways, signal)
     if (found.kind === 'refused') missed.push(found.because)
-    else for (const planId of found.planIds) places.set(placeName({ gateway, planId }), { gateway, planId, keyId })
+    else
+      for (const planId of found.planIds) {
+        const name = placeName({ gateway, planId })
+        places.set(name, { gateway, planId, keyIds: [...(places.get(name)?.keyIds ?? []), keyId] })
+      }
   }
 
   const needs = new Map([...siblings, ...keys].map(need => [need.keyId, need]))
   const targets: Target[] = []
-  for (const { gateway, planId, keyId } of places.values()) {
+  for (const { gateway, planId, keyIds } of places.values()) {
     const plans = gateways.get(gateway)?.plans
     // One more than may be in it tells that somebody else is.
     const inPlan = await plans?.keysOf(planId, needs.size + 1, signal)
     if (inPlan === undefined) continue
     if (inPlan.kind === 'refused') missed.push(inPlan.because)
     else if (inPlan.value.some(other => !needs.has(other))) {
-      const because = inPlan.value.includes(keyId)
+      const because = keyIds.some(keyId => inPlan.value.includes(keyId))
         ? `plan is shared: ${planId} holds other keys too`
         : `key is not in usage plan ${planId}`
       missed.push(because)
-    } else if (!inPlan.value.includes(keyId)) missed.push(`key is not in usage plan ${planId}`)
+    } else if (!keyIds.some(keyId => inPlan.value.includes(keyId))) missed.push(`key is not in usage plan ${planId}`)
     else targets.push({ gateway, planId, limits: enoughForAll(inPlan.value, needs, limits) })
   }
   return { targets, missed: [...new Set(missed)] }

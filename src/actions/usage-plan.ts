@@ -137,7 +137,10 @@ export function usagePlanPerformer({
     const gateway = known.get(name)
     const want = wants.get(name)
     if (gateway === undefined || want === undefined)
-      return { place, outcome: refused(`gateway ${name} is not configured any more`) }
+      return {
+        place,
+        outcome: refused(`${name === undefined ? '`gateway`' : `gateway ${name}`} is not configured any more`),
+      }
     const rank = { kind: effect.kind, urgency: effect.kind === 'throttle' ? effect.urgency : 0 }
     const tries = triesOf(effect, place, gateway.plans, want, signal)
     const changed = await gateway.queue.change(want, rank, tries, signal)
@@ -280,7 +283,8 @@ function outcomeOf(effect: PlanEffect, performed: readonly Performed[]): Outcome
   const because = [...new Set(reasons)].join('; ')
   const outcomes = performed.map(({ outcome }) => outcome)
   const good = outcomes.find(({ kind }) => kind === 'applied') ?? outcomes.find(({ kind }) => kind === 'already')
-  if (good === undefined || (effect.kind === 'restore' && because !== '')) return refused(because)
+  if (good === undefined || (effect.kind === 'restore' && because !== ''))
+    return refused(because === '' ? 'none of its keys is known any more' : because)
   return because === '' || good.kind === 'refused' ? good : { ...good, missed: because }
 }
 

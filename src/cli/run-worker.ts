@@ -63,6 +63,7 @@ export async function run(options: RunOptions): Promise<void> {
       await watch({
         config: { ...config, mode },
         directory: tenantDirectory(tenants),
+        tenants: tenants.tenants,
         engine: engineSettings({ ...config, mode }, tenants.tenants),
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
@@ -102,6 +103,7 @@ type Tenants = TenantsConfig['tenants']
 interface Watch {
   readonly config: WeirConfig
   readonly directory: TenantDirectory
+  readonly tenants: Tenants
   readonly engine: ReturnType<typeof engineSettings>
   /** Of the configuration: what it names is found from there. */
   readonly folder: string
@@ -168,6 +170,7 @@ async function watch(watching: Watch): Promise<void> {
               metrics,
               recorder,
             },
+            tenants: watching.tenants,
             performers: { alert, plan },
             followTenants: (take, until) =>
               follow(async tenants => {

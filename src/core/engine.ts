@@ -11,7 +11,7 @@
 
 import type { CallBatch, KeyTable, PaneRow } from './call-batch.ts'
 import type { Tenant, WeirConfig } from './config/config.ts'
-import { tenantDirectory } from './config/tenants.ts'
+import { isTenantWide, tenantDirectory } from './config/tenants.ts'
 import type { Decisions, EngineInput } from './engine-input.ts'
 import { type EngineSnapshot, restoreState } from './engine-snapshot.ts'
 import {
@@ -40,6 +40,8 @@ import {
   createHeir,
   createOwner,
   inherit,
+  noteCalls,
+  noteRow,
   type Owner,
   SHARED_OWNER,
   teachRow,
@@ -142,6 +144,8 @@ function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
     }
     time.lastArrival = Math.max(time.lastArrival, arrivedAt)
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
+    // The tenant begins before its key does: what it is known for is not to be counted twice.
+    if (wide !== undefined) tenantOf(engine, wide, batch, row.key, row.start)
     takeRow(owner, numberOf(engine, owner, keys, batch, row.key, row.start), row)
     if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
@@ -190,11 +194,13 @@ function countGroups(
     const first = groups.first[group] as number
     const row = groups.from + first
     const [number, at] = [batch.key[row] as number, batch.time[row] as number]
+    // The tenant begins before its key does: what it is known for is not to be counted twice.
+    const tenant = wide && tenantOf(engine, wide, batch, number, at)
     const key = numberOf(engine, owner, keys, batch, number, at)
     countCalls(owner, liveKey(owner, key), batch, groups, first)
     if (wide === undefined) continue
-    const tenant = tenantOf(engine, wide, batch, number, at)
     if (tenant !== undefined) countCalls(wide.owner, liveKey(wide.owner, tenant), batch, groups, first)
+    else noteCalls(wide.owner, batch, groups, first)
   }
   clearGroups(groups, batch.key)
 }
@@ -211,6 +217,7 @@ function takeTenantsRow(
   moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
   const tenant = tenantOf(engine, wide, batch, row.key, row.start)
   if (tenant !== undefined) takeRow(owner, tenant, row)
+  else noteRow(owner, row)
 }
 
 function takeRow(owner: Owner, number: number, row: PaneRow): void {
@@ -287,8 +294,9 @@ function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: 
   const live = owners.reduce((sum, { live }) => sum + live.length, 0)
   const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
   const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
-  const hasRoom = known < maxKeys || forgetLongestIdle(owners, isKept)
-  if (!isKept(keyId) && (!hasRoom || live >= mayCall)) {
+  const mayBegin = isKept(keyId) || live < mayCall
+  const hasRoom = mayBegin && (known < maxKeys || forgetLongestIdle(owners, isKept))
+  if (!isKept(keyId) && !hasRoom) {
     state.unplaced++
     return undefined
   }
@@ -360,7 +368,9 @@ function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, 
   const { byKey } = engine.settings.tenants
   for (const owner of watching(engine.state)) {
     for (const key of owner.incidents) {
-      if (byKey.get(key.keyId)?.exempt) step(engine, owner, key, { kind: 'exempted', now: engine.state.now }, out)
+      const isUnwatched = isTenantWide(key.keyId) && !byKey.has(key.keyId)
+      if (isUnwatched || byKey.get(key.keyId)?.exempt)
+        step(engine, owner, key, { kind: 'exempted', now: engine.state.now }, out)
     }
   }
 }

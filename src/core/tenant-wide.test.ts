@@ -98,6 +98,21 @@ describe('a storm that a tenant spreads over its keys', () => {
   })
 })
 
+test('a few keys of one tenant that fail are one client that fails, and no sick API', () => {
+  const own = ['k0', 'k1', 'k2', 'k3']
+  const fleet = Object.fromEntries([
+    ...own.map(key => [key, 60] as const),
+    ...Array.from({ length: 6 }, (_, key) => [`other_${key}`, 300] as const),
+  ])
+  const calm = inOrder(
+    ...Object.entries(fleet).map(([key, rate]) => steady(key, { perSecond: rate / 60, from: TEN, seconds: 200 })),
+  )
+  const stream = streamInto(taught(settingsOf({}, { four: { keys: own } }), fleet))
+  live(stream, inOrder(calm, ...own.map(key => storm(key, 6))))
+  expect(stream.changes.some(({ kind }) => kind === 'platform')).toBe(false)
+  expect(stream.effects.some(({ kind }) => kind === 'throttle')).toBe(true)
+})
+
 describe('a storm of one key among a tenant’s', () => {
   test('is that key’s incident, and not told as the tenant’s too', () => {
     const stream = streamInto(taught(settings, rates))

@@ -36,6 +36,7 @@ export interface IntakeSettings {
   readonly telemetry: Telemetry
   readonly meters: readonly Meter[]
   readonly idleAfterMs: number
+  readonly futureMs: number
   readonly engine: Engine
   /** Where reading goes on: moved here as calls are counted. */
   readonly positions: Map<PartitionId, Position>
@@ -46,7 +47,8 @@ export interface IntakeSettings {
 }
 
 export function createIntake(settings: IntakeSettings): Intake {
-  const { source, clock, rejects, telemetry, meters, idleAfterMs, engine, positions, feed, beginStream } = settings
+  const { source, clock, rejects, telemetry, meters, idleAfterMs, futureMs, engine, positions, feed, beginStream } =
+    settings
   const { nextDecoder } = settings
   let { decoder } = settings
   const startedAt = clock.now()
@@ -61,11 +63,12 @@ export function createIntake(settings: IntakeSettings): Intake {
   async function take(from: SourceBatch): Promise<void> {
     const { partition, lag, faults = [] } = from
     await notePartitions(from.arrivedAt)
-    if (nextDecoder !== undefined && decoder.keys.ids.length >= mostKeys) {
+    // While something waits, further ids count as anonymous: two tables in turn would make a recording begin anew each time.
+    if (nextDecoder !== undefined && decoder.keys.ids.length >= mostKeys && waiting.size === 0) {
       decoder = nextDecoder()
       spareBatches.length = 0
     }
-    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys))
+    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys), futureMs)
     if (share.batch.length > 0) beginStream(share.batch)
     const rejectedFrom = { partition, at: from.arrivedAt }
     rejects.noteBatch(share.batch, rejectedFrom)
@@ -108,7 +111,8 @@ export function createIntake(settings: IntakeSettings): Intake {
     const [share, ...others] = waiting.get(partition) ?? []
     if (share === undefined) return
     if (share.end !== undefined) positions.set(partition, share.end)
-    for (const over of share.over) positions.delete(over)
+    // Not of one that is over but for what still waits here.
+    for (const over of share.over) if (!waiting.has(over)) positions.delete(over)
     if (share.batch.keys === decoder.keys) spareBatches.push(share.batch)
     if (others.length > 0) waiting.set(partition, others)
     else waiting.delete(partition)

@@ -23,7 +23,7 @@ import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { placeName } from '../core/incident/plan-story.ts'
-import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
@@ -48,6 +48,8 @@ export interface KeeperSettings {
   /** The decoder's, to be kept with the state. */
   readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
+  /** What the engine's settings say of tenants, as tenants.yaml has it. */
+  readonly tenants?: Readonly<Record<string, Tenant>> | undefined
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
   readonly clock: Clock
@@ -131,6 +133,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   )
   /** Open throttles that the checkpoint does not know of: carried out if they are decided again. */
   const undecided = new Map<string, ThrottleEffect>()
+  /** Whose limits no incident holds, and when giving them back was last begun. */
+  const returning = new Map<ApiKeyId, EpochMs>()
   const { mode, time } = settings.engine.config
 
   const turns = createTurns()
@@ -163,7 +167,18 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   })
 
   const intake = createIntake({
-    ...{ source, clock, rejects, telemetry, engine, positions, feed, beginStream, idleAfterMs: time.idleAfter },
+    ...{
+      source,
+      clock,
+      rejects,
+      telemetry,
+      engine,
+      positions,
+      feed,
+      beginStream,
+      idleAfterMs: time.idleAfter,
+      futureMs: time.future,
+    },
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
@@ -243,7 +258,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
-    if (!hasCaughtUp && now - startedAt >= orphanedAfterMs) await haveCaughtUp()
+    if (hasCaughtUp) await giveBackOrphans()
+    else if (now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
     if (metrics === undefined) return
@@ -267,10 +283,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
-    if (!isWhole) return
     const beganAt = clock.now()
     let closedIsCovered: (() => void) | undefined
-    const { covered, written } = await inTurn(async () => {
+    const taken = await inTurn(async () => {
+      // Asked in the turn: the one before it may have failed while this one waited.
+      if (!isWhole) return undefined
       const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
         engine: state,
@@ -293,7 +310,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       await writing.copied
       return { covered, written }
     })
-    await written
+    if (taken === undefined) return
+    const { covered } = taken
+    await taken.written
     checkpointedAt = beganAt
     closedIsCovered?.()
     const tookMs = clock.now() - beganAt
@@ -352,7 +371,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const lost = new Set<ApiKeyId>()
     for (const story of journal.stories().values()) {
       for (const keyId of story.holders) {
-        if (limitedKeys.has(keyId)) continue
+        // Tried within the hour: what refused it is not mended by asking again each minute.
+        if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
+        returning.set(keyId, clock.now())
         lost.add(keyId)
         telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
       }
@@ -379,8 +400,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
-    if (state === undefined) await giveBackOrphans()
-    else await resumeEffects()
+    if (state === undefined) return giveBackOrphans()
+    // Who has become exempt while we were away gets the limit back as one who does so now.
+    if (settings.tenants !== undefined) await feed({ kind: 'tenants', tenants: settings.tenants, at: clock.now() })
+    await resumeEffects()
   }
 
   if (kept === undefined && settings.teach !== undefined) {

@@ -38,9 +38,12 @@ export interface SharePart {
   readonly position: Position | undefined
 }
 
-/** Decodes into `batch`, which the share keeps until all of it is counted. */
-export function decodeShare(read: SourceBatch, decoder: Decoder, batch: CallBatch): Share {
+/** `futureMs`: calls dated further than this past their arrival are refused. Decodes into `batch`, which the share keeps until all of it is counted. */
+export function decodeShare(read: SourceBatch, decoder: Decoder, batch: CallBatch, futureMs: number): Share {
   const { partition, arrivedAt, records } = read
+  // A call dated further ahead is refused, and nobody is to wait for its time.
+  const latestTime = arrivedAt + futureMs
+  const later = (one: EpochMs, other: EpochMs): EpochMs => (other > latestTime ? one : Math.max(one, other))
   const share = {
     ...{ partition, arrivedAt, batch, next: 0 },
     ...{ positions: undefined, records, size: records.length, bytes: 0 },
@@ -60,11 +63,11 @@ export function decodeShare(read: SourceBatch, decoder: Decoder, batch: CallBatc
     share.bytes += payload.length
     decoder.decode(payload, record.position, batch)
     let latest = Number.NEGATIVE_INFINITY
-    for (; calls < batch.length; calls++) latest = Math.max(latest, batch.time[calls] ?? latest)
+    for (; calls < batch.length; calls++) latest = later(latest, batch.time[calls] ?? latest)
     // A count row of a minute or more teaches only, and has no place in time; one of a second is a pane.
     for (; rows < batch.panes.length; rows++) {
       const row = batch.panes[rows]
-      if (row !== undefined && row.seconds * SECOND_MS <= SECOND_MS) latest = Math.max(latest, row.start)
+      if (row !== undefined && row.seconds * SECOND_MS <= SECOND_MS) latest = later(latest, row.start)
     }
     share.callsTo[index] = calls
     share.rowsTo[index] = rows

@@ -12,7 +12,7 @@ const shortestSecret = 20
  */
 const randomChanges = { withDigits: 0.25, lettersOnly: 0.35 } as const
 
-const secretName = /secret|token|password|passwd|credential|private|(api|access).?key$/i
+const secretName = /secret|token|pass|pwd|credential|private|sasl|^tls$|(api|access).?key$/i
 const hidden = '<hidden: looks like a secret>'
 
 /**

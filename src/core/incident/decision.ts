@@ -34,8 +34,7 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   }
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
-  const survey =
-    undecided.length === 0 ? undefined : surveyFleet(engine.state.owners, new Set(undecided.map(({ key }) => key)))
+  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Set(undecided.map(({ key }) => key)))
   const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
   for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
     signal(engine, owner, suspect, survey, out)
@@ -52,7 +51,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const { state } = engine
   const lead = leading(judgement)
   if (lead === undefined) return
-  const standing = survey && standingOf(survey, owner, key, config.platform)
+  const standing = survey && standingOf(survey, engine, owner, key)
   const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
   const isPlatform =
     survey !== undefined &&

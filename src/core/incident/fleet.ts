@@ -7,11 +7,13 @@
  */
 
 import type { WeirConfig } from '../config/config.ts'
+import { type TenantDirectory, tenantWideId } from '../config/tenants.ts'
+import type { Engine } from '../engine-state.ts'
 import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
 import { paneCalls, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
-import { SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
 import type { Standing } from './response.ts'
 
 const SURVEY_SECONDS = 10
@@ -31,6 +33,8 @@ interface KeySums {
 
 export interface FleetSurvey {
   readonly keys: ReadonlyMap<KeyState, KeySums>
+  /** Clients of whom a key is failing: several keys of one tenant are one client. */
+  readonly failingClients: ReadonlySet<string>
   readonly calls: number
   readonly excess: number
   /** Keys that call enough to be seen failing: a long tail of small ones must not hide that all large ones fail. */
@@ -42,29 +46,39 @@ export interface FleetSurvey {
 }
 
 /** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
-export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
+export function surveyFleet(
+  { state: { owners, tenantWide }, settings: { tenants } }: Engine,
+  newlyWrong: ReadonlySet<KeyState>,
+): FleetSurvey {
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
   let excess = 0
-  let active = 0
-  let failing = 0
   let provenMinute = 0
-  let wrong = newlyWrong.size
+  const activeClients = new Set<string>()
+  const failingClients = new Set<string>()
+  const wrongClients = new Set([...newlyWrong].map(({ keyId }) => clientOf(tenants, keyId)))
+  const noteWrong = (owner: Owner): void => {
+    for (const { keyId, incident } of owner.incidents) {
+      if (incident.phase === 'quiet' || incident.phase === 'suspected') continue
+      if (incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrongClients.add(clientOf(tenants, keyId))
+    }
+  }
+  if (tenantWide !== undefined) noteWrong(tenantWide)
   for (const [id, owner] of owners) {
     const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
     if (id !== SHARED_OWNER) provenMinute += busiestMinute(owner)
+    noteWrong(owner)
+    // Its time stands still once the partitions' goes on: what it saw last is not now.
+    if (id === SHARED_OWNER && owners.size > 1) continue
     for (const key of owner.active) {
       const sums = sumKey(owner, key, endSecond)
       if (sums.calls === 0) continue
       keys.set(key, sums)
       calls += sums.calls
       excess += sums.excess
-      if (sums.isFailing) failing++
-      if (sums.calls >= FAILING_CALLS) active++
-    }
-    for (const key of owner.incidents) {
-      if (newlyWrong.has(key) || key.incident.phase === 'quiet' || key.incident.phase === 'suspected') continue
-      if (key.incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrong++
+      const client = clientOf(tenants, key.keyId)
+      if (sums.isFailing) failingClients.add(client)
+      if (sums.calls >= FAILING_CALLS) activeClients.add(client)
     }
   }
   // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
@@ -73,7 +87,14 @@ export function surveyFleet(owners: ReadonlyMap<string, Owner>, newlyWrong: Read
   // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
   const isProven = [...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)
   const provenCalls = isProven ? (provenMinute * SURVEY_SECONDS) / 60 : Number.POSITIVE_INFINITY
-  return { keys, calls, excess, active, provenCalls, failing, wrong }
+  const [active, failing, wrong] = [activeClients.size, failingClients.size, wrongClients.size]
+  return { keys, failingClients, calls, excess, active, provenCalls, failing, wrong }
+}
+
+/** Whose key it is, or of one that is nobody's the key itself. */
+const clientOf = ({ byKey }: TenantDirectory, keyId: ApiKeyId): string => {
+  const tenantId = byKey.get(keyId)?.tenantId
+  return tenantId === undefined ? keyId : tenantWideId(tenantId)
 }
 
 function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
@@ -100,9 +121,10 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
 }
 
 /** `owner`: whose key it is. A tenant as a whole is not among the keys surveyed, or its calls would count twice. */
-export function standingOf(survey: FleetSurvey, owner: Owner, key: KeyState, rules: WeirConfig['platform']): Standing {
+export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Owner, key: KeyState): Standing {
   const own = survey.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
-  const othersFailing = survey.failing - (own.isFailing ? 1 : 0)
+  const ownClient = clientOf(settings.tenants, key.keyId)
+  const othersFailing = survey.failing - (survey.failingClients.has(ownClient) ? 1 : 0)
   return {
     calls: own.calls,
     excess: own.excess,
@@ -110,7 +132,7 @@ export function standingOf(survey: FleetSurvey, owner: Owner, key: KeyState, rul
     fleetCalls: survey.calls,
     fleetExcess: survey.excess,
     provenCalls: survey.provenCalls,
-    othersFail: othersFailing >= manyKeys(survey, rules),
+    othersFail: othersFailing >= manyKeys(survey, settings.config.platform),
   }
 }
 

@@ -134,7 +134,7 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'platform':
       return onPlatform(incident)
     case 'exempted':
-      return onExempted(incident, event.now)
+      return onExempted(incident)
     default:
       throw new Error(`no such event: ${event satisfies never}`)
   }
@@ -254,6 +254,8 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
     case 'suspected':
       return { incident: event.eventTime - incident.lastBadAt > SUSPICION_MS ? { phase: 'quiet' } : incident }
     case 'open':
+      // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
+      if (incident.asked && event.now >= incident.asked.expiresAt) return giveBack(incident.story, 'full', 'expired')
       // Half of the delay to close is spent open, half recovering.
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
@@ -334,8 +336,9 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
     const { story, givingBack } = incident
     if (outcome.kind === 'refused') {
-      // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
       const action: Action = { kind: 'restore-refused', because: outcome.because }
+      if (givingBack.step === 'half') return giveRestBack({ ...story, action, refused: outcome.because }, givingBack)
+      // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
       return {
         incident: {
           phase: 'recovering',
@@ -345,12 +348,30 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
         alert: true,
       }
     }
-    const action: Action = givingBack.step === 'full' ? { kind: 'restored', limits: outcome.after } : story.action
+    // What was refused before, and is another's by now, was not restored.
+    const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
+    const action: Action =
+      givingBack.step === 'full' && !isOthers ? { kind: 'restored', limits: outcome.after } : story.action
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
     }
   }
   return { incident }
+}
+
+/** One of several plans may be another's by now: it is told, and the others are still to get all of theirs back. */
+function giveRestBack(story: Story, { because }: GivingBack): Step {
+  const restores = story.restores + 1
+  const effectId = `${story.incidentId}/restore-${restores}`
+  return {
+    incident: {
+      phase: 'recovering',
+      story: { ...story, restores },
+      givingBack: { effectId, step: 'full', because, doneAt: undefined },
+    },
+    effect: { kind: 'restore', id: effectId, step: 'full' },
+    alert: true,
+  }
 }
 
 function onPlatform(incident: Incident): Step {
@@ -364,13 +385,11 @@ function onPlatform(incident: Incident): Step {
   }
 }
 
-/** What is on its way cannot be called back: it expires as soon as it has arrived. */
-function onExempted(incident: Incident, now: EpochMs): Step {
+/** A throttle that is still on its way is called back with it. */
+function onExempted(incident: Incident): Step {
   switch (incident.phase) {
     case 'open':
-      return incident.asked === undefined
-        ? { incident }
-        : { incident: { ...incident, asked: { ...incident.asked, expiresAt: now } } }
+      return incident.asked === undefined ? { incident } : giveBack(incident.story, 'full', 'operator')
     case 'mitigated':
       return giveBack(incident.story, 'full', 'operator')
     case 'recovering': {

@@ -57,10 +57,10 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
 
 /** Those who were taken for culprits before the guard saw them all: told as part of it, and their limits given back. */
 function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
-  const { state, settings } = engine
+  const { state } = engine
   for (const owner of watching(state)) {
     for (const key of owner.incidents) {
-      if (isDominant(standingOf(survey, owner, key, settings.config.platform))) continue
+      if (isDominant(standingOf(survey, engine, owner, key))) continue
       step(engine, owner, key, { kind: 'platform', now: state.now }, out)
     }
   }
@@ -72,7 +72,7 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
   const isSeen = at === owner.time.highest
-  if (isSeen && isPlatformSick(surveyFleet(state.owners, new Set()), settings.config.platform)) {
+  if (isSeen && isPlatformSick(surveyFleet(engine, new Set()), settings.config.platform)) {
     state.platform = { ...state.platform, lastSickAt: state.now }
     return
   }

@@ -97,7 +97,10 @@ export function learnRow(
     const slot = Math.floor(minute / MINUTES_PER_SLOT)
     const inSlot = Math.min(firstMinute + minutes, (slot + 1) * MINUTES_PER_SLOT) - minute
     moveTo(keys, key, slot)
-    learnInto(keys, key, slot, inSlot * perMinute, inSlot * (perMinute * perMinute + perMinute))
+    // A second row of the same whole slot, of another key or stage, comes on top of each minute of the first.
+    const before = inSlot === MINUTES_PER_SLOT ? slotSumsOf(keys, key, slot).calls / MINUTES_PER_SLOT : 0
+    const squares = perMinute * perMinute + perMinute + 2 * perMinute * before
+    learnInto(keys, key, slot, inSlot * perMinute, inSlot * squares)
     minute += inSlot
   }
   addTotals(keys, key, Math.floor(firstMinute / MINUTES_PER_SLOT), seen, 1)
@@ -290,7 +293,7 @@ export function learnHistory(keys: KnownKeys, key: number, others: readonly Base
   const firstMinute = Math.min(...others.map(other => read(other.keys, other.key, FIRST_MINUTE)))
   moveTo(keys, key, slot)
   write(keys, key, FIRST_MINUTE, Math.min(firstMinute, read(keys, key, FIRST_MINUTE)))
-  for (let past = slot - RING; past < slot; past++) {
+  for (let past = slot - RING; past <= slot; past++) {
     const sums = together(others.map(other => slotSumsOf(other.keys, other.key, past)))
     if (past < slot - 1) settle(keys, key, past, sums)
     else learnInto(keys, key, past, sums.calls, sums.squares)

@@ -263,6 +263,19 @@ function paneOf(owner: Owner, key: KeyState, { panes, early, earlyWindows }: Key
   return index
 }
 
+/** Calls of a key that this owner does not watch: they tell that the stream delivered these minutes. */
+export function noteCalls(owner: Owner, batch: CallBatch, groups: CallGroups, first: number): void {
+  for (let row = first; row >= 0; row = groups.next[row] as number)
+    countMinute(owner, Math.floor((batch.time[groups.from + row] as number) / MINUTE_MS), 1)
+}
+
+/** As `noteCalls`, for a count row. */
+export function noteRow(owner: Owner, { start, seconds, calls }: PaneRow): void {
+  const minutes = Math.max(1, Math.round(seconds / 60))
+  const first = Math.floor(start / MINUTE_MS)
+  for (let minute = first; minute < first + minutes; minute++) countMinute(owner, minute, calls / minutes)
+}
+
 function countMinute(owner: Owner, minute: number, calls: number): void {
   if (minute >= owner.learnedToMinute) owner.minuteCalls.set(minute, (owner.minuteCalls.get(minute) ?? 0) + calls)
 }
