@@ -34,7 +34,7 @@ import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
-import { followTenants } from './tenants-watch.ts'
+import { followTenants, lookAt } from './tenants-watch.ts'
 import { type RecordOptions, withRecorder } from './with-recorder.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
@@ -53,6 +53,7 @@ export async function run(options: RunOptions): Promise<void> {
   try {
     const reading = { readFile: (path: string) => readFile(path, 'utf8') }
     const load = (path: string) => loadConfig(path, reading)
+    const begunWith = await lookAt(options.config, reading.readFile)
     const { config, tenants } = await load(options.config)
     const mode = options.mode ?? config.mode
     if (mode === 'enforce' && !hasGateway(config)) throw noGateway()
@@ -70,7 +71,7 @@ export async function run(options: RunOptions): Promise<void> {
         record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
         follow: (take, signal) =>
           followTenants(
-            { configPath: options.config, ...reading, load, clock: systemClock(), telemetry },
+            { configPath: options.config, begunWith, ...reading, load, clock: systemClock(), telemetry },
             take,
             signal,
           ),

@@ -23,6 +23,7 @@ async function watched(
   const following = followTenants(
     {
       configPath: '/etc/weir.yaml',
+      begunWith: files.get('/etc/tenants.yaml'),
       readFile,
       load: path => loadConfig(path, { readFile }),
       clock,

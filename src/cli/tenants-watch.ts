@@ -14,6 +14,8 @@ type Tenants = TenantsConfig['tenants']
 export interface TenantsWatch {
   /** Of weir.yaml, as `loadConfig` takes it. */
   readonly configPath: string
+  /** What `lookAt` said before the worker's tenants were loaded. */
+  readonly begunWith: string | undefined
   readonly readFile: (path: string) => Promise<string>
   readonly load: (path: string) => Promise<LoadedConfig>
   readonly clock: Clock
@@ -24,12 +26,12 @@ const lookEveryMs = 5 * SECOND_MS
 
 /** Until `signal` aborts. `take` is told of each change that can be used; what was there at the beginning is no change. */
 export async function followTenants(
-  { configPath, readFile, load, clock, telemetry }: TenantsWatch,
+  { configPath, begunWith, readFile, load, clock, telemetry }: TenantsWatch,
   take: (tenants: Tenants) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const look = () => tenantsText(configPath, readFile).catch((cause: unknown) => unreadable(cause))
-  let seen = await look()
+  const look = () => lookAt(configPath, readFile)
+  let seen = begunWith
   for (;;) {
     await clock.sleep(lookEveryMs, signal)
     if (signal.aborted) return
@@ -56,6 +58,10 @@ export async function followTenants(
     telemetry({ name: 'tenantsReloaded', tenants: all.length, keys })
   }
 }
+
+/** The text of the tenants, to be taken before they are loaded: what changes from then on is a change. */
+export const lookAt = (configPath: string, readFile: TenantsWatch['readFile']): Promise<string | undefined> =>
+  tenantsText(configPath, readFile).catch((cause: unknown) => unreadable(cause))
 
 /** Stands for what could not be read, so that it is told once and not at every look. */
 const unreadable = (cause: unknown): string => `\u0000${cause instanceof Error ? cause.message : String(cause)}`

@@ -2,8 +2,8 @@
  * How kafkajs reads the answer to a fetch, replaced. Its own way decodes every record at once, in several objects each,
  * inflates without a bound, and fails the whole fetch for one batch that it cannot read: asked again for ever, that batch
  * stops all partitions of its broker. Here an answer is only cut into batches, as views into what came. kafkajs takes
- * each batch for one message, which is right for all it does with them: it compares offsets, and leaves out aborted
- * transactions and their marks, none of which ever ends inside of a batch.
+ * each batch for one message, which is right for all it does with them: it compares offsets, and leaves out what we mark as
+ * no records: the batches of aborted transactions, and the marks that end transactions. None ends inside of a batch.
  *
  * kafkajs is no longer developed, and its version is fixed. Fetches of other versions than 11 (brokers before Kafka 2.3)
  * and message sets of before 0.11 are still read by kafkajs itself.
@@ -62,43 +62,59 @@ function decodePartition(reader: Reader): object | undefined {
   const highWatermark = int64(reader).toString()
   const lastStableOffset = int64(reader).toString()
   const lastStartOffset = int64(reader).toString()
-  const abortedTransactions = []
+  const transactions: AbortedTransaction[] = []
   for (let count = int32(reader); count > 0; count--)
-    abortedTransactions.push({ producerId: int64(reader).toString(), firstOffset: int64(reader).toString() })
+    transactions.push({ producerId: int64(reader), firstOffset: int64(reader) })
   const preferredReadReplica = int32(reader)
   const size = Math.max(0, int32(reader))
   const records = reader.bytes.subarray(reader.at, reader.at + size)
   reader.at += size
   if (records.length > 0 && !holdsRecordBatches(records)) return undefined
+  const split = splitBatches(records)
+  const aborted = abortedBatches(split, transactions)
   return {
     ...{ partition, errorCode, highWatermark, lastStableOffset, lastStartOffset },
-    ...{ abortedTransactions, preferredReadReplica },
-    messages: splitBatches(records).map(asMessage),
+    // Nothing is left for kafkajs to find: it takes one transaction a message, and the broker gives them in the order of their ends.
+    ...{ abortedTransactions: [], preferredReadReplica },
+    messages: split.map(batch => asMessage(batch, aborted.has(batch))),
   }
 }
 
-/** What kafkajs looks at: the key tells the mark of an aborted transaction from that of a committed one. */
-function asMessage(batch: RecordBatch): object {
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: bigint
+}
+
+/** The batches that belong to one of these transactions: from its first offset to the mark that ends it. */
+export function abortedBatches(
+  batches: readonly RecordBatch[],
+  transactions: readonly AbortedTransaction[],
+): ReadonlySet<RecordBatch> {
+  const aborted = new Set<RecordBatch>()
+  const open = new Set<bigint>()
+  const begin = [...transactions].sort((one, other) => (one.firstOffset < other.firstOffset ? -1 : 1))
+  for (const batch of batches) {
+    for (let first = begin[0]; first !== undefined && first.firstOffset <= batch.lastOffset; first = begin[0]) {
+      open.add(first.producerId)
+      begin.shift()
+    }
+    if (batch.isControl) open.delete(batch.producerId)
+    else if (batch.isTransactional && open.has(batch.producerId)) aborted.add(batch)
+  }
+  return aborted
+}
+
+/** What kafkajs looks at: it drops what is a control record, and moves its offset past it. */
+function asMessage(batch: RecordBatch, isAborted: boolean): object {
   const message = {
     offset: batch.lastOffset.toString(),
-    key: batch.isControl ? controlKey(batch) : undefined,
+    key: undefined,
     value: undefined,
-    isControlRecord: batch.isControl,
+    isControlRecord: batch.isControl || isAborted,
     batchContext: { producerId: batch.producerId.toString(), inTransaction: batch.isTransactional },
   }
   batches.set(message, batch)
   return message
-}
-
-/** A mark is one record, never compressed: six one-byte fields (its length may take two), then a key of four bytes. */
-function controlKey({ body }: RecordBatch): Buffer {
-  let at = 0
-  // length, attributes, timestamp delta, offset delta, length of the key
-  for (const field of ['varint', 'byte', 'varint', 'varint', 'varint'] as const) {
-    if (field === 'varint') while ((body[at] ?? 0) >= 0x80) at++
-    at++
-  }
-  return body.subarray(at, at + 4)
 }
 
 interface Reader {

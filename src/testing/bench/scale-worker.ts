@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { detectors } from '../../../detectors/index.ts'
 import { type CallBatch, clearBatch, createBatch, nextRow } from '../../core/call-batch.ts'
 import { weirSchema } from '../../core/config/config.ts'
 import { advance, createEngine, type Engine, engineSettings, restore, snapshot } from '../../core/engine.ts'
@@ -29,9 +30,13 @@ console.log(JSON.stringify(await measure(JSON.parse(asked) as ScaleAsked)))
 
 async function measure({ known, active, callsInSecond, allOpen, withCheckpoint }: ScaleAsked): Promise<ScaleMeasured> {
   const base = residentBytes()
-  const names = weirSchema.parse({}).detectors
-  const detectors = allOpen ? Object.fromEntries(Object.keys(names).map(name => [name, { opens: true }])) : {}
-  const settings = engineSettings(weirSchema.parse({ mode: 'observe', detectors }), {})
+  // Each is asked at every look and finds nothing, whatever it is asked: what incidents cost is another question.
+  const asked = detectors.map(({ name, thresholds }) => {
+    const highest = Object.entries(thresholds).map(([threshold, { max }]) => [threshold, max] as const)
+    return [name, { opens: true, ...Object.fromEntries(highest) }] as const
+  })
+  const configured = allOpen ? Object.fromEntries(asked) : {}
+  const settings = engineSettings(weirSchema.parse({ mode: 'observe', detectors: configured }), {})
   const engine = createEngine(settings)
   const table = createKeyIndex(1)
   fill(engine, table, known)
