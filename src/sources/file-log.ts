@@ -39,6 +39,8 @@ interface Part {
   isNewest: boolean
   /** All that is in it has been read. */
   isDrained: boolean
+  /** Something of it was handed over: it stays a partition, also when a line comes late to one before it. */
+  hasBegun: boolean
   /** When it was last found without anything new, first time in a row. */
   quietSince: EpochMs | undefined
 }
@@ -72,7 +74,9 @@ export function followLog({ path, others, maxRecordBytes, clock, onEvent }: LogS
     onEvent({ level, name, detail })
   const nextPartition = (): PartitionId => `${path}#${nextNumber++}` as PartitionId
 
-  const part = (tail: Tail, isNewest: boolean): Part => ({ tail, isNewest, isDrained: false, quietSince: undefined })
+  const part = (tail: Tail, isNewest: boolean): Part => ({
+    ...{ tail, isNewest, isDrained: false, hasBegun: false, quietSince: undefined },
+  })
 
   /** Undefined: it has gone, or been renamed, at this moment; a file that may not be read yet is tried again. */
   async function openFile(file: string, partition: PartitionId, offset: number): Promise<Tail | undefined> {
@@ -232,6 +236,7 @@ export function followLog({ path, others, maxRecordBytes, clock, onEvent }: LogS
         }
         if (piece !== 'nothing-new') {
           each.isDrained = false
+          each.hasBegun = true
           each.quietSince = undefined
           return asBatch(each.tail, piece)
         }
@@ -246,7 +251,7 @@ export function followLog({ path, others, maxRecordBytes, clock, onEvent }: LogS
 
     partitions() {
       const first = parts.findIndex(({ isDrained }) => !isDrained)
-      const begun = first < 0 ? parts : parts.slice(0, first + 1)
+      const begun = parts.filter(({ hasBegun }, index) => hasBegun || first < 0 || index <= first)
       return begun.filter(({ isNewest, isDrained }) => isNewest || !isDrained).map(({ tail }) => tail.partition)
     },
 

@@ -68,10 +68,12 @@ export function createShardTree(positions: Positions, from: Start): ShardTree {
   }
 
   /** Of the first list. What is closed holds nothing that comes after now. */
-  const startOfFirst = ({ id, isClosed }: FoundShard): Start | undefined => {
+  const startOfFirst = ({ id, isClosed, parents }: FoundShard): Start | undefined => {
     const position = positions.get(id as PartitionId)
     if (position !== undefined) return position === SHARD_END ? undefined : startAfter(position)
-    if (positions.size > 0) return fromItsBeginning
+    // One without parents was there when the others began, and had not answered yet when we stopped.
+    const isNobodysChild = parents.length === 0 && !isClosed
+    if (positions.size > 0 && !isNobodysChild) return fromItsBeginning
     return from.ShardIteratorType === 'LATEST' && isClosed ? undefined : from
   }
 

@@ -164,6 +164,16 @@ test('an external id is told to whoever assumes a role, and to nobody else', () 
   ])
 })
 
+test('one account and region has one name, or its plans would have two originals', () => {
+  const eu = { region: 'eu-west-1' }
+  expect(
+    texts({ gateway: eu, gateways: { eu: { ...eu, roleArn: 'arn:aws:iam::123456789012:role/weir' } } }, {}),
+  ).toEqual([])
+  expect(texts({ gateway: eu, gateways: { eu } }, {})).toEqual([
+    'gateways.eu is a mapping: should be another account or region than gateway',
+  ])
+})
+
 test('standard input cannot be followed', () => {
   const files = (given: object) => texts({ source: { kind: 'files', ...given } }, {})
   expect(files({ paths: ['access.log'], follow: true })).toEqual([])

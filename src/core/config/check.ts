@@ -51,6 +51,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...headerComplaints(weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...externalIdsWithoutRole(weir),
+    ...sameGateways(weir),
     ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...oneMetricTwice(config.data ?? weir),
@@ -176,12 +177,31 @@ function followedPipe(weir: unknown): readonly Complaint[] {
 function externalIdsWithoutRole(weir: unknown): readonly Complaint[] {
   const gateways = valueAt(weir, ['gateways'])
   const named = isMapping(gateways) ? Object.keys(gateways).map(name => ['gateways', name]) : []
-  return [['source'], ['alerts', 'sns'], ['gateway'], ...named].flatMap((section): readonly Complaint[] => {
-    const path = [...section, 'externalId']
-    const value = valueAt(weir, path)
-    if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
-    const right = 'beside a roleArn, whose trust policy asks for it'
-    return [{ file: 'weir', kind: 'conflict', path, value: shownValue(value, 'externalId'), right }]
+  return [['source'], ['alerts', 'sns'], ['gateway'], ['metrics', 'cloudWatch'], ...named].flatMap(
+    (section): readonly Complaint[] => {
+      const path = [...section, 'externalId']
+      const value = valueAt(weir, path)
+      if (value === undefined || valueAt(weir, [...section, 'roleArn']) !== undefined) return []
+      const right = 'beside a roleArn, whose trust policy asks for it'
+      return [{ file: 'weir', kind: 'conflict', path, value: shownValue(value, 'externalId'), right }]
+    },
+  )
+}
+
+/** Under two names the same plan would have two originals, and the account's one change in 20 s two queues. */
+function sameGateways(weir: unknown): readonly Complaint[] {
+  const known = new Map<string, string>()
+  const paths = [['gateway'], ...namesOf(valueAt(weir, ['gateways'])).map(name => ['gateways', name])]
+  return paths.flatMap((path): readonly Complaint[] => {
+    const settings = valueAt(weir, path)
+    if (!isMapping(settings)) return []
+    const { region, endpoint, roleArn } = settings
+    const where = JSON.stringify([region, endpoint, roleArn])
+    const other = known.get(where)
+    known.set(where, other ?? pathText(path))
+    if (other === undefined) return []
+    const right = `another account or region than ${other}`
+    return [{ file: 'weir', kind: 'conflict', path, value: 'a mapping', right }]
   })
 }
 
