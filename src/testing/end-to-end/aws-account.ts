@@ -64,6 +64,7 @@ const alert = z.looseObject({
   deduplicationId: z.string(),
   keyId: z.string(),
   phase: z.string(),
+  action: z.looseObject({ kind: z.string() }),
   text: z.string(),
 })
 

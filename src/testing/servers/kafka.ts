@@ -104,9 +104,14 @@ async function startCluster(
   { brokers: size = 1, security }: KafkaOptions,
 ): Promise<KafkaServer> {
   const directory = await throwAwayDirectory('kafka')
-  const [ports, controllerPorts] = [await freePorts(size), await freePorts(size)]
   const names = security === undefined ? [] : securedListeners
-  const listenerPorts = await freePorts(names.length)
+  // All at once: a port that was let go may be given out again.
+  const allPorts = await freePorts(2 * size + names.length)
+  const [ports, controllerPorts, listenerPorts] = [
+    allPorts.slice(0, size),
+    allPorts.slice(size, 2 * size),
+    allPorts.slice(2 * size),
+  ]
   const secured = new Map(names.map((name, index) => [name, `127.0.0.1:${listenerPorts[index]}`]))
   const id = clusterId()
   const voters = controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join()
