@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import type { PartitionId, Position } from '../core/vocabulary.ts'
 import { type KafkaServer, startKafka } from '../testing/servers/kafka.ts'
+import { makeTopic } from '../testing/servers/kafka-topics.ts'
 import { describeWith } from '../testing/servers/requirements.ts'
 import { type KafkaSettings, kafkaSource } from './kafka.ts'
 import type { Positions, Source, SourceBatch, SourceEvent } from './source.ts'
@@ -242,10 +243,7 @@ describeWith('kafka', 'a Kafka topic', () => {
 
   async function newTopic(numPartitions = 4): Promise<string> {
     const topic = `calls-${++topics}`
-    const admin = client().admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
-    await admin.disconnect()
+    await makeTopic([server.bootstrap], { topic, numPartitions })
     return topic
   }
 

@@ -10,15 +10,7 @@
  * kafkajs is no longer developed; nothing outside this file knows it.
  */
 import assert from 'node:assert/strict'
-import {
-  type Admin,
-  type Consumer,
-  type EachBatchPayload,
-  Kafka,
-  type KafkaMessage,
-  type LogEntry,
-  logLevel,
-} from 'kafkajs'
+import { type Consumer, type EachBatchPayload, Kafka, type KafkaMessage, type LogEntry, logLevel } from 'kafkajs'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
@@ -75,8 +67,8 @@ const metadataMaxAgeMs = 10_000
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
 
-/** How long a group may be without a coordinator that knows it: while a broker starts, or takes over from another. */
-const coordinatorPatienceMs = 30_000
+/** How long a partition or group may be without a broker that leads it: while one starts, or takes over from another. */
+const leaderPatienceMs = 30_000
 
 /** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
 const maxFetchBytes = 16 * 1024 * 1024
@@ -163,7 +155,10 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       const topics = await admin.listTopics()
       if (!topics.includes(topic)) throw noSuchTopic(topics)
 
-      const [[ofGroup], ends] = await Promise.all([committedOffsets(admin), admin.fetchTopicOffsets(topic)])
+      const [[ofGroup], ends] = await Promise.all([
+        patiently(() => admin.fetchOffsets({ groupId, topics: [topic] })),
+        patiently(() => admin.fetchTopicOffsets(topic)),
+      ])
       const committed = new Map(ofGroup?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
       for (const { partition, low, high } of ends) {
         const given = positions.get(nameOf(partition))
@@ -181,14 +176,14 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     }
   }
 
-  /** kafkajs tries all but this call again while the group's coordinator is loading or moving. */
-  async function committedOffsets(admin: Admin): ReturnType<Admin['fetchOffsets']> {
-    const until = clock.now() + coordinatorPatienceMs
+  /** For the calls that kafkajs does not try again while a partition's leader or the group's coordinator moves. */
+  async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const until = clock.now() + leaderPatienceMs
     for (;;) {
       try {
-        return await admin.fetchOffsets({ groupId, topics: [topic] })
+        return await ask()
       } catch (error) {
-        if (!isWithoutCoordinator(error) || clock.now() > until) throw error
+        if (!isWithoutLeader(error) || clock.now() > until) throw error
         await clock.sleep(retry.initialRetryTime)
       }
     }
@@ -447,12 +442,14 @@ function sentence({ namespace, log }: LogEntry): string {
 }
 
 /** By Kafka's error codes, as kafkajs names them. */
-function isWithoutCoordinator(error: unknown): boolean {
+function isWithoutLeader(error: unknown): boolean {
   const type = error instanceof Error && 'type' in error ? error.type : undefined
   return (
     type === 'GROUP_LOAD_IN_PROGRESS' ||
     type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
-    type === 'NOT_COORDINATOR_FOR_GROUP'
+    type === 'NOT_COORDINATOR_FOR_GROUP' ||
+    type === 'LEADER_NOT_AVAILABLE' ||
+    type === 'NOT_LEADER_FOR_PARTITION'
   )
 }
 

@@ -15,9 +15,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
 import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
+import { until } from '../until.ts'
 import { accessLogLine } from './access-log-line.ts'
 import { region, useDummyCredentials } from './aws-account.ts'
-import { until } from './until.ts'
 import { buildWeir, type LoggedEvent, startWorker } from './worker-process.ts'
 
 describeWith('moto', 'a worker whose metrics go to CloudWatch', () => {

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
+import { until } from '../until.ts'
 import { useDummyCredentials } from './aws-account.ts'
 import { expectWholeStory } from './expect-story.ts'
 import { type GrowingFileOutlet, growingFileOutlet } from './growing-file-outlet.ts'
 import { playStorm } from './storm-story.ts'
-import { until } from './until.ts'
 import { buildWeir, type WorkerProcess } from './worker-process.ts'
 
 const longest = 180_000
