@@ -32,7 +32,7 @@ import { resetAccumulators } from './state/accumulator.ts'
 import { learnHistory } from './state/baseline.ts'
 import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
-import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
+import { beginKey, forgetLongestIdle, listUnkept, liveKey } from './state/live-keys.ts'
 import {
   beginTime,
   countCalls,
@@ -48,7 +48,15 @@ import {
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
 import { type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
-import { ANONYMOUS, type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
+import {
+  ANONYMOUS,
+  type ApiKeyId,
+  type EpochMs,
+  MINUTE_MS,
+  type PartitionId,
+  SECOND_MS,
+  SLOT_MS,
+} from './vocabulary.ts'
 
 export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
@@ -290,7 +298,7 @@ const LIVE_WORTH = 4
 function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
   const { maxKeys } = settings.config.state
   const owners = [...state.owners.values()]
-  const isKept = (known: ApiKeyId): boolean => known === ANONYMOUS || settings.tenants.byKey.has(known)
+  const isKept = keptBy(settings)
   const live = owners.reduce((sum, { live }) => sum + live.length, 0)
   const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
   const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
@@ -305,6 +313,12 @@ function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: 
   learnHistory(owner.keys, number, history)
   return number
 }
+
+/** Whether a key is known for good, however long it is idle. */
+const keptBy =
+  ({ tenants }: EngineSettings) =>
+  (keyId: ApiKeyId): boolean =>
+    keyId === ANONYMOUS || tenants.byKey.has(keyId)
 
 const WEEK_MS = 7 * 288 * SLOT_MS
 
@@ -366,6 +380,8 @@ function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, 
   engine.lookup = new WeakMap()
   engine.tenantLookup = new WeakMap()
   const { byKey } = engine.settings.tenants
+  const minute = Math.floor(engine.state.now / MINUTE_MS)
+  for (const owner of engine.state.owners.values()) listUnkept(owner, keptBy(engine.settings), minute)
   for (const owner of watching(engine.state)) {
     for (const key of owner.incidents) {
       const isUnwatched = isTenantWide(key.keyId) && !byKey.has(key.keyId)

@@ -169,6 +169,9 @@ export function idOf(keys: KnownKeys, key: number): ApiKeyId {
   return Buffer.from(buffer, from, read(keys, key, ID_LENGTH)).toString() as ApiKeyId
 }
 
+/** Whether it stands in the list of idle keys. */
+export const isIdle = (keys: KnownKeys, key: number): boolean => read(keys, key, IDLE_SINCE) !== 0
+
 /** The key that has been idle longest, and since which minute. */
 export function longestIdle(keys: KnownKeys): { readonly key: number; readonly since: number } | undefined {
   const key = keys.oldestIdle - 1
@@ -186,7 +189,7 @@ export function beIdle(keys: KnownKeys, key: number, minute: number): void {
 }
 
 export function notIdle(keys: KnownKeys, key: number): void {
-  if (read(keys, key, IDLE_SINCE) === 0) return
+  if (!isIdle(keys, key)) return
   const newer = read(keys, key, NEWER)
   const older = read(keys, key, OLDER)
   if (older === 0) keys.oldestIdle = newer
