@@ -60,6 +60,17 @@ describe('a flood of key ids that nobody knows', () => {
     expect(isKnown(engine, 'known')).toBe(true)
   })
 
+  test('is counted in calls: each of those that went without a key, whether they came together or in a row', () => {
+    const engine = taught(settings, { known: 60 })
+    const stream = streamInto(engine)
+    stream.give(strangers(1_000, TEN))
+    const none = { status2xx: 0, status4xx: 0, status429: 0, status5xx: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
+    const row = { ...none, key: 'counted', start: TEN + 20_000, seconds: 1, calls: 7 }
+    stream.give(steady('calling', { perSecond: 5, from: TEN + 10_000, seconds: 1 }))
+    stream.giveRows([row, { ...row, key: 'taught', seconds: 60, calls: 11 }])
+    expect(engineStatus(engine).unplacedCalls).toBe(5 + 7 + 11)
+  })
+
   test('finds room however many of a tenant’s keys have been idle longer', () => {
     const many = Array.from({ length: 2_500 }, (_, index) => `ours-${index}`)
     const rates = Object.fromEntries([...many, 'idle'].map(key => [key, 1] as const))
