@@ -47,7 +47,7 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
+import { followRenamed, type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
 import {
   ANONYMOUS,
   type ApiKeyId,
@@ -394,10 +394,12 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
 }
 
 function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+  const before = engine.settings.tenants
   engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
   // Whose hash a raw key has may have changed with them.
   engine.lookup = new WeakMap()
   engine.tenantLookup = new WeakMap()
+  followRenamed(engine, before)
   const { byKey } = engine.settings.tenants
   const minute = Math.floor(engine.state.now / MINUTE_MS)
   for (const owner of engine.state.owners.values()) listUnkept(owner, keptBy(engine.settings), minute)
