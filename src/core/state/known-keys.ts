@@ -5,6 +5,7 @@
  *
  * Numbers and the places of cells depend on the order in which keys came; nothing that is decided does. Mutable on purpose.
  */
+import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import {
   addCell,
@@ -271,10 +272,10 @@ function isId(keys: KnownKeys, key: number, keyId: ApiKeyId, bytes: Uint8Array):
   return true
 }
 
-/** FNV-1a; its low bits depend on low bits only, so the high ones are folded in. */
+/** Low bits of the hash depend on low bits only, so the high ones are folded in. */
 function hashOf(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
+  let hash = EMPTY_HASH
+  for (let at = 0; at < bytes.length; at++) hash = hashOn(hash, bytes[at] as number)
   return hash ^ (hash >>> 15)
 }
 
