@@ -41,7 +41,7 @@ export interface Story {
   /** Event time of the last look with a score above the stay level. */
   readonly lastBadAt: EpochMs
   readonly action: Action
-  /** Told as part of a platform incident: no alerts of its own. */
+  /** Part of a platform incident, which is told in its place: it opens and closes unheard. What comes of its limit is told. */
   readonly isMerged: boolean
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
