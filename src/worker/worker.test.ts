@@ -71,14 +71,21 @@ test('a partition whose log always comes some minutes late holds nobody', async 
 /** `minutes` of a partition, a call a minute and a record a call, read at one o'clock; `more`: records behind them. */
 function backlog(partition: PartitionId, minutes: readonly [from: number, to: number], more: number): SourceBatch {
   const [from, to] = minutes
-  const records = Array.from({ length: to - from }, (_, index) => {
-    const requestTimeEpoch = noon + (from + index) * MINUTE_MS
+  const at = Array.from({ length: to - from }, (_, index) => from + index)
+  return backlogOf(partition, at, { from, more })
+}
+
+/** The same, of calls at these minutes. */
+function backlogOf(partition: PartitionId, minutes: readonly number[], { from = 0, more = 0 } = {}): SourceBatch {
+  const records = minutes.map((minute, index) => {
+    const requestTimeEpoch = noon + minute * MINUTE_MS
     const payload = Buffer.from(JSON.stringify({ requestTimeEpoch, apiKeyId: 'k2', status: 200 }))
     return { partition, position: String(from + index + 1), payload }
   })
   return { partition, records, arrivedAt: noon + HOUR_MS, lag: { records: more } }
 }
 
+const quarterHour = (from: number): readonly number[] => Array.from({ length: 15 }, (_, index) => from + index)
 const quarterHours = (partition: PartitionId): readonly SourceBatch[] =>
   [0, 15, 30].map(from => backlog(partition, [from, from + 15], 30 - from))
 
@@ -91,7 +98,8 @@ async function reading(given: readonly SourceBatch[], { keyed = false, passMs = 
   await life.pass(passMs)
   await life.stop()
   const last = life.told.findLast(event => event.name === 'minuteSummarised')
-  return { holds, calls: last?.totalCalls, late: last?.late, committed: life.source.committed.at(-1) }
+  const rejected = life.told.flatMap(event => (event.name === 'rejectsSummarised' ? [event.recent] : []))
+  return { holds, calls: last?.totalCalls, late: last?.late, rejected, committed: life.source.committed.at(-1) }
 }
 
 test('of a backlog no call is late because another partition was read first', async () => {
@@ -119,6 +127,12 @@ test('a partition that is stuck with more behind it is waited for no longer than
   const { calls, late, holds } = await reading(given, { passMs: 32_000 })
   expect({ calls, late }).toEqual({ calls: 60, late: 0 })
   expect(holds).toEqual(['t/0', ''])
+})
+
+test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
+  const wild = backlogOf('t/0', [0, 1, 2, 3, 50, ...quarterHour(4), ...quarterHour(19)])
+  const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])
+  expect({ calls, late, rejected }).toEqual({ calls: 34 + 45, late: 0, rejected: [{ future: 1 }] })
 })
 
 test('on a keyed stream nobody waits for anybody', async () => {
