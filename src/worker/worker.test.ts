@@ -70,10 +70,11 @@ test('a partition whose log always comes some minutes late holds nobody', async 
 
 /** `minutes` of a partition, a call a minute and a record a call, read at one o'clock; `more`: records behind them. */
 function backlog(partition: PartitionId, minutes: readonly [from: number, to: number], more: number): SourceBatch {
-  const [from, to] = minutes
-  const at = Array.from({ length: to - from }, (_, index) => from + index)
-  return backlogOf(partition, at, { from, more })
+  return backlogOf(partition, upTo(...minutes), { from: minutes[0], more })
 }
+
+const upTo = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index)
 
 /** The same, of calls at these minutes. */
 function backlogOf(partition: PartitionId, minutes: readonly number[], { from = 0, more = 0 } = {}): SourceBatch {
@@ -85,7 +86,6 @@ function backlogOf(partition: PartitionId, minutes: readonly number[], { from = 
   return { partition, records, arrivedAt: noon + HOUR_MS, lag: { records: more } }
 }
 
-const quarterHour = (from: number): readonly number[] => Array.from({ length: 15 }, (_, index) => from + index)
 const quarterHours = (partition: PartitionId): readonly SourceBatch[] =>
   [0, 15, 30].map(from => backlog(partition, [from, from + 15], 30 - from))
 
@@ -122,6 +122,25 @@ test('what waits for a slower partition is not in the positions: a worker that i
   expect(calls).toBe(32)
 })
 
+/** A partition `t/0`, beside a slower `t/1`, that is over before `after` is read of `t/2`. */
+const followed = (minutes: readonly [from: number, to: number], after: SourceBatch): readonly SourceBatch[] => [
+  ...[backlog('t/2', [0, 1], 0), backlog('t/1', [0, 15], 30), backlog('t/0', minutes, 0)],
+  { ...after, over: ['t/0'] },
+]
+
+test('a partition that is over keeps its position until what came after it is counted', async () => {
+  const given = followed([0, 15], backlog('t/2', [45, 60], 0))
+  const { committed } = await reading(given)
+  expect(new Map(committed)).toEqual(new Map(Object.entries({ 't/0': '15', 't/1': '15', 't/2': '1' })))
+  const whole = await reading([...given, backlog('t/1', [15, 45], 0)])
+  expect(new Map(whole.committed)).toEqual(new Map(Object.entries({ 't/1': '45', 't/2': '60' })))
+})
+
+test('a partition that is over keeps its position while some of it waits, also when what came after it is counted', async () => {
+  const { committed } = await reading(followed([0, 45], backlog('t/2', [1, 2], 0)))
+  expect(new Map(committed)).toEqual(new Map(Object.entries({ 't/0': '17', 't/1': '15', 't/2': '2' })))
+})
+
 test('a partition that is stuck with more behind it is waited for no longer than one that is idle', async () => {
   const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
   const { calls, late, holds } = await reading(given, { passMs: 32_000 })
@@ -130,7 +149,7 @@ test('a partition that is stuck with more behind it is waited for no longer than
 })
 
 test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
-  const wild = backlogOf('t/0', [0, 1, 2, 3, 50, ...quarterHour(4), ...quarterHour(19)])
+  const wild = backlogOf('t/0', [...upTo(0, 4), 50, ...upTo(4, 34)])
   const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])
   expect({ calls, late, rejected }).toEqual({ calls: 34 + 45, late: 0, rejected: [{ future: 1 }] })
 })
