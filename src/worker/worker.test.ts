@@ -112,6 +112,17 @@ test('of a backlog no call is late because another partition was read first', as
   ])
 })
 
+test('the positions that a source was given move with what is counted, and not with what waits', async () => {
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const life = await live({ folder: newFolder(), hold: () => {}, given, startsAt: noon + HOUR_MS })
+  await life.pass(1_000)
+  expect(life.source.positions()).toEqual([
+    ['t/0', '17'],
+    ['t/1', '15'],
+  ])
+  await life.stop()
+})
+
 test('what waits for a slower partition is not in the positions: a worker that is stopped meanwhile reads it again', async () => {
   const { calls, committed } = await reading([backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)])
   // Up to two minutes beyond the fourteenth, with which the slower one ends for now.
