@@ -46,6 +46,32 @@ test('killed after it acted and before the next checkpoint, it comes to the same
   await second.stop()
 })
 
+test('a checkpoint that is asked for while a turn fails is not written: it would hold calls that no position covers', async () => {
+  let written = 0
+  const first = await live({
+    folder: newFolder(),
+    watch: checkpoints => ({
+      ...checkpoints,
+      write(snapshot) {
+        written++
+        return checkpoints.write(snapshot)
+      },
+    }),
+  })
+  await first.bring(6, 1)
+  const writtenBefore = written
+  let fail = (_: Error): void => {}
+  first.journal.append = () =>
+    new Promise((_, reject) => {
+      fail = reject
+    })
+  // The storm's intents wait for the disk, and the checkpoint of each five seconds for them.
+  await first.bring(6, 200)
+  fail(new Error('the disk is full'))
+  await expect(first.running).rejects.toThrow('the disk is full')
+  expect(written).toBe(writtenBefore)
+})
+
 test('killed while an effect was on its way, it is performed again, once', async () => {
   const first = await live({ folder: newFolder(), answer: takesNothing })
   await first.bring(5, 1)
