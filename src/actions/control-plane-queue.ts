@@ -4,7 +4,7 @@
  * at a time, the most dangerous tenant first, a newer want takes the place of one that still waits, and all other
  * calls keep to five a second. Whoever changes usage plans for Weir does it through this queue.
  *
- * Bounded: of each target (a key) one change waits.
+ * Bounded: of each target (a key or a tenant) only what was wanted last waits, with one change for each of its plans.
  */
 import type { Clock } from '../clock.ts'
 import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
@@ -19,7 +19,7 @@ export interface Rank {
   readonly urgency: number
 }
 
-/** A claim to the state of one target. It is superseded as soon as somebody wants something newer. */
+/** A claim to what all plans of one target have. It is superseded as soon as somebody wants something newer. */
 export interface Want {
   readonly target: string
   isSuperseded(): boolean
