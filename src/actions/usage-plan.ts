@@ -12,6 +12,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { KeyPlace } from '../core/config/tenants.ts'
+import { limitsText } from '../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import {
   advanceStories,
@@ -167,8 +168,17 @@ export function usagePlanPerformer({
     const backOff = (failure: { readonly because: string; readonly afterMs?: number | undefined }, holdMs: number) =>
       again(failure.because, failure.afterMs ?? backoffMs(failures++, random), holdMs)
     // What we took is owed until it is given back: a restore waits for the person who mends the role or the quota.
-    const giveUp = ({ because, isMendable }: Omit<Refusal, 'kind'>, holdMs: number) =>
-      effect.kind === 'restore' && isMendable ? again(because, mendEveryMs, holdMs) : done(refused(because), holdMs)
+    const giveUp = async (
+      { because, isMendable }: Omit<Refusal, 'kind'>,
+      holdMs: number,
+    ): Promise<Attempt<Outcome>> => {
+      if (effect.kind === 'restore' && isMendable) return again(because, mendEveryMs, holdMs)
+      const story = stories.get(placeName(place))
+      if (story === undefined || isMendable) return done(refused(because), holdMs)
+      // The plan is gone, or has what we never set: nothing is owed to it any more, and the journal may forget its limit.
+      await note('plan-left', effect, place)
+      return done(refused(`${because} (its limit was ${limitsText(story.original ?? undefined)})`), holdMs)
+    }
 
     const arrived = async (change: NonNullable<typeof announced>, holdMs: number): Promise<Attempt<Outcome>> => {
       await note('plan-set', effect, place)
