@@ -23,7 +23,7 @@ export interface Rank {
 export interface Want {
   readonly target: string
   isSuperseded(): boolean
-  /** Nothing more will be asked for it. */
+  /** Nothing more is asked for it; what still waits is superseded. */
   end(): void
 }
 
@@ -116,6 +116,14 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
     pumping = false
   }
 
+  function supersedeWaiting(target: string): void {
+    for (const change of waiting) {
+      if (change.want.target !== target) continue
+      waiting.delete(change)
+      change.supersede()
+    }
+  }
+
   let starts: readonly EpochMs[] = []
   let lastTurn: Promise<void> = Promise.resolve()
 
@@ -136,15 +144,13 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
         target,
         isSuperseded: () => newest.get(target) !== want,
         end: () => {
-          if (newest.get(target) === want) newest.delete(target)
+          if (newest.get(target) !== want) return
+          newest.delete(target)
+          supersedeWaiting(target)
         },
       }
       newest.set(target, want)
-      for (const change of waiting) {
-        if (change.want.target !== target) continue
-        waiting.delete(change)
-        change.supersede()
-      }
+      supersedeWaiting(target)
       return want
     },
 
