@@ -97,6 +97,17 @@ describe('the queue', () => {
     ])
   })
 
+  test('drops what waits for a key when nothing is wanted for it any more', async () => {
+    const { queue } = start()
+    const rank = { kind: 'restore', urgency: 0 } as const
+    const want = queue.want('key-a')
+    const first = queue.change(queue.want('key-x'), rank, attempt('x'), never)
+    const waiting = [queue.change(want, rank, attempt('a'), never), queue.change(want, rank, attempt('b'), never)]
+    want.end()
+    expect(await Promise.all(waiting)).toEqual([{ kind: 'superseded' }, { kind: 'superseded' }])
+    expect(await first).toEqual({ kind: 'done', value: 'x' })
+  })
+
   test('does not try again what something newer was wanted for meanwhile', async () => {
     const { queue } = start()
     const rank = { kind: 'throttle', urgency: 1 } as const

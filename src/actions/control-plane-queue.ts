@@ -4,7 +4,7 @@
  * at a time, the most dangerous tenant first, a newer want takes the place of one that still waits, and all other
  * calls keep to five a second. Whoever changes usage plans for Weir does it through this queue.
  *
- * Bounded: of each target (a key) one change waits.
+ * Bounded: of each target (a key or a tenant) only what was wanted last waits, with one change for each of its plans.
  */
 import type { Clock } from '../clock.ts'
 import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
@@ -19,11 +19,11 @@ export interface Rank {
   readonly urgency: number
 }
 
-/** A claim to the state of one target. It is superseded as soon as somebody wants something newer. */
+/** A claim to what all plans of one target have. It is superseded as soon as somebody wants something newer. */
 export interface Want {
   readonly target: string
   isSuperseded(): boolean
-  /** Nothing more will be asked for it. */
+  /** Nothing more is asked for it; what still waits is superseded. */
   end(): void
 }
 
@@ -116,6 +116,14 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
     pumping = false
   }
 
+  function supersedeWaiting(target: string): void {
+    for (const change of waiting) {
+      if (change.want.target !== target) continue
+      waiting.delete(change)
+      change.supersede()
+    }
+  }
+
   let starts: readonly EpochMs[] = []
   let lastTurn: Promise<void> = Promise.resolve()
 
@@ -136,15 +144,13 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
         target,
         isSuperseded: () => newest.get(target) !== want,
         end: () => {
-          if (newest.get(target) === want) newest.delete(target)
+          if (newest.get(target) !== want) return
+          newest.delete(target)
+          supersedeWaiting(target)
         },
       }
       newest.set(target, want)
-      for (const change of waiting) {
-        if (change.want.target !== target) continue
-        waiting.delete(change)
-        change.supersede()
-      }
+      supersedeWaiting(target)
       return want
     },
 

@@ -77,6 +77,36 @@ export function planWorld() {
     })
   }
 
+  /** A second gateway, named `eu`, and what a performer is given of both. */
+  async function serveEurope(plans: readonly PlanSetup[]) {
+    const europe = createGateway({ clock, plans })
+    const here = await serveGateway(europe)
+    const talking = apiGatewayClient({ endpoint: here.endpoint, timeoutMs: 250 })
+    closing.push(async () => {
+      talking.destroy()
+      await here.close()
+    })
+    let isDown = false
+    talking.middlewareStack.add(
+      next => async call => {
+        if (isDown)
+          throw Object.assign(new Error('down'), { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } })
+        return next(call)
+      },
+      { step: 'initialize' },
+    )
+    const first: GatewayControl = { client, queue: controlPlaneQueue({ clock }) }
+    const second: GatewayControl = { client: talking, queue: controlPlaneQueue({ clock }) }
+    const gateways = new Map<string | undefined, GatewayControl>([
+      [undefined, first],
+      ['eu', second],
+    ])
+    const failEurope = (down: boolean): void => {
+      isDown = down
+    }
+    return { europe, served: here, gateways, failEurope }
+  }
+
   /** A worker's start: the journal as the last one left it, and a performer that knows no more than that. */
   async function start({ queue = controlPlaneQueue({ clock }), stages, ...options }: WorldOptions = {}) {
     const journal = await openEffectJournal(directory)
@@ -127,6 +157,7 @@ export function planWorld() {
 
   return {
     serve,
+    serveEurope,
     start,
     live,
     failNext,

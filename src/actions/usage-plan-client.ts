@@ -21,6 +21,12 @@ export interface ClientOptions extends AwsClientSettings {
   readonly timeoutMs?: number
 }
 
+/**
+ * Real time for a call and all that it waits for. The client's own bound begins when the request is sent, and before that
+ * there may be credentials that never come.
+ */
+const callWithinMs = 20 * SECOND_MS
+
 export function apiGatewayClient({ timeoutMs = 10 * SECOND_MS, ...settings }: ClientOptions): APIGatewayClient {
   return new APIGatewayClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
 }
@@ -30,7 +36,7 @@ export type Failure =
   /** Not carried out, and asked to come later: throttled, or the credentials are being renewed. */
   | { readonly kind: 'passing'; readonly because: string; readonly afterMs: number | undefined }
   /** Not carried out; somebody else is changing it at this moment. */
-  | { readonly kind: 'conflict' }
+  | { readonly kind: 'conflict'; readonly because: string }
   /** Nobody knows whether it was carried out. */
   | { readonly kind: 'unknown'; readonly because: string }
   | Refusal
@@ -55,7 +61,7 @@ export function failureOf(error: unknown, operation: 'read' | 'change'): Failure
     return mendable(`the gateway's quota is used up: ${message}`)
   if (isPassing(error)) return { kind: 'passing', because: text, afterMs: retryAfterMs(error) }
   if (name === 'LimitExceededException') return { kind: 'passing', because: text, afterMs: undefined }
-  if (name === 'ConflictException') return { kind: 'conflict' }
+  if (name === 'ConflictException') return { kind: 'conflict', because: 'someone else is changing the plan' }
   if (name === 'NotFoundException') return { kind: 'refused', because: `not found: ${message}`, isMendable: false }
   if (name === 'BadRequestException') return mendable(`the gateway calls the request bad: ${message}`)
   if (deniedNames.has(name)) return mendable(`${text} (${permissionHint})`)
@@ -90,15 +96,30 @@ export function backoffMs(attempt: number, random: () => number): number {
 
 export type Reply<T> = { readonly kind: 'ok'; readonly value: T } | Refusal
 
-/** The gateway's usage plans, as often asked as it takes: a reply is the gateway's word. Rejects when `signal` aborts. */
+/** The gateway has not answered, and whoever asked waits no longer. */
+export interface Silence {
+  readonly kind: 'silent'
+  readonly because: string
+}
+
+export interface Asking {
+  readonly signal: AbortSignal
+  /** Told of each try that brought no answer: whether there is to be another, so much later. */
+  readonly triesAgain: (because: string, afterMs: number) => boolean
+}
+
+/**
+ * The gateway's usage plans, asked as often as `Asking` allows: a reply is the gateway's word. A call that hangs is one
+ * without an answer. Rejects when the signal aborts.
+ */
 export interface UsagePlans {
   /** The plan's own throttle; the limits of single methods are not looked at. */
-  limits(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>>
+  limits(planId: string, asking: Asking): Promise<Reply<LimitsOrNone> | Silence>
   /** The same in one try, for whoever holds the queue's turn: a plan that does not answer must not keep it from others. */
   limitsNow(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone> | Failure>
-  plansOf(keyId: string, signal: AbortSignal): Promise<Reply<readonly PlanOfKey[]>>
+  plansOf(keyId: string, asking: Asking): Promise<Reply<readonly PlanOfKey[]> | Silence>
   /** The keys in the plan, the first `atMost` of them. */
-  keysOf(planId: string, atMost: number, signal: AbortSignal): Promise<Reply<readonly string[]>>
+  keysOf(planId: string, atMost: number, asking: Asking): Promise<Reply<readonly string[]> | Silence>
   /** One try, outside the queue's reads: whoever calls holds the queue's turn. undefined = carried out. */
   set(planId: string, after: LimitsOrNone, signal: AbortSignal): Promise<Failure | undefined>
 }
@@ -114,25 +135,51 @@ export interface UsagePlansOptions {
   readonly queue: ControlPlaneQueue
   readonly clock: Clock
   readonly random: () => number
+  readonly withinMs?: number
 }
 
-export function usagePlans({ client, queue, clock, random }: UsagePlansOptions): UsagePlans {
-  async function readOnce<T>(call: () => Promise<Reply<T>>, signal: AbortSignal): Promise<Reply<T> | Failure> {
+type Call<T> = (signal: AbortSignal) => Promise<T>
+
+export function usagePlans({ client, queue, clock, random, withinMs = callWithinMs }: UsagePlansOptions): UsagePlans {
+  /**
+   * Given up, it is aborted too, so that a change does not go out after all when nobody reckons with it any more. With a timer
+   * of its own: on Node 20 an AbortSignal.timeout that only AbortSignal.any refers to is collected, and never fires.
+   */
+  async function bounded<T>(call: Call<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted()
+    const over = new AbortController()
+    const stop = () => over.abort(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    const timer = setTimeout(() => over.abort(new Error(`no answer within ${withinMs} ms`)), withinMs)
+    const givenUp = new Promise<never>((_, reject) => {
+      over.signal.addEventListener('abort', () => reject(over.signal.reason), { once: true })
+    })
     try {
-      return await queue.call(call, signal)
+      return await Promise.race([call(over.signal), givenUp])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async function readOnce<T>(call: Call<Reply<T>>, signal: AbortSignal): Promise<Reply<T> | Failure> {
+    try {
+      return await queue.call(() => bounded(call, signal), signal)
     } catch (error) {
       signal.throwIfAborted()
       return failureOf(error, 'read')
     }
   }
 
-  /** Reading does no harm, so it goes on until it is answered or refused. */
-  async function read<T>(call: () => Promise<Reply<T>>, signal: AbortSignal): Promise<Reply<T>> {
+  async function read<T>(call: Call<Reply<T>>, { signal, triesAgain }: Asking): Promise<Reply<T> | Silence> {
     for (let attempt = 0; ; attempt++) {
       const reply = await readOnce(call, signal)
       if (reply.kind === 'ok' || reply.kind === 'refused') return reply
-      const afterMs = reply.kind === 'passing' ? reply.afterMs : undefined
-      await clock.sleep(afterMs ?? backoffMs(attempt, random), signal)
+      const { because } = reply
+      const asked = reply.kind === 'passing' ? reply.afterMs : undefined
+      const afterMs = asked ?? backoffMs(attempt, random)
+      if (!triesAgain(because, afterMs)) return { kind: 'silent', because }
+      await clock.sleep(afterMs, signal)
     }
   }
 
@@ -147,17 +194,17 @@ export function usagePlans({ client, queue, clock, random }: UsagePlansOptions):
   }
 
   return {
-    limits: (planId, signal) => read(() => throttleOf(planId, signal), signal),
-    limitsNow: (planId, signal) => readOnce(() => throttleOf(planId, signal), signal),
+    limits: (planId, asking) => read(signal => throttleOf(planId, signal), asking),
+    limitsNow: (planId, signal) => readOnce(within => throttleOf(planId, within), signal),
 
-    async plansOf(keyId, signal) {
+    async plansOf(keyId, asking) {
       const plans: PlanOfKey[] = []
       for (let position: string | undefined; ; ) {
-        const page = await read(async () => {
+        const page = await read(async signal => {
           const command = new GetUsagePlansCommand({ keyId, limit: 500, ...(position !== undefined && { position }) })
           return ok(await client.send(command, { abortSignal: signal }))
-        }, signal)
-        if (page.kind === 'refused') return page
+        }, asking)
+        if (page.kind !== 'ok') return page
         for (const { id, apiStages = [] } of page.value.items ?? [])
           if (id !== undefined) plans.push({ id, stages: apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`) })
         position = page.value.position
@@ -165,19 +212,19 @@ export function usagePlans({ client, queue, clock, random }: UsagePlansOptions):
       }
     },
 
-    async keysOf(planId, atMost, signal) {
+    async keysOf(planId, atMost, asking) {
       const keys: string[] = []
       for (let position: string | undefined; ; ) {
         const limit = Math.min(500, atMost - keys.length)
-        const page = await read(async () => {
+        const page = await read(async signal => {
           const command = new GetUsagePlanKeysCommand({
             usagePlanId: planId,
             limit,
             ...(position !== undefined && { position }),
           })
           return ok(await client.send(command, { abortSignal: signal }))
-        }, signal)
-        if (page.kind === 'refused') return page
+        }, asking)
+        if (page.kind !== 'ok') return page
         for (const { id } of page.value.items ?? []) if (id !== undefined) keys.push(id)
         position = page.value.position
         if (position === undefined || keys.length >= atMost) return ok(keys)
@@ -187,7 +234,7 @@ export function usagePlans({ client, queue, clock, random }: UsagePlansOptions):
     async set(planId, after, signal) {
       const command = new UpdateUsagePlanCommand({ usagePlanId: planId, patchOperations: patchTo(after) })
       try {
-        await client.send(command, { abortSignal: signal })
+        await bounded(abortSignal => client.send(command, { abortSignal }), signal)
         return undefined
       } catch (error) {
         signal.throwIfAborted()

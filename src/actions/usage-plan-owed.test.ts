@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
+import { controlPlaneQueue } from './control-plane-queue.ts'
+import { clock, limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
 import type { PlanTrouble } from './usage-plan.ts'
 
 const world = planWorld()
@@ -36,11 +37,18 @@ describe('a restore', () => {
     expect(troubles.map(({ nextTryInMs }) => nextTryInMs)).toEqual([300_000, 300_000, 300_000])
   })
 
-  test('of a plan that is gone is refused', async () => {
+  test.each([
+    'GetUsagePlan',
+    'UpdateUsagePlan',
+  ] as const)('of a plan that is gone at %s is refused, and nothing is owed any more', async operation => {
     const { perform } = await start()
     await perform(throttle('throttle-1'), never)
-    failNext('GetUsagePlan', 'NotFoundException')
-    expect(await perform(restore('full'), never)).toMatchObject({ kind: 'refused' })
+    failNext(operation, 'NotFoundException')
+    expect(await perform(restore('full'), never)).toEqual({
+      kind: 'refused',
+      because: 'not found: as told by the test (its limit was 100.25 req/s with a burst of 200)',
+    })
+    expect(await storiesAfterRestart()).toEqual([])
   })
 })
 
@@ -101,6 +109,24 @@ describe('what we owe to a plan is over', () => {
     const before = await live()
     failNext('UpdateUsagePlan', 'AccessDeniedException')
     expect(await before.perform(throttle('throttle-1'))).toMatchObject({ kind: 'refused' })
+    expect(await storiesAfterRestart()).toEqual([])
+  })
+
+  test('but not when it refused to lower it, and did not tell what the plan has: whoever asks again is told', async () => {
+    const queue = controlPlaneQueue({ clock })
+    let reads = 0
+    const losing: typeof queue = {
+      ...queue,
+      // The keys in the plan, its limits, and its limits after the refusal.
+      call: (call, signal) => (++reads === 3 ? Promise.reject(new Error('lost')) : queue.call(call, signal)),
+    }
+    const place = { gateway: undefined, usagePlan: 'plan-a' }
+    const before = await live({ queue: losing, placeOf: () => place })
+    failNext('UpdateUsagePlan', 'AccessDeniedException')
+    expect(await before.perform(throttle('throttle-1'))).toMatchObject({ kind: 'refused' })
+    expect(await storiesAfterRestart()).toEqual(['plan-a'])
+    const { perform } = await live()
+    expect(await perform(restore('full'))).toEqual({ kind: 'already', after: original })
     expect(await storiesAfterRestart()).toEqual([])
   })
 

@@ -1,11 +1,7 @@
-/** Keys in several plans, plans with several keys of a tenant, and tenants in several accounts. */
+/** Keys in several plans, and plans with several keys of a tenant. */
 import { describe, expect, test } from 'vitest'
-import { createGateway } from '../simulation/gateway.ts'
-import { serveGateway } from '../simulation/gateway-server.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
-import { controlPlaneQueue } from './control-plane-queue.ts'
-import { clock, limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
-import { apiGatewayClient } from './usage-plan-client.ts'
+import { limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
 
 const world = planWorld()
 const { serve, start, live, set, failNext } = world
@@ -127,32 +123,6 @@ describe('a plan that several keys of one tenant are in', () => {
     expect(await perform(throttle('throttle-1', lower, ofB))).toMatchObject({ kind: 'refused' })
     expect(await perform(restore('full'))).toMatchObject({ kind: 'applied', after: original })
   })
-})
-
-test('a tenant with keys in two accounts is throttled in both, each through its own queue', async () => {
-  await serve([{ id: 'plan-a', limits: original, keys: ['key-us'] }])
-  // Ids are unique in an account and region only: here another plan has the same one.
-  const europe = createGateway({ clock, plans: [{ id: 'plan-a', limits: limits(70, 80), keys: ['key-eu'] }] })
-  const served = await serveGateway(europe)
-  const client = apiGatewayClient({ endpoint: served.endpoint })
-  const us = apiGatewayClient({ endpoint: world.served.endpoint })
-  try {
-    const gateways = new Map([
-      [undefined, { client: us, queue: controlPlaneQueue({ clock }) }],
-      ['eu', { client, queue: controlPlaneQueue({ clock }) }],
-    ])
-    const placeOf = (keyId: string) => ({ gateway: keyId === 'key-eu' ? 'eu' : undefined, usagePlan: undefined })
-    const { perform } = await live({ gateways, placeOf })
-    const keys = ['key-us', 'key-eu'].map(keyId => ({ keyId, limits: low }))
-    expect(await perform(throttle('throttle-1', low, { keyId: 'tenant-t', keys }))).toMatchObject({ kind: 'applied' })
-    expect([world.gateway.planLimits('plan-a'), europe.planLimits('plan-a')]).toEqual([low, low])
-    expect(await perform(restore('full', 'tenant-t'))).toMatchObject({ kind: 'applied' })
-    expect([world.gateway.planLimits('plan-a'), europe.planLimits('plan-a')]).toEqual([original, limits(70, 80)])
-  } finally {
-    client.destroy()
-    us.destroy()
-    await served.close()
-  }
 })
 
 test('a key whose gateway is not configured is not throttled, and says why', async () => {

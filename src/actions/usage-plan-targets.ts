@@ -1,14 +1,15 @@
 /**
  * Which plans are to be lowered for which keys: a key may be in several (a plan a stage), several keys of a tenant in one,
- * and a tenant's keys in different accounts and regions. A plan that holds somebody else's key too is nobody's to lower.
+ * and a tenant's keys in different accounts and regions, each of which is asked by itself. A plan that holds somebody
+ * else's key too is nobody's to lower.
  */
 import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
 import type { KeyPlace } from '../core/config/tenants.ts'
 import type { KeyNeed, ThrottleEffect } from '../core/incident/effect.ts'
-import { type PlanPlace, placeName } from '../core/incident/plan-story.ts'
+import type { PlanPlace } from '../core/incident/plan-story.ts'
 import type { ApiKeyId, PlanLimits } from '../core/vocabulary.ts'
 import type { ControlPlaneQueue } from './control-plane-queue.ts'
-import type { UsagePlans } from './usage-plan-client.ts'
+import type { Asking, Silence, UsagePlans } from './usage-plan-client.ts'
 
 /** The API Gateway of one account and region. */
 export interface GatewayControl {
@@ -24,6 +25,7 @@ export interface Target extends PlanPlace {
 }
 
 export interface Targets {
+  readonly kind: 'found'
   readonly targets: readonly Target[]
   /** What is not lowered, and why. */
   readonly missed: readonly string[]
@@ -35,42 +37,57 @@ export interface KnownGateway extends GatewayControl {
 
 export type KnownGateways = ReadonlyMap<string | undefined, KnownGateway>
 
-export async function findTargets(
-  { keys, siblings, limits }: ThrottleEffect,
-  gateways: KnownGateways,
+interface PlacedKey {
+  readonly keyId: ApiKeyId
+  /** The plan that the configuration names for it. */
+  readonly usagePlan: string | undefined
+}
+
+/** The keys that are to get less, by the name of the gateway that they are at. */
+export function keysByGateway(
+  { keys }: ThrottleEffect,
   placeOf: (keyId: ApiKeyId) => KeyPlace | undefined,
-  signal: AbortSignal,
-): Promise<Targets> {
-  const missed: string[] = []
-  const places = new Map<string, PlanPlace & { readonly keyIds: readonly ApiKeyId[] }>()
+): Map<string | undefined, readonly PlacedKey[]> {
+  const byGateway = new Map<string | undefined, readonly PlacedKey[]>()
   for (const { keyId } of keys) {
     const { gateway, usagePlan } = placeOf(keyId) ?? {}
-    const found = await plansOf(keyId, { gateway, usagePlan }, gateways, signal)
+    byGateway.set(gateway, [...(byGateway.get(gateway) ?? []), { keyId, usagePlan }])
+  }
+  return byGateway
+}
+
+/** At one gateway, so that none waits for another. Silent where it left one question without an answer. */
+export async function findTargets(
+  { keys, siblings, limits }: ThrottleEffect,
+  at: { readonly gateway: string | undefined; readonly keys: readonly PlacedKey[] },
+  gateways: KnownGateways,
+  asking: Asking,
+): Promise<Targets | Silence> {
+  const gateway = gateways.get(at.gateway)
+  if (gateway === undefined)
+    return { kind: 'found', targets: [], missed: at.keys.length === 0 ? [] : [noGateway(at.gateway)] }
+  const missed: string[] = []
+  const keysOfPlan = new Map<string, readonly ApiKeyId[]>()
+  for (const key of at.keys) {
+    const found = await plansOf(key, gateway, asking)
+    if (found.kind === 'silent') return found
     if (found.kind === 'refused') missed.push(found.because)
-    else
-      for (const planId of found.planIds) {
-        const name = placeName({ gateway, planId })
-        places.set(name, { gateway, planId, keyIds: [...(places.get(name)?.keyIds ?? []), keyId] })
-      }
+    else for (const planId of found.planIds) keysOfPlan.set(planId, [...(keysOfPlan.get(planId) ?? []), key.keyId])
   }
 
   const needs = new Map([...siblings, ...keys].map(need => [need.keyId, need]))
   const targets: Target[] = []
-  for (const { gateway, planId, keyIds } of places.values()) {
-    const plans = gateways.get(gateway)?.plans
+  for (const [planId, keyIds] of keysOfPlan) {
     // One more than may be in it tells that somebody else is.
-    const inPlan = await plans?.keysOf(planId, needs.size + 1, signal)
-    if (inPlan === undefined) continue
+    const inPlan = await gateway.plans.keysOf(planId, needs.size + 1, asking)
+    if (inPlan.kind === 'silent') return inPlan
     if (inPlan.kind === 'refused') missed.push(inPlan.because)
-    else if (inPlan.value.some(other => !needs.has(other))) {
-      const because = keyIds.some(keyId => inPlan.value.includes(keyId))
-        ? `plan is shared: ${planId} holds other keys too`
-        : `key is not in usage plan ${planId}`
-      missed.push(because)
-    } else if (!keyIds.some(keyId => inPlan.value.includes(keyId))) missed.push(`key is not in usage plan ${planId}`)
-    else targets.push({ gateway, planId, limits: enoughForAll(inPlan.value, needs, limits) })
+    else if (!keyIds.some(keyId => inPlan.value.includes(keyId))) missed.push(`key is not in usage plan ${planId}`)
+    else if (inPlan.value.some(other => !needs.has(other)))
+      missed.push(`plan is shared: ${planId} holds other keys too`)
+    else targets.push({ gateway: at.gateway, planId, limits: enoughForAll(inPlan.value, needs, limits) })
   }
-  return { targets, missed: [...new Set(missed)] }
+  return { kind: 'found', targets, missed: [...new Set(missed)] }
 }
 
 type Found =
@@ -78,17 +95,13 @@ type Found =
   | { readonly kind: 'refused'; readonly because: string }
 
 async function plansOf(
-  keyId: ApiKeyId,
-  { gateway: name, usagePlan }: KeyPlace,
-  gateways: KnownGateways,
-  signal: AbortSignal,
-): Promise<Found> {
-  const gateway = gateways.get(name)
-  if (gateway === undefined) return { kind: 'refused', because: noGateway(name) }
+  { keyId, usagePlan }: PlacedKey,
+  { plans, stages }: KnownGateway,
+  asking: Asking,
+): Promise<Found | Silence> {
   if (usagePlan !== undefined) return { kind: 'found', planIds: [usagePlan] }
-  const asked = await gateway.plans.plansOf(keyId, signal)
-  if (asked.kind === 'refused') return asked
-  const { stages } = gateway
+  const asked = await plans.plansOf(keyId, asking)
+  if (asked.kind !== 'ok') return asked
   const planIds = asked.value
     .filter(plan => stages === undefined || plan.stages.some(stage => stages.includes(stage)))
     .map(({ id }) => id)

@@ -8,10 +8,16 @@
  *
  * The journal has what the plan had before the gateway is asked to change it, so a crash anywhere loses no original.
  * Shared plans are refused: lowering one would lower the neighbours. A throttle is refused where a person must mend
- * something; a restore goes on trying, and is refused only where somebody else changed the plan, or it is gone.
+ * something; a restore goes on trying, and is refused only where somebody else changed the plan, or it is gone, or its
+ * gateway is not in the configuration any more: then it stays owed, and is given back once the gateway has its name again.
+ *
+ * No gateway waits for another. One that does not answer is asked for as long as the limit is wanted lower: the storm may
+ * outlast its trouble, and each failed try is told. But where another has lowered its plans, the incident goes on without
+ * it, and what it was asked for is missed; as a half of a limit that one plan does not take is left for the full step.
  */
 import type { Clock } from '../clock.ts'
 import type { KeyPlace } from '../core/config/tenants.ts'
+import { limitsText } from '../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import {
   advanceStories,
@@ -23,14 +29,20 @@ import {
   planStories,
   sameLimits,
 } from '../core/incident/plan-story.ts'
-import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal, PlanEntry } from '../stores/journal-entry.ts'
 import { type Attempt, changeEveryMs, type Want } from './control-plane-queue.ts'
 import type { Performer } from './performer.ts'
-import { backoffMs, type Failure, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
+import { type Asking, backoffMs, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
 import { decidePlan } from './usage-plan-decision.ts'
-import { findTargets, type GatewayControl, type KnownGateways } from './usage-plan-targets.ts'
+import {
+  findTargets,
+  type GatewayControl,
+  type KnownGateways,
+  keysByGateway,
+  type Target,
+} from './usage-plan-targets.ts'
 
 export { apiGatewayClient } from './usage-plan-client.ts'
 
@@ -67,6 +79,15 @@ const maxConflicts = 5
 /** So often a restore is tried that only a person can make possible. */
 const mendEveryMs = 5 * MINUTE_MS
 
+/** So long a throttle that has lowered something asks the gateways that do not answer. */
+const answersWithinMs = 10 * SECOND_MS
+
+/** What the gateways of one throttle know of each other. */
+interface Progress {
+  readonly since: EpochMs
+  hasLowered: boolean
+}
+
 export function usagePlanPerformer({
   gateways,
   clock,
@@ -98,34 +119,95 @@ export function usagePlanPerformer({
   }
 
   async function throttle(effect: ThrottleEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
-    const { targets, missed } = await findTargets(effect, known, placeOf, signal)
-    const names = new Set(targets.map(placeName))
-    for (const story of storiesOf(effect.keyId)) {
-      if (names.has(placeName(story)) || !(await isStillLowered(story, signal))) continue
-      const because = `plan ${placeName(story)}, which the key was in before, is still lowered for it: restore that first`
-      return [{ place: story, outcome: refused(because) }]
-    }
-    const changes = targets.map(target => change({ ...effect, limits: target.limits }, target, wants, signal))
-    return [
-      ...(await Promise.all(changes)),
-      ...missed.map(because => ({ place: undefined, outcome: refused(because) })),
-    ]
+    const keysAt = keysByGateway(effect, placeOf)
+    // Also where none of its keys is any more, and a plan is still lowered.
+    for (const { gateway } of storiesOf(effect.keyId)) if (!keysAt.has(gateway)) keysAt.set(gateway, [])
+    const progress: Progress = { since: clock.now(), hasLowered: false }
+    const parts = [...keysAt].map(async ([gateway, keys]) => {
+      const asking = askingFor(effect, wants.get(gateway), progress, signal)
+      const found = await findTargets(effect, { gateway, keys }, known, asking)
+      if (found.kind === 'silent') return [missed(`${gatewayText(gateway)} does not answer: ${found.because}`)]
+      const owed = await leftLowered(effect.keyId, { gateway, targets: found.targets }, asking)
+      if (owed !== undefined) return [owed]
+      const lowered = found.targets.map(target => lower(effect, target, progress, wants, signal))
+      return [...(await Promise.all(lowered)), ...found.missed.map(missed)]
+    })
+    return (await Promise.all(parts)).flat()
   }
+
+  function askingFor(effect: ThrottleEffect, want: Want | undefined, progress: Progress, signal: AbortSignal): Asking {
+    return {
+      signal,
+      triesAgain(because, nextTryInMs) {
+        const isMissed = progress.hasLowered && clock.now() - progress.since >= answersWithinMs
+        if (isMissed || want?.isSuperseded()) return false
+        onTrouble({ effectId: effect.id, error: because, nextTryInMs })
+        return true
+      },
+    }
+  }
+
+  /** What the key has lowered at a gateway and was in before: nothing else is lowered there until that is given back. */
+  async function leftLowered(
+    keyId: ApiKeyId,
+    { gateway, targets }: { readonly gateway: string | undefined; readonly targets: readonly Target[] },
+    asking: Asking,
+  ): Promise<Performed | undefined> {
+    const names = new Set(targets.map(placeName))
+    for (const story of storiesOf(keyId)) {
+      if (story.gateway !== gateway || names.has(placeName(story))) continue
+      const read = await known.get(gateway)?.plans.limits(story.planId, asking)
+      if (read === undefined) return { place: story, outcome: notConfigured(story) }
+      // Gone, it is lowered no more; where the gateway does not tell, it may be.
+      const isLowered = read.kind === 'ok' ? !owesNothing(story, read.value) : read.kind === 'silent' || read.isMendable
+      const because = `plan ${placeName(story)}, which the key was in before, is still lowered for it: restore that first`
+      if (isLowered) return { place: story, outcome: refused(because) }
+    }
+    return undefined
+  }
+
+  async function lower(
+    effect: ThrottleEffect,
+    target: Target,
+    progress: Progress,
+    wants: Wants,
+    signal: AbortSignal,
+  ): Promise<Performed> {
+    const before = stories.has(placeName(target)) ? undefined : underLostName(target)
+    if (before !== undefined) return { place: target, outcome: notConfigured(before) }
+    const lowered = await change({ ...effect, limits: target.limits }, target, wants, signal)
+    if (lowered.outcome.kind !== 'refused') progress.hasLowered = true
+    return lowered
+  }
+
+  /** Most likely the same plan, whose gateway has another name by now: what it has is not its original. */
+  const underLostName = (target: Target): PlanStory | undefined =>
+    [...stories.values()].find(({ gateway, planId }) => planId === target.planId && !known.has(gateway))
 
   async function restore(effect: RestoreEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
     const lowered = storiesOf(effect.keyId)
     if (lowered.length === 0) return [{ place: undefined, outcome: { kind: 'already' } }]
-    return Promise.all(lowered.map(story => change(effect, story, wants, signal)))
+    const changes = lowered.map(story => change(effect, story, wants, signal))
+    if (effect.step === 'full') return Promise.all(changes)
+    await mostOf(changes)
+    for (const want of wants.values()) want.end()
+    const halves = await Promise.all(changes)
+    return halves.map(half => (half.outcome === superseded ? { ...half, outcome: leftForFull } : half))
+  }
+
+  /** Until all are made; or one is, and the others have had the time in which an idle gateway would have made them all. */
+  async function mostOf(changes: readonly Promise<Performed>[]): Promise<void> {
+    const over = new AbortController()
+    const patience = Promise.race(changes).then(() => clock.sleep(changes.length * changeEveryMs, over.signal))
+    try {
+      await Promise.race([Promise.all(changes), patience])
+    } finally {
+      over.abort()
+    }
   }
 
   const storiesOf = (keyId: ApiKeyId): readonly PlanStory[] =>
     [...stories.values()].filter(({ holders }) => holders.includes(keyId))
-
-  async function isStillLowered(story: PlanStory, signal: AbortSignal): Promise<boolean> {
-    const read = await known.get(story.gateway)?.plans.limits(story.planId, signal)
-    // Gone, it is lowered no more; where the gateway does not tell, it may be.
-    return read?.kind === 'ok' ? !owesNothing(story, read.value) : (read?.isMendable ?? true)
-  }
 
   async function change(
     effect: PlanEffect,
@@ -136,11 +218,7 @@ export function usagePlanPerformer({
     const place: PlanPlace = name === undefined ? { planId } : { gateway: name, planId }
     const gateway = known.get(name)
     const want = wants.get(name)
-    if (gateway === undefined || want === undefined)
-      return {
-        place,
-        outcome: refused(`${name === undefined ? '`gateway`' : `gateway ${name}`} is not configured any more`),
-      }
+    if (gateway === undefined || want === undefined) return { place, outcome: notConfigured(place) }
     const rank = { kind: effect.kind, urgency: effect.kind === 'throttle' ? effect.urgency : 0 }
     const tries = triesOf(effect, place, gateway.plans, want, signal)
     const changed = await gateway.queue.change(want, rank, tries, signal)
@@ -167,8 +245,17 @@ export function usagePlanPerformer({
     const backOff = (failure: { readonly because: string; readonly afterMs?: number | undefined }, holdMs: number) =>
       again(failure.because, failure.afterMs ?? backoffMs(failures++, random), holdMs)
     // What we took is owed until it is given back: a restore waits for the person who mends the role or the quota.
-    const giveUp = ({ because, isMendable }: Omit<Refusal, 'kind'>, holdMs: number) =>
-      effect.kind === 'restore' && isMendable ? again(because, mendEveryMs, holdMs) : done(refused(because), holdMs)
+    const giveUp = async (
+      { because, isMendable }: Omit<Refusal, 'kind'>,
+      holdMs: number,
+    ): Promise<Attempt<Outcome>> => {
+      if (effect.kind === 'restore' && isMendable) return again(because, mendEveryMs, holdMs)
+      const story = stories.get(placeName(place))
+      if (story === undefined || isMendable) return done(refused(because), holdMs)
+      // The plan is gone, or has what we never set: nothing is owed to it any more, and the journal may forget its limit.
+      await note('plan-left', effect, place)
+      return done(refused(`${because} (its limit was ${limitsText(story.original ?? undefined)})`), holdMs)
+    }
 
     const arrived = async (change: NonNullable<typeof announced>, holdMs: number): Promise<Attempt<Outcome>> => {
       await note('plan-set', effect, place)
@@ -182,7 +269,7 @@ export function usagePlanPerformer({
       }
       const current = await plans.limitsNow(planId, signal)
       if (current.kind === 'refused') return giveUp(current, 0)
-      if (current.kind !== 'ok') return backOff(withReason(current), 0)
+      if (current.kind !== 'ok') return backOff(current, 0)
       if (announced && sameLimits(current.value, announced.after)) return arrived(announced, 0)
       const story = stories.get(placeName(place))
       const decision = decidePlan(effect, current.value, story)
@@ -212,7 +299,7 @@ export function usagePlanPerformer({
         }
         case 'conflict': {
           conflicts += 1
-          if (conflicts < maxConflicts) return backOff(withReason(failure), changeEveryMs)
+          if (conflicts < maxConflicts) return backOff(failure, changeEveryMs)
           if (effect.kind === 'throttle') await leaveUntouched(effect, place, plans, signal)
           const because = `someone else kept changing the plan (${conflicts} tries)`
           return giveUp({ because, isMendable: true }, changeEveryMs)
@@ -251,8 +338,9 @@ export function usagePlanPerformer({
   }
 
   /**
-   * A throttle that was refused has mostly changed nothing; unless an earlier try of it arrived after all. Nobody will give
-   * back for it, so a plan that is lowered for others must not wait for it.
+   * A throttle that was refused has mostly changed nothing; unless an earlier try of it arrived after all. Its incident
+   * will not give back for it, so a plan that is lowered for others must not wait for it. Where the plan is lowered for
+   * nobody else and does not tell what it has, it stays owed: whoever looks for limits that no incident holds asks again.
    */
   async function leaveUntouched(
     effect: PlanEffect,
@@ -264,6 +352,16 @@ export function usagePlanPerformer({
     const now = await plans.limitsNow(place.planId, signal)
     if (story && now.kind === 'ok' && owesNothing(story, now.value)) await note('plan-left', effect, place)
     else if (isHeldByOthers(effect.keyId, place)) await note('plan-let-go', effect, place)
+  }
+
+  /** For people: how to name the gateway again is all that can be done here. */
+  function notConfigured(place: PlanPlace): Outcome {
+    const { gateway, planId } = place
+    const original = limitsText(stories.get(placeName(place))?.original ?? undefined)
+    const wanted = gateway === undefined ? 'Configure `gateway` again' : `Name it ${gateway} in \`gateways\` again`
+    return refused(
+      `plan ${planId} is still lowered (its limit was ${original}), and ${gatewayText(gateway)} is not configured any more. ${wanted} and start anew: the limit is then given back, or seen to be back`,
+    )
   }
 
   const isHeldByOthers = (keyId: ApiKeyId, place: PlanPlace): boolean =>
@@ -283,21 +381,24 @@ function outcomeOf(effect: PlanEffect, performed: readonly Performed[]): Outcome
   const because = [...new Set(reasons)].join('; ')
   const outcomes = performed.map(({ outcome }) => outcome)
   const good = outcomes.find(({ kind }) => kind === 'applied') ?? outcomes.find(({ kind }) => kind === 'already')
-  if (good === undefined || (effect.kind === 'restore' && because !== ''))
+  const isOwed = outcomes.some(outcome => outcome.kind === 'refused' && outcome !== leftForFull)
+  if (good === undefined || (effect.kind === 'restore' && isOwed))
     return refused(because === '' ? 'none of its keys is known any more' : because)
   return because === '' || good.kind === 'refused' ? good : { ...good, missed: because }
-}
-
-/** A conflict gives no reason of its own. */
-function withReason(failure: Exclude<Failure, Refusal>): { because: string; afterMs?: number | undefined } {
-  return failure.kind === 'conflict' ? { because: 'someone else is changing the plan' } : failure
 }
 
 function refused(because: string): { readonly kind: 'refused'; readonly because: string } {
   return { kind: 'refused', because }
 }
 
+const missed = (because: string): Performed => ({ place: undefined, outcome: refused(because) })
+
+const gatewayText = (name: string | undefined): string => (name === undefined ? '`gateway`' : `gateway ${name}`)
+
 const superseded = refused('a newer change for the same key took its place')
+
+/** Of a half that other plans have: they go on to the full step, and this plan with them. */
+const leftForFull = refused('did not take half of the limit in time: all of it is given back with the others')
 
 function applied({ before, after }: { readonly before: LimitsOrNone; readonly after: LimitsOrNone }): Outcome {
   return { kind: 'applied', before: before ?? undefined, after: after ?? undefined }

@@ -268,13 +268,12 @@ interface PlanSurroundings {
   readonly telemetry: Telemetry
 }
 
-/** Whatever the mode: what an earlier run in enforce has lowered is still to be given back. */
+/** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   { gateway, gateways }: WeirConfig,
   { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
-  if (named.length === 0) return { perform: async () => ({ kind: 'refused', because: 'no `gateway` is configured' }) }
   return usagePlanPerformer({
     // A queue each, since AWS counts by account and region.
     gateways: new Map(

@@ -21,7 +21,7 @@ export type PlanEntry =
   | ({ readonly kind: 'plan-held' } & PlanNote)
   /** This key needs it lowered no longer; others still do. */
   | ({ readonly kind: 'plan-let-go' } & PlanNote)
-  /** The plan was seen with its original or with what somebody else set: from here on we owe it nothing. */
+  /** The plan was seen with its original or with what somebody else set, or is gone: from here on we owe it nothing. */
   | ({ readonly kind: 'plan-left' } & PlanNote)
 
 interface PlanNote extends PlanPlace {

@@ -243,7 +243,7 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'effectLeftOpen':
       return `${event.effectId} had no answer before stopping; it is tried again at the next start`
     case 'limitLeftLowered':
-      return `Usage plan ${event.planId} of key ${event.keyId} is still lowered by an earlier run whose state is gone; it is being given back (${limitsText(event.original)})`
+      return `Usage plan ${event.planId} of key ${event.keyId} is still lowered and no incident holds it any more; giving it back is tried now and each hour (${limitsText(event.original)})`
     case 'checkpointWritten':
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':

@@ -242,7 +242,7 @@ const restoreReasons = {
   operator: 'a person asked for it',
 } as const
 
-function limitsText(limits: PlanLimits | undefined): string {
+export function limitsText(limits: PlanLimits | undefined): string {
   return limits === undefined
     ? 'no limit of its plan'
     : `${withThousands(limits.rateLimit)} req/s with a burst of ${withThousands(limits.burstLimit)}`

@@ -4,7 +4,7 @@
  * compaction and the performer must never disagree about which original is still owed.
  *
  *   changing(before O, after T) → {original O, may have O or T} → set → {may have T} → changing(T, H) → … → set(O) → over
- *                                        └ seen with its original, or with what somebody else set: left ────────────┘
+ *                                        └ seen with its original, with what somebody else set, or gone: left ──────┘
  *
  * A plan may be lowered for several keys of its tenant at once: they all hold it, and it is raised for the last of them.
  */
@@ -43,7 +43,7 @@ export type StoryEntry =
   | ({ readonly kind: 'plan-held'; readonly keyId: ApiKeyId } & PlanPlace)
   /** One key needs it no longer, and others still do. */
   | ({ readonly kind: 'plan-let-go'; readonly keyId: ApiKeyId } & PlanPlace)
-  /** We saw that nothing of ours is in the plan any more. */
+  /** We saw that nothing of ours is in the plan any more, or that there is no such plan. */
   | ({ readonly kind: 'plan-left' } & PlanPlace)
 
 /** What we did to a plan since it last had its original. */

@@ -1,0 +1,30 @@
+import { APIGatewayClient } from '@aws-sdk/client-api-gateway'
+import { expect, test } from 'vitest'
+import { controlPlaneQueue } from './control-plane-queue.ts'
+import { clock, never } from './testing-plans.ts'
+import { usagePlans } from './usage-plan-client.ts'
+
+/** Whose credentials never come: the request is not even sent. */
+function hangingPlans(withinMs?: number) {
+  const client = new APIGatewayClient({
+    region: 'us-east-1',
+    endpoint: 'http://127.0.0.1:9',
+    credentials: () => new Promise(() => {}),
+  })
+  const random = () => 0.5
+  return usagePlans({ client, queue: controlPlaneQueue({ clock }), clock, random, ...(withinMs && { withinMs }) })
+}
+
+test('a call that hangs is a call without an answer', async () => {
+  const plans = hangingPlans(20)
+  const unknown = { kind: 'unknown', because: 'Error: no answer within 20 ms' }
+  expect(await plans.limitsNow('plan-a', never)).toEqual(unknown)
+  expect(await plans.set('plan-a', null, never)).toEqual(unknown)
+})
+
+test('a call that hangs keeps nobody from stopping', async () => {
+  const stop = new AbortController()
+  const asked = hangingPlans().limitsNow('plan-a', stop.signal)
+  stop.abort(new Error('stopping'))
+  await expect(asked).rejects.toThrow('stopping')
+})
