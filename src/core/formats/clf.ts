@@ -14,6 +14,7 @@
  */
 import { addCall } from './access-log.ts'
 import { absent, decoded, empty, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { endOfString } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
 
@@ -59,7 +60,7 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
       const slots = slotsOf(place, nameEnd < 0 ? noSlots : namedSlots(bytes, at, nameEnd))
       if (nameEnd >= 0) at = nameEnd + 1
       const isQuoted = bytes[at] === quote
-      const end = isQuoted ? endOfQuoted(bytes, at + 1, to) : endOfBare(bytes, at, to)
+      const end = isQuoted ? endOfString(bytes, at + 1, to) : endOfBare(bytes, at, to)
       if (end < 0) return
       if (isQuoted) fillQuoted(slots, bytes, at + 1, end)
       else fill(slots, bytes, at, end)
@@ -133,14 +134,6 @@ const isNameByte = (byte: number): boolean =>
   byte === 0x5f ||
   byte === 0x2d ||
   byte === 0x2e
-
-function endOfQuoted(bytes: Buffer, from: number, to: number): number {
-  for (let at = from; at < to; at++) {
-    if (bytes[at] === quote) return at
-    if (bytes[at] === backslash) at++
-  }
-  return -1
-}
 
 function endOfBare(bytes: Buffer, from: number, to: number): number {
   let at = from

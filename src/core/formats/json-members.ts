@@ -35,6 +35,7 @@ export interface Members {
   readonly isFlat: boolean
 }
 
+// Named in each file that reads bytes: V8 loads an imported constant anew at every byte, which nearly doubles a loop's time.
 const quote = 0x22
 const backslash = 0x5c
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
@@ -166,8 +167,8 @@ export function endOfValue(bytes: Buffer, from: number, to: number): number {
   return -1
 }
 
-/** The closing quote, or -1. */
-function endOfString(bytes: Buffer, from: number, to: number): number {
+/** The quote that ends the string whose text begins at `from`, or -1. */
+export function endOfString(bytes: Buffer, from: number, to: number): number {
   for (let at = from; at < to; at++) {
     if (bytes[at] === quote) return at
     if (bytes[at] === backslash) at++
