@@ -13,7 +13,7 @@
  * - On a 401 the user's name is what somebody claimed: such a call is nobody's.
  */
 import { addCall } from './access-log.ts'
-import { absent, decoded, empty, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { absent, empty, type FieldSlots, plain, put, putDecoded, type Spans } from './field-slots.ts'
 import { endOfString } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
@@ -40,7 +40,7 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
     if (slots.length === 0) return
     const unread = slots.filter(slot => spans.kind[slot] === absent)
     if (bytes.subarray(from, to).includes(backslash))
-      for (const slot of unread) putText(spans, slot, unescaped(bytes.subarray(from, to)))
+      for (const slot of unread) putDecoded(spans, slot, unescaped(bytes.subarray(from, to)))
     else fill(unread, bytes, from, to)
   }
 
@@ -149,12 +149,6 @@ function isUnauthorized(bytes: Buffer, { roles }: FieldSlots, { kind, from, to }
     return to[slot] === at + 3 && bytes[at] === 0x34 && bytes[at + 1] === 0x30 && bytes[at + 2] === 0x31
   }
   return false
-}
-
-function putText(spans: Spans, slot: number, text: Buffer): void {
-  put(spans, slot, text, 0, text.length)
-  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-  spans.decoded[slot] = text
 }
 
 /** `\"`, `\\` and `\x22`; any other escape is left as it stands. */

@@ -8,7 +8,7 @@
  * price is that a line end within a cell, which RFC 4180 allows and no access log writes, is a bad row.
  */
 import { addCall } from './access-log.ts'
-import { absent, decoded, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { absent, type FieldSlots, put, putDecoded, type Spans } from './field-slots.ts'
 import { parseNumber, parseTime } from './field-text.ts'
 import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
@@ -155,12 +155,6 @@ function textOf(bytes: Buffer, { from, to, hasDoubled }: Cell): Buffer {
 }
 
 function putCell(spans: Spans, slot: number, bytes: Buffer, cell: Cell): void {
-  if (!cell.hasDoubled) {
-    put(spans, slot, bytes, cell.from, cell.to)
-    return
-  }
-  const text = textOf(bytes, cell)
-  put(spans, slot, text, 0, text.length)
-  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-  spans.decoded[slot] = text
+  if (cell.hasDoubled) putDecoded(spans, slot, textOf(bytes, cell))
+  else put(spans, slot, bytes, cell.from, cell.to)
 }

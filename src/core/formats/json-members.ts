@@ -12,13 +12,13 @@
  */
 import {
   absent,
-  decoded,
   empty,
   type FieldSlots,
   longName,
   type NameNode,
   plain,
   put,
+  putDecoded,
   type Spans,
 } from './field-slots.ts'
 
@@ -213,10 +213,7 @@ function putValue(bytes: Buffer, from: number, to: number, slot: number, spans: 
       put(spans, slot, bytes, from + 1, to - 1)
       return
     }
-    const text = Buffer.from(textOf(bytes, from + 1, to - 1))
-    put(spans, slot, text, 0, text.length)
-    if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-    spans.decoded[slot] = text
+    putDecoded(spans, slot, Buffer.from(textOf(bytes, from + 1, to - 1)))
     return
   }
   const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39)
