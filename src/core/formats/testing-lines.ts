@@ -3,19 +3,9 @@
  * and what is broken. Runs of lines share their shape, as in life, so that a reader that learns shapes has what to learn.
  */
 import assert from 'node:assert/strict'
+import { createRandom, type Random } from '../../simulation/random.ts'
 
-/** mulberry32: a seed gives the same lines on every machine. */
-export function createChance(seed: number): (below: number) => number {
-  let state = seed
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
-type Chance = (below: number) => number
+type Chance = Random['integer']
 
 const recommended = [
   'requestId',
@@ -177,7 +167,7 @@ interface Form {
 }
 
 export function randomLines(seed: number, count: number): readonly string[] {
-  const chance = createChance(seed)
+  const chance = createRandom(seed).integer
   const shapesAtOnce = 3
   let forms = Array.from({ length: shapesAtOnce }, () => newForm(chance))
   let clock = 1_767_225_600_000
