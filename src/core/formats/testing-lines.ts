@@ -4,29 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { createRandom, type Random } from '../../simulation/random.ts'
+import { recommendedFields } from './field-names.ts'
 
 type Chance = Random['integer']
 
-const recommended = [
-  'requestId',
-  'extendedRequestId',
-  'requestTimeEpoch',
-  'apiId',
-  'stage',
-  'apiKeyId',
-  'principalId',
-  'sourceIp',
-  'httpMethod',
-  'resourcePath',
-  'status',
-  'responseLatency',
-  'responseLength',
-  'integrationStatus',
-  'integrationLatency',
-  'errorResponseType',
-  'wafStatus',
-  'userAgent',
-]
 const others = [
   'keyId',
   'apiKey',
@@ -182,7 +163,7 @@ const pick = <T>(chance: Chance, choices: readonly T[]): T => choices[chance(cho
 
 function newForm(chance: Chance): Form {
   const kind = chance(10)
-  const usual = kind < 4 ? recommended : [...recommended, ...others]
+  const usual = kind < 4 ? recommendedFields : [...recommendedFields, ...others]
   const all = kind === 0 ? rowFields : kind < 8 ? usual : [...usual, ...nested]
   // Few of the nested, since a name that stands twice is left to the thorough reader.
   const some = all.filter(name => kind < 3 || chance(6) > (nested.includes(name) ? 3 : 0))
