@@ -156,6 +156,17 @@ function grow(batch: CallBatch): void {
   batch.bytes = widen(new Float64Array(capacity), batch.bytes)
 }
 
+/** Takes the calls of these rows, in ascending order, out of the batch. */
+export function removeCalls(batch: CallBatch, rows: readonly number[]): void {
+  for (const column of [batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes]) {
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index] as number
+      column.copyWithin(row - index, row + 1, rows[index + 1] ?? batch.length)
+    }
+  }
+  batch.length -= rows.length
+}
+
 /** Appends what was decoded elsewhere, with key numbers of the same table. */
 export function appendCalls(
   batch: CallBatch,

@@ -30,9 +30,9 @@ import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
 import { resetAccumulators } from './state/accumulator.ts'
 import { learnHistory } from './state/baseline.ts'
-import { addRow, clearGroups, createCallGroups, startGroups } from './state/call-groups.ts'
+import { addRow, clearGroups, createCallGroups, groupLength, startGroups } from './state/call-groups.ts'
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
-import { beginKey, forgetLongestIdle, liveKey } from './state/live-keys.ts'
+import { beginKey, forgetLongestIdle, listUnkept, liveKey } from './state/live-keys.ts'
 import {
   beginTime,
   countCalls,
@@ -47,8 +47,16 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
-import { ANONYMOUS, type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
+import { followRenamed, type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
+import {
+  ANONYMOUS,
+  type ApiKeyId,
+  type EpochMs,
+  MINUTE_MS,
+  type PartitionId,
+  SECOND_MS,
+  SLOT_MS,
+} from './vocabulary.ts'
 
 export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
@@ -146,7 +154,8 @@ function takeBatch(engine: Engine, input: BatchInput, out: Out): void {
     moveTime(engine, owner, time, Math.min(row.start, arrivedAt), out)
     // The tenant begins before its key does: what it is known for is not to be counted twice.
     if (wide !== undefined) tenantOf(engine, wide, batch, row.key, row.start)
-    takeRow(owner, numberOf(engine, owner, keys, batch, row.key, row.start), row)
+    const key = numberOf(engine, owner, keys, batch, row.key, row.start)
+    takeRow(owner, key ?? takeAsAnonymous(engine, owner, row.start, row.calls), row)
     if (wide !== undefined) takeTenantsRow(engine, wide, input, row, out)
   }
   const times = batch.time
@@ -196,7 +205,8 @@ function countGroups(
     const [number, at] = [batch.key[row] as number, batch.time[row] as number]
     // The tenant begins before its key does: what it is known for is not to be counted twice.
     const tenant = wide && tenantOf(engine, wide, batch, number, at)
-    const key = numberOf(engine, owner, keys, batch, number, at)
+    const key =
+      numberOf(engine, owner, keys, batch, number, at) ?? takeAsAnonymous(engine, owner, at, groupLength(groups, first))
     countCalls(owner, liveKey(owner, key), batch, groups, first)
     if (wide === undefined) continue
     if (tenant !== undefined) countCalls(wide.owner, liveKey(wide.owner, tenant), batch, groups, first)
@@ -253,22 +263,42 @@ function keyNumbers(engine: Engine, owner: Owner, table: KeyTable): KeyNumbers {
   return known
 }
 
-function numberOf(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+/** Undefined for a key that was never seen and for which there is no room now. */
+function numberOf(
+  engine: Engine,
+  owner: Owner,
+  known: KeyNumbers,
+  batch: CallBatch,
+  key: number,
+  at: EpochMs,
+): number | undefined {
   const found = known.numbers[key] as number
   return found > 0 ? found - 1 : lookUp(engine, owner, known, batch, key, at)
 }
 
-function lookUp(engine: Engine, owner: Owner, known: KeyNumbers, batch: CallBatch, key: number, at: EpochMs): number {
+function lookUp(
+  engine: Engine,
+  owner: Owner,
+  known: KeyNumbers,
+  batch: CallBatch,
+  key: number,
+  at: EpochMs,
+): number | undefined {
   const { ids } = batch.keys
   const id = ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
   const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
   const number = findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
   if (known.asOf !== owner.keys.forgotten) lookAnew(known, owner, ids.length)
-  // Not looked up for good: there may be room for it later.
-  if (number === undefined) return findKey(owner.keys, ANONYMOUS) ?? beginKey(owner, ANONYMOUS, at)
-  known.numbers[key] = number + 1
+  // Looked up again at its next call: there may be room for it by then.
+  if (number !== undefined) known.numbers[key] = number + 1
   return number
+}
+
+/** So many calls of a key for which there is no room: the number of the key that they count for. */
+function takeAsAnonymous({ state }: Engine, owner: Owner, at: EpochMs, calls: number): number {
+  state.unplaced += calls
+  return findKey(owner.keys, ANONYMOUS) ?? beginKey(owner, ANONYMOUS, at)
 }
 
 function inherited({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId): number | undefined {
@@ -290,21 +320,24 @@ const LIVE_WORTH = 4
 function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
   const { maxKeys } = settings.config.state
   const owners = [...state.owners.values()]
-  const isKept = (known: ApiKeyId): boolean => known === ANONYMOUS || settings.tenants.byKey.has(known)
+  const isKept = keptBy(settings)
   const live = owners.reduce((sum, { live }) => sum + live.length, 0)
   const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
   const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
   const mayBegin = isKept(keyId) || live < mayCall
   const hasRoom = mayBegin && (known < maxKeys || forgetLongestIdle(owners, isKept))
-  if (!isKept(keyId) && !hasRoom) {
-    state.unplaced++
-    return undefined
-  }
+  if (!isKept(keyId) && !hasRoom) return undefined
   const history = state.isHistory ? [] : tenantsHistory(settings, state, keyId)
   const number = beginKey(owner, keyId, at)
   learnHistory(owner.keys, number, history)
   return number
 }
+
+/** Whether a key is known for good, however long it is idle. */
+const keptBy =
+  ({ tenants }: EngineSettings) =>
+  (keyId: ApiKeyId): boolean =>
+    keyId === ANONYMOUS || tenants.byKey.has(keyId)
 
 const WEEK_MS = 7 * 288 * SLOT_MS
 
@@ -361,11 +394,15 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
 }
 
 function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+  const before = engine.settings.tenants
   engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
   // Whose hash a raw key has may have changed with them.
   engine.lookup = new WeakMap()
   engine.tenantLookup = new WeakMap()
+  followRenamed(engine, before)
   const { byKey } = engine.settings.tenants
+  const minute = Math.floor(engine.state.now / MINUTE_MS)
+  for (const owner of engine.state.owners.values()) listUnkept(owner, keptBy(engine.settings), minute)
   for (const owner of watching(engine.state)) {
     for (const key of owner.incidents) {
       const isUnwatched = isTenantWide(key.keyId) && !byKey.has(key.keyId)

@@ -60,6 +60,58 @@ describe('a flood of key ids that nobody knows', () => {
     expect(isKnown(engine, 'known')).toBe(true)
   })
 
+  test('is counted in calls: each of those that went without a key, whether they came together or in a row', () => {
+    const engine = taught(settings, { known: 60 })
+    const stream = streamInto(engine)
+    stream.give(strangers(1_000, TEN))
+    const none = { status2xx: 0, status4xx: 0, status429: 0, status5xx: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
+    const row = { ...none, key: 'counted', start: TEN + 20_000, seconds: 1, calls: 7 }
+    stream.give(steady('calling', { perSecond: 5, from: TEN + 10_000, seconds: 1 }))
+    stream.giveRows([row, { ...row, key: 'taught', seconds: 60, calls: 11 }])
+    expect(engineStatus(engine).unplacedCalls).toBe(5 + 7 + 11)
+  })
+
+  test('finds room however many of a tenant’s keys have been idle longer', () => {
+    const many = Array.from({ length: 2_500 }, (_, index) => `ours-${index}`)
+    const rates = Object.fromEntries([...many, 'idle'].map(key => [key, 1] as const))
+    const crowded = settingsOf({ state: { maxKeys: 2_501 } }, { ours: { keys: many } })
+    const engine = taught(crowded, rates, { days: 0.01 })
+    const stream = streamInto(engine)
+    stream.give([{ key: 'stranger', at: TEN }])
+    expect(['ours-0', 'ours-2499', 'idle', 'stranger'].map(key => isKnown(engine, key))).toEqual([
+      ...[true, true, false, true],
+    ])
+    expect(engineStatus(engine)).toMatchObject({ forgottenKeys: 1, unplacedCalls: 0 })
+  })
+
+  test('finds room in another partition than the one whose longest idle key is a tenant’s', () => {
+    const keyed = { source: { kind: 'kafka', brokers: ['b:9092'], topic: 't', keyed: true }, state: { maxKeys: 1_000 } }
+    const engine = createEngine(settingsOf(keyed, { ours: { keys: ['ours'] } }))
+    const stream = streamInto(engine)
+    stream.give([{ key: 'ours', at: TEN }], { partition: 't/0' })
+    stream.give(strangers(999, TEN), { partition: 't/1' })
+    stream.tick(TEN + 600_000)
+    stream.give([{ key: 'new', at: TEN + 600_000 }], { partition: 't/1' })
+    expect(engineStatus(engine)).toMatchObject({ forgottenKeys: 999, unplacedCalls: 0 })
+    expect(findKey(engine.state.owners.get('t/0')!.keys, 'ours' as ApiKeyId)).toBeDefined()
+  })
+
+  test('makes a key give way that was a tenant’s when it was passed, and is nobody’s any more', () => {
+    const engine = taught(settings, { ours: 60 })
+    const stream = streamInto(engine)
+    const flood = (hour: number) => {
+      const from = TEN + hour * 3_600_000
+      live(stream, strangers(1_000, from, `stranger-${hour}`), { until: from + 400_000 })
+    }
+    flood(0)
+    flood(1)
+    expect(isKnown(engine, 'ours')).toBe(true)
+    stream.take({ kind: 'tenants', tenants: {}, at: TEN + 3_600_000 + 400_000 })
+    flood(2)
+    flood(3)
+    expect(isKnown(engine, 'ours')).toBe(false)
+  })
+
   test('leaves nothing behind that grows: the same again costs no more memory', () => {
     const engine = createEngine(settings)
     const stream = streamInto(engine)

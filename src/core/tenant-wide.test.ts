@@ -1,11 +1,24 @@
 /** A tenant with several keys is one client: what it spreads over them is seen, and nothing is told twice. */
 import { describe, expect, test } from 'vitest'
 import { tenantsSchema } from './config/config.ts'
+import { tenantWideId } from './config/tenants.ts'
 import { slotOf } from './state/baseline.ts'
 import { knowledgeFor } from './state/key-state.ts'
 import { findKey } from './state/known-keys.ts'
 import { liveKey } from './state/live-keys.ts'
-import { type Call, inOrder, live, settingsOf, steady, streamInto, TEN, taught, timetable } from './testing-stream.ts'
+import {
+  type Call,
+  inOrder,
+  live,
+  type Stream,
+  settingsOf,
+  steady,
+  streamInto,
+  TEN,
+  taught,
+  timetable,
+} from './testing-stream.ts'
+import type { TenantId } from './vocabulary.ts'
 
 const keys = Array.from({ length: 10 }, (_, key) => `spread_${key}`)
 /** Ten keys of six calls a minute each, and six clients of 300. */
@@ -137,8 +150,20 @@ test('a tenant as a whole is as calm as its keys: a sale told once for each key 
   expect(stream.changes).toEqual([])
 })
 
+/** tenants.yaml is read again, a minute into the story. */
+function readAgain(stream: Stream, listed: Readonly<Record<string, { readonly keys: readonly string[] }>>): void {
+  stream.take({ kind: 'tenants', tenants: tenantsSchema.parse({ tenants: listed }).tenants, at: TEN + 60_000 })
+}
+
+/** What is known of the tenant as a whole, in calls a minute. */
+function usualOfTenant({ engine }: Stream, tenantId: string): number | undefined {
+  const whole = engine.state.tenantWide!
+  const tenant = liveKey(whole, findKey(whole.keys, tenantWideId(tenantId as TenantId))!)
+  return knowledgeFor(tenant, whole, slotOf(TEN), 'final').usual?.callsPerMinute
+}
+
 describe('a key that a tenant has newly got', () => {
-  const usualOf = (stream: ReturnType<typeof streamInto>, incident: string) =>
+  const usualOf = (stream: Stream, incident: string) =>
     stream.changes.find(({ incidentId, phase }) => incidentId === incident && phase === 'open')?.expected
   const rotating = (keyIds: readonly string[]) => settingsOf({}, { rotating: { keys: keyIds } })
   const others = { other_1: 300, other_2: 300 }
@@ -171,9 +196,8 @@ describe('a key that a tenant has newly got', () => {
         calling('old', 120, 0, 60),
       ),
     )
-    // tenants.yaml is read again: from now on `new` is the same tenant's.
-    const { tenants } = tenantsSchema.parse({ tenants: { rotating: { keys: ['old', 'new'] } } })
-    stream.take({ kind: 'tenants', tenants, at: TEN + 60_000 })
+    // From now on `new` is the same tenant's.
+    readAgain(stream, { rotating: { keys: ['old', 'new'] } })
     const overlap = inOrder(calling('old', 60, 60, 400), calling('new', 60, 60, 400))
     const spread = ['old', 'new'].map(key =>
       steady(key, { perSecond: 2.2, from: TEN + 300_000, seconds: 30, status: 503 }),
@@ -188,14 +212,41 @@ describe('a key that a tenant has newly got', () => {
     )
     const opened = stream.changes.filter(({ phase }) => phase === 'open')
     expect(opened.every(({ decidedAt }) => decidedAt >= TEN + 300_000)).toBe(true)
-    const whole = stream.engine.state.tenantWide
-    expect(whole).toBeDefined()
-    const { usual } = knowledgeFor(
-      liveKey(whole!, findKey(whole!.keys, 'tenant:rotating')!),
-      whole!,
-      slotOf(TEN),
-      'final',
-    )
-    expect(Math.abs(usual!.callsPerMinute - 120)).toBeLessThan(12)
+    expect(usualOfTenant(stream, 'rotating')).toBeCloseTo(120, -1)
+  })
+})
+
+describe('a tenant that gets another id', () => {
+  const others = { other_1: 300, other_2: 300 }
+  const calling = (key: string, from: number, to: number): Call[] =>
+    steady(key, { perSecond: 2, from: TEN + from * 1_000, seconds: to - from })
+
+  /** `new` has taken the place of `old`, and began with what was known of the tenant. */
+  function rotated(): Stream {
+    const before = { rotating: { keys: ['old', 'new'] }, other: { keys: Object.keys(others) } }
+    const stream = streamInto(taught(settingsOf({}, before), { old: 120, ...others }))
+    live(stream, inOrder(calling('old', 0, 30), calling('new', 30, 60), calling('other_1', 0, 60)))
+    return stream
+  }
+
+  test('is known for what it was known for, and not for twice as much', () => {
+    const stream = rotated()
+    readAgain(stream, { renamed: { keys: ['old', 'new'] } })
+    live(stream, calling('new', 60, 120))
+    expect(usualOfTenant(stream, 'renamed')).toBeCloseTo(120, -1)
+  })
+
+  test('and the keys of another is known for both', () => {
+    const stream = rotated()
+    readAgain(stream, { merged: { keys: ['old', 'new', 'other_1', 'other_2'] } })
+    live(stream, calling('new', 60, 120))
+    expect(usualOfTenant(stream, 'merged')).toBeCloseTo(720, -2)
+  })
+
+  test('and one of the keys of another, which keeps its own, is known for that key too', () => {
+    const stream = rotated()
+    readAgain(stream, { renamed: { keys: ['old', 'new', 'other_1'] }, other: { keys: ['other_2'] } })
+    live(stream, calling('new', 60, 120))
+    expect(usualOfTenant(stream, 'renamed')).toBeCloseTo(420, -2)
   })
 })

@@ -3,6 +3,7 @@
  * over ten keys no single one of them shows. And a tenant's new key begins with what is known of the tenant.
  */
 import type { CallBatch } from './call-batch.ts'
+import type { TenantDirectory } from './config/tenants.ts'
 import type { EngineInput } from './engine-input.ts'
 import { type Engine, type EngineSettings, type EngineState, type KeyNumbers, lookAnew } from './engine-state.ts'
 import { type Baseline, learnHistory } from './state/baseline.ts'
@@ -69,14 +70,42 @@ function beginTenant({ settings, state }: Engine, owner: Owner, name: ApiKeyId, 
   return tenant
 }
 
+/**
+ * After tenants.yaml was read again: who is listed under another id, alone or together with others, is known for what those were
+ * under theirs. The sum of the keys would be too much, since one that began with its tenant's history holds that once more.
+ */
+export function followRenamed({ settings: { tenants }, state }: Engine, before: TenantDirectory): void {
+  const owner = state.tenantWide
+  if (owner === undefined) return
+  for (const name of new Set(tenants.tenantWide.values())) {
+    if (findKey(owner.keys, name) !== undefined) continue
+    const keyIds = tenants.byKey.get(name)?.keys ?? []
+    const gone = renamedInto(keyIds, before, tenants).filter(former => findKey(owner.keys, former) !== undefined)
+    if (gone.length === 0) continue
+    const others = keyIds.filter(keyId => !gone.some(former => former === before.tenantWide.get(keyId)))
+    const known = [...knownIn(owner, gone), ...baselinesOf(state, others)]
+    learnHistory(owner.keys, beginKey(owner, name, owner.time.highest), known)
+  }
+}
+
+/** The tenants that are listed no more, and all of whose keys are among these. */
+function renamedInto(keyIds: readonly ApiKeyId[], before: TenantDirectory, now: TenantDirectory): readonly ApiKeyId[] {
+  const formers = new Set(keyIds.flatMap(keyId => before.tenantWide.get(keyId) ?? []))
+  return [...formers].filter(
+    former => !now.byKey.has(former) && before.byKey.get(former)?.keys.every(keyId => keyIds.includes(keyId)),
+  )
+}
+
 /** Of those of these keys that are known. */
 function baselinesOf({ owners }: EngineState, keyIds: readonly ApiKeyId[]): readonly Baseline[] {
-  return keyIds.flatMap(keyId =>
-    [...owners.values()].flatMap(({ keys }) => {
-      const key = findKey(keys, keyId)
-      return key === undefined ? [] : [{ keys, key }]
-    }),
-  )
+  return [...owners.values()].flatMap(owner => knownIn(owner, keyIds))
+}
+
+function knownIn({ keys }: Owner, keyIds: readonly ApiKeyId[]): readonly Baseline[] {
+  return keyIds.flatMap(keyId => {
+    const key = findKey(keys, keyId)
+    return key === undefined ? [] : [{ keys, key }]
+  })
 }
 
 /**

@@ -119,6 +119,19 @@ test('several logs are read side by side, each through its own rotations', async
   await life.stop()
 })
 
+test('a log that has begun in the place of a renamed one stays a partition when lines come late to that', async () => {
+  await writeFile(log, 'one\n')
+  const life = follow()
+  await life.read()
+  await rename(log, `${log}.1`)
+  await writeFile(log, 'three\n')
+  await life.read()
+  await appendFile(`${log}.1`, 'two, late\n')
+  await life.read()
+  expect(life.beside).toEqual([[`${log}#1`], [`${log}#2`], [`${log}#1`, `${log}#2`]])
+  await life.stop()
+})
+
 test('a log whose name is like an older part of another is a log of its own', async () => {
   const first = `${log}.1`
   await writeFile(log, 'a1\n')
@@ -343,6 +356,7 @@ function follow(
 ) {
   const events: SourceEvent[] = []
   const faults: string[] = []
+  const beside: (readonly PartitionId[])[] = []
   const positions = new Map(from)
   const asked = new AbortController()
   let now = 0
@@ -368,6 +382,7 @@ function follow(
     for await (const batch of source.read(from, asked.signal)) {
       text += batch.records.map(({ payload }) => Buffer.from(payload).toString()).join('')
       faults.push(...(batch.faults ?? []).map(({ reason }) => reason))
+      beside.push(source.partitions())
       const position = batch.records.at(-1)?.position ?? batch.faults?.at(-1)?.position
       if (position !== undefined) positions.set(batch.partition, position)
       for (const partition of batch.over ?? []) positions.delete(partition)
@@ -382,6 +397,8 @@ function follow(
   return {
     events,
     faults,
+    /** The partitions that there were as each batch came. */
+    beside,
     positions,
     partitions: source.partitions,
     untilAsleep,

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import type { PartitionId, Position } from '../core/vocabulary.ts'
 import { type KafkaServer, startKafka } from '../testing/servers/kafka.ts'
+import { makeTopic } from '../testing/servers/kafka-topics.ts'
 import { describeWith } from '../testing/servers/requirements.ts'
 import { type KafkaSettings, kafkaSource } from './kafka.ts'
 import type { Positions, Source, SourceBatch, SourceEvent } from './source.ts'
@@ -179,6 +180,55 @@ describeWith('kafka', 'a Kafka topic', () => {
     await Promise.all([reading, theirReading])
   })
 
+  test('a partition that left uncommitted and came back goes on where it was counted', async () => {
+    const topic = await newTopic(2)
+    const first = open({ topic })
+    const ours: SourceBatch[] = []
+    const leave = new AbortController()
+    const reading = collect(first, ours, leave.signal)
+    await eventually(() => first.partitions().length === 2)
+    await produce(topic, linesFor([0, 1], 30))
+    await eventually(() => countOf(ours) === 60)
+
+    const second = open({ topic })
+    const theirs: SourceBatch[] = []
+    const theirReading = collect(second, theirs, leave.signal)
+    await eventually(() => first.partitions().length === 1 && countOf(theirs) === 30)
+    await second.close()
+    await eventually(() => first.partitions().length === 2)
+    await produce(topic, linesFor([0, 1], 5, 30))
+    await eventually(() => [0, 1].every(partition => linesOf(ours, topic, partition).at(-1)?.endsWith('line 34')))
+    leave.abort()
+    await Promise.all([reading, theirReading])
+
+    for (const partition of [0, 1]) expect(linesOf(ours, topic, partition)).toEqual(lines(partition, 0, 35))
+  })
+
+  test('a partition that was another member’s from the start goes on where they committed', async () => {
+    const topic = await newTopic(2)
+    const leave = new AbortController()
+    const [ours, theirs]: [SourceBatch[], SourceBatch[]] = [[], []]
+    const first = open({ topic })
+    const reading = collect(first, ours, leave.signal)
+    await eventually(() => first.partitions().length === 2)
+    const second = open({ topic })
+    const theirReading = collect(second, theirs, leave.signal)
+    await eventually(() => first.partitions().length === 1 && second.partitions().length === 1)
+    await produce(topic, linesFor([0, 1], 30))
+    await eventually(() => countOf(ours) === 30 && countOf(theirs) === 30)
+    await first.commit(positionsAfter(ours))
+    await first.close()
+
+    await eventually(() => second.partitions().length === 2)
+    await produce(topic, linesFor([0, 1], 5, 30))
+    await eventually(() => [0, 1].every(partition => linesOf(theirs, topic, partition).at(-1)?.endsWith('line 34')))
+    leave.abort()
+    await Promise.all([reading, theirReading])
+
+    for (const partition of [0, 1])
+      expect(linesOf([...ours, ...theirs], topic, partition)).toEqual(lines(partition, 0, 35))
+  })
+
   test('a broker that dies and comes back is read on where it was', async () => {
     const topic = await newTopic()
     await produce(topic, linesFor([0, 1, 2, 3], 40))
@@ -242,10 +292,7 @@ describeWith('kafka', 'a Kafka topic', () => {
 
   async function newTopic(numPartitions = 4): Promise<string> {
     const topic = `calls-${++topics}`
-    const admin = client().admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
-    await admin.disconnect()
+    await makeTopic([server.bootstrap], { topic, numPartitions })
     return topic
   }
 
@@ -322,8 +369,13 @@ async function readUntil(
   return batches
 }
 
+/** Counts what comes at once, as a worker does that nobody has to wait for. */
 async function collect(source: Source, into: SourceBatch[], signal: AbortSignal, given: Positions = new Map()) {
-  for await (const batch of source.read(given, signal)) into.push(batch)
+  const counted = new Map(given)
+  for await (const batch of source.read(counted, signal)) {
+    into.push(batch)
+    for (const { partition, position } of batch.records) counted.set(partition, position)
+  }
 }
 
 async function eventually(isTrue: () => boolean): Promise<void> {

@@ -3,22 +3,14 @@
  *
  * kafkajs pushes batches and this source hands them over only when asked, heartbeating while one waits, so that a slow
  * reader neither piles up memory nor loses its place in the group. Where reading goes on is ours, never the client's:
- * every partition's start is fixed before the first fetch (given position, else the group's, else the configured end)
- * and sought again after each join, since kafkajs forgets all it has not committed whenever the group rebalances, and
- * would begin at `latest` anew where nothing is committed.
+ * every partition's start is fixed before the first fetch (given position, else the group's, else the configured end).
+ * With each later join kafkajs forgets all it has not committed, and begins where the group is: beyond what we have counted
+ * where another member has read meanwhile, which is not ours, and else before it, which would count twice and is left out.
  *
  * kafkajs is no longer developed; nothing outside this file knows it.
  */
 import assert from 'node:assert/strict'
-import {
-  type Admin,
-  type Consumer,
-  type EachBatchPayload,
-  Kafka,
-  type KafkaMessage,
-  type LogEntry,
-  logLevel,
-} from 'kafkajs'
+import { type Consumer, type EachBatchPayload, Kafka, type KafkaMessage, type LogEntry, logLevel } from 'kafkajs'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { EpochMs, PartitionId, Position } from '../core/vocabulary.ts'
@@ -75,8 +67,8 @@ const metadataMaxAgeMs = 10_000
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
 
-/** How long a group may be without a coordinator that knows it: while a broker starts, or takes over from another. */
-const coordinatorPatienceMs = 30_000
+/** How long a partition or group may be without a broker that leads it: while one starts, or takes over from another. */
+const leaderPatienceMs = 30_000
 
 /** One fetch holds at most this much: with one more being worked on, the bound of what waits in memory. */
 const maxFetchBytes = 16 * 1024 * 1024
@@ -105,7 +97,12 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     },
   })
   const handoff = createHandoff<SourceBatch>()
-  /** Where each partition goes on; of a partition that went to another member nothing is kept. */
+  /** Where each partition begins of which nothing was counted yet. */
+  const starts = new Map<number, bigint>()
+  /** The reader's, which move with what it has counted; and as they were when `starts` was found, which had them in mind. */
+  let counted: Positions = new Map()
+  let atStart: Positions = new Map()
+  /** Where each partition goes on of which something was handed over; of one that went to another member nothing is kept. */
   const next = new Map<number, bigint>()
   /** Where each partition began of which something was handed over since the last join. */
   const begun = new Map<number, bigint>()
@@ -114,6 +111,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   let assigned: readonly number[] = []
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
+  let hasJoined = false
   let isLooking = false
   /** The topic was deleted while we read it, and nothing of it has come since. */
   let isGone = false
@@ -151,11 +149,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     if (signal.aborted) return joining.disconnect()
     await joining.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => handOver(payload) })
     // So that another member who inherits a partition before our first checkpoint starts where we did.
-    const starts = uncommitted.filter(partition => assigned.includes(partition)).flatMap(each => asOffset(each))
-    if (!signal.aborted) await commitOffsets(starts)
+    const begins = uncommitted.filter(partition => assigned.includes(partition)).flatMap(each => startOf(each))
+    if (!signal.aborted) await commitOffsets(begins)
   }
 
-  /** Fills `next` for every partition of the topic; answers those of which the group knows nothing. */
+  /** Fills `starts` for every partition of the topic; answers those of which the group knows nothing. */
   async function findStarts(positions: Positions): Promise<readonly number[]> {
     const admin = kafka.admin()
     try {
@@ -163,16 +161,21 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       const topics = await admin.listTopics()
       if (!topics.includes(topic)) throw noSuchTopic(topics)
 
-      const [[ofGroup], ends] = await Promise.all([committedOffsets(admin), admin.fetchTopicOffsets(topic)])
+      const [[ofGroup], ends] = await Promise.all([
+        patiently(() => admin.fetchOffsets({ groupId, topics: [topic] })),
+        patiently(() => admin.fetchTopicOffsets(topic)),
+      ])
       const committed = new Map(ofGroup?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
       for (const { partition, low, high } of ends) {
         const given = positions.get(nameOf(partition))
         const stored = committed.get(partition) ?? -1n
         const start = given !== undefined ? BigInt(given) : stored >= 0n ? stored : undefined
         const log = { low: BigInt(low), high: BigInt(high) }
-        if (start === undefined) next.set(partition, from === 'latest' ? log.high : log.low)
-        else next.set(partition, within(partition, start, log))
+        if (start === undefined) starts.set(partition, from === 'latest' ? log.high : log.low)
+        else starts.set(partition, within(partition, start, log))
       }
+      counted = positions
+      atStart = new Map(positions)
       return ends.map(({ partition }) => partition).filter(partition => (committed.get(partition) ?? -1n) < 0n)
     } catch (error) {
       throw troubleOf(error, 'SOURCE_UNREADABLE', reading)
@@ -181,14 +184,14 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     }
   }
 
-  /** kafkajs tries all but this call again while the group's coordinator is loading or moving. */
-  async function committedOffsets(admin: Admin): ReturnType<Admin['fetchOffsets']> {
-    const until = clock.now() + coordinatorPatienceMs
+  /** For the calls that kafkajs does not try again while a partition's leader or the group's coordinator moves. */
+  async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const until = clock.now() + leaderPatienceMs
     for (;;) {
       try {
-        return await admin.fetchOffsets({ groupId, topics: [topic] })
+        return await ask()
       } catch (error) {
-        if (!isWithoutCoordinator(error) || clock.now() > until) throw error
+        if (!isWithoutLeader(error) || clock.now() > until) throw error
         await clock.sleep(retry.initialRetryTime)
       }
     }
@@ -233,6 +236,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     const detail = `Topic ${topic} was deleted; when it is there again it is read from its beginning`
     onEvent({ level: 'warn', name: 'positionMoved', detail })
     begun.clear()
+    starts.clear()
+    atStart = new Map(counted)
     for (const partition of assigned) {
       next.set(partition, 0n)
       reading.seek({ topic, partition, offset: '0' })
@@ -243,10 +248,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
     begun.clear()
     assigned = [...partitions].sort((a, b) => a - b)
-    for (const partition of assigned) {
-      const offset = next.get(partition)
-      if (offset !== undefined) joining.seek({ topic, partition, offset: offset.toString() })
-    }
+    if (!hasJoined) for (const each of assigned.flatMap(startOf)) joining.seek({ topic, ...each })
+    hasJoined = true
     pauseHeld(joining)
     onEvent({ level: 'info', name: 'partitionsAssigned', detail: assigned.map(nameOf).join(', ') || 'none' })
   }
@@ -256,14 +259,18 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     const { partition, messages } = batch
     const high = Number(batch.highWatermark)
     const place: Place = { partition, high, arrivedAt: clock.now() }
+    const ours = goesOnAt(partition)
+    // Not sought: what is sought and not fetched before the partition goes to another member waits for its return.
+    if (ours <= high && Number(batch.lastOffset()) < ours) return resolveOffset((ours - 1n).toString())
     for (let at = 0; at < messages.length; ) {
-      const piece = await readPieceOrEnd(messages, at, place)
+      const from = beginOf(place)
+      const piece = await readPieceOrEnd(messages, { begin: at, from, partition: nameOf(partition) })
       if (piece === undefined) return
       const isLast = piece.end === messages.length
       let wasTaken = false
       const offer = handoff.offer(() => {
-        // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought.
-        if (held.has(partition) || isStale()) return undefined
+        // Not resolved, so it is fetched again once the partition is no longer held, or from where it was sought or counted.
+        if (held.has(partition) || isStale() || beginOf(place) !== from) return undefined
         wasTaken = true
         resolveOffset(piece.last)
         return take(place, piece, Number(isLast ? batch.lastOffset() : piece.last))
@@ -274,16 +281,26 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     }
   }
 
-  /** Where the partition goes on by our own account: beyond the end of its log only when that was cut or made anew. */
+  /**
+   * Where the partition goes on by our own account. When it comes back that is what was counted of it, not what was handed
+   * over: the reader drops what waits of a partition that leaves. Asked for late, since what waits may be counted until then.
+   */
+  function goesOnAt(partition: number): bigint {
+    const id = nameOf(partition)
+    const position = counted.get(id)
+    const own = position === undefined || position === atStart.get(id) ? undefined : BigInt(position)
+    return next.get(partition) ?? own ?? starts.get(partition) ?? 0n
+  }
+
+  /** Beyond the end of its log only when that was cut or made anew. */
   function beginOf({ partition, high }: Place): number {
-    const from = Number(next.get(partition) ?? 0n)
+    const from = Number(goesOnAt(partition))
     return from > high ? high : from
   }
 
-  async function readPieceOrEnd(messages: readonly KafkaMessage[], at: number, place: Place) {
-    const [from, partition] = [beginOf(place), nameOf(place.partition)]
+  async function readPieceOrEnd(messages: readonly KafkaMessage[], from: Parameters<typeof readPiece>[1]) {
     try {
-      return await readPiece(messages, { begin: at, from, partition })
+      return await readPiece(messages, from)
     } catch (error) {
       handoff.end(lost(error))
       return undefined
@@ -293,7 +310,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   function take(place: Place, { records, faults }: Piece, last: number): SourceBatch {
     const { partition, high, arrivedAt } = place
     isGone = false
-    const from = next.get(partition) ?? 0n
+    const from = goesOnAt(partition)
     const begin = from > BigInt(high) ? within(partition, from, { low: 0n, high: BigInt(high) }) : from
     if (!begun.has(partition)) begun.set(partition, begin)
     const end = Math.max(last + 1, Number(begin))
@@ -333,8 +350,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     }
   }
 
-  function asOffset(partition: number): readonly PartitionOffset[] {
-    const offset = next.get(partition)
+  function startOf(partition: number): readonly PartitionOffset[] {
+    const offset = starts.get(partition)
     return offset === undefined ? [] : [{ partition, offset: offset.toString() }]
   }
 
@@ -447,12 +464,14 @@ function sentence({ namespace, log }: LogEntry): string {
 }
 
 /** By Kafka's error codes, as kafkajs names them. */
-function isWithoutCoordinator(error: unknown): boolean {
+function isWithoutLeader(error: unknown): boolean {
   const type = error instanceof Error && 'type' in error ? error.type : undefined
   return (
     type === 'GROUP_LOAD_IN_PROGRESS' ||
     type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
-    type === 'NOT_COORDINATOR_FOR_GROUP'
+    type === 'NOT_COORDINATOR_FOR_GROUP' ||
+    type === 'LEADER_NOT_AVAILABLE' ||
+    type === 'NOT_LEADER_FOR_PARTITION'
   )
 }
 

@@ -32,6 +32,16 @@ test('what came into being while nobody read is read from its beginning', () => 
   ])
 })
 
+test('a shard that was there when the others began, and had not answered when we stopped, begins where they did', () => {
+  const tree = createShardTree(new Map([['a', '17']]), fromNewest)
+  tree.add([shard('a'), shard('silent'), shard('closed meanwhile', [], true)])
+  expect(tree.begin()).toEqual([
+    { id: 'a', start: { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: '17' } },
+    { id: 'closed meanwhile', start: fromOldest },
+    { id: 'silent', start: fromNewest },
+  ])
+})
+
 test('a position that is the only trace of where the stream goes on is kept until its children are known', () => {
   const tree = createShardTree(
     new Map([

@@ -42,6 +42,7 @@ export interface Source {
   readonly keyed: boolean
   /**
    * Starts after `positions` where given (they win over whatever the server has stored), else where the configuration says.
+   * They are the reader's own and move with what it counts: a partition that leaves and comes back goes on after them.
    * Yields batches until `signal` aborts or the input ends; asks for no more while the reader is busy (back-pressure).
    * Throws StreamError SOURCE_UNREADABLE / SOURCE_LOST when it cannot go on by itself.
    */

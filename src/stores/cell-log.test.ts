@@ -2,18 +2,8 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import {
-  addCell,
-  allRuns,
-  CELLS_PER_CHUNK,
-  createSlab,
-  doubleAt,
-  doublesOf,
-  markChanged,
-  removeCell,
-  runBytes,
-  type Slab,
-} from '../core/state/slab.ts'
+import { addCell, allRuns, CELLS_PER_CHUNK, removeCell, runBytes, type Slab } from '../core/state/slab.ts'
+import { put, slabOf } from '../core/state/testing-slab.ts'
 import { type Checkpoints, openCheckpoints, type ReadSnapshot } from './checkpoint.ts'
 
 const cellBytes = 1_024
@@ -28,16 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-function slabOf(cells: number): Slab {
-  const slab = createSlab(cellBytes)
-  for (let cell = 0; cell < cells; cell++) put(slab, addCell(slab), cell)
-  return slab
-}
-
-function put(slab: Slab, cell: number, value: number): void {
-  doublesOf(slab, cell).fill(value, doubleAt(slab, cell), doubleAt(slab, cell) + cellBytes / 8)
-  markChanged(slab, cell)
-}
+const largeSlab = (): Slab => slabOf(cellBytes, largeCells)
 
 const contentsOf = (slab: Slab | undefined): string =>
   slab === undefined ? '' : Buffer.concat([...allRuns(slab)].map(run => runBytes(slab, run))).toString('base64')
@@ -64,7 +45,7 @@ const sizeOf = async (name: string) => (await readFile(join(directory, name))).l
 
 describe('slabs that are too large to be written each time', () => {
   test('come back as they were, whatever changed between checkpoints, grew, shrank or joined', async () => {
-    const slabs: Record<string, Slab> = { rows: slabOf(largeCells), records: slabOf(2_000) }
+    const slabs: Record<string, Slab> = { rows: largeSlab(), records: slabOf(cellBytes, 2_000) }
     let seed = 1
     const next = (below: number): number => {
       seed = (seed * 48_271) % 2_147_483_647
@@ -85,7 +66,7 @@ describe('slabs that are too large to be written each time', () => {
             for (let grown = next(40); grown > 0; grown--) put(slab, addCell(slab), next(1_000))
             for (let freed = next(40); freed > 0; freed--) removeCell(slab, next(slab.cells))
           }
-          if (life === 1 && round === 10) slabs.joined = slabOf(100)
+          if (life === 1 && round === 10) slabs.joined = slabOf(cellBytes, 100)
           await checkpoints.write(snapshotOf(life * 100 + round, slabs)).written
         }
       })
@@ -97,7 +78,7 @@ describe('slabs that are too large to be written each time', () => {
   })
 
   test('cost what changed, and the log that holds it stays short', async () => {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     await openedIn(directory, async checkpoints => {
       await checkpoints.write(snapshotOf(0, { slab })).written
       expect(await sizeOf('cells-000000000001')).toBeGreaterThan(largeCells * cellBytes)
@@ -121,7 +102,7 @@ describe('slabs that are too large to be written each time', () => {
   })
 
   test('are in the checkpoint itself while they are small, and again when they have become small', async () => {
-    const slab = slabOf(100)
+    const slab = slabOf(cellBytes, 100)
     await openedIn(directory, async checkpoints => {
       await checkpoints.write(snapshotOf(1, { slab })).written
       expect(await filesIn(directory)).toEqual(['checkpoint-000000000001'])
@@ -136,7 +117,7 @@ describe('slabs that are too large to be written each time', () => {
   })
 
   test('are written as of the moment of asking', async () => {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     await openedIn(directory, async checkpoints => {
       await checkpoints.write(snapshotOf(1, { slab })).written
       put(slab, 7, 70)
@@ -150,7 +131,7 @@ describe('slabs that are too large to be written each time', () => {
   })
 
   test('are written whole again after a checkpoint that failed', async () => {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     await openedIn(directory, async checkpoints => {
       await checkpoints.write(snapshotOf(1, { slab })).written
       put(slab, 3, 30)
@@ -170,7 +151,7 @@ describe('slabs that are too large to be written each time', () => {
 describe('a worker killed while it writes a checkpoint', () => {
   /** Every state the directory is in, between one checkpoint and the next: its files are made, renamed and removed one by one. */
   async function steps() {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     const before = join(folder, 'before')
     const after = join(folder, 'after')
     const image = (to: string) => cp(directory, to, { recursive: true, filter: path => !path.endsWith('lock') })
@@ -255,7 +236,7 @@ describe('a piece of the log that is damaged', () => {
     ['of nonsense', (piece: Buffer) => Buffer.alloc(piece.length, 'x'), /cells-0+3 cannot be read: it does not begin/],
     ['gone', () => undefined, /cells-0+3 is missing/],
   ])('(%s) is never taken: the checkpoint before it is, and it is told', async (_, damage, because) => {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     let old = ''
     await openedIn(directory, async checkpoints => {
       for (const number of [1, 2, 3]) {
@@ -276,7 +257,7 @@ describe('a piece of the log that is damaged', () => {
   })
 
   test('is refused when no checkpoint can do without it', async () => {
-    const slab = slabOf(largeCells)
+    const slab = largeSlab()
     await openedIn(directory, async checkpoints => {
       for (const number of [1, 2]) {
         put(slab, 1, number)

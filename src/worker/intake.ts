@@ -52,8 +52,8 @@ export function createIntake(settings: IntakeSettings): Intake {
   const { nextDecoder } = settings
   let { decoder } = settings
   const startedAt = clock.now()
-  /** When each partition that we have last brought something, and whether there was more behind it. */
-  const seen = new Map<PartitionId, Pick<Progress, 'seenAt' | 'hasMore'>>()
+  /** When each partition that we have last brought something, whether there was more behind it, and the largest event time of all. */
+  const seen = new Map<PartitionId, Pick<Progress, 'seenAt' | 'hasMore'> & { readonly shown: EpochMs }>()
   /** What was read and not counted yet, of each partition in its order. A partition in it is held. */
   const waiting = new Map<PartitionId, Share[]>()
   const spareBatches: CallBatch[] = []
@@ -68,7 +68,9 @@ export function createIntake(settings: IntakeSettings): Intake {
       decoder = nextDecoder()
       spareBatches.length = 0
     }
-    const share = decodeShare(from, decoder, spareBatches.pop() ?? createBatch(decoder.keys), futureMs)
+    const frontier = seen.get(partition)?.shown ?? Number.NEGATIVE_INFINITY
+    const batch = spareBatches.pop() ?? createBatch(decoder.keys)
+    const share = decodeShare(from, { decoder, batch, futureMs, frontier })
     if (share.batch.length > 0) beginStream(share.batch)
     const rejectedFrom = { partition, at: from.arrivedAt }
     rejects.noteBatch(share.batch, rejectedFrom)
@@ -76,7 +78,8 @@ export function createIntake(settings: IntakeSettings): Intake {
     const rejected = [...share.batch.rejected.values()].reduce((sum, count) => sum + count, faults.length)
     const read = { bytes: share.bytes, calls: share.batch.length, rejected }
     for (const meter of meters) meter.count(from, read)
-    seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0 })
+    const shown = share.time.reduce((latest, time) => Math.max(latest, time), frontier)
+    seen.set(partition, { seenAt: clock.now(), hasMore: lag === undefined || Object.values(lag)[0] > 0, shown })
     waiting.set(partition, [...(waiting.get(partition) ?? []), share])
     await countWaiting()
     if (readyAt(share) !== undefined) keepPositions(share)
@@ -158,7 +161,9 @@ export function createIntake(settings: IntakeSettings): Intake {
       waiting.delete(partition)
       seen.delete(partition)
     }
-    for (const partition of now) if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined })
+    for (const partition of now) {
+      if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined, shown: Number.NEGATIVE_INFINITY })
+    }
     telemetry({ name: 'partitionsChanged', partitions })
     await feed({ kind: 'partitions', partitions, at })
   }

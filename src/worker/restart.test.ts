@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { tenantsSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
+import type { Outcome } from '../core/incident/effect.ts'
+import { HOUR_MS, MINUTE_MS } from '../core/vocabulary.ts'
 import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { config, full, live, newFolder, noon, removeFolders, takesNothing } from './testing-life.ts'
@@ -42,6 +44,32 @@ test('killed after it acted and before the next checkpoint, it comes to the same
   const recalled = second.told.flatMap(event => (event.name === 'effectRecalled' ? [event.effectId] : []))
   expect(recalled.toSorted()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
   await second.stop()
+})
+
+test('a checkpoint that is asked for while a turn fails is not written: it would hold calls that no position covers', async () => {
+  let written = 0
+  const first = await live({
+    folder: newFolder(),
+    watch: checkpoints => ({
+      ...checkpoints,
+      write(snapshot) {
+        written++
+        return checkpoints.write(snapshot)
+      },
+    }),
+  })
+  await first.bring(6, 1)
+  const writtenBefore = written
+  let fail = (_: Error): void => {}
+  first.journal.append = () =>
+    new Promise((_, reject) => {
+      fail = reject
+    })
+  // The storm's intents wait for the disk, and the checkpoint of each five seconds for them.
+  await first.bring(6, 200)
+  fail(new Error('the disk is full'))
+  await expect(first.running).rejects.toThrow('the disk is full')
+  expect(written).toBe(writtenBefore)
 })
 
 test('killed while an effect was on its way, it is performed again, once', async () => {
@@ -106,6 +134,24 @@ test('nor is it an hour later, and the alert gets through', async () => {
   expect(throttlesOf(second.asked())).toEqual([])
   expect(second.asked()).toContain('k1#1/alert-1')
   expect(refusedOf(second.told)).toEqual([outdated])
+  await second.stop()
+})
+
+test('a tenant that was made exempt while the worker was away gets its limit back at the start', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.bring(5, 1)
+  await first.bring(10, 200)
+  await first.stop()
+  expect(first.phases()).toEqual(['open', 'mitigated'])
+
+  const { tenants } = tenantsSchema.parse({ tenants: { t: { keys: ['k1'], exempt: true } } })
+  const second = await live({ folder, startsAt: noon + 15_000, given: first.source.given, tenants })
+  await untilQuiet()
+  const [restored] = second.told.flatMap(event =>
+    event.name === 'effectPerformed' && event.effect.kind === 'restore' ? [event.effect] : [],
+  )
+  expect(restored).toMatchObject({ id: 'k1#1/restore-1', step: 'full' })
   await second.stop()
 })
 
@@ -223,32 +269,35 @@ test('a limit that was lowered at the start and is given back by then is not giv
   expect(life.asked()).toEqual(expect.not.arrayContaining([expect.stringContaining('lost')]))
 })
 
-test('with its state lost and its journal there, it gives back what it had taken', async () => {
-  const first = await live({ folder: newFolder() })
-  await first.stop()
-  const orphaned = newFolder()
-  const journal = await openEffectJournal(orphaned)
+/** A folder whose state is gone, and whose journal says that the limit of `k1` is lowered. */
+async function orphanedFolder(): Promise<string> {
+  const folder = newFolder()
+  const journal = await openEffectJournal(folder)
+  const [effectId, before, after] = ['k1#1/throttle-1', full, { rateLimit: 2, burstLimit: 4 }]
   await journal.append([
-    {
-      kind: 'plan-changing',
-      at: noon,
-      effectId: 'k1#1/throttle-1',
-      keyId: 'k1',
-      planId: 'p1',
-      before: full,
-      after: { rateLimit: 2, burstLimit: 4 },
-    },
-    {
-      kind: 'outcome',
-      at: noon,
-      effectId: 'k1#1/throttle-1',
-      outcome: { kind: 'applied', before: full, after: { rateLimit: 2, burstLimit: 4 } },
-    },
+    { kind: 'plan-changing', at: noon, effectId, keyId: 'k1', planId: 'p1', before, after },
+    { kind: 'outcome', at: noon, effectId, outcome: { kind: 'applied', before, after } },
   ])
   await journal.close()
-  const life = await live({ folder: orphaned })
+  return folder
+}
+
+test('with its state lost and its journal there, it gives back what it had taken', async () => {
+  const life = await live({ folder: await orphanedFolder() })
   await untilQuiet()
   expect(life.asked()).toEqual([`k1#lost-${noon}/restore-full`])
+  await life.stop()
+})
+
+test('and where the gateway refuses to take it back, it asks again each hour, and not each minute', async () => {
+  const answer = (): Outcome => ({ kind: 'refused', because: 'access denied' })
+  const life = await live({ folder: await orphanedFolder(), answer })
+  await life.pass(30 * MINUTE_MS)
+  await life.pass(29 * MINUTE_MS)
+  const first = `k1#lost-${noon}/restore-full`
+  expect(life.asked()).toEqual([first])
+  await life.pass(MINUTE_MS)
+  expect(life.asked()).toEqual([first, `k1#lost-${noon + HOUR_MS}/restore-full`])
   await life.stop()
 })
 

@@ -2,10 +2,11 @@
  * What was read of one partition in one go, decoded, with the record that each call came from: so that it can be counted
  * in parts, each of which ends with a record, and so at a position where reading may go on.
  */
-import { type CallBatch, clearBatch } from '../core/call-batch.ts'
+import { type CallBatch, clearBatch, removeCalls } from '../core/call-batch.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import { type EpochMs, type PartitionId, type Position, SECOND_MS } from '../core/vocabulary.ts'
 import type { SourceBatch, SourceRecord } from '../sources/source.ts'
+import { wildTimes } from './wild-clock.ts'
 
 export interface Share {
   readonly partition: PartitionId
@@ -38,12 +39,18 @@ export interface SharePart {
   readonly position: Position | undefined
 }
 
-/** `futureMs`: calls dated further than this past their arrival are refused. Decodes into `batch`, which the share keeps until all of it is counted. */
-export function decodeShare(read: SourceBatch, decoder: Decoder, batch: CallBatch, futureMs: number): Share {
+interface DecodeSettings {
+  readonly decoder: Decoder
+  /** Decoded into; the share keeps it until all of it is counted. */
+  readonly batch: CallBatch
+  /** Calls dated further than this past their arrival are refused. */
+  readonly futureMs: number
+  /** Largest event time that the partition has shown; -Infinity before its first call. */
+  readonly frontier: EpochMs
+}
+
+export function decodeShare(read: SourceBatch, { decoder, batch, futureMs, frontier }: DecodeSettings): Share {
   const { partition, arrivedAt, records } = read
-  // A call dated further ahead is refused, and nobody is to wait for its time.
-  const latestTime = arrivedAt + futureMs
-  const later = (one: EpochMs, other: EpochMs): EpochMs => (other > latestTime ? one : Math.max(one, other))
   const share = {
     ...{ partition, arrivedAt, batch, next: 0 },
     ...{ positions: undefined, records, size: records.length, bytes: 0 },
@@ -54,26 +61,49 @@ export function decodeShare(read: SourceBatch, decoder: Decoder, batch: CallBatc
     time: new Float64Array(records.length),
   }
   clearBatch(batch)
-  let calls = 0
-  let rows = 0
   for (let index = 0; index < records.length; index++) {
     const record = records[index]
     if (record === undefined) break
     const { payload } = record
     share.bytes += payload.length
     decoder.decode(payload, record.position, batch)
+    share.callsTo[index] = batch.length
+    share.rowsTo[index] = batch.panes.length
+  }
+  // A call dated further ahead is refused, and nobody is to wait for its time.
+  const latestTime = arrivedAt + futureMs
+  const wild = wildTimes(batch.time.subarray(0, batch.length), { frontier, arrivedAt, latestTime })
+  if (wild.length > 0) refuseWild(share, wild)
+  noteTimes(share, latestTime)
+  return share
+}
+
+/** Counted as dated in the future, which in a log that is read where it was written they would have been. */
+function refuseWild({ batch, callsTo }: Share, rows: readonly number[]): void {
+  removeCalls(batch, rows)
+  batch.rejected.set('future', (batch.rejected.get('future') ?? 0) + rows.length)
+  let before = 0
+  for (let index = 0; index < callsTo.length; index++) {
+    const to = callsTo[index] as number
+    while (before < rows.length && (rows[before] as number) < to) before++
+    callsTo[index] = to - before
+  }
+}
+
+function noteTimes({ batch, callsTo, rowsTo, time }: Share, latestTime: EpochMs): void {
+  const later = (one: EpochMs, other: EpochMs): EpochMs => (other > latestTime ? one : Math.max(one, other))
+  let calls = 0
+  let rows = 0
+  for (let index = 0; index < time.length; index++) {
     let latest = Number.NEGATIVE_INFINITY
-    for (; calls < batch.length; calls++) latest = later(latest, batch.time[calls] ?? latest)
+    for (; calls < (callsTo[index] as number); calls++) latest = later(latest, batch.time[calls] ?? latest)
     // A count row of a minute or more teaches only, and has no place in time; one of a second is a pane.
-    for (; rows < batch.panes.length; rows++) {
+    for (; rows < (rowsTo[index] as number); rows++) {
       const row = batch.panes[rows]
       if (row !== undefined && row.seconds * SECOND_MS <= SECOND_MS) latest = later(latest, row.start)
     }
-    share.callsTo[index] = calls
-    share.rowsTo[index] = rows
-    share.time[index] = latest
+    time[index] = latest
   }
-  return share
 }
 
 /** For a share that waits: its calls are decoded, and what they were read from need not wait with them. */

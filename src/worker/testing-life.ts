@@ -7,7 +7,7 @@ import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { weirSchema } from '../core/config/config.ts'
+import { type Tenant, weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
@@ -66,6 +66,8 @@ interface Life {
   /** Sees each checkpoint before it is written. */
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
   readonly engine?: typeof settings
+  /** What tenants.yaml says as it begins, where the engine is to be told. */
+  readonly tenants?: Readonly<Record<string, Tenant>>
   /** What it is taught; `ask` stops the worker. 'nothing': it was given no history. */
   readonly teach?: ((ask: AbortController) => AsyncGenerator<FilePiece>) | 'nothing'
   /** Makes the source one that can hold partitions. */
@@ -83,7 +85,8 @@ interface Life {
 /** One run of the worker on a folder, from start to stop. */
 export async function live(life: Life) {
   const { folder, startsAt = noon, given, answer = takesAll, checkpointEveryMs = 5_000, watch } = life
-  const { engine = settings, teach = history, hold, keyed = false, metrics, retainedMs } = life
+  const { tenants, engine = engineSettings(config, tenants ?? {}), teach = history } = life
+  const { hold, keyed = false, metrics, retainedMs } = life
   const clock = handClock(startsAt)
   const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
   const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
@@ -113,6 +116,7 @@ export async function live(life: Life) {
         nextDecoder: () => decoder,
         repeats,
         engine,
+        tenants,
         clock,
         journal,
         telemetry,

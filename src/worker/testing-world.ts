@@ -56,11 +56,14 @@ export interface HandSource extends Source {
   end(): void
   fail(cause: unknown): void
   readonly committed: (readonly [PartitionId, Position][])[]
+  /** As they are by now that it was given to read from. */
+  positions(): readonly (readonly [PartitionId, Position])[]
 }
 
 /** Keeps all it was ever given, as a stream does: another reader may begin anywhere. */
 export function handSource(given: SourceBatch[] = []): HandSource & { readonly given: SourceBatch[] } {
   let wake = (): void => {}
+  let followed: Positions = new Map()
   let over: 'no' | 'ended' | { readonly cause: unknown } = 'no'
   const committed: (readonly [PartitionId, Position][])[] = []
   const stop = (how: typeof over): void => {
@@ -79,7 +82,9 @@ export function handSource(given: SourceBatch[] = []): HandSource & { readonly g
     },
     end: () => stop('ended'),
     fail: cause => stop({ cause }),
+    positions: () => [...followed],
     async *read(positions: Positions, signal) {
+      followed = positions
       signal.addEventListener('abort', () => wake(), { once: true })
       for (let next = 0; !signal.aborted; ) {
         const batch = given[next]

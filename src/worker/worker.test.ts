@@ -70,9 +70,16 @@ test('a partition whose log always comes some minutes late holds nobody', async 
 
 /** `minutes` of a partition, a call a minute and a record a call, read at one o'clock; `more`: records behind them. */
 function backlog(partition: PartitionId, minutes: readonly [from: number, to: number], more: number): SourceBatch {
-  const [from, to] = minutes
-  const records = Array.from({ length: to - from }, (_, index) => {
-    const requestTimeEpoch = noon + (from + index) * MINUTE_MS
+  return backlogOf(partition, upTo(...minutes), { from: minutes[0], more })
+}
+
+const upTo = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index)
+
+/** The same, of calls at these minutes. */
+function backlogOf(partition: PartitionId, minutes: readonly number[], { from = 0, more = 0 } = {}): SourceBatch {
+  const records = minutes.map((minute, index) => {
+    const requestTimeEpoch = noon + minute * MINUTE_MS
     const payload = Buffer.from(JSON.stringify({ requestTimeEpoch, apiKeyId: 'k2', status: 200 }))
     return { partition, position: String(from + index + 1), payload }
   })
@@ -91,7 +98,8 @@ async function reading(given: readonly SourceBatch[], { keyed = false, passMs = 
   await life.pass(passMs)
   await life.stop()
   const last = life.told.findLast(event => event.name === 'minuteSummarised')
-  return { holds, calls: last?.totalCalls, late: last?.late, committed: life.source.committed.at(-1) }
+  const rejected = life.told.flatMap(event => (event.name === 'rejectsSummarised' ? [event.recent] : []))
+  return { holds, calls: last?.totalCalls, late: last?.late, rejected, committed: life.source.committed.at(-1) }
 }
 
 test('of a backlog no call is late because another partition was read first', async () => {
@@ -104,6 +112,17 @@ test('of a backlog no call is late because another partition was read first', as
   ])
 })
 
+test('the positions that a source was given move with what is counted, and not with what waits', async () => {
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const life = await live({ folder: newFolder(), hold: () => {}, given, startsAt: noon + HOUR_MS })
+  await life.pass(1_000)
+  expect(life.source.positions()).toEqual([
+    ['t/0', '17'],
+    ['t/1', '15'],
+  ])
+  await life.stop()
+})
+
 test('what waits for a slower partition is not in the positions: a worker that is stopped meanwhile reads it again', async () => {
   const { calls, committed } = await reading([backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)])
   // Up to two minutes beyond the fourteenth, with which the slower one ends for now.
@@ -114,11 +133,36 @@ test('what waits for a slower partition is not in the positions: a worker that i
   expect(calls).toBe(32)
 })
 
+/** A partition `t/0`, beside a slower `t/1`, that is over before `after` is read of `t/2`. */
+const followed = (minutes: readonly [from: number, to: number], after: SourceBatch): readonly SourceBatch[] => [
+  ...[backlog('t/2', [0, 1], 0), backlog('t/1', [0, 15], 30), backlog('t/0', minutes, 0)],
+  { ...after, over: ['t/0'] },
+]
+
+test('a partition that is over keeps its position until what came after it is counted', async () => {
+  const given = followed([0, 15], backlog('t/2', [45, 60], 0))
+  const { committed } = await reading(given)
+  expect(new Map(committed)).toEqual(new Map(Object.entries({ 't/0': '15', 't/1': '15', 't/2': '1' })))
+  const whole = await reading([...given, backlog('t/1', [15, 45], 0)])
+  expect(new Map(whole.committed)).toEqual(new Map(Object.entries({ 't/1': '45', 't/2': '60' })))
+})
+
+test('a partition that is over keeps its position while some of it waits, also when what came after it is counted', async () => {
+  const { committed } = await reading(followed([0, 45], backlog('t/2', [1, 2], 0)))
+  expect(new Map(committed)).toEqual(new Map(Object.entries({ 't/0': '17', 't/1': '15', 't/2': '2' })))
+})
+
 test('a partition that is stuck with more behind it is waited for no longer than one that is idle', async () => {
   const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
   const { calls, late, holds } = await reading(given, { passMs: 32_000 })
   expect({ calls, late }).toEqual({ calls: 60, late: 0 })
   expect(holds).toEqual(['t/0', ''])
+})
+
+test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
+  const wild = backlogOf('t/0', [...upTo(0, 4), 50, ...upTo(4, 34)])
+  const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])
+  expect({ calls, late, rejected }).toEqual({ calls: 34 + 45, late: 0, rejected: [{ future: 1 }] })
 })
 
 test('on a keyed stream nobody waits for anybody', async () => {

@@ -2,6 +2,7 @@
  * What is known of the lines of one shape, as a program of integers for the fast reader: what stands before each value, as
  * words of four bytes, and what part the value plays. Learned from a line that `readMembers` understood.
  */
+import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { FieldSlots, PaneField, Role } from './field-slots.ts'
 import type { Members } from './json-members.ts'
 import {
@@ -41,14 +42,14 @@ export interface Layout extends Shape {
 
 const quote = 0x22
 
-/** FNV-1a of all that is not a value, and of what form the values have. */
+/** Of all that is not a value, and of what form the values have. */
 export function shapeHash(bytes: Buffer, from: number, to: number, { valueFrom, valueTo }: Members): number {
-  let hash = 0x811c9dc5
+  let hash = EMPTY_HASH
   let at = from
   for (let member = 0; member <= valueFrom.length; member++) {
     const end = valueFrom[member] ?? to
-    for (; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-    hash = Math.imul(hash ^ (bytes[end] === quote ? quote : 0), 0x01000193)
+    for (; at < end; at++) hash = hashOn(hash, bytes[at] ?? 0)
+    hash = hashOn(hash, bytes[end] === quote ? quote : 0)
     at = valueTo[member] ?? to
   }
   return hash

@@ -13,6 +13,7 @@
  * identities of 64 bits with where they were, 1.5 MiB of a checkpoint at most; what comes again after so many others counts twice.
  */
 
+import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { Position } from '../vocabulary.ts'
 import { skipSpace } from './json-members.ts'
 
@@ -94,11 +95,11 @@ function createGeneration(saved: Uint32Array = new Uint32Array()) {
   }
 }
 
-/** FNV-1a of the position's text. */
+/** Of the position’s text. */
 function placeOf(position: Position): number {
-  let state = 0x811c9dc5
-  for (let at = 0; at < position.length; at++) state = Math.imul(state ^ position.charCodeAt(at), 0x01000193)
-  return state >>> 0
+  let place = EMPTY_HASH
+  for (let at = 0; at < position.length; at++) place = hashOn(place, position.charCodeAt(at))
+  return place >>> 0
 }
 
 const quote = 0x22

@@ -41,7 +41,7 @@ export interface Story {
   /** Event time of the last look with a score above the stay level. */
   readonly lastBadAt: EpochMs
   readonly action: Action
-  /** Told as part of a platform incident: no alerts of its own. */
+  /** Part of a platform incident, which is told in its place: it opens and closes unheard. What comes of its limit is told. */
   readonly isMerged: boolean
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
@@ -291,10 +291,15 @@ function onRecovering(
   return { incident: { phase: 'quiet' }, phase: 'closed', alert: !story.isMerged, ended: story }
 }
 
-function giveBack(story: Story, step: 'half' | 'full', because: RestoreReason): Step {
+/** `action`: what is told meanwhile, where that is not the restore itself. */
+function giveBack(
+  story: Story,
+  step: 'half' | 'full',
+  because: RestoreReason,
+  action: Action = { kind: 'restore', step, because },
+): Step {
   const restores = story.restores + 1
   const effectId = `${story.incidentId}/restore-${restores}`
-  const action: Action = { kind: 'restore', step, because }
   const next: Incident = {
     phase: 'recovering',
     story: { ...story, restores, action },
@@ -337,12 +342,14 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     const { story, givingBack } = incident
     if (outcome.kind === 'refused') {
       const action: Action = { kind: 'restore-refused', because: outcome.because }
-      if (givingBack.step === 'half') return giveRestBack({ ...story, action, refused: outcome.because }, givingBack)
+      const told = { ...story, action, refused: outcome.because }
+      // One of several plans may be another’s by now: it is told, and the others are still to get all of theirs back.
+      if (givingBack.step === 'half') return giveBack(told, 'full', givingBack.because, action)
       // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
       return {
         incident: {
           phase: 'recovering',
-          story: { ...story, action, refused: outcome.because },
+          story: told,
           givingBack: { ...givingBack, step: 'full', doneAt: now },
         },
         alert: true,
@@ -357,21 +364,6 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     }
   }
   return { incident }
-}
-
-/** One of several plans may be another's by now: it is told, and the others are still to get all of theirs back. */
-function giveRestBack(story: Story, { because }: GivingBack): Step {
-  const restores = story.restores + 1
-  const effectId = `${story.incidentId}/restore-${restores}`
-  return {
-    incident: {
-      phase: 'recovering',
-      story: { ...story, restores },
-      givingBack: { effectId, step: 'full', because, doneAt: undefined },
-    },
-    effect: { kind: 'restore', id: effectId, step: 'full' },
-    alert: true,
-  }
 }
 
 function onPlatform(incident: Incident): Step {

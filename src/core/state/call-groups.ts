@@ -48,6 +48,13 @@ export function addRow(groups: CallGroups, key: number, batchRow: number): void 
   next[row] = -1
 }
 
+/** How many calls the group has that begins at `first`. */
+export function groupLength({ next }: CallGroups, first: number): number {
+  let calls = 0
+  for (let row = first; row >= 0; row = next[row] as number) calls++
+  return calls
+}
+
 /** Ready for the next stretch of the same batch. `key`: its key numbers. */
 export function clearGroups(groups: CallGroups, key: Int32Array): void {
   const { from, first, last } = groups

@@ -5,6 +5,7 @@
  *
  * Numbers and the places of cells depend on the order in which keys came; nothing that is decided does. Mutable on purpose.
  */
+import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import {
   addCell,
@@ -169,6 +170,9 @@ export function idOf(keys: KnownKeys, key: number): ApiKeyId {
   return Buffer.from(buffer, from, read(keys, key, ID_LENGTH)).toString() as ApiKeyId
 }
 
+/** Whether it stands in the list of idle keys. */
+export const isIdle = (keys: KnownKeys, key: number): boolean => read(keys, key, IDLE_SINCE) !== 0
+
 /** The key that has been idle longest, and since which minute. */
 export function longestIdle(keys: KnownKeys): { readonly key: number; readonly since: number } | undefined {
   const key = keys.oldestIdle - 1
@@ -186,7 +190,7 @@ export function beIdle(keys: KnownKeys, key: number, minute: number): void {
 }
 
 export function notIdle(keys: KnownKeys, key: number): void {
-  if (read(keys, key, IDLE_SINCE) === 0) return
+  if (!isIdle(keys, key)) return
   const newer = read(keys, key, NEWER)
   const older = read(keys, key, OLDER)
   if (older === 0) keys.oldestIdle = newer
@@ -268,10 +272,10 @@ function isId(keys: KnownKeys, key: number, keyId: ApiKeyId, bytes: Uint8Array):
   return true
 }
 
-/** FNV-1a; its low bits depend on low bits only, so the high ones are folded in. */
+/** Low bits of the hash depend on low bits only, so the high ones are folded in. */
 function hashOf(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
+  let hash = EMPTY_HASH
+  for (let at = 0; at < bytes.length; at++) hash = hashOn(hash, bytes[at] as number)
   return hash ^ (hash >>> 15)
 }
 

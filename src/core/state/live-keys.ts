@@ -12,6 +12,8 @@ import {
   findKey,
   INCIDENTS,
   idOf,
+  isIdle,
+  isKnown,
   type KnownKeys,
   longestIdle,
   moveKey,
@@ -93,34 +95,41 @@ export function retire(owner: OwnedKeys, key: KeyState, minute: number): void {
 
 /** So many are forgotten at a time: each time, who looks keys up by number has to look all of them up again. */
 const FORGOTTEN_AT_ONCE = 1_000
-/** So many that are to be kept may stand in the way before it is given up. They go to the end of the list. */
-const MOST_PASSED = 1_000
-
 /**
  * Makes room: forgets the keys that have been idle longest of all owners'. Answers whether there were any.
- * What a key taught is lost with it, and its incidents are numbered anew if it comes back.
+ * What a key taught is lost with it, and its incidents are numbered anew if it comes back. One that is kept leaves the list
+ * of idle keys when it is met, so that it is passed once and not each time: `listUnkept` is for when it is kept no longer.
  */
-export function forgetLongestIdle(owners: Iterable<OwnedKeys>, isKept: (keyId: ApiKeyId) => boolean): boolean {
-  const all = [...owners]
+export function forgetLongestIdle(owners: readonly OwnedKeys[], isKept: (keyId: ApiKeyId) => boolean): boolean {
   let forgotten = 0
-  for (let passed = 0; forgotten < FORGOTTEN_AT_ONCE && passed < MOST_PASSED; ) {
-    const [longest] = all
-      .flatMap(({ keys }) => ({ keys, idle: longestIdle(keys) }))
-      .filter(({ idle }) => idle !== undefined)
-      .toSorted((one, other) => (one.idle?.since ?? 0) - (other.idle?.since ?? 0))
-    if (longest?.idle === undefined) break
-    const { keys, idle } = longest
-    if (isKept(idOf(keys, idle.key))) {
-      beIdle(keys, idle.key, idle.since)
-      passed++
-      continue
-    }
-    notIdle(keys, idle.key)
-    removeKey(keys, idle.key)
+  while (forgotten < FORGOTTEN_AT_ONCE) {
+    const longest = longestIdleOf(owners)
+    if (longest === undefined) break
+    const { keys, key } = longest
+    notIdle(keys, key)
+    if (isKept(idOf(keys, key))) continue
+    removeKey(keys, key)
     keys.forgotten++
     forgotten++
   }
   return forgotten > 0
+}
+
+function longestIdleOf(owners: readonly OwnedKeys[]): { readonly keys: KnownKeys; readonly key: number } | undefined {
+  let found: { readonly keys: KnownKeys; readonly key: number; readonly since: number } | undefined
+  for (const { keys } of owners) {
+    const idle = longestIdle(keys)
+    if (idle !== undefined && idle.since < (found?.since ?? Number.POSITIVE_INFINITY)) found = { keys, ...idle }
+  }
+  return found
+}
+
+/** Keys that were kept when room was made, and are not any more, are idle like others from this minute on. */
+export function listUnkept({ keys, place }: OwnedKeys, isKept: (keyId: ApiKeyId) => boolean, minute: number): void {
+  for (let key = 0; key < keys.records.cells; key++) {
+    const isAside = place[key] === 0 && isKnown(keys, key) && !isIdle(keys, key)
+    if (isAside && !isKept(idOf(keys, key))) beIdle(keys, key, minute)
+  }
 }
 
 /** What was taught of a key goes to the owner in whose partition it turns up; its number there, if there was anything. */

@@ -7,18 +7,14 @@ import {
   createSlab,
   doubleAt,
   doublesOf,
-  markChanged,
   removeCell,
   runBytes,
   type Slab,
   takeChanged,
 } from './slab.ts'
+import { put, slabOf } from './testing-slab.ts'
 
 const valueIn = (slab: Slab, cell: number): number => doublesOf(slab, cell)[doubleAt(slab, cell)] as number
-function put(slab: Slab, cell: number, value: number): void {
-  doublesOf(slab, cell)[doubleAt(slab, cell)] = value
-  markChanged(slab, cell)
-}
 const cellsIn = (runs: Iterable<{ readonly first: number; readonly count: number }>): number[] =>
   [...runs].flatMap(({ first, count }) => Array.from({ length: count }, (_, index) => first + index))
 
@@ -28,10 +24,8 @@ test('cells keep what was put into them, and the last takes the place of one tha
       fc.array(fc.nat({ max: 3_000 }), { maxLength: 200 }),
       fc.integer({ min: 0, max: 2_000 }),
       (freed, begin) => {
-        const slab = createSlab(16)
-        const plain: number[] = []
-        for (let cell = 0; cell < begin; cell++) plain.push(cell)
-        for (const value of plain) put(slab, addCell(slab), value)
+        const slab = slabOf(16, begin)
+        const plain = Array.from({ length: begin }, (_, cell) => cell)
         for (const [index, one] of freed.entries()) {
           if (plain.length > 0 && index % 3 > 0) {
             const cell = one % plain.length
@@ -52,8 +46,7 @@ test('cells keep what was put into them, and the last takes the place of one tha
 })
 
 test('what is freed is given back: ten chunks that come and go leave no more than one to spare', () => {
-  const slab = createSlab(8)
-  for (let cell = 0; cell < 10 * CELLS_PER_CHUNK; cell++) addCell(slab)
+  const slab = slabOf(8, 10 * CELLS_PER_CHUNK)
   while (slab.cells > 1) removeCell(slab, 0)
   expect(slab.chunks.length).toBeLessThanOrEqual(3)
   expect(slab.doubles.length).toBe(slab.chunks.length)

@@ -11,10 +11,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { Kafka, logLevel } from 'kafkajs'
+
 import { median, quantile } from 'simple-statistics'
 import { serveSns } from '../../simulation/sns.ts'
 import { startKafka } from '../servers/kafka.ts'
+import { makeTopic } from '../servers/kafka-topics.ts'
 import { calmKey, type LoadSettings, partitions, storm } from './load.ts'
 import { type BenchOptions, type BenchPart, built, type Figure } from './part.ts'
 import { startWeir, type Tick, type WeirProcess } from './weir-process.ts'
@@ -91,7 +92,7 @@ async function phase(load: LoadSettings): Promise<Phase> {
   })
   let weir: WeirProcess | undefined
   try {
-    await createTopic(load)
+    await makeTopic(load.brokers, { topic: load.topic, numPartitions: partitions })
     await writeFile(join(folder, 'week.ndjson.gz'), gzipSync(weekOf(load.storms)))
     await writeFile(join(folder, 'weir.yaml'), configOf(load, sns.endpoint))
     weir = await startWeir(folder, ['--history', join(folder, 'week.ndjson.gz')])
@@ -108,13 +109,6 @@ async function phase(load: LoadSettings): Promise<Phase> {
     await sns.close()
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function createTopic({ brokers, topic }: LoadSettings): Promise<void> {
-  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true })
-  await admin.disconnect()
 }
 
 /** The calm keys have called once a second for a week. */

@@ -6,8 +6,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka, logLevel } from 'kafkajs'
+
 import { startKafka } from '../servers/kafka.ts'
+import { makeTopic, quietClient } from '../servers/kafka-topics.ts'
 import { accessLogLines } from './access-log-lines.ts'
 import { type BenchOptions, type BenchPart, built, type Figure, timed } from './part.ts'
 import { spreadOf } from './ratio.ts'
@@ -77,12 +78,8 @@ const textOf = ({ callsPerSecond, cpuMs = 0 }: Measured): string =>
   `${Math.round(callsPerSecond).toLocaleString('en')} records/s (${(cpuMs / 1_000).toFixed(2)} s of processor time)`
 
 async function produce(broker: string, records: number): Promise<void> {
-  const kafka = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true })
-  await admin.disconnect()
-  const producer = kafka.producer()
+  await makeTopic([broker], { topic, numPartitions: partitions })
+  const producer = quietClient([broker]).producer()
   await producer.connect()
   let shares: { value: string; partition: number }[][] = []
   let waiting = 0

@@ -14,9 +14,9 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
 import { describeWith } from '../servers/requirements.ts'
+import { until } from '../until.ts'
 import { accessLogLine } from './access-log-line.ts'
 import { region } from './aws-account.ts'
-import { until } from './until.ts'
 import { weirOnMoto } from './weir-on-moto.ts'
 import { type LoggedEvent, startWorker } from './worker-process.ts'
 

@@ -1,5 +1,5 @@
 /** Lines into a Kafka topic, spread over its partitions as a producer without a key would: one tenant is in all of them. */
-import { Kafka, logLevel } from 'kafkajs'
+import { makeTopic, quietClient } from '../servers/kafka-topics.ts'
 import type { Outlet } from './traffic.ts'
 
 export interface KafkaOutletOptions {
@@ -10,10 +10,9 @@ export interface KafkaOutletOptions {
 }
 
 export async function kafkaOutlet({ brokers, topic, partitions }: KafkaOutletOptions): Promise<Outlet> {
-  const kafka = new Kafka({ clientId: 'weir-traffic', brokers: [...brokers], logLevel: logLevel.NOTHING })
-  const spread = await topicWith(kafka, topic, partitions)
+  const spread = await makeTopic(brokers, { topic, numPartitions: partitions })
   // What is sent again because a broker failed before it could answer is in the log once.
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+  const producer = quietClient(brokers).producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   let next = 0
   return {
@@ -27,17 +26,5 @@ export async function kafkaOutlet({ brokers, topic, partitions }: KafkaOutletOpt
       await Promise.all(shares.flatMap(messages => (messages.length === 0 ? [] : [producer.send({ topic, messages })])))
     },
     close: () => producer.disconnect(),
-  }
-}
-
-async function topicWith(kafka: Kafka, topic: string, numPartitions: number): Promise<number> {
-  const admin = kafka.admin()
-  await admin.connect()
-  try {
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-    return topics[0]?.partitions.length ?? numPartitions
-  } finally {
-    await admin.disconnect()
   }
 }

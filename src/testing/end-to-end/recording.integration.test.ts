@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { describeWith } from '../servers/requirements.ts'
+import { until } from '../until.ts'
 import { kafkaOutlet } from './kafka-outlet.ts'
 import type { Outlet } from './traffic.ts'
-import { until } from './until.ts'
 import { buildWeir, type LoggedEvent, startWorker, type WorkerProcess } from './worker-process.ts'
 
 const longest = 120_000

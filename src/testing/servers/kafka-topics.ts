@@ -1,5 +1,6 @@
 /** Topics of a test's broker, and records in them. */
-import { type ITopicConfig, Kafka, logLevel } from 'kafkajs'
+import { type Admin, type ITopicConfig, Kafka, KafkaJSProtocolError, logLevel } from 'kafkajs'
+import { until } from '../until.ts'
 
 export interface ProducedRecord {
   readonly partition: number
@@ -9,13 +10,26 @@ export interface ProducedRecord {
 export const quietClient = (brokers: readonly string[]): Kafka =>
   new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
 
-export async function makeTopic(brokers: readonly string[], topic: ITopicConfig): Promise<void> {
+/** Makes the topic where it is not there yet; resolves, when every partition's leader knows it, with how many there are. */
+export async function makeTopic(brokers: readonly string[], config: ITopicConfig): Promise<number> {
+  const { topic } = config
   const admin = quietClient(brokers).admin()
   await admin.connect()
   try {
-    await admin.createTopics({ topics: [topic], waitForLeaders: true })
+    // kafkajs's own wait fails when the broker that it asks has not heard of the topic yet, and ends before leaders lead.
+    await admin.createTopics({ topics: [config], waitForLeaders: false })
+    return await until(`topic ${topic} to have its leaders`, () => partitionsOf(admin, topic), 30_000)
   } finally {
     await admin.disconnect()
+  }
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  try {
+    return (await admin.fetchTopicOffsets(topic)).length
+  } catch (error) {
+    if (error instanceof KafkaJSProtocolError && error.retriable) return undefined
+    throw error
   }
 }
 
