@@ -4,7 +4,7 @@
  */
 
 import { StreamError } from '../core/errors.ts'
-import { csvHeaderOf } from '../core/formats/csv.ts'
+import { headerOfLog, longestHeader } from '../core/formats/csv.ts'
 import { type FieldSettings, type FormatName, fieldNamesOf } from '../core/formats/field-names.ts'
 import { readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 
@@ -21,7 +21,7 @@ export async function withHeaderOf(
     if (path === standardInputPath) continue
     const line = await firstLineOf(path, maxRecordBytes)
     if (line === undefined) continue
-    if (!csvHeaderOf(line)?.names.some(name => times.includes(name)))
+    if (headerOfLog(line, name => times.includes(name)) === undefined)
       throw refused(`${path} does not begin with a header that names a column for the time (${times.join(', ')})`)
     if (header !== undefined && line !== header) throw refused(`${path} begins with another header than ${first}`)
     if (header === undefined) [first, header] = [path, line]
@@ -40,8 +40,6 @@ async function firstLineOf(path: string, maxRecordBytes: number): Promise<string
   }
   return undefined
 }
-
-const longestHeader = 16 * 1024
 
 const refused = (sentence: string): StreamError =>
   new StreamError('SOURCE_UNREADABLE', sentence, {

@@ -70,7 +70,7 @@ test('it says which time is known, of whom how much, and what does not fit with 
       '',
       'In tenants.yaml and not in the logs: Gone Ltd (left), Gone Ltd (leaving).',
       'In the logs and not in tenants.yaml: small, newcomer.',
-      `Rejected lines: 1 unknown-format (the first: ${today}, byte 0).`,
+      `Rejected lines: 1 unknown-format (${today}, byte 0).`,
       `Kept in ${join(folder, '.weir')}: weir run starts from it, on a stream that begins after 2026-03-04 10:00 UTC.`,
       '',
     ].join('\n'),

@@ -16,6 +16,8 @@ import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { type LearnSummary, learnJson, learnText } from './learn-summary.ts'
+import { type LineOutput, liveLine } from './live-line.ts'
+import { number } from './plain-words.ts'
 import { createLogNotes } from './replay-summary.ts'
 import { paysAhead } from './replay-threads.ts'
 import { sizeText } from './size.ts'
@@ -30,7 +32,7 @@ export interface LearnOptions {
 
 export interface LearnSurroundings {
   readonly out: { write(text: string): unknown }
-  readonly err: { readonly isTTY?: boolean; write(text: string): unknown }
+  readonly err: LineOutput
   readonly now: () => EpochMs
 }
 
@@ -127,27 +129,24 @@ async function plainBytesOf(paths: readonly string[]): Promise<number | undefine
 const redrawEveryMs = 200
 const lineEveryMs = 10_000
 
-/** One line that rewrites itself on a terminal; elsewhere a line every ten seconds. */
-function progressOn(stream: LearnSurroundings['err'], totalBytes: number | undefined) {
-  let isShown = false
+/** A line that rewrites itself on a terminal; elsewhere a line every ten seconds. */
+function progressOn(screen: LineOutput, totalBytes: number | undefined) {
+  const live = liveLine(screen)
   let shownAt = performance.now()
   return {
     show(
       { bytes, calls, paneRows }: { bytes: number; calls: number; paneRows: number },
       eventTime: EpochMs | undefined,
     ) {
-      const everyMs = stream.isTTY ? redrawEveryMs : lineEveryMs
+      const everyMs = screen.isTTY ? redrawEveryMs : lineEveryMs
       if (performance.now() - shownAt < everyMs) return
       shownAt = performance.now()
       const of = totalBytes === undefined || bytes > totalBytes ? '' : ` of ${sizeText(totalBytes)}`
       const at = eventTime === undefined ? '' : `, at ${new Date(eventTime).toISOString().slice(0, 19)}Z`
-      const line = `${sizeText(bytes)}${of} read, ${(calls + paneRows).toLocaleString('en-US')} calls and rows${at}`
-      stream.write(stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`)
-      isShown = stream.isTTY === true
+      const line = `${sizeText(bytes)}${of} read, ${number(calls + paneRows)} calls and rows${at}`
+      if (screen.isTTY) live.show(line)
+      else screen.write(`${line}\n`)
     },
-    clear(): void {
-      if (isShown) stream.write('\r\x1b[K')
-      isShown = false
-    },
+    clear: live.clear,
   }
 }

@@ -4,6 +4,7 @@ import { isTenantWide, type TenantDirectory, type TenantEntry } from '../core/co
 import type { CoveredTime, KeyKnowledge, Knowledge } from '../core/knowledge.ts'
 import { ANONYMOUS, type ApiKeyId, BASELINE_DAYS, DAY_MS, type EpochMs, MINUTE_MS } from '../core/vocabulary.ts'
 import type { LogTally } from '../worker/bare-log.ts'
+import { counted, number, rejectedLines } from './plain-words.ts'
 import { printable } from './terminal.ts'
 
 export interface LearnSummary {
@@ -44,12 +45,7 @@ export function learnText(summary: LearnSummary): string {
     lines.push(`In tenants.yaml and not in the logs: ${listed(unseen.map(id => nameOf(id, tenants.byKey.get(id))))}.`)
   if (tenants.byKey.size > 0 && unlisted.length > 0)
     lines.push(`In the logs and not in tenants.yaml: ${listed(unlisted.map(id => nameOf(id, undefined)))}.`)
-  const rejected = [...tally.rejected].map(([reason, count]) => {
-    const first = summary.firsts.get(reason)
-    return `${number(count)} ${reason}${first === undefined ? '' : ` (the first: ${first})`}`
-  })
-  if (rejected.length > 0) lines.push(`Rejected lines: ${rejected.join(', ')}.`)
-  lines.push(...ageLines(summary))
+  lines.push(...rejectedLines(tally.rejected, summary.firsts), ...ageLines(summary))
   lines.push(`Kept in ${directory}: weir run starts from it, on a stream that begins after ${minuteText(knownUntil)}.`)
   return `${lines.join('\n')}\n`
 }
@@ -153,7 +149,5 @@ function listed(names: readonly string[]): string {
 
 /** Three figures are all that a rate is worth. */
 const rate = (perMinute: number): string => Number(perMinute.toPrecision(3)).toLocaleString('en-US')
-const number = (value: number): string => value.toLocaleString('en-US')
-const counted = (value: number, noun: string): string => `${number(value)} ${noun}${value === 1 ? '' : 's'}`
 const iso = (at: EpochMs): string => new Date(at).toISOString()
 const minuteText = (at: EpochMs): string => `${iso(at).slice(0, 16).replace('T', ' ')} UTC`

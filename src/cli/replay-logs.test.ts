@@ -81,11 +81,13 @@ test('CSV files bring their header, which must be one and the same', async () =>
   await expect(said([one, other], { format: 'csv' })).rejects.toMatchObject({
     message: `${other} begins with another header than ${one}`,
   })
-  const none = await file('none.csv', [`${TEN},k1,200`])
-  await expect(said([none], { format: 'csv' })).rejects.toMatchObject({
-    code: 'SOURCE_UNREADABLE',
-    message: expect.stringContaining('does not begin with a header that names a column for the time'),
-  })
+  for (const row of [`${TEN},k1,200`, `${TEN},time,200`]) {
+    const none = await file('none.csv', [row])
+    await expect(said([none], { format: 'csv' })).rejects.toMatchObject({
+      code: 'SOURCE_UNREADABLE',
+      message: expect.stringContaining('does not begin with a header that names a column for the time'),
+    })
+  }
 })
 
 test('a log of long counts alone teaches, and is no failure', async () => {

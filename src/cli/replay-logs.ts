@@ -16,6 +16,8 @@ import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
 import { decodingOf } from './decoding.ts'
 import { exitCodes } from './exit.ts'
+import { type LineOutput, liveLine } from './live-line.ts'
+import { iso, number } from './plain-words.ts'
 import { createLogNotes, summaryText } from './replay-summary.ts'
 import { type DecodingThreads, noThreads } from './replay-threads.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -106,8 +108,6 @@ function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions)
   return { ...engineSettings({ ...config, mode }, tenants.tenants), keyed: false }
 }
 
-const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')
-
 /** An opening is told whole; what follows, and what is part of a platform incident told already, in one line. */
 export function changeText(change: Explanation): string {
   const { phase, incidentId, kind, severity, action, decidedAt } = change
@@ -121,20 +121,16 @@ export function changeText(change: Explanation): string {
   return `${head}\n${text}\n\n`
 }
 
-/** One line that rewrites itself, on a terminal only. */
-export function progressOn(stream: { readonly isTTY?: boolean; write(text: string): unknown }) {
-  let isShown = false
+/** On a terminal only. */
+export function progressOn(screen: LineOutput) {
+  const line = liveLine(screen)
   return {
     show(tally: Pick<LogTally, 'calls' | 'paneRows'>, status: () => { readonly eventTime: number | undefined }): void {
-      if (!stream.isTTY) return
+      if (!screen.isTTY) return
       const { eventTime } = status()
       const at = eventTime === undefined ? '' : `, at ${iso(eventTime)}`
-      stream.write(`\r\x1b[K${(tally.calls + tally.paneRows).toLocaleString('en-US')} read${at}`)
-      isShown = true
+      line.show(`${number(tally.calls + tally.paneRows)} read${at}`)
     },
-    clear(): void {
-      if (isShown) stream.write('\r\x1b[K')
-      isShown = false
-    },
+    clear: line.clear,
   }
 }

@@ -16,6 +16,8 @@ import {
 } from '../worker/recorded-replay.ts'
 import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
+import type { LineOutput } from './live-line.ts'
+import { counted, iso, number } from './plain-words.ts'
 import { changeText, progressOn } from './replay-logs.ts'
 
 export interface RecordedOptions {
@@ -28,7 +30,7 @@ export interface RecordedOptions {
 interface Streams {
   /** Takes the answer and nothing else. */
   readonly out: { write(text: string): unknown }
-  readonly err: { readonly isTTY?: boolean; write(text: string): unknown }
+  readonly err: LineOutput
 }
 
 /** Sets exit code 1 where a decision is not what it was. Throws as `findRecording` and `loadConfig` do. */
@@ -107,8 +109,8 @@ function noteText(note: ReplayNote): string {
 
 function totalText({ lives, inputs, calls, status, span }: RecordedReplayResult, opened: number): string {
   const over = span ? `, ${iso(span.from)} to ${iso(span.to)}` : ''
-  const answer = opened === 0 ? 'no incident' : counted(opened, 'incident', 'incidents')
-  const fed = `${counted(inputs, 'input', 'inputs')} with ${counted(calls, 'call', 'calls')} of ${counted(status.keys, 'key', 'keys')}`
+  const answer = opened === 0 ? 'no incident' : counted(opened, 'incident')
+  const fed = `${counted(inputs, 'input')} with ${counted(calls, 'call')} of ${counted(status.keys, 'key')}`
   return `${counted(lives, 'life', 'lives')}, ${fed}${over}: ${answer}.`
 }
 
@@ -125,10 +127,6 @@ function partingText({ place, segment, input, recorded, now }: Parting): string 
   const where = `input ${number(place.input)} of life ${place.life} (${segment})`
   if (input === undefined)
     return `Parted before ${where}: the state that the worker had there is not the one that the inputs before it lead to.\n`
-  const what = input.kind === 'batch' ? `${counted(input.length, 'call', 'calls')} of ${input.partition}` : input.kind
+  const what = input.kind === 'batch' ? `${counted(input.length, 'call')} of ${input.partition}` : input.kind
   return `Parted at ${where}: ${what}\n  recorded: ${recorded ?? 'no decision'}\n  now:      ${now ?? 'no decision'}\n`
 }
-
-const number = (value: number): string => value.toLocaleString('en-US')
-const counted = (value: number, one: string, more: string): string => `${number(value)} ${value === 1 ? one : more}`
-const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')

@@ -3,6 +3,7 @@ import type { PaneRow, Rejection, RejectionReason } from '../core/call-batch.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { BareLog } from '../worker/bare-log.ts'
 import type { ReplayResult } from '../worker/replay.ts'
+import { counted, iso, number, rejectedLines } from './plain-words.ts'
 
 /** What the tally of a replay does not know of the logs. */
 export interface LogNotes {
@@ -89,11 +90,7 @@ export function summaryText(summary: ReplaySummary): string {
   if (files.length > 0)
     lines.push(`Settings: ${files.join(', ')}${summary.isFound ? ', which was found beside the log' : ''}.`)
   if (status.late > 0) lines.push(lateText(status.late, status.calls))
-  const rejected = [...log.rejected].map(([reason, count]) => {
-    const first = summary.firsts.get(reason)
-    return `${number(count)} ${reason}${first === undefined ? '' : ` (${count === 1 ? '' : 'the first: '}${first})`}`
-  })
-  if (rejected.length > 0) lines.push(`Rejected lines: ${rejected.join(', ')}.`)
+  lines.push(...rejectedLines(log.rejected, summary.firsts))
   return `${lines.join('\n')}\n`
 }
 
@@ -102,7 +99,3 @@ function lateText(late: number, calls: number): string {
   if (late <= muchTooLate * calls) return `Late: ${said} (${late === 1 ? 'it still teaches' : 'they still teach'}).`
   return `Warning: ${said}, ${Math.round((100 * late) / Math.max(1, calls))} % of all, and could not be judged: are the files in order?`
 }
-
-const number = (value: number): string => value.toLocaleString('en-US')
-const counted = (value: number, noun: string): string => `${number(value)} ${noun}${value === 1 ? '' : 's'}`
-const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z')

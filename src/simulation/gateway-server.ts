@@ -2,18 +2,16 @@
  * The simulated gateway behind API Gateway's own REST protocol, on loopback: the real SDK talks to it. It can be told to
  * fail as a network and a service do, since what a client does then is what matters.
  */
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer, ControlPlaneCall, ErrorName, Gateway, Page } from './gateway.ts'
+import { type LoopbackServer, readBody, serveOnLoopback } from './loopback-server.ts'
 
 /** What goes wrong with a call: an answer of AWS's, a 500, or silence before or after the call was carried out. */
 export type GatewayFault = ErrorName | 'AccessDeniedException' | 'server-error' | 'silent' | 'silent-after'
 
-export interface ServedGateway {
-  readonly endpoint: string
+export interface ServedGateway extends LoopbackServer {
   /** The next call of this operation fails so; told several times, the next several. */
   failNext(operation: ControlPlaneCall['operation'], fault: GatewayFault): void
-  close(): Promise<void>
 }
 
 const statusOf: Readonly<Record<ErrorName | 'AccessDeniedException', number>> = {
@@ -44,23 +42,11 @@ export async function serveGateway(gateway: Gateway): Promise<ServedGateway> {
     if (fault !== 'silent-after') replyWith(response, answer)
   }
 
-  const server = createServer((request, response) => {
-    respond(request, response).catch(() => response.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the simulated gateway has no port')
+  const server = await serveOnLoopback(respond)
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
+    ...server,
     failNext(operation, fault) {
       faults.set(operation, [...(faults.get(operation) ?? []), fault])
-    },
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
     },
   }
 }
@@ -90,16 +76,10 @@ function pageOf(url: URL): Page {
 
 /** The operations of a patch, or undefined where the body is none: the rules refuse that. */
 async function readPatch(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk)
-    length += bytes.length
-    if (length > maxBodyBytes) return undefined
-    chunks.push(bytes)
-  }
+  const text = await readBody(request, maxBodyBytes)
+  if (text === undefined) return undefined
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString())
+    const body: unknown = JSON.parse(text)
     return typeof body === 'object' && body !== null && 'patchOperations' in body ? body.patchOperations : undefined
   } catch {
     return undefined

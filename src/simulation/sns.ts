@@ -4,8 +4,8 @@
  * subjects that an e-mail could not carry, malformed attributes. It can be told to fail, as SNS does on a bad day.
  */
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type LoopbackServer, readBody, serveOnLoopback } from './loopback-server.ts'
 
 export interface PublishedMessage {
   readonly messageId: string
@@ -18,13 +18,11 @@ export interface PublishedMessage {
 /** A throttled call, a 500, or no answer at all: `silent` before the message was taken, `silent-after` after it. */
 export type SnsFault = 'throttled' | 'server-error' | 'silent' | 'silent-after'
 
-export interface ServedSns {
-  readonly endpoint: string
+export interface ServedSns extends LoopbackServer {
   /** What was published, oldest first; the last 10,000. */
   messages(): readonly PublishedMessage[]
   /** The next call fails so; told several times, the next several. */
   failNext(fault: SnsFault): void
-  close(): Promise<void>
 }
 
 const keptMessages = 10_000
@@ -52,14 +50,14 @@ export async function serveSns({
   const faults: SnsFault[] = []
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const form = await readForm(request)
+    const body = await readBody(request, maxBodyBytes)
     const fault = faults.shift()
     if (fault === 'silent') return
     if (fault === 'throttled')
       return replyError(response, { status: 400, code: 'Throttling', because: 'Rate exceeded' })
     if (fault === 'server-error')
       return replyError(response, { status: 500, code: 'InternalError', because: 'simulated' })
-    const read = form === undefined ? tooLong : readPublication(form, topics)
+    const read = body === undefined ? tooLong : readPublication(new URLSearchParams(body), topics)
     if (read.kind === 'refused') return replyError(response, read)
     const message = { messageId: randomUUID(), ...read.publication }
     published.push(message)
@@ -68,39 +66,14 @@ export async function serveSns({
     if (fault !== 'silent-after') replyPublished(response, message.messageId)
   }
 
-  const server = createServer((request, response) => {
-    respond(request, response).catch(() => response.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the simulated SNS has no port')
+  const server = await serveOnLoopback(respond)
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
+    ...server,
     messages: () => [...published],
     failNext: fault => {
       faults.push(fault)
     },
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
   }
-}
-
-/** undefined: longer than any message may be. */
-async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk)
-    length += bytes.length
-    // Read to the end all the same: an answer before the end would reach the client as a broken connection.
-    if (length <= maxBodyBytes) chunks.push(bytes)
-  }
-  return length > maxBodyBytes ? undefined : new URLSearchParams(Buffer.concat(chunks).toString())
 }
 
 type Read = Refusal | { readonly kind: 'publication'; readonly publication: Omit<PublishedMessage, 'messageId'> }

@@ -13,7 +13,8 @@
  * - On a 401 the user's name is what somebody claimed: such a call is nobody's.
  */
 import { addCall } from './access-log.ts'
-import { absent, decoded, empty, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { absent, empty, type FieldSlots, plain, put, putDecoded, type Spans } from './field-slots.ts'
+import { endOfString } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
 
@@ -39,7 +40,7 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
     if (slots.length === 0) return
     const unread = slots.filter(slot => spans.kind[slot] === absent)
     if (bytes.subarray(from, to).includes(backslash))
-      for (const slot of unread) putText(spans, slot, unescaped(bytes.subarray(from, to)))
+      for (const slot of unread) putDecoded(spans, slot, unescaped(bytes.subarray(from, to)))
     else fill(unread, bytes, from, to)
   }
 
@@ -59,7 +60,7 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
       const slots = slotsOf(place, nameEnd < 0 ? noSlots : namedSlots(bytes, at, nameEnd))
       if (nameEnd >= 0) at = nameEnd + 1
       const isQuoted = bytes[at] === quote
-      const end = isQuoted ? endOfQuoted(bytes, at + 1, to) : endOfBare(bytes, at, to)
+      const end = isQuoted ? endOfString(bytes, at + 1, to) : endOfBare(bytes, at, to)
       if (end < 0) return
       if (isQuoted) fillQuoted(slots, bytes, at + 1, end)
       else fill(slots, bytes, at, end)
@@ -134,14 +135,6 @@ const isNameByte = (byte: number): boolean =>
   byte === 0x2d ||
   byte === 0x2e
 
-function endOfQuoted(bytes: Buffer, from: number, to: number): number {
-  for (let at = from; at < to; at++) {
-    if (bytes[at] === quote) return at
-    if (bytes[at] === backslash) at++
-  }
-  return -1
-}
-
 function endOfBare(bytes: Buffer, from: number, to: number): number {
   let at = from
   while (at < to && bytes[at] !== space) at++
@@ -156,12 +149,6 @@ function isUnauthorized(bytes: Buffer, { roles }: FieldSlots, { kind, from, to }
     return to[slot] === at + 3 && bytes[at] === 0x34 && bytes[at + 1] === 0x30 && bytes[at + 2] === 0x31
   }
   return false
-}
-
-function putText(spans: Spans, slot: number, text: Buffer): void {
-  put(spans, slot, text, 0, text.length)
-  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-  spans.decoded[slot] = text
 }
 
 /** `\"`, `\\` and `\x22`; any other escape is left as it stands. */

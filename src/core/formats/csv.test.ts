@@ -38,6 +38,8 @@ describe('rows of a CSV', () => {
     expect(batch.length).toBe(3)
     expect(rejectedOf(batch)).toEqual({})
     expect(rejectedOf(decode([`${header}\n${row()}`], { header }))).toEqual({})
+    const numbered = `${header},1,2`
+    expect(rejectedOf(decode([`${numbered}\n${row()},a,b`], { header: numbered }))).toEqual({})
   })
 
   test('of files put together go by the header before them', () => {
@@ -82,6 +84,21 @@ describe('what is no row', () => {
   test('a comma that a client gets through moves nobody else into its place', () => {
     const named = 'path,apiKeyId,status,requestTimeEpoch'
     expect(keysOf(decode([named, `/v1,victim,200,${noon},k1,200,${noon}`, `/v1,k1,200,${noon}`]))).toEqual(['k1'])
+  })
+
+  test('a client that writes the names of columns changes none, with whatever delimiter', () => {
+    const named = 'path,apiKeyId,status,requestTimeEpoch'
+    const time = '"01/Jan/2026:12:00:00 +0000"'
+    const rows = [
+      `/v1,time,apiKeyId,k1,200,${noon}`,
+      `/v1;time;apiKeyId;status;x;y,z,k1,200,${noon}`,
+      `time,k1,200,bad`,
+      `ts,apiKeyId,k1,-,${time}`,
+    ]
+    const batch = decode([named, ...rows, `/v1,k1,200,${noon}`])
+    expect(keysOf(batch)).toEqual(['k1'])
+    expect(rejectedOf(batch)).toEqual({ 'bad-row': 3, 'bad-time': 1 })
+    expect(rejectedOf(decode(rows))).toEqual({ 'no-header': 4 })
   })
 
   test('a quote swallows no line but its own', () => {

@@ -8,7 +8,8 @@
  * price is that a line end within a cell, which RFC 4180 allows and no access log writes, is a bad row.
  */
 import { addCall } from './access-log.ts'
-import { absent, decoded, type FieldSlots, plain, put, type Spans } from './field-slots.ts'
+import { absent, type FieldSlots, put, putDecoded, type Spans } from './field-slots.ts'
+import { parseNumber, parseTime } from './field-text.ts'
 import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
 
@@ -32,23 +33,49 @@ export function csvHeaderOf(line: string): CsvHeader | undefined {
   return { delimiter, names: cells.map(cell => textOf(bytes, cell).toString().trim()) }
 }
 
+/** No header of a log is longer. */
+export const longestHeader = 16 * 1024
+
+/**
+ * The header that a line of a log is: one that names a column for the time. A header names things, so a line with a value in
+ * it is a row, whatever names a client got into it.
+ */
+export function headerOfLog(line: string, isTime: (name: string) => boolean): CsvHeader | undefined {
+  const header = csvHeaderOf(line)
+  return header?.names.some(isTime) && !holdsValue(line) ? header : undefined
+}
+
+/** Between any two delimiters: a client may have written more of another one than the row has of its own. */
+const holdsValue = (line: string): boolean => line.split(/[,;\t]/).some(isValue)
+
+/** A number or a time, in quotes or not. */
+function isValue(text: string): boolean {
+  const bytes = Buffer.from(text.trim().replace(/^"|"$/g, ''))
+  const { length } = bytes
+  return !Number.isNaN(parseNumber(bytes, 0, length)) || !Number.isNaN(parseTime(bytes, 0, length))
+}
+
 /** Without `header` the first line that names a column for the time is it; lines before that are refused. */
 export function createCsvLine(fields: FieldSlots, spans: Spans, names: KeyNames, header: string | undefined): TakeLine {
   let columns = header === undefined ? undefined : columnsOf(csvHeaderOf(header), fields)
   const cells: Cell[] = []
+  const isTime = (name: string): boolean =>
+    fields.byName.get(name)?.some(slot => fields.roles.time.includes(slot)) ?? false
+
+  /** Whether the line is a header. What follows is read by it, where the settings have none. */
+  const takesAsHeader = (bytes: Buffer, from: number, to: number): boolean => {
+    if (to - from > longestHeader) return false
+    const line = bytes.toString('utf8', from, to)
+    if (header !== undefined) return isSame(csvHeaderOf(line), columns)
+    const learned = columnsOf(headerOfLog(line, isTime), fields)
+    columns = learned ?? columns
+    return learned !== undefined
+  }
 
   return (bytes, from, to, { batch, eventTime }) => {
-    if (columns === undefined) {
-      columns = learned(bytes, from, to, fields)
-      return columns === undefined ? 'no-header' : undefined
-    }
+    if (columns === undefined) return takesAsHeader(bytes, from, to) ? undefined : 'no-header'
     const count = readCells(bytes, from, to, columns.delimiter, cells)
-    if (count !== columns.slots.length) {
-      const other = header === undefined ? learned(bytes, from, to, fields) : undefined
-      if (other === undefined) return 'bad-row'
-      columns = other
-      return undefined
-    }
+    if (count !== columns.slots.length) return takesAsHeader(bytes, from, to) ? undefined : 'bad-row'
     spans.kind.fill(absent)
     for (const [index, slots] of columns.slots.entries()) {
       const cell = cells[index]
@@ -56,17 +83,11 @@ export function createCsvLine(fields: FieldSlots, spans: Spans, names: KeyNames,
         for (const slot of slots) if (spans.kind[slot] === absent) putCell(spans, slot, bytes, cell)
     }
     const reason = addCall(batch, bytes, fields, spans, names, eventTime)
-    if (reason !== 'bad-time') return reason
-    const again = learned(bytes, from, to, fields)
-    if (again === undefined || (header !== undefined && !isSame(again, columns))) return reason
-    columns = again
-    return undefined
+    return reason === 'bad-time' && takesAsHeader(bytes, from, to) ? undefined : reason
   }
 }
 
-interface Columns {
-  readonly delimiter: number
-  readonly names: readonly string[]
+interface Columns extends CsvHeader {
   /** By column, the slots of its name. */
   readonly slots: readonly (readonly number[])[]
 }
@@ -76,18 +97,10 @@ function columnsOf(header: CsvHeader | undefined, { byName }: FieldSlots): Colum
   return { ...header, slots: header.names.map(name => byName.get(name) ?? []) }
 }
 
-/** No header is longer. */
-const longestHeader = 16 * 1024
-
-/** The columns of a line that names one for the time. */
-function learned(bytes: Buffer, from: number, to: number, fields: FieldSlots): Columns | undefined {
-  if (to - from > longestHeader) return undefined
-  const columns = columnsOf(csvHeaderOf(bytes.toString('utf8', from, to)), fields)
-  return columns?.slots.some(slots => slots.some(slot => fields.roles.time.includes(slot))) ? columns : undefined
-}
-
-const isSame = (one: Columns, other: Columns): boolean =>
-  one.names.length === other.names.length && one.names.every((name, index) => name === other.names[index])
+const isSame = (one: CsvHeader | undefined, other: CsvHeader | undefined): boolean =>
+  one !== undefined &&
+  one.names.length === other?.names.length &&
+  one.names.every((name, at) => name === other.names[at])
 
 interface Cell {
   from: number
@@ -142,12 +155,6 @@ function textOf(bytes: Buffer, { from, to, hasDoubled }: Cell): Buffer {
 }
 
 function putCell(spans: Spans, slot: number, bytes: Buffer, cell: Cell): void {
-  if (!cell.hasDoubled) {
-    put(spans, slot, bytes, cell.from, cell.to)
-    return
-  }
-  const text = textOf(bytes, cell)
-  put(spans, slot, text, 0, text.length)
-  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-  spans.decoded[slot] = text
+  if (cell.hasDoubled) putDecoded(spans, slot, textOf(bytes, cell))
+  else put(spans, slot, bytes, cell.from, cell.to)
 }

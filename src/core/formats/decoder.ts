@@ -9,7 +9,7 @@ import type { Position } from '../vocabulary.ts'
 import { createClfLine } from './clf.ts'
 import { createCsvLine } from './csv.ts'
 import { excerptOf } from './excerpt.ts'
-import { type FieldNames, type FieldSettings, type FormatName, fieldNamesOf } from './field-names.ts'
+import { type FieldNames, type FieldSettings, type FormatName, fieldNamesOf, recommendedFields } from './field-names.ts'
 import { createFieldSlots, createSpans, type LookedFor, paneFields } from './field-slots.ts'
 import { type Inflated, inflate, isGzip } from './gzip.ts'
 import { createKeyNames, type KeyNames } from './key-names.ts'
@@ -185,26 +185,4 @@ const envelopeFields = [
   'id',
   'timestamp',
   'message',
-]
-
-/** The log format that the README recommends, in its order. */
-const recommendedFields = [
-  'requestId',
-  'extendedRequestId',
-  'requestTimeEpoch',
-  'apiId',
-  'stage',
-  'apiKeyId',
-  'principalId',
-  'sourceIp',
-  'httpMethod',
-  'resourcePath',
-  'status',
-  'responseLatency',
-  'responseLength',
-  'integrationStatus',
-  'integrationLatency',
-  'errorResponseType',
-  'wafStatus',
-  'userAgent',
 ]

@@ -1,10 +1,11 @@
 /** Envelopes that are walked and envelopes that are parsed: the same events are read of both, however broken they are. */
 import { expect, test } from 'vitest'
+import { createRandom } from '../../simulation/random.ts'
 import { createBatch } from '../call-batch.ts'
 import { weirSchema } from '../config/config.ts'
 import { createDecoder } from './decoder.ts'
 import { walkEnvelope } from './envelope-events.ts'
-import { createChance, randomLines } from './testing-lines.ts'
+import { randomLines } from './testing-lines.ts'
 
 const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 10_000)
 const seed = Number(process.env.WEIR_FUZZ_SEED ?? 20_260_102)
@@ -47,7 +48,7 @@ const respelled = (envelope: string): string => envelope.replace('{"messageType"
 
 test('an envelope says the same walked as parsed, whatever its messages are and wherever it breaks', () => {
   const [walked, parsed] = [createReading(), createReading()]
-  const chance = createChance(seed)
+  const chance = createRandom(seed).integer
   const lines = randomLines(seed, lineCount)
   const breaks = ['', '"', '\\', '}', ']', ',', '\u0001', '{"id":"1"},', '\\u12', '"extra":1,', '}{']
   for (let from = 0; from < lines.length; from += 20) {

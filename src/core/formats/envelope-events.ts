@@ -100,12 +100,6 @@ function afterStrictValue(bytes: Buffer, from: number, to: number): number {
   }
 }
 
-/** The quote that ends the string whose text begins at `from`, or -1. */
-export function endOfString(bytes: Buffer, from: number, to: number): number {
-  const end = endOfValue(bytes, from - 1, to)
-  return end < 0 ? -1 : end - 1
-}
-
 /** Where an envelope's line goes on: after its newline, or at the next envelope, which follows directly; -1: something else does. */
 export function afterEnvelope(bytes: Buffer, end: number, lineEnd: number): number {
   if (end < lineEnd && bytes[end] === openBrace) return end

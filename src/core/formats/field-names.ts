@@ -48,6 +48,28 @@ export const usualNames: FieldNames = {
   bytes: ['responseLength', 'bytes'],
 }
 
+/** The log format that the README recommends, in its order. */
+export const recommendedFields = [
+  'requestId',
+  'extendedRequestId',
+  'requestTimeEpoch',
+  'apiId',
+  'stage',
+  'apiKeyId',
+  'principalId',
+  'sourceIp',
+  'httpMethod',
+  'resourcePath',
+  'status',
+  'responseLatency',
+  'responseLength',
+  'integrationStatus',
+  'integrationLatency',
+  'errorResponseType',
+  'wafStatus',
+  'userAgent',
+]
+
 const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
   // Fields of a text line have places; these are the names of the places (clf.ts).
   clf: { ...none, keyId: ['authuser'], time: ['time'], status: ['status'], bytes: ['bytes'] },

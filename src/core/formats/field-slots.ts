@@ -156,6 +156,13 @@ export function put(spans: Spans, slot: number, bytes: Buffer, from: number, to:
   spans.to[slot] = to
 }
 
+/** A value that does not stand in the line as it was written. */
+export function putDecoded(spans: Spans, slot: number, text: Buffer): void {
+  put(spans, slot, text, 0, text.length)
+  if (spans.kind[slot] === plain) spans.kind[slot] = decoded
+  spans.decoded[slot] = text
+}
+
 /** The first candidate that has a value, or -1. */
 export function chosen(spans: Spans, candidates: readonly number[]): number {
   for (const slot of candidates) if ((spans.kind[slot] ?? absent) >= plain) return slot

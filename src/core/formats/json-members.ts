@@ -12,13 +12,13 @@
  */
 import {
   absent,
-  decoded,
   empty,
   type FieldSlots,
   longName,
   type NameNode,
   plain,
   put,
+  putDecoded,
   type Spans,
 } from './field-slots.ts'
 
@@ -35,6 +35,7 @@ export interface Members {
   readonly isFlat: boolean
 }
 
+// Named in each file that reads bytes: V8 loads an imported constant anew at every byte, which nearly doubles a loop's time.
 const quote = 0x22
 const backslash = 0x5c
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
@@ -166,8 +167,8 @@ export function endOfValue(bytes: Buffer, from: number, to: number): number {
   return -1
 }
 
-/** The closing quote, or -1. */
-function endOfString(bytes: Buffer, from: number, to: number): number {
+/** The quote that ends the string whose text begins at `from`, or -1. */
+export function endOfString(bytes: Buffer, from: number, to: number): number {
   for (let at = from; at < to; at++) {
     if (bytes[at] === quote) return at
     if (bytes[at] === backslash) at++
@@ -212,10 +213,7 @@ function putValue(bytes: Buffer, from: number, to: number, slot: number, spans: 
       put(spans, slot, bytes, from + 1, to - 1)
       return
     }
-    const text = Buffer.from(textOf(bytes, from + 1, to - 1))
-    put(spans, slot, text, 0, text.length)
-    if (spans.kind[slot] === plain) spans.kind[slot] = decoded
-    spans.decoded[slot] = text
+    putDecoded(spans, slot, Buffer.from(textOf(bytes, from + 1, to - 1)))
     return
   }
   const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39)

@@ -3,6 +3,7 @@
  * `npm run fuzz:decode` does the same with a million lines of another seed.
  */
 import { expect, test } from 'vitest'
+import { createRandom } from '../../simulation/random.ts'
 import { type CallBatch, createBatch } from '../call-batch.ts'
 import { usualNames } from './field-names.ts'
 import { createFieldSlots, createSpans, sourceOf } from './field-slots.ts'
@@ -10,7 +11,7 @@ import { readMembers } from './json-members.ts'
 import { createKeyNames } from './key-names.ts'
 import { createLineLayouts, type LineLayouts } from './line-layouts.ts'
 import { createLineReader } from './lines.ts'
-import { createChance, randomLines } from './testing-lines.ts'
+import { randomLines } from './testing-lines.ts'
 
 const lineCount = Number(process.env.WEIR_FUZZ_LINES ?? 20_000)
 const seed = Number(process.env.WEIR_FUZZ_SEED ?? 20_260_101)
@@ -90,7 +91,7 @@ test('the fast reader and the thorough one read the same calls, rows and refusal
 test('how a log is cut into records changes nothing that is counted', () => {
   const whole = createReading({ isFast: true })
   const cut = createReading({ isFast: true })
-  const chance = createChance(seed)
+  const chance = createRandom(seed).integer
   const counted = (all: readonly string[]): readonly string[] =>
     all.filter(each => !/^[a-z-]+,\d+$|"excerpt"/.test(each))
   let compared = 0

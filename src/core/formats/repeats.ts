@@ -15,6 +15,7 @@
 
 import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { Position } from '../vocabulary.ts'
+import { skipSpace } from './json-members.ts'
 
 export interface Repeats {
   /** Whether the same record has been here lately, at another position. From now on it has. */
@@ -129,8 +130,8 @@ function identify(bytes: Buffer, id: Uint32Array): boolean {
 
 /** By its first member: further on in a line that the gateway wrote a client may have put anything. */
 function beginsAsEnvelope(bytes: Buffer): boolean {
-  const brace = skipBlank(bytes, 0)
-  const name = skipBlank(bytes, brace + 1)
+  const brace = skipSpace(bytes, 0, bytes.length)
+  const name = skipSpace(bytes, brace + 1, bytes.length)
   if (bytes[brace] !== openBrace || bytes[name] !== quote || !envelopeLetters.has(bytes[name + 1] ?? 0)) return false
   return envelopeNames.test(bytes.toString('latin1', name + 1, name + 24))
 }
@@ -151,16 +152,10 @@ function identifyEvents(bytes: Buffer, events: number, id: Uint32Array): boolean
 
 /** Where the string begins that is the value of a name that ends here; -1: it is none. */
 function stringAfter(bytes: Buffer, nameEnd: number): number {
-  let at = skipBlank(bytes, nameEnd)
+  let at = skipSpace(bytes, nameEnd, bytes.length)
   if (bytes[at] !== colon) return -1
-  at = skipBlank(bytes, at + 1)
+  at = skipSpace(bytes, at + 1, bytes.length)
   return bytes[at] === quote ? at + 1 : -1
-}
-
-function skipBlank(bytes: Buffer, from: number): number {
-  let at = from
-  while (at < bytes.length && (bytes[at] ?? 0) <= 0x20) at++
-  return at
 }
 
 /**

@@ -3,40 +3,11 @@
  * and what is broken. Runs of lines share their shape, as in life, so that a reader that learns shapes has what to learn.
  */
 import assert from 'node:assert/strict'
+import { createRandom, type Random } from '../../simulation/random.ts'
+import { recommendedFields } from './field-names.ts'
 
-/** mulberry32: a seed gives the same lines on every machine. */
-export function createChance(seed: number): (below: number) => number {
-  let state = seed
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
+type Chance = Random['integer']
 
-type Chance = (below: number) => number
-
-const recommended = [
-  'requestId',
-  'extendedRequestId',
-  'requestTimeEpoch',
-  'apiId',
-  'stage',
-  'apiKeyId',
-  'principalId',
-  'sourceIp',
-  'httpMethod',
-  'resourcePath',
-  'status',
-  'responseLatency',
-  'responseLength',
-  'integrationStatus',
-  'integrationLatency',
-  'errorResponseType',
-  'wafStatus',
-  'userAgent',
-]
 const others = [
   'keyId',
   'apiKey',
@@ -177,7 +148,7 @@ interface Form {
 }
 
 export function randomLines(seed: number, count: number): readonly string[] {
-  const chance = createChance(seed)
+  const chance = createRandom(seed).integer
   const shapesAtOnce = 3
   let forms = Array.from({ length: shapesAtOnce }, () => newForm(chance))
   let clock = 1_767_225_600_000
@@ -192,7 +163,7 @@ const pick = <T>(chance: Chance, choices: readonly T[]): T => choices[chance(cho
 
 function newForm(chance: Chance): Form {
   const kind = chance(10)
-  const usual = kind < 4 ? recommended : [...recommended, ...others]
+  const usual = kind < 4 ? recommendedFields : [...recommendedFields, ...others]
   const all = kind === 0 ? rowFields : kind < 8 ? usual : [...usual, ...nested]
   // Few of the nested, since a name that stands twice is left to the thorough reader.
   const some = all.filter(name => kind < 3 || chance(6) > (nested.includes(name) ? 3 : 0))

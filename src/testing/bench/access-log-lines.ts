@@ -7,6 +7,7 @@ import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { createRandom } from '../../simulation/random.ts'
 
 export const keyCount = 200
 /** The storming tenant: key number 20, an ordinary one with about 0.6 % of the fleet's calls. */
@@ -16,7 +17,7 @@ const seconds = 3600
 const storm = { from: 1800, seconds: 45, share: 0.1 }
 
 /** Part of the cached file's name: a changed generator must not meet an old file. */
-const generation = 1
+const generation = 2
 const pieceBytes = 4 << 20
 
 /** Path of the file with so many lines, made if it is not there yet. */
@@ -57,7 +58,7 @@ export const bytesOf = (path: string): number => statSync(path).size
 
 /** Exactly `lines` lines, each with its line feed. */
 export function* accessLogLines({ lines, seed }: { readonly lines: number; readonly seed: number }): Generator<string> {
-  const random = randomOf(seed)
+  const random = createRandom(seed).uniform
   const keyAt = keyDraw()
   const stormLines = Math.round(lines * storm.share)
   for (let second = 0; second < seconds; second++) {
@@ -143,16 +144,5 @@ function keyDraw(): (share: number) => number {
       else high = middle
     }
     return low
-  }
-}
-
-/** mulberry32: small and quick, and all that a bench asks of chance. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
   }
 }

@@ -1,9 +1,8 @@
 /** `weir run` as the bench starts it: a process of its own in a folder with a weir.yaml, which tells every second how far it is. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startLeashed } from '../servers/leash.ts'
 import { weirProgram } from './part.ts'
 
 /** What it read in about a second. */
@@ -14,31 +13,28 @@ export interface Tick {
 }
 
 export interface WeirProcess {
+  readonly pid: number
   ticks(): Promise<readonly Tick[]>
   /** Processor time it has used so far, all threads, ms; undefined where the system does not say. */
   cpuMs(): Promise<number | undefined>
-  stop(): Promise<void>
+  /** Resolves with the exit code. */
+  stop(): Promise<number>
 }
 
 /** Resolves when it has its partitions. `more`: further words for the command line. */
 export async function startWeir(folder: string, more: readonly string[] = []): Promise<WeirProcess> {
-  const log = join(folder, 'worker.log')
-  const output = await open(log, 'w')
-  const args = ['run', '--log', 'json', '--config', join(folder, 'weir.yaml'), ...more]
-  const weir = spawn(process.execPath, [weirProgram, ...args], {
-    stdio: ['ignore', output.fd, output.fd],
-    env: { ...process.env, WEIR_LOG_LEVEL: 'debug' },
-  })
-  const ended = once(weir, 'exit')
-  await output.close()
-
-  const stop = async (): Promise<void> => {
-    if (weir.exitCode === null) weir.kill('SIGTERM')
-    await ended
+  const logFile = join(folder, 'worker.log')
+  const weir = await startLeashed(
+    [process.execPath, weirProgram, 'run', '--log', 'json', '--config', join(folder, 'weir.yaml'), ...more],
+    { logFile, environment: { WEIR_LOG_LEVEL: 'debug' } },
+  )
+  const stop = async (): Promise<number> => {
+    weir.signal('SIGTERM')
+    return weir.ended
   }
   const text = async (): Promise<string> => {
-    const written = await readFile(log, 'utf8')
-    if (weir.exitCode !== null && weir.exitCode !== 0) throw new Error(`weir run ended:\n${written}`)
+    const written = await readFile(logFile, 'utf8')
+    if (weir.hasEnded() && (await weir.ended) !== 0) throw new Error(`weir run ended:\n${written}`)
     return written
   }
   for (let waited = 0; !(await text()).includes('"partitionsChanged"'); waited++) {
@@ -49,6 +45,7 @@ export async function startWeir(folder: string, more: readonly string[] = []): P
     await sleep(50)
   }
   return {
+    pid: weir.pid,
     stop,
     async ticks() {
       const lines = (await text()).split('\n').filter(line => line.includes('"batchesRead"') && line.endsWith('}'))

@@ -13,25 +13,21 @@ import {
 } from '@aws-sdk/client-cloudwatch'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
-import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
 import { until } from '../until.ts'
 import { accessLogLine } from './access-log-line.ts'
-import { region, useDummyCredentials } from './aws-account.ts'
-import { buildWeir, type LoggedEvent, startWorker } from './worker-process.ts'
+import { region } from './aws-account.ts'
+import { weirOnMoto } from './weir-on-moto.ts'
+import { type LoggedEvent, startWorker } from './worker-process.ts'
 
 describeWith('moto', 'a worker whose metrics go to CloudWatch', () => {
-  let moto: MotoServer
+  const moto = weirOnMoto()
   let folder: string
 
   beforeAll(async () => {
-    useDummyCredentials()
-    await buildWeir()
-    moto = await startMoto()
     folder = await mkdtemp(join(tmpdir(), 'weir-cloudwatch-'))
   })
   afterAll(async () => {
-    await moto?.stop()
     await rm(folder, { recursive: true, force: true })
   })
 

@@ -3,29 +3,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
 import { until } from '../until.ts'
-import { useDummyCredentials } from './aws-account.ts'
 import { expectWholeStory } from './expect-story.ts'
 import { type GrowingFileOutlet, growingFileOutlet } from './growing-file-outlet.ts'
 import { playStorm } from './storm-story.ts'
-import { buildWeir, type WorkerProcess } from './worker-process.ts'
+import { weirOnMoto } from './weir-on-moto.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 const longest = 180_000
 
 describeWith(['moto', 'shared-data'], 'a storm in a log that is rotated every few seconds', () => {
-  let moto: MotoServer
+  const moto = weirOnMoto()
   let folder: string
 
   beforeAll(async () => {
-    useDummyCredentials()
-    await buildWeir()
     folder = await mkdtemp(join(tmpdir(), 'weir-rotated-'))
-    moto = await startMoto()
   })
   afterAll(async () => {
-    await moto?.stop()
     await rm(folder, { recursive: true, force: true })
   })
 

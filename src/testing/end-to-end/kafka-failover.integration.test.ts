@@ -1,36 +1,26 @@
 /** Three brokers, of which one is killed in the middle of the storm: what a company's cluster does when a machine dies. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { quietClient } from '../servers/kafka-topics.ts'
-import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
-import { useDummyCredentials } from './aws-account.ts'
 import { expectWholeStory } from './expect-story.ts'
 import { kafkaOutlet } from './kafka-outlet.ts'
 import { playStorm, type StoryTold } from './storm-story.ts'
-import { buildWeir } from './worker-process.ts'
+import { weirOnMoto } from './weir-on-moto.ts'
 
 const longest = 240_000
 /** Generous: the cluster itself waits nine seconds before it gives a dead broker's partitions to others. */
 const standstillMs = 60_000
 
 describeWith(['kafka', 'moto', 'shared-data'], 'a storm in a topic of three brokers', () => {
+  const moto = weirOnMoto()
   let kafka: KafkaServer
-  let moto: MotoServer
 
-  beforeAll(async () => {
-    useDummyCredentials()
-    await buildWeir()
-    moto = await startMoto()
-  })
   beforeEach(async () => {
     kafka = await startKafka(undefined, { brokers: 3 })
   })
   afterEach(async () => {
     await kafka?.stop()
-  })
-  afterAll(async () => {
-    await moto?.stop()
   })
 
   test(

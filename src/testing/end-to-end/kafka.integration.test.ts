@@ -1,29 +1,23 @@
 /** A real broker between the gateway's log and the worker: what a user of Kafka sees, with every part a process of its own. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
-import { type MotoServer, startMoto } from '../servers/moto.ts'
 import { describeWith } from '../servers/requirements.ts'
-import { useDummyCredentials } from './aws-account.ts'
 import { expectWholeStory } from './expect-story.ts'
 import { kafkaOutlet } from './kafka-outlet.ts'
 import { playStorm, type StoryOptions, type StoryTold } from './storm-story.ts'
-import { buildWeir } from './worker-process.ts'
+import { weirOnMoto } from './weir-on-moto.ts'
 
 const longest = 180_000
 
 describeWith(['kafka', 'moto', 'shared-data'], 'a storm in a Kafka topic of four partitions', () => {
+  const moto = weirOnMoto()
   let kafka: KafkaServer
-  let moto: MotoServer
 
   beforeAll(async () => {
-    useDummyCredentials()
-    await buildWeir()
     kafka = await startKafka()
-    moto = await startMoto()
   })
   afterAll(async () => {
     await kafka?.stop()
-    await moto?.stop()
   })
 
   // Together, because each of them mostly waits: for a throttle to expire, for the gateway's one change in 20 s.

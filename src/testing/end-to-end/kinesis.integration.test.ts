@@ -1,26 +1,16 @@
 /** The gateway's own way on AWS, on moto: CloudWatch Logs, its subscription's envelopes, Kinesis. */
-import { afterAll, beforeAll, test } from 'vitest'
-import { type MotoServer, startMoto } from '../servers/moto.ts'
+import { test } from 'vitest'
 import { describeWith } from '../servers/requirements.ts'
-import { region, useDummyCredentials } from './aws-account.ts'
+import { region } from './aws-account.ts'
 import { expectWholeStory } from './expect-story.ts'
 import { logGroupOutlet } from './log-group-outlet.ts'
 import { playStorm, type StoryOptions, type StoryTold } from './storm-story.ts'
-import { buildWeir } from './worker-process.ts'
+import { weirOnMoto } from './weir-on-moto.ts'
 
 const longest = 180_000
 
 describeWith(['moto', 'shared-data'], 'a storm in a log group that is subscribed to a Kinesis stream', () => {
-  let moto: MotoServer
-
-  beforeAll(async () => {
-    useDummyCredentials()
-    await buildWeir()
-    moto = await startMoto()
-  })
-  afterAll(async () => {
-    await moto?.stop()
-  })
+  const moto = weirOnMoto()
 
   test.concurrent(
     'is alerted on within seconds, throttled, and given its limit back',

@@ -12,7 +12,15 @@ import {
   type SecuredListener,
   securedListeners,
 } from './kafka-security.ts'
-import { cached, freePorts, type Progress, runToEnd, startProcess, throwAwayDirectory } from './server-process.ts'
+import {
+  cached,
+  freePorts,
+  type Progress,
+  runToEnd,
+  type ServerProcess,
+  startProcess,
+  throwAwayDirectory,
+} from './server-process.ts'
 
 export interface KafkaServer {
   /** `127.0.0.1:port` of the first broker, for `brokers`; anyone may speak to it in plain text. */
@@ -45,9 +53,12 @@ export async function startKafka(progress: Progress = () => {}, options: KafkaOp
 
   // Another process may take a port between our looking and Kafka's listening: then we look again.
   for (let attempt = 1; ; attempt++) {
+    const directory = await throwAwayDirectory('kafka')
+    progress(`Starting Kafka ${version} in ${directory}`)
     try {
-      return await startCluster(jars, progress, options)
+      return await startCluster(directory, jars, options)
     } catch (error) {
+      await rm(directory, { recursive: true, force: true })
       if (attempt === 3 || !String(error).includes('Address already in use')) throw error
     }
   }
@@ -99,11 +110,10 @@ const jvm = [
 ]
 
 async function startCluster(
+  directory: string,
   jars: string,
-  progress: Progress,
   { brokers: size = 1, security }: KafkaOptions,
 ): Promise<KafkaServer> {
-  const directory = await throwAwayDirectory('kafka')
   const names = security === undefined ? [] : securedListeners
   // All at once: a port that was let go may be given out again.
   const allPorts = await freePorts(2 * size + names.length)
@@ -117,7 +127,6 @@ async function startCluster(
   const voters = controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join()
   const java = (...args: string[]): [string, ...string[]] => ['java', ...jvm, '-cp', join(jars, '*'), ...args]
 
-  progress(`Starting Kafka ${version} in ${directory}`)
   const nodes = await Promise.all(
     ports.map(async (port, index) => {
       const name = `node-${index + 1}`
@@ -137,7 +146,7 @@ async function startCluster(
     await node.ready(log => (log.includes('Kafka Server started') ? 'started' : undefined))
     return node
   }
-  const running = await Promise.all(nodes.map(start))
+  const running = await allOrNone(nodes.map(start))
   return {
     bootstrap: `127.0.0.1:${ports[0]}`,
     brokers: ports.map(port => `127.0.0.1:${port}`),
@@ -159,6 +168,16 @@ async function startCluster(
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Where one does not start, the others are stopped. */
+async function allOrNone(starting: readonly Promise<ServerProcess>[]): Promise<ServerProcess[]> {
+  const settled = await Promise.allSettled(starting)
+  const running = settled.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = settled.find(one => one.status === 'rejected')
+  if (failed === undefined) return running
+  await Promise.all(running.map(node => node.stop()))
+  throw failed.reason
 }
 
 /** A UUID in Kafka's spelling, which may not begin with a dash. */

@@ -1,13 +1,11 @@
-/**
- * A server that must not outlive whoever started it. The process hangs on its standard input: `stop()` closes it, and so
- * does the death of this process, however sudden (a test runner kills its workers). Nothing is ever ended by name.
- */
+/** A server for tests: a process on a leash, which is ready when its log says so, and what all servers need beside it. */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type LeashOptions, startLeashed } from './leash.ts'
 
 export type Progress = (line: string) => void
 
@@ -22,45 +20,17 @@ export interface ServerProcess {
   stop(): Promise<void>
 }
 
-/** The shell starts the server, waits for it, and kills it as soon as standard input ends. */
-const leash = `
-exec 3<&0
-"$@" 3<&- &
-server=$!
-{ read -r _ <&3; kill -9 $server; } 2>/dev/null &
-watcher=$!
-wait $server
-code=$?
-kill $watcher 2>/dev/null
-exit $code
-`
-
 const startTimeoutMs = 120_000
 
 export async function startProcess(
   command: readonly [string, ...string[]],
-  { logFile, environment = {} }: { logFile: string; environment?: Readonly<Record<string, string>> },
+  options: LeashOptions,
 ): Promise<ServerProcess> {
-  const output = await open(logFile, 'w')
-  const child = spawn('sh', ['-c', leash, 'sh', ...command], {
-    stdio: ['pipe', output.fd, output.fd],
-    env: { ...process.env, ...environment },
-  })
-  let ended = false
-  const exit = new Promise<void>(resolve => {
-    const end = () => {
-      ended = true
-      resolve()
-    }
-    child.once('exit', end)
-    child.once('error', end)
-  })
-  await output.close()
-
-  const log = () => readFile(logFile, 'utf8')
+  const server = await startLeashed(command, options)
+  const log = () => readFile(options.logFile, 'utf8')
   const stop = async () => {
-    child.stdin?.end()
-    await exit
+    server.signal('SIGKILL')
+    await server.ended
   }
 
   return {
@@ -68,7 +38,7 @@ export async function startProcess(
     stop,
     async ready(find) {
       const deadline = performance.now() + startTimeoutMs
-      while (!ended && performance.now() < deadline) {
+      while (!server.hasEnded() && performance.now() < deadline) {
         const found = find(await log())
         if (found !== undefined) return found
         await sleep(50)
