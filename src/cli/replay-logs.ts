@@ -1,12 +1,12 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
 import { readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Mode } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
 import { actionLine, alertText, isPartOfPlatform } from '../core/explanation/text.ts'
-import { createDecoder, type DecoderOptions } from '../core/formats/decoder.ts'
+import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import type { FormatName } from '../core/formats/field-names.ts'
 import { type FoundFile, findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
@@ -14,12 +14,12 @@ import type { BareLog, LogTally } from '../worker/bare-log.ts'
 import { replay } from '../worker/replay.ts'
 import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
-import { decodingOf } from './decoding.ts'
 import { exitCodes } from './exit.ts'
+import { borrowHashSecret } from './hash-secret.ts'
 import { type LineOutput, liveLine } from './live-line.ts'
 import { iso, number } from './plain-words.ts'
 import { createLogNotes, summaryText } from './replay-summary.ts'
-import { type DecodingThreads, noThreads } from './replay-threads.ts'
+import type { startThreads } from './replay-threads.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export interface ReplayOptions {
@@ -31,12 +31,12 @@ export interface ReplayOptions {
   readonly failOnIncident?: boolean
 }
 
-/** `out` takes the answer and nothing else. */
+/** `out` takes the answer and nothing else. `decodedAhead` answers what a thread makes of a file, where that is worth one. */
 export async function replayLogs(
   logs: readonly string[],
   options: ReplayOptions,
   out: { write(text: string): unknown } = process.stdout,
-  threads: DecodingThreads = noThreads,
+  decodedAhead: ReturnType<typeof startThreads> = () => undefined,
 ): Promise<void> {
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
@@ -47,13 +47,18 @@ export async function replayLogs(
     for (const path of paths) await checkReadable(path)
     const loaded = await configFor(logs, options)
     const settings = settingsFor(loaded, options)
-    const decoding = threads.told() ?? (await decodingFor(paths, settings, options))
+    const format = options.format ?? settings.config.format
+    const fields = await withHeaderOf(paths, { format, fields: settings.config.fields, maxRecordBytes })
+    const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
+    const decoding = { format, fields, hashSecret, maxRecordBytes }
     const decoder = createDecoder(decoding)
     const notes = createLogNotes(decoder)
     const open = ({ path, folder }: FoundFile): BareLog => ({
       path,
       folder,
-      ...(threads.decode(path, decoding, stop.signal) ?? { pieces: readFilePieces(path, decoding, stop.signal) }),
+      ...(decodedAhead(path, decoding, stop.signal) ?? {
+        pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
+      }),
     })
     const incidents = new Set<string>()
     const result = await replay({
@@ -84,15 +89,6 @@ export async function replayLogs(
     progress.clear()
     stop.release()
   }
-}
-
-async function decodingFor(
-  paths: readonly string[],
-  { config }: EngineSettings,
-  options: ReplayOptions,
-): Promise<DecoderOptions> {
-  const decoding = await decodingOf({ ...config, format: options.format ?? config.format }, process.env)
-  return { ...decoding, fields: await withHeaderOf(paths, decoding) }
 }
 
 /** Without a configuration the tenants.yaml beside the first log says who is who. */

@@ -18,38 +18,20 @@ const aheadBytes = 4 * 1024 * 1024
 /** So many are started at once; more would only keep one another from starting. */
 const startedAtOnce = 2
 
-export interface DecodingThreads {
-  /** Tells those that were started how to decode, where that is known before the settings are read. */
-  begin(options: DecoderOptions): void
-  /** What they were told. */
-  told(): DecoderOptions | undefined
-  /** What a thread makes of the file; undefined where it is not worth one. `options`: what was told, if anything was. */
-  decode(path: string, options: DecoderOptions, signal: AbortSignal): DecodedAhead | undefined
-}
-
 /**
- * Starts one for each of `paths` that is worth it and will be decoded for each time its path is among them; for others one
- * begins when the file is opened. What is found in folders is not known here yet.
+ * Answers, for each file that is worth a thread, what one makes of it: one that has begun, for each time its path is among
+ * `paths`; else one that begins when the file is opened. What is found in folders is not known here yet.
  */
-export function startThreads(paths: readonly string[]): DecodingThreads {
+export function startThreads(
+  paths: readonly string[],
+): (path: string, options: DecoderOptions, signal: AbortSignal) => DecodedAhead | undefined {
   const started = new Map<string, DecodingThread[]>()
   for (const path of paths.filter(paysAhead).slice(0, startedAtOnce))
     started.set(path, [...(started.get(path) ?? []), startDecoding(path)])
-  let told: DecoderOptions | undefined
-  return {
-    told: () => told,
-    begin(options) {
-      told = options
-      for (const threads of started.values()) for (const thread of threads) thread.begin(options)
-    },
-    decode: (path, options, signal) =>
-      started.get(path)?.shift()?.decode(options, signal) ??
-      (paysAhead(path) ? decodeAhead(path, options, signal) : undefined),
-  }
+  return (path, options, signal) =>
+    started.get(path)?.shift()?.decode(options, signal) ??
+    (paysAhead(path) ? decodeAhead(path, options, signal) : undefined)
 }
-
-/** For who reads in one thread. */
-export const noThreads: DecodingThreads = { begin: () => {}, told: () => undefined, decode: () => undefined }
 
 /** Whether a thread is worth its start: for a large file, where what runs was built. */
 export function paysAhead(path: string): boolean {

@@ -73,14 +73,8 @@ ${exitCodesHelp}
         return (await import('./replay-recorded.ts')).replayRecorded(recording, options)
       }
       if (logs.length === 0) command.error("error: missing required argument 'log'")
-      const threads = startThreads([...(options.history ?? []), ...logs])
-      if (options.config === undefined && options.format !== 'csv') {
-        // Settings take as long to load as all the rest: where there are none to read, nobody need wait for them.
-        const { decodingOf, settingsWithoutConfig } = await import('./decoding.ts')
-        const { format = settingsWithoutConfig.format } = options
-        threads.begin(await decodingOf({ ...settingsWithoutConfig, format }, process.env))
-      }
+      const decodedAhead = startThreads([...(options.history ?? []), ...logs])
       const { replayLogs } = await import('./replay-logs.ts')
-      return replayLogs(logs, { ...options, mode: options.mode ?? 'observe' }, process.stdout, threads)
+      return replayLogs(logs, { ...options, mode: options.mode ?? 'observe' }, process.stdout, decodedAhead)
     })
 }

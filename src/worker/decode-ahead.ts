@@ -86,10 +86,7 @@ function unpackRows(rows: Float64Array): PaneRow[] {
   return panes
 }
 
-/** Enough for what a thread decodes while the rest of the program is still being loaded. A piece takes a hundred kilobytes. */
-const AHEAD = 128
-/** A thread that is woken for every piece does nothing but wake up. */
-const wokenEvery = 4
+const AHEAD = 8
 /** Asleep for no longer than this, and no more pieces without a turn of the event loop, so that a signal is heard. */
 const longestSleepMs = 20
 const mostInARow = 32
@@ -97,11 +94,9 @@ const mostInARow = 32
 /** Threads run what was built: a checkout that runs its sources has none. */
 export const canDecodeAhead = import.meta.url.endsWith('.js')
 
-/** A thread that was started, and waits to be told how to decode. */
+/** A thread that has begun, and waits to be told how to decode. */
 export interface DecodingThread {
-  /** Tells it, so that it is well ahead when somebody asks. What it is told once holds. */
-  begin(options: DecoderOptions): void
-  /** Tells it where `begin` has not. `keys`: an empty table to be filled. `waiting` answers what is there already; `pieces` waits for it. Both end early, without a word, when `signal` aborts. */
+  /** `keys`: an empty table to be filled. `waiting` answers what is there already; `pieces` waits for it. Both end early, without a word, when `signal` aborts. */
   decode(options: DecoderOptions, signal: AbortSignal, keys?: KeyTable): DecodedAhead
   /** Ends it where it is not needed after all. */
   stop(): Promise<unknown>
@@ -127,17 +122,11 @@ export function startDecoding(path: string): DecodingThread {
   thread.unref()
   const { port1: here, port2: there } = new MessageChannel()
   here.unref()
-  let hasBegun = false
-  const begin = (options: DecoderOptions): void => {
-    if (!hasBegun) thread.postMessage({ options, port: there }, [there])
-    hasBegun = true
-  }
 
   return {
     stop: () => thread.terminate(),
-    begin,
     decode(options, signal, keys = { ids: [] }) {
-      begin(options)
+      thread.postMessage({ options, port: there }, [there])
       let isOver = false
       /** A piece's columns are written again only after it was given back, which is when the next one is asked for. */
       let isHeld = false
@@ -146,7 +135,8 @@ export function startDecoding(path: string): DecodingThread {
         if (isHeld) {
           isHeld = false
           const taken = Atomics.add(counters, takenCounter, 1) + 1
-          if (taken % wokenEvery === 0) Atomics.notify(counters, takenCounter)
+          // A thread that is woken for every piece does nothing but wake up: it gets half of what it may be ahead at a time.
+          if (taken % (AHEAD / 2) === 0) Atomics.notify(counters, takenCounter)
         }
         const message: FromThread | undefined = isOver ? undefined : receiveMessageOnPort(here)?.message
         if (message === undefined) return undefined

@@ -3,7 +3,7 @@
  * memory that both threads see. It stays a few pieces ahead of whoever takes them, and no more.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { type CallBatch, clearBatch, createBatch, createColumns } from '../core/call-batch.ts'
+import { clearBatch, createBatch, createColumns } from '../core/call-batch.ts'
 import { createDecoder, type DecoderOptions } from '../core/formats/decoder.ts'
 import { type FilePiece, readFilePieces, readPlainPieces } from '../sources/file-pieces.ts'
 import { type FromThread, packRows, postedCounter, type ThreadTask, takenCounter } from './decode-ahead.ts'
@@ -22,12 +22,11 @@ parentPort?.once('message', ({ options, port }: Instruction) => {
 
 async function run({ path, ahead, counters }: ThreadTask, options: DecoderOptions, port: MessagePort): Promise<void> {
   const decoder = createDecoder(options)
-  const createShared = (): CallBatch => ({
+  // One more than may wait: the one that is being written.
+  const batches = Array.from({ length: ahead + 1 }, () => ({
     ...createBatch(decoder.keys, 0),
     ...createColumns(columnRows, bytes => new SharedArrayBuffer(bytes)),
-  })
-  // One more than may wait: the one that is being written.
-  const batches: (CallBatch | undefined)[] = Array.from({ length: ahead + 1 })
+  }))
   let posted = 0
   let keysSent = 0
 
@@ -47,9 +46,7 @@ async function run({ path, ahead, counters }: ThreadTask, options: DecoderOption
       return
     }
     const { payload, position } = piece.record
-    const turn = posted % batches.length
-    const batch = batches[turn] ?? createShared()
-    batches[turn] = batch
+    const batch = batches[posted % batches.length] ?? createBatch(decoder.keys)
     clearBatch(batch)
     decoder.decode(payload, position, batch)
     const { key, time, status, latencyMs, bytes, panes, rejected, samples, length } = batch
