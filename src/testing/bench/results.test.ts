@@ -1,4 +1,5 @@
 /** The documentation's figures come from a run, and from nowhere else. */
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { type Figure, isMet } from './part.ts'
 import { figureText, type Results, readmeWith, tableOf } from './results.ts'
@@ -40,4 +41,10 @@ test('the table stands between its marks and replaces the one before', () => {
   expect(readmeWith(readmeWith(readme, results), results)).toBe(readmeWith(readme, results))
   expect(table).toContain('| replay ÷ DuckDB | 0.912 (0.8 to 1.4) × | ≤ 1 × |')
   expect(() => readmeWith('no marks', results)).toThrow('should hold')
+})
+
+test('README.md shows what the kept run measured, and that was a whole one', async () => {
+  const kept = JSON.parse(await readFile(new URL('./results.json', import.meta.url), 'utf8')) as Results
+  expect(kept.small).toBe(false)
+  expect(await readFile(new URL('../../../README.md', import.meta.url), 'utf8')).toContain(tableOf(kept))
 })
