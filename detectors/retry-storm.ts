@@ -11,8 +11,8 @@
  *
  * Without history nothing is known of the usual, and only very many failures count, whatever the demand.
  */
-import { defineDetector, type Usual, type WindowCounts } from './contract.ts'
-import { perMinute, timesLimit } from './statistics.ts'
+import { type Comparison, defineDetector, type Usual, type WindowCounts } from './contract.ts'
+import { leastOf, perMinute } from './statistics.ts'
 
 export const retryStorm = defineDetector({
   name: 'retry-storm',
@@ -57,13 +57,30 @@ export const retryStorm = defineDetector({
   }),
   evaluate({ at, last10s, usual }, { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }) {
     const usually = usual && usualIn(last10s.seconds, usual)
-    const failureLimit = usually ? Math.max(failureFloor, timesUsualFailures * usually.failures) : failuresUnknown
-    const failing = timesLimit({ calls: last10s.status5xx, limit: failureLimit })
-    const multiplying = usually ? timesLimit({ calls: last10s.calls, limit: timesUsual * usually.upperCalls }) : failing
+    const failing = { measure: '5xx in 10 s', observed: last10s.status5xx }
+    const comparisons: readonly Comparison[] =
+      usually === undefined
+        ? [{ ...failing, limit: failuresUnknown, formula: 'failuresUnknown', parts: {} }]
+        : [
+            {
+              ...failing,
+              limit: Math.max(failureFloor, timesUsualFailures * usually.failures),
+              formula: 'max(failureFloor, timesUsualFailures × usualFailures)',
+              parts: { usualFailures: usually.failures },
+            },
+            {
+              measure: 'calls in 10 s',
+              observed: last10s.calls,
+              limit: timesUsual * usually.upperCalls,
+              formula: 'timesUsual × upperCalls',
+              parts: { upperCalls: usually.upperCalls },
+            },
+          ]
 
     return {
       kind: 'retry-storm',
-      score: Math.min(failing, multiplying),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [
         { measure: '5xx in 10 s', observed: last10s.status5xx, usual: usually?.failures },
         { measure: 'calls/min, last 10 s', observed: perMinute(last10s), usual: usual?.callsPerMinute },
