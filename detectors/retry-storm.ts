@@ -55,28 +55,9 @@ export const retryStorm = defineDetector({
     nats: Number.POSITIVE_INFINITY,
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
-  evaluate({ at, last10s, usual }, { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }) {
+  evaluate({ at, last10s, usual }, values) {
     const usually = usual && usualIn(last10s.seconds, usual)
-    const failing = { measure: '5xx in 10 s', observed: last10s.status5xx }
-    const comparisons: readonly Comparison[] =
-      usually === undefined
-        ? [{ ...failing, limit: failuresUnknown, formula: 'failuresUnknown', parts: {} }]
-        : [
-            {
-              ...failing,
-              limit: Math.max(failureFloor, timesUsualFailures * usually.failures),
-              formula: 'max(failureFloor, timesUsualFailures × usualFailures)',
-              parts: { usualFailures: usually.failures },
-            },
-            {
-              measure: 'calls in 10 s',
-              observed: last10s.calls,
-              limit: timesUsual * usually.upperCalls,
-              formula: 'timesUsual × upperCalls',
-              parts: { upperCalls: usually.upperCalls },
-            },
-          ]
-
+    const comparisons = comparisonsOf(last10s, usually, values)
     return {
       kind: 'retry-storm',
       score: leastOf(comparisons),
@@ -91,10 +72,39 @@ export const retryStorm = defineDetector({
   },
 })
 
+type Limits = Readonly<Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failuresUnknown', number>>
+
 function usualIn(seconds: number, usual: Usual) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
   return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare }
+}
+
+function comparisonsOf(
+  { calls, status5xx }: WindowCounts,
+  usually: ReturnType<typeof usualIn> | undefined,
+  { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }: Limits,
+): readonly Comparison[] {
+  const measure = '5xx in 10 s'
+  if (usually === undefined)
+    return [{ measure, observed: status5xx, limit: failuresUnknown, formula: 'failuresUnknown', parts: {} }]
+  const { failures: usualFailures, upperCalls } = usually
+  return [
+    {
+      measure,
+      observed: status5xx,
+      limit: Math.max(failureFloor, timesUsualFailures * usualFailures),
+      formula: 'max(failureFloor, timesUsualFailures × usualFailures)',
+      parts: { usualFailures },
+    },
+    {
+      measure: 'calls in 10 s',
+      observed: calls,
+      limit: timesUsual * upperCalls,
+      formula: 'timesUsual × upperCalls',
+      parts: { upperCalls },
+    },
+  ]
 }
 
 /** How hard it retries: calls beyond the usual ones for each failure. Usually none. */

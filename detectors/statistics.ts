@@ -23,7 +23,7 @@ export const limitIn = ({ limit }: Comparison): number => Math.max(limit, LEAST_
 /** The score that comparisons come to: as many times its limit as the least of them is, since all must be exceeded. Never below 0. */
 export function leastOf(comparisons: readonly Comparison[]): number {
   let least = Number.POSITIVE_INFINITY
-  for (const { observed, limit } of comparisons) least = Math.min(least, timesLimit({ calls: observed, limit }))
+  for (const { observed, limit } of comparisons) least = Math.min(least, observed / Math.max(limit, LEAST_LIMIT))
   return Math.max(0, least)
 }
 
