@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Detector, Finding } from './contract.ts'
 import { detectors } from './index.ts'
+import { leastOf } from './statistics.ts'
 import { HALF_PAST, repeat, type Second, type Story, viewOf } from './testing-view.ts'
 import { defaultValues } from './thresholds.ts'
 
@@ -54,7 +55,13 @@ describe.each(detectors)('$name', detector => {
         const finding = evaluate(detector, story)
         if (finding === undefined) return
         const numbers = finding.evidence.flatMap(({ observed, usual }) => [observed, usual ?? 0])
-        expect([finding.score, finding.since, ...numbers].filter(number => !Number.isFinite(number))).toEqual([])
+        const compared = finding.comparisons.flatMap(({ observed, limit, parts }) => [
+          ...[observed, limit],
+          ...Object.values(parts),
+        ])
+        expect(
+          [finding.score, finding.since, ...numbers, ...compared].filter(number => !Number.isFinite(number)),
+        ).toEqual([])
         expect(finding.score).toBeGreaterThanOrEqual(0)
         expect(finding.since).toBeLessThanOrEqual(viewOf(story).at)
         expect(finding.kind).toBe(detector.kind)
@@ -67,6 +74,22 @@ describe.each(detectors)('$name', detector => {
       fc.property(stories, valuesOf(detector), (story, values) => {
         const view = deepFreeze(viewOf(story))
         expect(detector.evaluate(view, values)).toEqual(detector.evaluate(structuredClone(view), values))
+      }),
+    )
+  })
+
+  test('tells the arithmetic of its score, and formulas that come to its limits', () => {
+    fc.assert(
+      fc.property(stories, valuesOf(detector), (story, values) => {
+        const finding = detector.evaluate(viewOf(story), values)
+        if (finding === undefined) {
+          expect(detector.silence).toBeTruthy()
+          return
+        }
+        expect(finding.comparisons).not.toEqual([])
+        expect(finding.score).toBe(leastOf(finding.comparisons))
+        for (const { formula, parts, limit } of finding.comparisons)
+          expect(workedOut(formula, { ...values, ...parts })).toBeCloseTo(limit, 6)
       }),
     )
   })
@@ -110,6 +133,16 @@ describe.each(detectors)('$name', detector => {
     )
   })
 })
+
+/** A formula in names, worked out: sums, products and `max`. */
+function workedOut(formula: string, numbers: Readonly<Record<string, number>>): number {
+  const names = ['max', ...Object.keys(numbers)]
+  const sum: (...values: unknown[]) => number = new Function(
+    ...names,
+    `return ${formula.replaceAll('×', '*')}`,
+  ) as never
+  return sum(Math.max, ...Object.values(numbers))
+}
 
 function evaluate(detector: Detector, story: Story): Finding | undefined {
   return detector.evaluate(viewOf(story), defaultValues(detector))

@@ -95,10 +95,24 @@ export interface Evidence {
   readonly usual: number | undefined
 }
 
+/** One comparison that a score is made of: what was counted, and the limit that it would have to exceed. */
+export interface Comparison {
+  /** With its unit, so that "more than 20 …" reads on: `5xx in 10 s`. */
+  readonly measure: string
+  readonly observed: number
+  readonly limit: number
+  /** How the limit is made, in names of thresholds and of `parts`: `max(excessFloor, timesUpper × upperPerMinute)`. */
+  readonly formula: string
+  /** What the formula takes from the view. */
+  readonly parts: Readonly<Record<string, number>>
+}
+
 export interface Finding {
   readonly kind: Kind
   /** 1 is the threshold, exceeded only above it; below it is an answer too (tune and explain need to see how near it was). Finite, never below 0. */
   readonly score: number
+  /** The arithmetic of the score, which is what the least of these has (`leastOf`): all must be exceeded. At least one. */
+  readonly comparisons: readonly Comparison[]
   readonly evidence: readonly Evidence[]
   /** When it began, as far as the detector can tell, epoch ms. */
   readonly since: number
@@ -142,6 +156,8 @@ export interface Detector<T extends Thresholds = Thresholds> {
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T
+  /** Why it has nothing to say where it answers undefined: "silent: …". Left out where it always answers. */
+  readonly silence?: string
   /** undefined: it has nothing to say of this view (no history, or a field the log lacks). */
   evaluate(view: TenantView, values: Values<T>): Finding | undefined
 }

@@ -10,6 +10,15 @@ test('mean plus two standard deviations is not exceeded by as many calls, and is
   expect(judge(minuteSigma, { plain, seconds })).toEqual({
     kind: 'surge',
     score: 1,
+    comparisons: [
+      {
+        measure: 'calls in this minute so far',
+        observed: 150,
+        limit: 150,
+        formula: 'slotMinuteMean + sigmas × slotMinuteStdDev',
+        parts: { slotMinuteMean: 100, slotMinuteStdDev: 25 },
+      },
+    ],
     evidence: [{ measure: 'calls this minute so far', observed: 150, usual: 100 }],
     since: Date.parse('2026-11-20T10:07:00Z'),
   })

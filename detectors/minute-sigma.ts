@@ -3,7 +3,7 @@
  * standard deviations. Were counts Gaussian it would fire in one minute of 44, and they are burstier: it corroborates only.
  */
 import { defineDetector } from './contract.ts'
-import { MINUTE_MS, periodStart, timesLimit } from './statistics.ts'
+import { leastOf, MINUTE_MS, periodStart } from './statistics.ts'
 
 export const minuteSigma = defineDetector({
   name: 'minute-sigma',
@@ -21,12 +21,23 @@ export const minuteSigma = defineDetector({
       sentence: 'exceeded above the mean plus so many standard deviations',
     },
   },
+  silence: 'nothing is known of this slot’s minutes: it takes a day, and this slot on one',
   evaluate({ at, minuteSoFar, plain: { slotMinuteMean, slotMinuteStdDev } }, { sigmas }) {
     if (slotMinuteMean === undefined || slotMinuteStdDev === undefined) return undefined // under one observed day
 
+    const comparisons = [
+      {
+        measure: 'calls in this minute so far',
+        observed: minuteSoFar.calls,
+        limit: slotMinuteMean + sigmas * slotMinuteStdDev,
+        formula: 'slotMinuteMean + sigmas × slotMinuteStdDev',
+        parts: { slotMinuteMean, slotMinuteStdDev },
+      },
+    ]
     return {
       kind: 'surge',
-      score: timesLimit({ calls: minuteSoFar.calls, limit: slotMinuteMean + sigmas * slotMinuteStdDev }),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [{ measure: 'calls this minute so far', observed: minuteSoFar.calls, usual: slotMinuteMean }],
       since: periodStart({ at, lengthMs: MINUTE_MS }),
     }

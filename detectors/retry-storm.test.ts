@@ -7,6 +7,22 @@ test('a tenant that answers each failure with ten calls more is told with its fa
   expect(judge(retryStorm, { seconds: repeat(10, { status2xx: 80, status5xx: 10 }) })).toEqual({
     kind: 'retry-storm',
     score: 900 / 350, // demand is what is nearer its threshold: 3 × 700 a minute
+    comparisons: [
+      {
+        measure: '5xx in 10 s',
+        observed: 100,
+        limit: 20,
+        formula: 'max(failureFloor, timesUsualFailures × usualFailures)',
+        parts: { usualFailures: 0.1 },
+      },
+      {
+        measure: 'calls in 10 s',
+        observed: 900,
+        limit: 350,
+        formula: 'timesUsual × upperCalls',
+        parts: { upperCalls: expect.closeTo(350 / 3) },
+      },
+    ],
     evidence: [
       { measure: '5xx in 10 s', observed: 100, usual: 0.1 },
       { measure: 'calls/min, last 10 s', observed: 5_400, usual: 600 },
@@ -50,6 +66,7 @@ test('without history only very many failures count, and the finding does not pr
   expect(judge(retryStorm, { usual: undefined, seconds: repeat(10, { status5xx: 45 }) })).toEqual({
     kind: 'retry-storm',
     score: 1.5,
+    comparisons: [{ measure: '5xx in 10 s', observed: 450, limit: 300, formula: 'failuresUnknown', parts: {} }],
     evidence: [
       { measure: '5xx in 10 s', observed: 450, usual: undefined },
       { measure: 'calls/min, last 10 s', observed: 2_700, usual: undefined },

@@ -11,8 +11,8 @@
  *
  * Without history nothing is known of the usual, and only very many failures count, whatever the demand.
  */
-import { defineDetector, type Usual, type WindowCounts } from './contract.ts'
-import { perMinute, timesLimit } from './statistics.ts'
+import { type Comparison, defineDetector, type Usual, type WindowCounts } from './contract.ts'
+import { leastOf, perMinute } from './statistics.ts'
 
 export const retryStorm = defineDetector({
   name: 'retry-storm',
@@ -55,15 +55,13 @@ export const retryStorm = defineDetector({
     nats: Number.POSITIVE_INFINITY,
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
-  evaluate({ at, last10s, usual }, { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }) {
+  evaluate({ at, last10s, usual }, values) {
     const usually = usual && usualIn(last10s.seconds, usual)
-    const failureLimit = usually ? Math.max(failureFloor, timesUsualFailures * usually.failures) : failuresUnknown
-    const failing = timesLimit({ calls: last10s.status5xx, limit: failureLimit })
-    const multiplying = usually ? timesLimit({ calls: last10s.calls, limit: timesUsual * usually.upperCalls }) : failing
-
+    const comparisons = comparisonsOf(last10s, usually, values)
     return {
       kind: 'retry-storm',
-      score: Math.min(failing, multiplying),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [
         { measure: '5xx in 10 s', observed: last10s.status5xx, usual: usually?.failures },
         { measure: 'calls/min, last 10 s', observed: perMinute(last10s), usual: usual?.callsPerMinute },
@@ -74,10 +72,39 @@ export const retryStorm = defineDetector({
   },
 })
 
+type Limits = Readonly<Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failuresUnknown', number>>
+
 function usualIn(seconds: number, usual: Usual) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
   return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare }
+}
+
+function comparisonsOf(
+  { calls, status5xx }: WindowCounts,
+  usually: ReturnType<typeof usualIn> | undefined,
+  { failureFloor, timesUsualFailures, timesUsual, failuresUnknown }: Limits,
+): readonly Comparison[] {
+  const measure = '5xx in 10 s'
+  if (usually === undefined)
+    return [{ measure, observed: status5xx, limit: failuresUnknown, formula: 'failuresUnknown', parts: {} }]
+  const { failures: usualFailures, upperCalls } = usually
+  return [
+    {
+      measure,
+      observed: status5xx,
+      limit: Math.max(failureFloor, timesUsualFailures * usualFailures),
+      formula: 'max(failureFloor, timesUsualFailures × usualFailures)',
+      parts: { usualFailures },
+    },
+    {
+      measure: 'calls in 10 s',
+      observed: calls,
+      limit: timesUsual * upperCalls,
+      formula: 'timesUsual × upperCalls',
+      parts: { upperCalls },
+    },
+  ]
 }
 
 /** How hard it retries: calls beyond the usual ones for each failure. Usually none. */

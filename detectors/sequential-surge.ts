@@ -20,7 +20,7 @@
  * delay for what is small. Against a band that ends at 1.5 × usual: 500× in 1 s, 10× in 14 s, 4× in 41 s; at 1.2 × usual: 3× in 43 s.
  */
 import { defineDetector, type SequentialEvidence } from './contract.ts'
-import { perMinute, timesLimit } from './statistics.ts'
+import { leastOf, perMinute } from './statistics.ts'
 
 export const sequentialSurge = defineDetector({
   name: 'sequential-surge',
@@ -53,6 +53,7 @@ export const sequentialSurge = defineDetector({
     },
   },
   restsBelow: ({ natsThreshold }, score) => ({ nats: score * natsThreshold, failures: Number.POSITIVE_INFINITY }),
+  silence: 'nothing usual is known of this key',
   evaluate({ at, last60s, usual, sequential }, { natsThreshold, excessFloor, timesUpper }) {
     const surely = (evidence: SequentialEvidence) =>
       Math.min(evidence.nats / natsThreshold, (evidence.calls - evidence.usualCalls) / excessFloor)
@@ -60,12 +61,35 @@ export const sequentialSurge = defineDetector({
     for (const evidence of sequential) if (surest === undefined || surely(evidence) > surely(surest)) surest = evidence
     if (usual === undefined || surest === undefined) return undefined // no history: nothing to exceed
 
-    const limit = Math.max(excessFloor, timesUpper * usual.upperPerMinute)
-    const outOfRange = timesLimit({ calls: last60s.calls, limit })
+    const { upperPerMinute } = usual
+    const comparisons = [
+      {
+        measure: 'nats of evidence',
+        observed: surest.nats,
+        limit: natsThreshold,
+        formula: 'natsThreshold',
+        parts: {},
+      },
+      {
+        measure: 'calls beyond the usual since it began',
+        observed: surest.calls - surest.usualCalls,
+        limit: excessFloor,
+        formula: 'excessFloor',
+        parts: {},
+      },
+      {
+        measure: 'calls in 60 s',
+        observed: last60s.calls,
+        limit: Math.max(excessFloor, timesUpper * upperPerMinute),
+        formula: 'max(excessFloor, timesUpper × upperPerMinute)',
+        parts: { upperPerMinute },
+      },
+    ]
     const seconds = Math.max(1, (at - surest.since) / 1_000) // with no evidence yet it begins now
     return {
       kind: 'surge',
-      score: Math.max(0, Math.min(surely(surest), outOfRange)),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [
         {
           measure: 'calls/min since it began',

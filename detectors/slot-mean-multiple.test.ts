@@ -9,6 +9,15 @@ test('three times the slot’s mean is not exceeded by as many calls, and is by 
   expect(judge(slotMeanMultiple, calm)).toEqual({
     kind: 'surge',
     score: 1,
+    comparisons: [
+      {
+        measure: 'calls in this five-minute slot so far',
+        observed: 3_000,
+        limit: 3_000,
+        formula: 'timesUsual × slotMeanCalls',
+        parts: { slotMeanCalls: 1_000 },
+      },
+    ],
     evidence: [{ measure: 'calls in 5-min slot', observed: 3_000, usual: 1_000 }],
     since: Date.parse('2026-11-20T10:05:00Z'),
   })

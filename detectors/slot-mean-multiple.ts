@@ -3,7 +3,7 @@
  * slot on the observed days of the last seven. Real tenants do so many times a day, so it corroborates and does not open.
  */
 import { defineDetector } from './contract.ts'
-import { periodStart, SLOT_MS, timesLimit } from './statistics.ts'
+import { leastOf, periodStart, SLOT_MS } from './statistics.ts'
 
 export const slotMeanMultiple = defineDetector({
   name: 'slot-mean-multiple',
@@ -21,12 +21,23 @@ export const slotMeanMultiple = defineDetector({
       sentence: 'exceeded above this multiple of the slot’s mean',
     },
   },
+  silence: 'no mean of this slot is known: it takes a day, and this slot on one',
   evaluate({ at, slotSoFar, plain: { slotMeanCalls } }, { timesUsual }) {
     if (slotMeanCalls === undefined) return undefined // under one observed day: nothing to exceed
 
+    const comparisons = [
+      {
+        measure: 'calls in this five-minute slot so far',
+        observed: slotSoFar.calls,
+        limit: timesUsual * slotMeanCalls,
+        formula: 'timesUsual × slotMeanCalls',
+        parts: { slotMeanCalls },
+      },
+    ]
     return {
       kind: 'surge',
-      score: timesLimit({ calls: slotSoFar.calls, limit: timesUsual * slotMeanCalls }),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [{ measure: 'calls in 5-min slot', observed: slotSoFar.calls, usual: slotMeanCalls }],
       since: periodStart({ at, lengthMs: SLOT_MS }),
     }

@@ -1,4 +1,5 @@
 /** The few sums that detectors share. Pure functions of numbers, so that each `evaluate` reads as the sentence it stands for. */
+import type { Comparison } from './contract.ts'
 
 export const MINUTE_MS = 60_000
 export const SLOT_MS = 5 * MINUTE_MS
@@ -11,7 +12,19 @@ export const SLOT_MS = 5 * MINUTE_MS
  * the comparison stays exact. The first call against a limit of zero scores 2.
  */
 export function timesLimit({ calls, limit }: { readonly calls: number; readonly limit: number }): number {
-  return calls / Math.max(limit, 0.5)
+  return calls / Math.max(limit, LEAST_LIMIT)
+}
+
+const LEAST_LIMIT = 0.5
+
+/** The limit that a comparison is really made with. */
+export const limitIn = ({ limit }: Comparison): number => Math.max(limit, LEAST_LIMIT)
+
+/** The score that comparisons come to: as many times its limit as the least of them is, since all must be exceeded. Never below 0. */
+export function leastOf(comparisons: readonly Comparison[]): number {
+  let least = Number.POSITIVE_INFINITY
+  for (const { observed, limit } of comparisons) least = Math.min(least, observed / Math.max(limit, LEAST_LIMIT))
+  return Math.max(0, least)
 }
 
 /** Start of the aligned period that holds the second before `at`: at 10:05:00 the minute is still 10:04. Epoch ms. */

@@ -10,6 +10,15 @@ test('five times the week’s mean minute is not exceeded by as many calls, and 
   expect(judge(weekMeanMultiple, { plain, seconds })).toEqual({
     kind: 'surge',
     score: 1,
+    comparisons: [
+      {
+        measure: 'calls in this minute so far',
+        observed: 150,
+        limit: 150,
+        formula: 'timesUsual × weekMinuteMean',
+        parts: { weekMinuteMean: 30 },
+      },
+    ],
     evidence: [{ measure: 'calls this minute so far, against the week’s mean', observed: 150, usual: 30 }],
     since: Date.parse('2026-11-20T10:07:00Z'),
   })

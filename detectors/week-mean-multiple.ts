@@ -4,7 +4,7 @@
  * morning: it corroborates and does not open.
  */
 import { defineDetector } from './contract.ts'
-import { MINUTE_MS, periodStart, timesLimit } from './statistics.ts'
+import { leastOf, MINUTE_MS, periodStart } from './statistics.ts'
 
 export const weekMeanMultiple = defineDetector({
   name: 'week-mean-multiple',
@@ -22,12 +22,23 @@ export const weekMeanMultiple = defineDetector({
       sentence: 'exceeded above this multiple of the mean minute',
     },
   },
+  silence: 'no mean is known: it takes a day',
   evaluate({ at, minuteSoFar, plain: { weekMinuteMean } }, { timesUsual }) {
     if (weekMinuteMean === undefined) return undefined // under one observed day: nothing to exceed
 
+    const comparisons = [
+      {
+        measure: 'calls in this minute so far',
+        observed: minuteSoFar.calls,
+        limit: timesUsual * weekMinuteMean,
+        formula: 'timesUsual × weekMinuteMean',
+        parts: { weekMinuteMean },
+      },
+    ]
     return {
       kind: 'surge',
-      score: timesLimit({ calls: minuteSoFar.calls, limit: timesUsual * weekMinuteMean }),
+      score: leastOf(comparisons),
+      comparisons,
       evidence: [
         {
           measure: 'calls this minute so far, against the week’s mean',

@@ -11,6 +11,8 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SOURCE_UNREADABLE',
   'HISTORY_OVERLAPS',
   'NOTHING_READ',
+  'KEY_UNKNOWN',
+  'TIME_UNUSABLE',
   'STATE_TAKEN',
 ])
 

@@ -25,7 +25,7 @@ test('help names every command, and what the exit codes mean', async () => {
 })
 
 test('the commands that run something teach by examples', async () => {
-  for (const name of ['run', 'learn', 'replay', 'demo']) {
+  for (const name of ['run', 'learn', 'replay', 'explain', 'demo']) {
     const { printed } = await say(name, '--help')
     expect(printed).toContain('Examples:\n  weir ')
   }

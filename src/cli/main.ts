@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
+import { explainCommand } from './explain.ts'
 import { learnCommand } from './learn.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
@@ -56,9 +57,18 @@ Examples:
   weir run --config weir.yaml                    watch a Kafka topic, a Kinesis stream or files
   weir replay friday.ndjson.gz --history week.ndjson.gz
                                                  what would Weir have said about a recorded log?
+  weir explain key_abc123 --at 2026-11-20T14:03:07Z friday.ndjson.gz --history week.ndjson.gz
+                                                 … and why, or why did it say nothing?
 ${exitCodesHelp}`,
     )
-  for (const command of [runCommand(), learnCommand(), replayCommand(), demoCommand(), configCommand()])
+  for (const command of [
+    runCommand(),
+    learnCommand(),
+    replayCommand(),
+    explainCommand(),
+    demoCommand(),
+    configCommand(),
+  ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
   for (const command of [weir, ...weir.commands]) {

@@ -1,32 +1,20 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
-import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import type { Mode } from '../core/config/config.ts'
-import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
 import { actionLine, alertText, isPartOfPlatform } from '../core/explanation/text.ts'
-import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
-import type { FormatName } from '../core/formats/field-names.ts'
-import { type FoundFile, findFiles } from '../sources/file-paths.ts'
-import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
-import type { BareLog, LogTally } from '../worker/bare-log.ts'
+import type { LogTally } from '../worker/bare-log.ts'
 import { replay } from '../worker/replay.ts'
-import { type LoadedConfig, loadConfig, loadTenantsOf } from './config-file.ts'
-import { withHeaderOf } from './csv-header.ts'
 import { exitCodes } from './exit.ts'
-import { borrowHashSecret } from './hash-secret.ts'
 import { type LineOutput, liveLine } from './live-line.ts'
 import { iso, number } from './plain-words.ts'
+import { openRecordedLogs, type RecordedLogsOptions } from './recorded-logs.ts'
 import { createLogNotes, summaryText } from './replay-summary.ts'
 import type { startThreads } from './replay-threads.ts'
 import { listenForStop } from './stop-signal.ts'
 
-export interface ReplayOptions {
-  readonly config?: string
-  readonly history?: readonly string[]
+export interface ReplayOptions extends RecordedLogsOptions {
   readonly mode: Mode
-  readonly format?: FormatName
   readonly json?: boolean
   readonly failOnIncident?: boolean
 }
@@ -41,31 +29,14 @@ export async function replayLogs(
   const stop = listenForStop()
   const progress = progressOn(process.stderr)
   try {
-    const history = await findFiles(options.history ?? [])
-    const files = await findFiles(logs)
-    const paths = [...history, ...files].map(({ path }) => path)
-    for (const path of paths) await checkReadable(path)
-    const loaded = await configFor(logs, options)
-    const settings = settingsFor(loaded, options)
-    const format = options.format ?? settings.config.format
-    const fields = await withHeaderOf(paths, { format, fields: settings.config.fields, maxRecordBytes })
-    const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
-    const decoding = { format, fields, hashSecret, maxRecordBytes }
-    const decoder = createDecoder(decoding)
-    const notes = createLogNotes(decoder)
-    const open = ({ path, folder }: FoundFile): BareLog => ({
-      path,
-      folder,
-      ...(decodedAhead(path, decoding, stop.signal) ?? {
-        pieces: readFilePieces(path, { maxRecordBytes }, stop.signal),
-      }),
-    })
+    const recorded = await openRecordedLogs(logs, options, stop.signal, decodedAhead)
+    const notes = createLogNotes(recorded.decoder)
     const incidents = new Set<string>()
     const result = await replay({
-      settings,
+      settings: recorded.settings,
       decoder: notes.decoder,
-      history: history.map(open),
-      logs: files.map(open).map(notes.follow),
+      history: recorded.history,
+      logs: recorded.logs.map(notes.follow),
       changed(change) {
         incidents.add(change.incidentId)
         progress.clear()
@@ -80,7 +51,7 @@ export async function replayLogs(
           ...result,
           ...notes.read(),
           opened: incidents.size,
-          files: loaded.files,
+          files: recorded.files,
           isFound: options.config === undefined,
         }),
       )
@@ -89,19 +60,6 @@ export async function replayLogs(
     progress.clear()
     stop.release()
   }
-}
-
-/** Without a configuration the tenants.yaml beside the first log says who is who. */
-async function configFor(logs: readonly string[], { config }: ReplayOptions): Promise<LoadedConfig> {
-  const reading = { readFile: (file: string) => readFile(file, 'utf8'), acts: false }
-  if (config !== undefined) return await loadConfig(config, reading)
-  const beside = logs.find(path => path !== standardInputPath)
-  return await loadTenantsOf(beside === undefined ? '.' : dirname(beside), reading)
-}
-
-function settingsFor({ config, tenants }: LoadedConfig, { mode }: ReplayOptions): EngineSettings {
-  // The files are what is read, whatever source the configuration names; one owner merges them.
-  return { ...engineSettings({ ...config, mode }, tenants.tenants), keyed: false }
 }
 
 /** An opening is told whole; what follows, and what is part of a platform incident told already, in one line. */

@@ -87,13 +87,13 @@ function createReader(log: BareLog, decoder: Decoder): Reader {
   }
 }
 
-/** Hands all of `logs` in canonical order to `take`. Columns are valid until it returns. */
+/** Hands all of `logs` in canonical order to `take`, or as many as are enough. Columns are valid until it returns. */
 export async function readCanonically(
   logs: readonly BareLog[],
   decoder: Decoder,
   tally: LogTally,
   take: (input: BatchInput) => void,
-  { lastMayJump = true }: { readonly lastMayJump?: boolean } = {},
+  { lastMayJump = true, isEnough }: { readonly lastMayJump?: boolean; readonly isEnough?: () => boolean } = {},
 ): Promise<void> {
   const waiting = [...logs]
   let readers = opened([], waiting, decoder)
@@ -133,7 +133,16 @@ export async function readCanonically(
       input = takeSecond(next, tally, lastMayJump)
     }
     if (input !== undefined) take(input)
+    if (isEnough?.() === true) {
+      for (const reader of readers) leave(reader)
+      return
+    }
   }
+}
+
+/** Closes what is not read to its end. Nobody waits for that, or hears what goes wrong with it: a pipe may never say more. */
+function leave({ pieces }: Reader): void {
+  pieces.return?.().catch(() => {})
 }
 
 /** Those that are open, and of the waiting ones (which are taken out) as many as may be. */

@@ -3,12 +3,20 @@
  * `applied` at once, so a replay shows what a gateway that obeys would have made of it; nothing outside is touched.
  */
 
-import { advance, createEngine, type EngineSettings, type EngineStatus, engineStatus } from '../core/engine.ts'
+import {
+  advance,
+  createEngine,
+  type Engine,
+  type EngineSettings,
+  type EngineStatus,
+  engineStatus,
+} from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
+import type { EpochMs } from '../core/vocabulary.ts'
 import { type BareLog, type BatchInput, createTally, type LogTally, readCanonically } from './bare-log.ts'
 import { historyOverlaps } from './history.ts'
 
@@ -21,6 +29,11 @@ export interface Replay {
   readonly changed: (change: Explanation) => void
   /** Each effect in the order decided. */
   readonly decided?: (effect: Effect) => void
+  /**
+   * Shown the engine before each input of the log, with how far event time comes by it; at the log's end twice, before and
+   * after all is closed, with Infinity. Answers whether it has seen enough: nothing more is read then.
+   */
+  readonly watched?: (engine: Engine, reaches: EpochMs) => boolean
   /** Called now and then, for a progress line. */
   readonly progressed?: (tally: LogTally, status: () => EngineStatus) => void
 }
@@ -41,6 +54,7 @@ export async function replay({
   logs,
   changed,
   decided,
+  watched,
   progressed,
 }: Replay): Promise<ReplayResult> {
   const engine = createEngine(settings, { withHistory: history.length > 0 })
@@ -71,18 +85,27 @@ export async function replay({
   }
   let from: number | undefined
   let to = 0
+  let isEnough = false
   const judge = (input: BatchInput): void => {
     if (from === undefined) {
       from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
       if (knownUntil !== undefined && from < knownUntil) throw historyOverlaps(from, knownUntil)
     }
     to = input.arrivedAt
+    if (watched !== undefined) {
+      isEnough = watched(engine, to)
+      if (isEnough) return
+    }
     take(input)
     if (++inputs % 1024 === 0) progressed?.(tally, () => engineStatus(engine))
   }
-  await readCanonically(logs, decoder, tally, judge)
+  await readCanonically(logs, decoder, tally, judge, watched === undefined ? {} : { isEnough: () => isEnough })
   if (from === undefined) throw nothingRead('log', tally)
-  take({ kind: 'end' })
+  if (!isEnough) {
+    watched?.(engine, Number.POSITIVE_INFINITY)
+    take({ kind: 'end' })
+    watched?.(engine, Number.POSITIVE_INFINITY)
+  }
   inOrder.flush()
   return { history: historyTally, log: tally, status: engineStatus(engine), span: { from, to } }
 }

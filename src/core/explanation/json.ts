@@ -8,24 +8,24 @@ import type { Action, Explanation } from './explanation.ts'
 import { alertText } from './text.ts'
 
 /** One line of JSON, without the line break. */
-export function changeLine(explanation: Explanation): string {
+export const changeLine = (explanation: Explanation): string => terminalSafe(JSON.stringify(incidentBody(explanation)))
+
+export function incidentBody(explanation: Explanation) {
   const { incidentId, keyId, tenant, phase, kind, severity, onsetAt, decidedAt, detectors } = explanation
-  return terminalSafe(
-    JSON.stringify({
-      schema: 'weir.incident/1',
-      incidentId,
-      keyId,
-      tenantId: tenant?.id ?? null,
-      phase,
-      kind,
-      severity,
-      ...times('onsetAt', onsetAt),
-      ...times('decidedAt', decidedAt),
-      detectors,
-      evidence: evidenceOf(explanation),
-      action: actionOf(explanation.action),
-    }),
-  )
+  return {
+    schema: 'weir.incident/1',
+    incidentId,
+    keyId,
+    tenantId: tenant?.id ?? null,
+    phase,
+    kind,
+    severity,
+    ...times('onsetAt', onsetAt),
+    ...times('decidedAt', decidedAt),
+    detectors,
+    evidence: evidenceOf(explanation),
+    action: actionOf(explanation.action),
+  } as const
 }
 
 /** The body of an alert: all that a machine needs to act on it, and the text for people. */
@@ -86,12 +86,12 @@ function actionOf(action: Action) {
   }
 }
 
-function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
+export function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
   return { [name]: new Date(at).toISOString(), [`${name}Ms`]: at }
 }
 
 /** JSON escapes the old control characters only; the others that steer a terminal are written as escapes too. Same value. */
-function terminalSafe(json: string): string {
+export function terminalSafe(json: string): string {
   return json.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -61,7 +61,7 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
   }
 }
 
-function subjectText(keyId: Explanation['keyId'], tenant: Explanation['tenant']): string {
+export function subjectText(keyId: Explanation['keyId'], tenant: Explanation['tenant']): string {
   if (tenant !== undefined && isTenantWide(keyId))
     return `${cleanText(tenant.name ?? tenant.id)} (all its keys together)`
   return tenant?.name === undefined ? cleanText(keyId) : `${cleanText(tenant.name)} (${cleanText(keyId)})`
@@ -83,7 +83,7 @@ function rateLine({ kind, current, expected, evidence }: Explanation): string {
   return `Current: ${threeFigures(current.callsPerMinute)} req/min. Expected: ${band}.`
 }
 
-function bandText(lower: number, upper: number): string {
+export function bandText(lower: number, upper: number): string {
   const [from, to] = [threeFigures(lower), threeFigures(upper)]
   return `${from === to ? from : `${from}-${to}`} req/min`
 }
@@ -180,7 +180,7 @@ function detectorsText(detectors: Explanation['detectors']): string {
   return [...shown, ...(detectors.length > shown.length ? ['…'] : [])].join(', ')
 }
 
-function limitLines(action: Action): readonly string[] {
+export function limitLines(action: Action): readonly string[] {
   switch (action.kind) {
     case 'throttle':
       return [`Limit: to ${limitsText(action.limits)}, until ${timeText(action.expiresAt)} at the latest.`]
@@ -201,6 +201,9 @@ function limitLines(action: Action): readonly string[] {
   }
 }
 
+/** Follows "a". */
+export const kindName = (kind: IncidentKind): string => kinds[kind].name
+
 /** What each kind is; `name` follows "a". `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
 const kinds: Readonly<
   Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
@@ -218,7 +221,7 @@ const kinds: Readonly<
   },
 }
 
-const basisText = (days: number): string =>
+export const basisText = (days: number): string =>
   days === 0
     ? 'Usual is based on the last hour alone: no day has this time yet.'
     : `Usual is based on ${days} of 7 days.`
@@ -249,12 +252,12 @@ export function limitsText(limits: PlanLimits | undefined): string {
 }
 
 /** `2026-11-20 14:03:07 UTC` */
-function timeText(at: EpochMs): string {
+export function timeText(at: EpochMs): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
 /** `45 s`, `6 min 5 s`, `2 h 3 min`: two units are enough. */
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000))
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)]
   if (hours > 0) return `${withThousands(hours)} h ${minutes % 60} min`
@@ -262,7 +265,7 @@ function durationText(ms: number): string {
 }
 
 /** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */
-function threeFigures(value: number): string {
+export function threeFigures(value: number): string {
   return withThousands(Number(value.toPrecision(3)))
 }
 

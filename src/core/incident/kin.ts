@@ -11,14 +11,17 @@ import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import { callsIn } from './measure.ts'
 
 /** Whether an incident of its tenant, or of one of the tenant's keys, tells what this one does. */
-export function isToldByKin(engine: Engine, { keyId, incident }: KeyState): boolean {
+export const isToldByKin = (engine: Engine, key: KeyState): boolean => kinTelling(engine, key) !== undefined
+
+/** Whose incident tells what this key does: its tenant's, or that of one of the tenant's keys. */
+export function kinTelling(engine: Engine, { keyId, incident }: KeyState): KeyState | undefined {
   const { tenants } = engine.settings
-  if (tenants.tenantWide.size === 0 || isOpen(incident)) return false
-  if (isTenantWide(keyId)) return keysOf(engine, keyId).some(key => isOpen(key.incident))
+  if (tenants.tenantWide.size === 0 || isOpen(incident)) return undefined
+  if (isTenantWide(keyId)) return keysOf(engine, keyId).find(key => isOpen(key.incident))
   const name = tenants.tenantWide.get(keyId)
   const all = engine.state.tenantWide
   const tenant = name === undefined || all === undefined ? undefined : findLive(all, name)
-  return tenant !== undefined && isOpen(tenant.incident)
+  return tenant !== undefined && isOpen(tenant.incident) ? tenant : undefined
 }
 
 const isOpen = (incident: KeyState['incident']): boolean => incident.phase !== 'quiet' && incident.phase !== 'suspected'

@@ -67,11 +67,30 @@ export interface Standing {
 }
 
 /** A key that makes half of all excess, at many times its usual, is far worse than everyone. */
-const DOMINANT_SHARE = 0.5
-const DOMINANT_TIMES = 10
+export const DOMINANT_SHARE = 0.5
+export const DOMINANT_TIMES = 10
 
-export const isDominant = ({ excess, fleetExcess, timesUpper }: Standing): boolean =>
-  timesUpper !== undefined && timesUpper >= DOMINANT_TIMES && excess >= DOMINANT_SHARE * fleetExcess
+/** The questions that decide whether a surge harms, each with its answer. */
+export interface Harm {
+  readonly isManyTimes: boolean
+  readonly isMostOfExcess: boolean
+  readonly isMostOfCalls: boolean
+  readonly isBeyondProven: boolean
+  readonly othersFail: boolean
+}
+
+export const harmOf = (standing: Standing): Harm => ({
+  isManyTimes: standing.timesUpper !== undefined && standing.timesUpper >= DOMINANT_TIMES,
+  isMostOfExcess: standing.excess >= DOMINANT_SHARE * standing.fleetExcess,
+  isMostOfCalls: standing.calls >= DOMINANT_SHARE * standing.fleetCalls,
+  isBeyondProven: standing.fleetCalls > standing.provenCalls,
+  othersFail: standing.othersFail,
+})
+
+export function isDominant(standing: Standing): boolean {
+  const { isManyTimes, isMostOfExcess } = harmOf(standing)
+  return isManyTimes && isMostOfExcess
+}
 
 /**
  * Retries after failures harm by themselves. A surge with the usual errors harms when it drowns the others: it brings
@@ -80,6 +99,7 @@ export const isDominant = ({ excess, fleetExcess, timesUpper }: Standing): boole
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {
   if (kind === 'retry-storm') return 'high'
-  const drowns = standing.calls >= DOMINANT_SHARE * standing.fleetCalls && standing.fleetCalls > standing.provenCalls
-  return isDominant(standing) && (drowns || standing.othersFail) ? 'high' : 'low'
+  const { isManyTimes, isMostOfExcess, isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
+  const drowns = isMostOfCalls && isBeyondProven
+  return isManyTimes && isMostOfExcess && (drowns || othersFail) ? 'high' : 'low'
 }

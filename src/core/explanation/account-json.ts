@@ -1,0 +1,107 @@
+/**
+ * An account as machines read it: `weir explain --json`, described field by field in README.md beside this file. A promise
+ * like those of json.ts: what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
+ */
+import type { Comparison, Counts } from '../../../detectors/contract.ts'
+import { harmOf, type Standing } from '../incident/response.ts'
+import { type Account, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import { incidentBody, terminalSafe, times } from './json.ts'
+import type { Testimony } from './observation.ts'
+
+/** One line of JSON, without the line break. */
+export function accountLine(account: Account): string {
+  const { keyId, tenant, at, stretch, mode, observation, aftermath } = account
+  const { view, testimonies } = observation
+  const { usual, plain } = view
+  return terminalSafe(
+    JSON.stringify({
+      schema: 'weir.account/1',
+      keyId,
+      tenantId: tenant?.id ?? null,
+      ...times('at', at),
+      stretch: stretch ? { ...times('from', stretch.from), ...times('to', stretch.to), looks: stretch.looks } : null,
+      mode,
+      verdict: verdictJson(verdictOf(account)),
+      counted: {
+        last10s: countsJson(view.last10s),
+        last60s: countsJson(view.last60s),
+        last5min: countsJson(view.last5min),
+        minuteSoFar: countsJson(view.minuteSoFar),
+        slotSoFar: countsJson(view.slotSoFar),
+      },
+      usual: usual ? { ...usual, latencyMs: usual.latencyMs ?? null } : null,
+      plain: {
+        slotMeanCalls: plain.slotMeanCalls ?? null,
+        slotMinuteMean: plain.slotMinuteMean ?? null,
+        slotMinuteStdDev: plain.slotMinuteStdDev ?? null,
+        weekMinuteMean: plain.weekMinuteMean ?? null,
+      },
+      detectors: testimonies.map(testimonyJson),
+      incident: aftermath.told ? incidentBody(aftermath.told) : null,
+      platformIncidentId: aftermath.platformIncidentId ?? null,
+      standing: standingJson(aftermath.standing),
+      ...times('asOf', aftermath.asOf),
+    }),
+  )
+}
+
+function verdictJson(verdict: Verdict) {
+  switch (verdict.kind) {
+    case 'opened':
+      return { kind: verdict.kind, incidentId: verdict.told.incidentId, ...times('openedAt', verdict.openedAt) }
+    case 'was-open': {
+      const { kind, told, openedAt, before } = verdict
+      return { kind, incidentId: told.incidentId, ...times('openedAt', openedAt), phaseBefore: before }
+    }
+    case 'told-by-kin':
+      return verdict
+    case 'not-looked-at':
+    case 'suspected':
+    case 'below':
+      return { kind: verdict.kind, nearest: verdict.nearest ? nearestJson(verdict.nearest) : null }
+    default:
+      return verdict satisfies never
+  }
+}
+
+const nearestJson = (nearest: Spoken) => ({
+  ...{ name: nearest.name, score: nearest.finding.score },
+  needed: missingOf(nearest).map(({ measure, observed, limit }) => ({ measure, moreThan: limit, observed })),
+})
+
+/** In this order, whatever the view's own is. */
+const countsJson = ({ calls, status2xx, status4xx, status429, status5xx }: Counts) => ({
+  ...{ calls, status2xx, status4xx, status429, status5xx },
+})
+
+function testimonyJson(testimony: Testimony) {
+  const { kind, name } = testimony
+  switch (kind) {
+    case 'disabled':
+      return { name, state: 'disabled' }
+    case 'silent':
+      return { name, state: 'silent', opens: testimony.opens, because: testimony.because }
+    case 'spoke': {
+      const { opens, finding, values } = testimony
+      const { score, since, comparisons, evidence } = finding
+      return {
+        ...{ name, state: 'spoke', opens, score, ...times('since', since), thresholds: values },
+        comparisons: comparisons.map(comparisonJson),
+        evidence: evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null })),
+      }
+    }
+    default:
+      return kind satisfies never
+  }
+}
+
+const comparisonJson = (comparison: Comparison) => ({ ...comparison, ratio: ratioOf(comparison) })
+
+function standingJson(standing: Standing) {
+  const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
+  return {
+    ...{ calls, excess, timesUpper: timesUpper ?? null, fleetCalls, fleetExcess },
+    provenCalls: Number.isFinite(provenCalls) ? provenCalls : null,
+    harm: harmOf(standing),
+  }
+}

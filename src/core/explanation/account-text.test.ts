@@ -1,0 +1,158 @@
+import { expect, test } from 'vitest'
+import { inOrder, live, settingsOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
+import type { Account } from './account.ts'
+import { accountLine } from './account-json.ts'
+import { accountText } from './account-text.ts'
+import { aftermathOf, observe } from './observation.ts'
+
+/** Two clients of whom two days are known, 60 and 1,800 calls a minute; `a` calls so often from the 30th second on. */
+function accountOf({
+  config = {},
+  perSecond = 1,
+  status = 200,
+  at = TEN + 40_000,
+  taughtDays = 2,
+}: {
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly perSecond?: number
+  readonly status?: number
+  readonly at?: number
+  readonly taughtDays?: number
+} = {}): Account {
+  const settings = settingsOf(config)
+  const engine = taught(settings, { a: 60, b: 1_800 }, { days: taughtDays })
+  const stream = streamInto(engine)
+  const calls = inOrder(
+    steady('a', { perSecond: 1, from: TEN, seconds: 30 }),
+    steady('a', { perSecond, from: TEN + 30_000, seconds: (at - TEN) / 1_000 - 30, status }),
+    steady('b', { perSecond: 30, from: TEN, seconds: (at - TEN) / 1_000 }),
+  )
+  live(
+    stream,
+    calls.filter(call => call.at < at - 1_000),
+    { until: at - 1_000 },
+  )
+  stream.give(calls.filter(call => call.at >= at - 1_000))
+  const observation = observe(engine, 'a', at)!
+  stream.tick(at)
+  const { staysAbove, closesAfter } = settings.config.incident
+  return {
+    ...{ keyId: 'a', tenant: undefined, at, stretch: undefined, mode: settings.config.mode },
+    ...{ staysAbove, closesAfterMs: closesAfter, observation, aftermath: aftermathOf(engine, 'a')! },
+  }
+}
+
+test('a decision not to act is told with what was missing, and each score with its formula and the numbers in it', () => {
+  expect(accountText(accountOf({ perSecond: 8 })).split('\n')).toEqual([
+    'a at 2026-03-04 10:00:40 UTC',
+    '',
+    'Nothing was done: it was suspected (a score above 0.5), and an incident takes a score above 1.',
+    'Nearest: sequential-surge stood at 0.707. It would have taken more than 156 calls in 60 s (there were 110).',
+    'Above 1, and only to corroborate what others open: minute-sigma 1.49.',
+    '',
+    '                calls  calls/min        2xx        4xx        429        5xx',
+    'Last 10 s          80        480         80          0          0          0',
+    'Last 60 s         110        110        110          0          0          0',
+    'Last 5 min        110         22        110          0          0          0',
+    'Usual here: 39.4-77.8 req/min, 58.6 in the middle; 0 % fail (5xx).',
+    'The last 60 s had 1.41 × the upper end. Dispersion 0.0227 (0: minutes differ as by chance). Usual is based on 2 of 7 days.',
+    '',
+    'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
+    '  sequential-surge    0.707, may open',
+    '      56.5 ÷ 19 = 2.97    nats of evidence                        limit: natsThreshold 19',
+    '      67 ÷ 20 = 3.35      calls beyond the usual since it began   limit: excessFloor 20',
+    '      110 ÷ 156 = 0.707   calls in 60 s                           limit: max(excessFloor 20, timesUpper 2 × upperPerMinute 77.8)',
+    '  retry-storm         0, may open',
+    '      0 ÷ 20 = 0         5xx in 10 s     limit: max(failureFloor 20, timesUsualFailures 10 × usualFailures 0)',
+    '      80 ÷ 38.9 = 2.06   calls in 10 s   limit: timesUsual 3 × upperCalls 13',
+    '  slot-mean-multiple  0.125, only corroborates',
+    '      110 ÷ 879 = 0.125   calls in this five-minute slot so far   limit: timesUsual 3 × slotMeanCalls 293',
+    '  minute-sigma        1.49, only corroborates',
+    '      110 ÷ 73.9 = 1.49   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
+    '  week-mean-multiple  0.367, only corroborates',
+    '      110 ÷ 300 = 0.367   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
+  ])
+})
+
+test('an incident is told with what was done, and why no more', () => {
+  expect(accountText(accountOf({ perSecond: 16 })).split('\n')).toEqual([
+    'a at 2026-03-04 10:00:40 UTC',
+    '',
+    'Incident a#1 was open: a surge, severity low, begun at 2026-03-04 10:00:30 UTC, opened at 2026-03-04 10:00:37 UTC.',
+    "Client's limit was not changed: it is busy, and so far harms nobody. (mode: enforce)",
+    'It closes when no score has been above 0.5 for 1 min 0 s.',
+    'Above 1, and only to corroborate what others open: minute-sigma 2.57.',
+    '',
+    '                calls  calls/min        2xx        4xx        429        5xx',
+    'Last 10 s         160        960        160          0          0          0',
+    'Last 60 s         190        190        190          0          0          0',
+    'Last 5 min        190         38        190          0          0          0',
+    'Usual here: 39.4-77.8 req/min, 58.6 in the middle; 0 % fail (5xx).',
+    'The last 60 s had 2.44 × the upper end. Dispersion 0.0227 (0: minutes differ as by chance). Usual is based on 2 of 7 days.',
+    '',
+    'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
+    '  sequential-surge    1.22, may open',
+    '      60 ÷ 19 = 3.16     nats of evidence                        limit: natsThreshold 19',
+    '      147 ÷ 20 = 7.35    calls beyond the usual since it began   limit: excessFloor 20',
+    '      190 ÷ 156 = 1.22   calls in 60 s                           limit: max(excessFloor 20, timesUpper 2 × upperPerMinute 77.8)',
+    '  retry-storm         0, may open',
+    '      0 ÷ 20 = 0          5xx in 10 s     limit: max(failureFloor 20, timesUsualFailures 10 × usualFailures 0)',
+    '      160 ÷ 38.9 = 4.11   calls in 10 s   limit: timesUsual 3 × upperCalls 13',
+    '  slot-mean-multiple  0.216, only corroborates',
+    '      190 ÷ 879 = 0.216   calls in this five-minute slot so far   limit: timesUsual 3 × slotMeanCalls 293',
+    '  minute-sigma        2.57, only corroborates',
+    '      190 ÷ 73.9 = 2.57   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
+    '  week-mean-multiple  0.634, only corroborates',
+    '      190 ÷ 300 = 0.634   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
+    '',
+    'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
+    '  yes  12.3 × the upper end of its usual; many is 10 × or more',
+    '  yes  100 % of everyone’s calls beyond the usual; most is 50 % or more',
+    '  no   34.8 % of everyone’s calls; drowning takes 50 % or more',
+    '  yes  … while all 460 calls are more than the 310 that have been carried before',
+    '  no   many others are failing',
+  ])
+  const storm = accountText(accountOf({ perSecond: 40, status: 503 }))
+  expect(storm).toContain('Incident a#1')
+  expect(storm).toContain('a retry storm, severity high')
+  expect(storm).not.toContain('Harm, by')
+})
+
+test('the moment of a stretch says that it is one, and that it only corroborates what does', () => {
+  const account = accountOf({ config: { detectors: { 'sequential-surge': { opens: false } } }, perSecond: 16 })
+  const text = accountText({ ...account, stretch: { from: TEN, to: TEN + 3_600_000, looks: 1_234 } })
+  expect(text).toContain(
+    '(the highest score of 1,230 moments looked at from 2026-03-04 10:00:00 UTC to 2026-03-04 11:00:00 UTC)',
+  )
+  expect(text).toContain('Those that may open one all stood at 0.')
+  expect(text).toMatch(
+    /^Above 1, and only to corroborate what others open: minute-sigma 2.57, sequential-surge 1.22\.$/m,
+  )
+})
+
+test('for machines what is unknown is null, and a silence has its reason', () => {
+  const json = JSON.parse(accountLine(accountOf({ taughtDays: 0 })))
+  expect(json).toMatchObject({
+    ...{
+      schema: 'weir.account/1',
+      keyId: 'a',
+      tenantId: null,
+      stretch: null,
+      mode: 'enforce',
+      usual: null,
+      incident: null,
+    },
+    ...{ at: '2026-03-04T10:00:40.000Z', atMs: TEN + 40_000, platformIncidentId: null },
+    verdict: {
+      kind: 'below',
+      nearest: { name: 'retry-storm', score: 0, needed: [{ measure: '5xx in 10 s', moreThan: 300, observed: 0 }] },
+    },
+    counted: { last10s: { calls: 10, status2xx: 10, status4xx: 0, status429: 0, status5xx: 0 } },
+    plain: { slotMeanCalls: null, weekMinuteMean: null },
+    standing: { provenCalls: null, timesUpper: null, harm: { isManyTimes: false } },
+  })
+  expect(json.detectors[0]).toEqual({
+    ...{ name: 'slot-mean-multiple', state: 'silent', opens: false },
+    because: 'no mean of this slot is known: it takes a day, and this slot on one',
+  })
+})

@@ -1,0 +1,238 @@
+/**
+ * An account as people read it, the answer first:
+ *
+ *   Client A (key_abc123) at 2026-11-20 14:03:07 UTC
+ *
+ *   Nothing was done: nothing that may open an incident was above 1.
+ *   Nearest was retry-storm with 0.35. It would have taken more than 20 5xx in 10 s (there were 7).
+ *
+ * then what was counted, what is usual, and each detector's score with its formula and the numbers in it.
+ */
+
+import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
+import { limitIn } from '../../../detectors/statistics.ts'
+import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incident/response.ts'
+import { SECOND_MS } from '../vocabulary.ts'
+import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import type { Observation, Testimony } from './observation.ts'
+import {
+  actionLine,
+  bandText,
+  basisText,
+  cleanText,
+  durationText,
+  kindName,
+  limitLines,
+  subjectText,
+  threeFigures,
+  timeText,
+} from './text.ts'
+
+/** Without a line break at its end. */
+export function accountText(account: Account): string {
+  const { keyId, tenant, at, observation, aftermath } = account
+  const verdict = verdictOf(account)
+  return [
+    `${subjectText(keyId, tenant)} at ${timeText(at)}`,
+    ...stretchLines(account),
+    '',
+    ...verdictLines(account, verdict),
+    '',
+    ...countedLines(observation.view),
+    ...usualLines(observation.view),
+    '',
+    'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
+    ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
+    ...(isSurge(verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+  ].join('\n')
+}
+
+function stretchLines({ stretch }: Account): readonly string[] {
+  if (stretch === undefined) return []
+  const { from, to, looks } = stretch
+  const moments = looks === 1 ? 'the one moment' : `the highest score of ${threeFigures(looks)} moments`
+  return [`(${moments} looked at from ${timeText(from)} to ${timeText(to)})`]
+}
+
+function verdictLines(account: Account, verdict: Verdict): readonly string[] {
+  const { observation, aftermath, at } = account
+  const { platformIncidentId, asOf } = aftermath
+  return [
+    ...decisionLines(account, verdict),
+    ...corroboratingLines(observation),
+    ...(platformIncidentId === undefined
+      ? []
+      : [`Platform incident ${platformIncidentId} was open: many clients were wrong at the same moment.`]),
+    ...(asOf - at > SECOND_MS ? [`The log’s next call came at ${timeText(asOf)}: what was decided is of then.`] : []),
+  ]
+}
+
+function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Verdict): readonly string[] {
+  switch (verdict.kind) {
+    case 'opened':
+    case 'was-open': {
+      const { told } = verdict
+      return [
+        `Incident ${cleanText(told.incidentId)} ${courseText(verdict)}`,
+        `${actionLine(told.action)} (mode: ${mode})`,
+        ...limitLines(told.action),
+        ...(verdict.kind === 'was-open' && told.phase === 'open'
+          ? [`It closes when no score has been above ${staysAbove} for ${durationText(closesAfterMs)}.`]
+          : []),
+      ]
+    }
+    case 'told-by-kin':
+      return [
+        `Nothing was done about this key by itself: ${cleanText(verdict.incidentId)}, of the same client, tells what it does.`,
+      ]
+    case 'not-looked-at':
+      return [
+        `No incident was open yet, though ${nearestText(verdict.nearest)}: it is looked at when the log’s next call comes.`,
+      ]
+    case 'suspected':
+      return [
+        `Nothing was done: it was suspected (a score above ${staysAbove}), and an incident takes a score above 1.`,
+        ...nearestLines(verdict.nearest),
+      ]
+    case 'below':
+      return [
+        'Nothing was done: nothing that may open an incident was above 1, and none was open.',
+        ...(verdict.nearest === undefined
+          ? ['None of those that may open one had anything to say.']
+          : nearestLines(verdict.nearest)),
+      ]
+    default:
+      return verdict satisfies never
+  }
+}
+
+function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
+  const { told, openedAt } = verdict
+  const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
+  if (verdict.kind === 'opened') return `opened: ${what}.`
+  const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
+  return `${course}: ${what}, opened at ${timeText(openedAt)}.`
+}
+
+function corroboratingLines(observation: Observation): readonly string[] {
+  const above = corroborating(observation).map(({ name, finding }) => `${name} ${threeFigures(finding.score)}`)
+  return above.length === 0 ? [] : [`Above 1, and only to corroborate what others open: ${above.join(', ')}.`]
+}
+
+const nearestText = ({ name, finding }: Spoken): string => `${name} stood at ${threeFigures(finding.score)}`
+
+function nearestLines(nearest: Spoken): readonly string[] {
+  if (nearest.finding.score === 0) return ['Those that may open one all stood at 0.']
+  const needed = missingOf(nearest).map(
+    ({ measure, observed, limit }) =>
+      `more than ${threeFigures(limit)} ${measure} (there were ${threeFigures(Math.max(0, observed))})`,
+  )
+  return [`Nearest: ${nearestText(nearest)}. It would have taken ${needed.join(', and ')}.`]
+}
+
+const columns = ['calls', 'calls/min', '2xx', '4xx', '429', '5xx'] as const
+
+function countedLines({ last10s, last60s, last5min }: TenantView): readonly string[] {
+  const rows = [
+    ['', ...columns],
+    ['Last 10 s', ...cellsOf(last10s)],
+    ['Last 60 s', ...cellsOf(last60s)],
+    ['Last 5 min', ...cellsOf(last5min)],
+  ]
+  return rows.map(([name = '', ...cells]) => `${name.padEnd(10)}${cells.map(cell => cell.padStart(11)).join('')}`)
+}
+
+function cellsOf({ calls, seconds, status2xx, status4xx, status429, status5xx }: WindowCounts): readonly string[] {
+  const perMinute = threeFigures((calls * 60) / seconds)
+  return [exactly(calls), perMinute, ...[status2xx, status4xx, status429, status5xx].map(exactly)]
+}
+
+function usualLines({ usual, last60s }: TenantView): readonly string[] {
+  if (usual === undefined) return ['Nothing usual is known: no history of this key.']
+  const { lowerPerMinute, upperPerMinute, callsPerMinute, failureShare, dispersion, days, latencyMs } = usual
+  const times = last60s.calls / Math.max(1, upperPerMinute)
+  const latency = latencyMs === undefined ? '' : `, answers take ${threeFigures(latencyMs)} ms`
+  return [
+    `Usual here: ${bandText(lowerPerMinute, upperPerMinute)}, ${threeFigures(callsPerMinute)} in the middle; ${threeFigures(failureShare * 100)} % fail (5xx)${latency}.`,
+    `The last 60 s had ${threeFigures(times)} × the upper end. Dispersion ${threeFigures(dispersion)} (0: minutes differ as by chance). ${basisText(days)}`,
+  ]
+}
+
+/** What may open an incident first, then what corroborates, then the silent ones. */
+function orderOf(testimony: Testimony): number {
+  if (testimony.kind === 'disabled') return 3
+  if (testimony.kind === 'silent') return 2
+  return testimony.opens ? 0 : 1
+}
+
+function testimonyLines(testimony: Testimony): readonly string[] {
+  const name = testimony.name.padEnd(20)
+  switch (testimony.kind) {
+    case 'disabled':
+      return [`  ${name}disabled (detectors.${testimony.name}.enabled)`]
+    case 'silent':
+      return [`  ${name}silent: ${testimony.because}`]
+    case 'spoke': {
+      const { finding, opens } = testimony
+      return [
+        `  ${name}${threeFigures(finding.score)}, ${opens ? 'may open' : 'only corroborates'}`,
+        ...inColumns(finding.comparisons.map(comparison => sumCells(comparison, testimony))),
+      ]
+    }
+    default:
+      return testimony satisfies never
+  }
+}
+
+function sumCells(comparison: Comparison, testimony: Spoken): readonly string[] {
+  const { measure, observed } = comparison
+  const sum = `${threeFigures(observed)} ÷ ${threeFigures(limitIn(comparison))} = ${threeFigures(ratioOf(comparison))}`
+  return [sum, measure, `limit: ${filledIn(comparison, testimony)}`]
+}
+
+function inColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows.map(row => `      ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ')}`.trimEnd())
+}
+
+/** `max(excessFloor 20, timesUpper 2 × upperPerMinute 620)`: each name with its number. */
+function filledIn({ formula, parts }: Comparison, { values }: Spoken): string {
+  return formula.replace(/[A-Za-z]\w*/g, name => {
+    const value = parts[name] ?? values[name]
+    return value === undefined ? name : `${name} ${threeFigures(value)}`
+  })
+}
+
+const isSurge = (verdict: Verdict): boolean =>
+  (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === 'surge'
+
+function harmLines(standing: Standing): readonly string[] {
+  const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
+  const harm = harmOf(standing)
+  const most = percent(DOMINANT_SHARE)
+  const proven = Number.isFinite(provenCalls)
+    ? `the ${exactly(Math.round(provenCalls))} that have been carried before`
+    : 'what can be carried (no whole day is known)'
+  const lines: readonly (readonly [boolean, string])[] = [
+    [harm.isManyTimes, `${timesText(timesUpper)} the upper end of its usual; many is ${DOMINANT_TIMES} × or more`],
+    [
+      harm.isMostOfExcess,
+      `${percent(share(excess, fleetExcess))} of everyone’s calls beyond the usual; most is ${most} or more`,
+    ],
+    [harm.isMostOfCalls, `${percent(share(calls, fleetCalls))} of everyone’s calls; drowning takes ${most} or more`],
+    [harm.isBeyondProven, `… while all ${exactly(fleetCalls)} calls are more than ${proven}`],
+    [harm.othersFail, 'many others are failing'],
+  ]
+  return [
+    'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
+    ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
+  ]
+}
+
+const timesText = (times: number | undefined): string =>
+  times === undefined ? 'not known how many ×' : `${threeFigures(times)} ×`
+
+/** Of nothing, nothing is all. */
+const share = (part: number, whole: number): number => (whole === 0 ? 1 : part / whole)
+const percent = (share: number): string => `${threeFigures(share * 100)} %`
+const exactly = (calls: number): string => calls.toLocaleString('en-US')

@@ -1,0 +1,162 @@
+/**
+ * One key looked at from outside: what it has done by a moment, what is usual, what each detector makes of it; and what
+ * came of it once the engine had looked as well. The core's own view and the detectors' own answers: nothing is derived a
+ * second time. Looked at on copies, so that the engine decides what it would have decided unseen.
+ */
+import type { Detector, Finding, TenantView } from '../../../detectors/contract.ts'
+import { detectors } from '../../../detectors/index.ts'
+import { type Engine, watching } from '../engine-state.ts'
+import { standingOf, surveyFleet } from '../incident/fleet.ts'
+import type { Incident } from '../incident/incident.ts'
+import { kinTelling } from '../incident/kin.ts'
+import type { Standing } from '../incident/response.ts'
+import { eventTimeOf, explain } from '../incident/storyline.ts'
+import type { ConfiguredDetector } from '../judge.ts'
+import { slotOf } from '../state/baseline.ts'
+import { createActivity, createKeyState, type KeyActivity, type KeyState, knowledgeFor } from '../state/key-state.ts'
+import { FIRST_MINUTE, findKey, INCIDENTS, idOf, isKnown, read } from '../state/known-keys.ts'
+import { findLive } from '../state/live-keys.ts'
+import type { Owner } from '../state/owner.ts'
+import { earlyView, finalView } from '../state/tenant-view.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import type { Explanation } from './explanation.ts'
+
+/** What one detector says of a key, or why it says nothing. */
+export type Testimony =
+  | { readonly kind: 'disabled'; readonly name: string }
+  | { readonly kind: 'silent'; readonly name: string; readonly opens: boolean; readonly because: string }
+  | {
+      readonly kind: 'spoke'
+      readonly name: string
+      readonly opens: boolean
+      readonly finding: Finding
+      /** Its thresholds as they are configured. */
+      readonly values: Readonly<Record<string, number>>
+    }
+
+export interface Observation {
+  /** What an early look at this moment sees: all that has come of it by then. */
+  readonly view: TenantView
+  /** All detectors there are, in the order of the catalogue. */
+  readonly testimonies: readonly Testimony[]
+  /** Before anything was decided on this view. */
+  readonly phase: Incident['phase']
+}
+
+/** Undefined for a key that nothing has been heard of. `at`: a whole second that event time has not passed yet. */
+export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observation | undefined {
+  const place = placeOf(engine, keyId)
+  if (place === undefined) return undefined
+  const { owner, key } = place
+  const early = earlyViewOf(owner, key, Math.floor(at / SECOND_MS))
+  // Who may not judge what is still to come in is asked of what is closed.
+  const isClosedAsked = owner.closedToSecond >= 0 && detectors.some(detector => !detector.early)
+  const closed = isClosedAsked ? finalViewOf(owner, key) : early
+  const testimonies = detectors.map(detector => testify(engine, detector, detector.early ? early : closed))
+  return { view: early, testimonies, phase: key.incident.phase }
+}
+
+interface Place {
+  readonly owner: Owner
+  readonly key: KeyState
+}
+
+/** An idle key gets a state of its own for this, which the owner does not hear of. */
+function placeOf({ state }: Engine, keyId: ApiKeyId): Place | undefined {
+  for (const owner of watching(state)) {
+    const { keys } = owner
+    const number = findKey(keys, keyId)
+    if (number === undefined) continue
+    const idle = { number, knownFrom: read(keys, number, FIRST_MINUTE), incidents: read(keys, number, INCIDENTS) }
+    return { owner, key: findLive(owner, keyId) ?? createKeyState(keyId, idle) }
+  }
+  return undefined
+}
+
+function earlyViewOf(owner: Owner, key: KeyState, endSecond: number): TenantView {
+  const copy = { ...key }
+  const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
+  return structuredClone(earlyView(copy, copiedActivity(key), known, endSecond))
+}
+
+function finalViewOf(owner: Owner, key: KeyState): TenantView {
+  const copy = { ...key }
+  const endSecond = owner.closedToSecond
+  const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'final')
+  return structuredClone(finalView(copy, copiedActivity(key), known, endSecond))
+}
+
+function copiedActivity({ activity }: KeyState): KeyActivity {
+  if (activity === undefined) return createActivity()
+  // Latencies are in no view, and large.
+  const copy = structuredClone({ ...activity, latency: undefined })
+  // Evidence is gone on with as long as it is the same model, and worked out anew with another.
+  copy.early.model = activity.early.model
+  return copy
+}
+
+function testify({ jury }: Engine, detector: Detector, view: TenantView): Testimony {
+  const { name } = detector
+  const isThis = (one: ConfiguredDetector) => one.detector === detector
+  const configured = jury.open.find(isThis) ?? jury.corroborate.find(isThis)
+  if (configured === undefined) return { kind: 'disabled', name }
+  const { opens, values } = configured
+  const finding = detector.evaluate(view, values)
+  if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
+  return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
+}
+
+/** How the key stood when event time had gone past the moment, and the engine had decided what it decides. */
+export interface Aftermath {
+  /** How far event time had come. */
+  readonly asOf: EpochMs
+  readonly incident: Incident
+  /** The incident that is open, as its alert would tell it now; undefined where none is. */
+  readonly told: Explanation | undefined
+  /** An incident of the same client that tells what this key does. */
+  readonly kin: { readonly keyId: ApiKeyId; readonly incidentId: string } | undefined
+  readonly platformIncidentId: string | undefined
+  /** Among all that call. */
+  readonly standing: Standing
+}
+
+/** Undefined for a key that nothing has been heard of. */
+export function aftermathOf(engine: Engine, keyId: ApiKeyId): Aftermath | undefined {
+  const place = placeOf(engine, keyId)
+  if (place === undefined) return undefined
+  const { owner, key } = place
+  const { incident } = key
+  const { platform } = engine.state
+  const kin = kinTelling(engine, key)
+  return {
+    asOf: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
+    incident,
+    told:
+      incident.phase === 'quiet' || incident.phase === 'suspected'
+        ? undefined
+        : explain(engine, owner, keyId, incident.story, incident.phase),
+    kin:
+      kin !== undefined && 'story' in kin.incident
+        ? { keyId: kin.keyId, incidentId: kin.incident.story.incidentId }
+        : undefined,
+    platformIncidentId: platform.phase === 'open' ? platform.story.incidentId : undefined,
+    standing: standingNow(engine, place),
+  }
+}
+
+/** As a decision of this moment would weigh it. What a survey works out for each key on its way is put back. */
+function standingNow(engine: Engine, { owner, key }: Place): Standing {
+  const before = [...watching(engine.state)].flatMap(({ active }) =>
+    [...active].map(one => [one, one.earlySlot] as const),
+  )
+  const standing = standingOf(surveyFleet(engine, new Set()), engine, owner, key)
+  for (const [one, slot] of before) one.earlySlot = slot
+  return standing
+}
+
+/** All that were ever heard of, in no order. */
+export function* knownKeyIds({ state }: Engine): Generator<ApiKeyId> {
+  for (const { keys } of watching(state)) {
+    for (let number = 0; number < keys.records.cells; number++) if (isKnown(keys, number)) yield idOf(keys, number)
+  }
+}
