@@ -40,6 +40,20 @@ describe('a gateway that does not answer', () => {
     expect(has()).toEqual([low, limits(70, 80)])
   })
 
+  test('keeps no throttle from another when it falls silent only as it is to change its plan, which stays owed', async () => {
+    const { gateways, placeOf, served, has } = await bothGateways()
+    for (let n = 0; n < 100; n++) served.failNext('UpdateUsagePlan', 'server-error')
+    const { perform } = await live({ gateways, placeOf })
+    expect(await perform(throttle('throttle-1', low, ofTenant))).toEqual({
+      kind: 'applied',
+      before: original,
+      after: low,
+      missed: expect.stringContaining('eu/plan-a: gateway eu does not answer'),
+    })
+    expect(has()).toEqual([low, limits(70, 80)])
+    expect(await storiesAfterRestart()).toEqual(['eu/plan-a', 'plan-a'])
+  })
+
   test('is asked until it does where no other can lower anything, and each try is told', async () => {
     const { gateways, placeOf, failEurope, has } = await bothGateways()
     failEurope(true)

@@ -34,7 +34,7 @@ import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal, PlanEntry } from '../stores/journal-entry.ts'
 import { type Attempt, changeEveryMs, type Want } from './control-plane-queue.ts'
 import type { Performer } from './performer.ts'
-import { type Asking, backoffMs, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
+import { type Asking, backoffMs, type Failure, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
 import { decidePlan } from './usage-plan-decision.ts'
 import {
   findTargets,
@@ -85,7 +85,8 @@ const answersWithinMs = 10 * SECOND_MS
 /** What the gateways of one throttle know of each other. */
 interface Progress {
   readonly since: EpochMs
-  hasLowered: boolean
+  /** The gateways at which something is lowered. */
+  readonly lowered: Set<string | undefined>
 }
 
 export function usagePlanPerformer({
@@ -122,25 +123,35 @@ export function usagePlanPerformer({
     const keysAt = keysByGateway(effect, placeOf)
     // Also where none of its keys is any more, and a plan is still lowered.
     for (const { gateway } of storiesOf(effect.keyId)) if (!keysAt.has(gateway)) keysAt.set(gateway, [])
-    const progress: Progress = { since: clock.now(), hasLowered: false }
+    const progress: Progress = { since: clock.now(), lowered: new Set() }
     const parts = [...keysAt].map(async ([gateway, keys]) => {
-      const asking = askingFor(effect, wants.get(gateway), progress, signal)
+      const isMissed = (): boolean =>
+        clock.now() - progress.since >= answersWithinMs && [...progress.lowered].some(other => other !== gateway)
+      const asking = askingFor(effect, wants.get(gateway), isMissed, signal)
       const found = await findTargets(effect, { gateway, keys }, known, asking)
-      if (found.kind === 'silent') return [missed(`${gatewayText(gateway)} does not answer: ${found.because}`)]
+      if (found.kind === 'silent') return [missed(silent(gateway, found.because))]
       const owed = await leftLowered(effect.keyId, { gateway, targets: found.targets }, asking)
       if (owed !== undefined) return [owed]
-      const lowered = found.targets.map(target => lower(effect, target, progress, wants, signal))
+      const lowered = found.targets.map(async target => {
+        const one = await lower(effect, target, wants, isMissed, signal)
+        if (one.outcome.kind !== 'refused') progress.lowered.add(gateway)
+        return one
+      })
       return [...(await Promise.all(lowered)), ...found.missed.map(missed)]
     })
     return (await Promise.all(parts)).flat()
   }
 
-  function askingFor(effect: ThrottleEffect, want: Want | undefined, progress: Progress, signal: AbortSignal): Asking {
+  function askingFor(
+    effect: ThrottleEffect,
+    want: Want | undefined,
+    isMissed: () => boolean,
+    signal: AbortSignal,
+  ): Asking {
     return {
       signal,
       triesAgain(because, nextTryInMs) {
-        const isMissed = progress.hasLowered && clock.now() - progress.since >= answersWithinMs
-        if (isMissed || want?.isSuperseded()) return false
+        if (isMissed() || want?.isSuperseded()) return false
         onTrouble({ effectId: effect.id, error: because, nextTryInMs })
         return true
       },
@@ -169,15 +180,13 @@ export function usagePlanPerformer({
   async function lower(
     effect: ThrottleEffect,
     target: Target,
-    progress: Progress,
     wants: Wants,
+    isMissed: () => boolean,
     signal: AbortSignal,
   ): Promise<Performed> {
     const before = stories.has(placeName(target)) ? undefined : underLostName(target)
     if (before !== undefined) return { place: target, outcome: notConfigured(before) }
-    const lowered = await change({ ...effect, limits: target.limits }, target, wants, signal)
-    if (lowered.outcome.kind !== 'refused') progress.hasLowered = true
-    return lowered
+    return change({ ...effect, limits: target.limits }, target, wants, signal, isMissed)
   }
 
   /** Most likely the same plan, whose gateway has another name by now: what it has is not its original. */
@@ -214,13 +223,14 @@ export function usagePlanPerformer({
     { gateway: name, planId }: PlanPlace,
     wants: Wants,
     signal: AbortSignal,
+    isMissed: () => boolean = () => false,
   ): Promise<Performed> {
     const place: PlanPlace = name === undefined ? { planId } : { gateway: name, planId }
     const gateway = known.get(name)
     const want = wants.get(name)
     if (gateway === undefined || want === undefined) return { place, outcome: notConfigured(place) }
     const rank = { kind: effect.kind, urgency: effect.kind === 'throttle' ? effect.urgency : 0 }
-    const tries = triesOf(effect, place, gateway.plans, want, signal)
+    const tries = triesOf(effect, place, { plans: gateway.plans, want, isMissed }, signal)
     const changed = await gateway.queue.change(want, rank, tries, signal)
     return { place, outcome: changed.kind === 'superseded' ? superseded : changed.value }
   }
@@ -229,11 +239,11 @@ export function usagePlanPerformer({
   function triesOf(
     effect: PlanEffect,
     place: PlanPlace,
-    plans: UsagePlans,
-    want: Want,
+    at: { readonly plans: UsagePlans; readonly want: Want; readonly isMissed: () => boolean },
     signal: AbortSignal,
   ): () => Promise<Attempt<Outcome>> {
-    const { planId } = place
+    const { plans, want, isMissed } = at
+    const { gateway, planId } = place
     let announced: { readonly before: LimitsOrNone; readonly after: LimitsOrNone } | undefined
     let failures = 0
     let conflicts = 0
@@ -242,8 +252,12 @@ export function usagePlanPerformer({
       onTrouble({ effectId: effect.id, error: because, nextTryInMs: afterMs })
       return { kind: 'again', afterMs, holdMs }
     }
-    const backOff = (failure: { readonly because: string; readonly afterMs?: number | undefined }, holdMs: number) =>
-      again(failure.because, failure.afterMs ?? backoffMs(failures++, random), holdMs)
+    const backOff = (failure: Exclude<Failure, Refusal>, holdMs: number): Attempt<Outcome> => {
+      // Whether a change arrived that was not answered is not known: it stays owed, and is given back with the others.
+      if (failure.kind === 'unknown' && isMissed()) return done(refused(silent(gateway, failure.because)), holdMs)
+      const asked = failure.kind === 'passing' ? failure.afterMs : undefined
+      return again(failure.because, asked ?? backoffMs(failures++, random), holdMs)
+    }
     // What we took is owed until it is given back: a restore waits for the person who mends the role or the quota.
     const giveUp = async (
       { because, isMendable }: Omit<Refusal, 'kind'>,
@@ -394,6 +408,9 @@ function refused(because: string): { readonly kind: 'refused'; readonly because:
 const missed = (because: string): Performed => ({ place: undefined, outcome: refused(because) })
 
 const gatewayText = (name: string | undefined): string => (name === undefined ? '`gateway`' : `gateway ${name}`)
+
+const silent = (gateway: string | undefined, because: string): string =>
+  `${gatewayText(gateway)} does not answer: ${because}`
 
 const superseded = refused('a newer change for the same key took its place')
 

@@ -22,7 +22,9 @@ export async function withHeaderOf(
     const line = await firstLineOf(path, maxRecordBytes)
     if (line === undefined) continue
     if (headerOfLog(line, name => times.includes(name)) === undefined)
-      throw refused(`${path} does not begin with a header that names a column for the time (${times.join(', ')})`)
+      throw refused(
+        `${path} does not begin with a header that names a column for the time (${times.join(', ')}) and none by a number`,
+      )
     if (header !== undefined && line !== header) throw refused(`${path} begins with another header than ${first}`)
     if (header === undefined) [first, header] = [path, line]
   }

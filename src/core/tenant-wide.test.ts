@@ -18,7 +18,7 @@ import {
   taught,
   timetable,
 } from './testing-stream.ts'
-import type { TenantId } from './vocabulary.ts'
+import { HOUR_MS, type TenantId } from './vocabulary.ts'
 
 const keys = Array.from({ length: 10 }, (_, key) => `spread_${key}`)
 /** Ten keys of six calls a minute each, and six clients of 300. */
@@ -151,15 +151,19 @@ test('a tenant as a whole is as calm as its keys: a sale told once for each key 
 })
 
 /** tenants.yaml is read again, a minute into the story. */
-function readAgain(stream: Stream, listed: Readonly<Record<string, { readonly keys: readonly string[] }>>): void {
-  stream.take({ kind: 'tenants', tenants: tenantsSchema.parse({ tenants: listed }).tenants, at: TEN + 60_000 })
+function readAgain(
+  stream: Stream,
+  listed: Readonly<Record<string, { readonly keys: readonly string[] }>>,
+  at = TEN + 60_000,
+): void {
+  stream.take({ kind: 'tenants', tenants: tenantsSchema.parse({ tenants: listed }).tenants, at })
 }
 
 /** What is known of the tenant as a whole, in calls a minute. */
-function usualOfTenant({ engine }: Stream, tenantId: string): number | undefined {
+function usualOfTenant({ engine }: Stream, tenantId: string, at = TEN): number | undefined {
   const whole = engine.state.tenantWide!
   const tenant = liveKey(whole, findKey(whole.keys, tenantWideId(tenantId as TenantId))!)
-  return knowledgeFor(tenant, whole, slotOf(TEN), 'final').usual?.callsPerMinute
+  return knowledgeFor(tenant, whole, slotOf(at), 'final').usual?.callsPerMinute
 }
 
 describe('a key that a tenant has newly got', () => {
@@ -218,8 +222,8 @@ describe('a key that a tenant has newly got', () => {
 
 describe('a tenant that gets another id', () => {
   const others = { other_1: 300, other_2: 300 }
-  const calling = (key: string, from: number, to: number): Call[] =>
-    steady(key, { perSecond: 2, from: TEN + from * 1_000, seconds: to - from })
+  const calling = (key: string, from: number, to: number, perSecond = 2): Call[] =>
+    steady(key, { perSecond, from: TEN + from * 1_000, seconds: to - from })
 
   /** `new` has taken the place of `old`, and began with what was known of the tenant. */
   function rotated(): Stream {
@@ -248,5 +252,18 @@ describe('a tenant that gets another id', () => {
     readAgain(stream, { renamed: { keys: ['old', 'new', 'other_1'] }, other: { keys: ['other_2'] } })
     live(stream, calling('new', 60, 120))
     expect(usualOfTenant(stream, 'renamed')).toBeCloseTo(420, -2)
+  })
+
+  test('and its first one again two days later, is known for those days too', () => {
+    const stream = rotated()
+    const keys = ['old', 'new']
+    readAgain(stream, { renamed: { keys } })
+    const hour = 3_600
+    // The hour that is looked at below has the usual calls on each day, the others enough that the stream is not silent.
+    for (let at = 0; at < 49; at++)
+      live(stream, calling('new', at * hour + 60, (at + 1) * hour, at % 24 === 1 ? 2 : 0.1))
+    readAgain(stream, { rotating: { keys } }, TEN + 49 * HOUR_MS)
+    live(stream, calling('new', 49 * hour, 49 * hour + 400))
+    expect(usualOfTenant(stream, 'rotating', TEN + 49 * HOUR_MS)).toBeCloseTo(120, -1)
   })
 })

@@ -7,8 +7,8 @@ import type { TenantDirectory } from './config/tenants.ts'
 import type { EngineInput } from './engine-input.ts'
 import { type Engine, type EngineSettings, type EngineState, type KeyNumbers, lookAnew } from './engine-state.ts'
 import { type Baseline, learnHistory } from './state/baseline.ts'
-import { findKey } from './state/known-keys.ts'
-import { beginKey } from './state/live-keys.ts'
+import { findKey, notIdle, removeKey } from './state/known-keys.ts'
+import { beginKey, findLive } from './state/live-keys.ts'
 import { createHeir, createOwner, type Owner, SHARED_OWNER } from './state/owner.ts'
 import { partitionTime } from './state/watermark.ts'
 import type { ApiKeyId, EpochMs } from './vocabulary.ts'
@@ -78,13 +78,19 @@ export function followRenamed({ settings: { tenants }, state }: Engine, before: 
   const owner = state.tenantWide
   if (owner === undefined) return
   for (const name of new Set(tenants.tenantWide.values())) {
-    if (findKey(owner.keys, name) !== undefined) continue
+    const known = findKey(owner.keys, name)
+    if (known !== undefined && (before.byKey.has(name) || findLive(owner, name) !== undefined)) continue
     const keyIds = tenants.byKey.get(name)?.keys ?? []
     const gone = renamedInto(keyIds, before, tenants).filter(former => findKey(owner.keys, former) !== undefined)
     if (gone.length === 0) continue
     const others = keyIds.filter(keyId => !gone.some(former => former === before.tenantWide.get(keyId)))
-    const known = [...knownIn(owner, gone), ...baselinesOf(state, others)]
-    learnHistory(owner.keys, beginKey(owner, name, owner.time.highest), known)
+    // It had this id once, and since then another: what was called under that would be missing here.
+    if (known !== undefined) {
+      notIdle(owner.keys, known)
+      removeKey(owner.keys, known)
+    }
+    const taught = [...knownIn(owner, gone), ...baselinesOf(state, others)]
+    learnHistory(owner.keys, beginKey(owner, name, owner.time.highest), taught)
   }
 }
 

@@ -164,6 +164,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     for (const partition of now) {
       if (!seen.has(partition)) seen.set(partition, { seenAt: at, hasMore: undefined, shown: Number.NEGATIVE_INFINITY })
     }
+    hold()
     telemetry({ name: 'partitionsChanged', partitions })
     await feed({ kind: 'partitions', partitions, at })
   }

@@ -33,6 +33,18 @@ test('hosts whose logs come ten minutes apart are both believed', () => {
   expect(wild([10, 0, 10, 0, 11, 1])).toEqual([])
 })
 
+test('what is late even for what was shown before contradicts no call after a silence', () => {
+  expect(wild([240, -60, 241, 242])).toEqual([])
+  expect(wild([15, -45, 30, -30, 45, -15])).toEqual([])
+  expect(wild([240, -60, 1, 2])).toEqual([240])
+})
+
+test('a call of just now is believed beside a log that comes late or was kept back', () => {
+  const arrivedAt = noon + 60 * minute
+  expect(wild([60, 45, 46], { frontier: 45, arrivedAt })).toEqual([])
+  expect(wild([60, 5, 60, 6], { frontier: Number.NEGATIVE_INFINITY, arrivedAt })).toEqual([])
+})
+
 test('a live stream is believed', () => {
   expect(wild([1, 240, 239], { arrivedAt: noon + 240 * minute })).toEqual([])
   expect(wild([1, 30, 1], { arrivedAt: noon + 2 * minute })).toEqual([])

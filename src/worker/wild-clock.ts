@@ -5,7 +5,8 @@
  * bare-log.ts asks of recorded files.
  *
  * A live stream is believed whatever it says, and so is the last call of what was read in one go, which nobody contradicts
- * yet: nothing waits for its successor.
+ * yet: nothing waits for its successor. A call that is as young as a live one is what a host wrote just now, beside another
+ * whose log comes late or was kept back for a time; and what is late even for what was shown before contradicts nobody.
  */
 import type { EpochMs } from '../core/vocabulary.ts'
 import { aheadMs, liveAheadMs } from './alignment.ts'
@@ -30,11 +31,24 @@ export function wildTimes(times: Float64Array, { frontier, arrivedAt, latestTime
   for (let index = 0; index < times.length; index++) {
     const at = times[index] as EpochMs
     if (at <= reached || at > latestTime) continue
-    const next = times[index + 1] ?? Number.POSITIVE_INFINITY
-    // Nothing was shown before the first call: the one after it tells where the partition is.
-    const before = reached === Number.NEGATIVE_INFINITY ? next : reached
-    if (next < liveFrom && at > before + jumpMs && next <= before + jumpMs) wild.push(index)
+    if (at < liveFrom && isContradicted(times, index, { reached, liveFrom })) wild.push(index)
     else reached = at
   }
   return wild
+}
+
+/** Whether the call is a jump, and the next that is not late goes on as if it had not been. */
+function isContradicted(
+  times: Float64Array,
+  index: number,
+  { reached, liveFrom }: { readonly reached: EpochMs; readonly liveFrom: EpochMs },
+): boolean {
+  const at = times[index] as EpochMs
+  if (at <= reached + jumpMs) return false
+  let after = index + 1
+  while (after < times.length && (times[after] as EpochMs) < reached - jumpMs) after++
+  const next = times[after] ?? Number.POSITIVE_INFINITY
+  // Nothing was shown before the first call: the one after it tells where the partition is.
+  const before = reached === Number.NEGATIVE_INFINITY ? next : reached
+  return next < liveFrom && at > before + jumpMs && next <= before + jumpMs
 }

@@ -159,6 +159,18 @@ test('a partition that is stuck with more behind it is waited for no longer than
   expect(holds).toEqual(['t/0', ''])
 })
 
+test('a partition that leaves while some of it waits is held no longer', async () => {
+  const holds: string[] = []
+  const hold = (held: readonly PartitionId[]) => void holds.push(held.join())
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const life = await live({ folder: newFolder(), hold, given, startsAt: noon + HOUR_MS })
+  expect(holds).toEqual(['t/0'])
+  life.source.partitions = () => ['t/1']
+  await life.pass(1_000)
+  expect(holds).toEqual(['t/0', ''])
+  await life.stop()
+})
+
 test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
   const wild = backlogOf('t/0', [...upTo(0, 4), 50, ...upTo(4, 34)])
   const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])
