@@ -2,7 +2,7 @@ import { APIGatewayClient } from '@aws-sdk/client-api-gateway'
 import { expect, test } from 'vitest'
 import { controlPlaneQueue } from './control-plane-queue.ts'
 import { clock, never } from './testing-plans.ts'
-import { usagePlans } from './usage-plan-client.ts'
+import { failureOf, usagePlans } from './usage-plan-client.ts'
 
 /** Whose credentials never come: the request is not even sent. */
 function hangingPlans(withinMs?: number) {
@@ -27,4 +27,11 @@ test('a call that hangs keeps nobody from stopping', async () => {
   const asked = hangingPlans().limitsNow('plan-a', stop.signal)
   stop.abort(new Error('stopping'))
   await expect(asked).rejects.toThrow('stopping')
+})
+
+test('a gateway that asks to be left alone for an hour is asked again in a minute', () => {
+  const asks = (retryAfterSeconds: string) =>
+    Object.assign(new Error('slow down'), { name: 'TooManyRequestsException', retryAfterSeconds })
+  expect(failureOf(asks('7'), 'read')).toMatchObject({ kind: 'passing', afterMs: 7_000 })
+  expect(failureOf(asks('3600'), 'read')).toMatchObject({ kind: 'passing', afterMs: 60_000 })
 })

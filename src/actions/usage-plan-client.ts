@@ -84,14 +84,17 @@ function mendable(because: string): Refusal {
   return { kind: 'refused', because, isMendable: true }
 }
 
+/** Longer than this nothing that passes makes us wait, whatever the answer asks for: a throttle is wanted now. */
+const longestWaitMs = 60 * SECOND_MS
+
 function retryAfterMs(error: Error): number | undefined {
   const seconds = 'retryAfterSeconds' in error ? Number(error.retryAfterSeconds) : Number.NaN
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * SECOND_MS : undefined
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * SECOND_MS, longestWaitMs) : undefined
 }
 
 /** Doubling from one second to a minute, and between half and all of that, so that many workers do not come at once. */
 export function backoffMs(attempt: number, random: () => number): number {
-  return Math.min(SECOND_MS * 2 ** attempt, 60 * SECOND_MS) * (0.5 + random() / 2)
+  return Math.min(SECOND_MS * 2 ** attempt, longestWaitMs) * (0.5 + random() / 2)
 }
 
 export type Reply<T> = { readonly kind: 'ok'; readonly value: T } | Refusal
