@@ -6,9 +6,9 @@ import { shiftedDays } from './shifted-day.ts'
 
 const [lateDay, clockChange] = shiftedDays
 /** Work begins at nine. */
-const workday = (at: number) => (at % DAY_MS >= 9 * HOUR_MS ? 5 : 0.2)
+const workday = (at: number) => (at % DAY_MS >= 9 * HOUR_MS ? 1 : 0.04)
 const stage = (from: number, judgedDays = 7) =>
-  sceneOf({ callsPerSecond: 5, callsPerSecondAt: workday, from, judgedDays })
+  sceneOf({ callsPerSecond: 1, callsPerSecondAt: workday, from, judgedDays })
 
 test('at ten, when the day should have begun, a day that is three hours late has not', () => {
   const play = played(lateDay!, stage(judgedFrom + DAY_MS + 10 * HOUR_MS))
