@@ -88,6 +88,8 @@ export interface Misbehaviour {
   readonly multiple: number | undefined
   /** Whether to throttle it is right. */
   readonly harms: boolean
+  /** Set where it harms by nothing but its size: then a throttle is right if it makes more calls than all other tenants together. */
+  readonly harmsOnlyByDrowning?: true
   /** How long it goes on. */
   readonly seconds: number
   /** Whether it makes sense for such a tenant (a silence needs somebody who speaks). */
