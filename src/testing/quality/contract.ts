@@ -62,6 +62,8 @@ export interface Scene {
   readonly tenant: RealTenant
   /** Epoch ms, a whole second: from here on it may misbehave. */
   readonly from: number
+  /** Epoch ms: the rows of history that an injector is given reach to here; to `judgedFrom` unless said. */
+  readonly historyTo?: number
   /** What this tenant usually makes in a second at this time of day, at least one in ten minutes. */
   readonly usualPerSecond: number
   readonly random: Random

@@ -74,12 +74,15 @@ function withBatches(rows: readonly HistoryRow[], scene: Scene, batch: Batch): r
 }
 
 /** By the start of five minutes: for how many seconds of them the job ran in the week before. */
-function batchSecondsBySlot({ from, random }: Scene, { lastsSeconds, everyMs = DAY_MS }: Batch): Map<number, number> {
+function batchSecondsBySlot(
+  { from, historyTo = judgedFrom, random }: Scene,
+  { lastsSeconds, everyMs = DAY_MS }: Batch,
+): Map<number, number> {
   const seconds = new Map<number, number>()
-  const weekFrom = judgedFrom - BASELINE_DAYS * DAY_MS
+  const weekFrom = historyTo - BASELINE_DAYS * DAY_MS
   for (let planned = from - everyMs; planned >= weekFrom; planned -= everyMs) {
     const began = planned + (2 * random.uniform() - 1) * EARLIER_OR_LATER_MS
-    const ended = Math.min(began + lastsSeconds * SECOND_MS, judgedFrom)
+    const ended = Math.min(began + lastsSeconds * SECOND_MS, historyTo)
     for (let start = Math.floor(began / SLOT_MS) * SLOT_MS; start < ended; start += SLOT_MS) {
       const overlapMs = Math.min(ended, start + SLOT_MS) - Math.max(began, start)
       if (start >= weekFrom) seconds.set(start, (seconds.get(start) ?? 0) + overlapMs / SECOND_MS)
