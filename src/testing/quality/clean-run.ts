@@ -54,6 +54,7 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): read
   }))
   const batch = createBatch(fleet.keys, 1)
   const end = judgedFrom + days * DAY_MS
+  let told = 0
   for (let from = judgedFrom; from < end; from += STRETCH_SECONDS * SECOND_MS) {
     for (const [second, panes] of panesBySecond(fleet, { from, seconds: STRETCH_SECONDS }).entries()) {
       if (panes.length === 0) continue
@@ -71,8 +72,9 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): read
         }
       }
     }
-    if ((from - judgedFrom) % DAY_MS === 0)
-      say(`${tenants.length} tenants, day ${(from - judgedFrom) / DAY_MS + 1} of ${days}`)
+    const done = (from + STRETCH_SECONDS * SECOND_MS - judgedFrom) / (end - judgedFrom)
+    if (Math.floor(done * 4) > told) say(`${tenants.length} tenants, ${Math.floor(done * 4)} of 4 quarters`)
+    told = Math.floor(done * 4)
   }
   const tenantWeeks = tenants.reduce(
     (sum, { judgedTo }) => sum + (Math.min(judgedTo, end) - judgedFrom) / (7 * DAY_MS),

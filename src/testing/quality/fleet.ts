@@ -8,7 +8,7 @@ import { DAY_MS, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from '../.
 import { createRandom } from '../../simulation/random.ts'
 import { copyOf, type EngineCopy } from '../../worker/engine-copy.ts'
 import { type HistoryRow, judgedFrom, type RealTenant } from './contract.ts'
-import { answering, type CountedAnswers, sharesOf } from './counted-answers.ts'
+import { type AnswerShares, answering, type CountedAnswers, sharesOf } from './counted-answers.ts'
 
 export interface Fleet {
   readonly tenants: readonly RealTenant[]
@@ -28,9 +28,11 @@ const partition = 'stream/0' as PartitionId
 /** The seven days before `at` (a whole slot), as `weir learn` would be given them. */
 export function weekBefore(tenant: RealTenant, at: EpochMs): readonly HistoryRow[] {
   const rows = tenant.history()
+  const shares = sharesOf(rows)
+  knownShares.set(tenant, shares)
   if (at === judgedFrom) return rows
   const counts = tenant.countsOf(judgedFrom, (Math.min(at, tenant.judgedTo) - judgedFrom) / SECOND_MS)
-  const answer = answering(sharesOf(rows), createRandom(seed, `${tenant.id} week`))
+  const answer = answering(shares, createRandom(seed, `${tenant.id} week`))
   const judged: HistoryRow[] = []
   for (let from = 0; from < counts.length; from += SLOT_SECONDS) {
     let calls = 0
@@ -111,13 +113,10 @@ export function panesBySecond(
   return bySecond
 }
 
-const knownShares = new WeakMap<RealTenant, ReturnType<typeof sharesOf>>()
+/** A week of history takes long to draw: who was asked for it is not asked again. */
+const knownShares = new WeakMap<RealTenant, AnswerShares>()
 
-function sharesIn(tenant: RealTenant): ReturnType<typeof sharesOf> {
-  const known = knownShares.get(tenant) ?? sharesOf(tenant.history())
-  knownShares.set(tenant, known)
-  return known
-}
+const sharesIn = (tenant: RealTenant): AnswerShares => knownShares.get(tenant) ?? sharesOf(tenant.history())
 
 const paneOf = (key: number, start: EpochMs, seconds: number, answers: CountedAnswers): PaneRow => ({
   ...{ key, start, seconds, bytes: 0 },

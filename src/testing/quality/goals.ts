@@ -55,6 +55,7 @@ function injectedGoals(cases: readonly Case[]): readonly Figure[] {
     ),
     ...foundGoals('≥ 10× at ≥ 60/min, beyond its own week', beyondOwn, { found: 1, p95: 5 }),
     ...foundGoals('≥ 3× at ≥ 60/min, steady', steady, { found: 0.95, p95: 30, worst: 60 }),
+    ...allFound(cases),
     ...kindGoal(cases),
   ]
 }
@@ -92,6 +93,13 @@ function foundGoals(
 }
 
 const ofCases = (cases: readonly unknown[]): string => `of ${cases.length}`
+
+function allFound(cases: readonly Case[]): readonly Figure[] {
+  const open = judgedCases(cases, judged)
+  return open.length === 0
+    ? []
+    : [figure('all misbehaviour: found', shareOf(foundCases(open, judged).length, open.length), ofCases(open))]
+}
 
 function kindGoal(cases: readonly Case[]): readonly Figure[] {
   const named = foundCases(judgedCases(cases, judged), judged).filter(({ each }) => each.kind !== undefined)

@@ -99,7 +99,7 @@ function nameOf(job: Job): string {
     case 'clean':
       return `clean ${job.tenants}`
     case 'series':
-      return `series ${job.set}`
+      return `series ${job.set}, ${job.configurations.join(', ')}`
     default:
       return `${job.part} ${job.stage + 1}`
   }

@@ -65,11 +65,11 @@ export function jobsOf({ parts, small, heldOut }: Asked): readonly Job[] {
 type About = Pick<Common, 'small' | 'heldOut'>
 
 const wholeJobs = (about: About): readonly Job[] => [
-  ...[0, 1, 2, 3].map(stage => ({ part: 'injected' as const, ...about, configurations: every, stage, perSize: 1 })),
+  ...compared.map(name => ({ part: 'series' as const, ...about, configurations: [name], set: 'nab' as const })),
   { part: 'clean', ...about, configurations: [whole.name], tenants: 5_000, days: 1, mostPerSecond: 1 },
-  { part: 'series', ...about, configurations: compared, set: 'nab' },
   { part: 'clean', ...about, configurations: compared, tenants: 200, days: 7, mostPerSecond: 20 },
-  ...[0, 2].map(stage => ({ part: 'busy' as const, ...about, configurations: every, stage, perSize: 1 })),
+  ...[0, 1, 2, 3].map(stage => ({ part: 'injected' as const, ...about, configurations: every, stage, perSize: 2 })),
+  ...[0, 2].map(stage => ({ part: 'busy' as const, ...about, configurations: every, stage, perSize: 2 })),
   { part: 'clean', ...about, configurations: every, tenants: 20, days: 7, mostPerSecond: 20 },
   { part: 'series', ...about, configurations: compared, set: 'microsoft' },
 ]
@@ -78,8 +78,8 @@ const wholeJobs = (about: About): readonly Job[] => [
 const smallJobs = (about: About): readonly Job[] => {
   const common = { ...about, configurations: [whole.name] }
   return [
-    { part: 'busy', ...common, stage: 0, perSize: 1 },
-    { part: 'injected', ...common, stage: 0, perSize: 1 },
+    { part: 'busy', ...common, stage: 0, perSize: 2 },
+    { part: 'injected', ...common, stage: 0, perSize: 2 },
     { part: 'clean', ...common, tenants: 20, days: 1, mostPerSecond: 20 },
     { part: 'series', ...common, set: 'nab' },
   ]

@@ -27,11 +27,11 @@ export function seriesPart({ set, configurations, small, say }: SeriesSet): read
     const scored: ScoredSeries[] = []
     for (const series of all) {
       scored.push({ series, scores: scoresOfSeries(series, settings) })
-      say(`${configuration}: ${series.name}`)
+      say(series.name)
     }
     return Object.entries(nabProfiles).map(([key, profile]) => ({
       configuration,
-      what: `${name}, ${profile.name} profile`,
+      what: `${name}${small ? ` (${SMALL_SERIES} series)` : ''}, ${profile.name} profile`,
       score: bestNabScore(scored, profile).score,
       ...(goal !== undefined && key === 'standard' && { goal }),
     }))
