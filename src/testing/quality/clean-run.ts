@@ -58,7 +58,7 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): read
   for (let from = judgedFrom; from < end; from += STRETCH_SECONDS * SECOND_MS) {
     for (const [second, panes] of panesBySecond(fleet, { from, seconds: STRETCH_SECONDS }).entries()) {
       if (panes.length === 0) continue
-      batch.panes = [...panes]
+      batch.panes = panes
       const input = inputOf(batch, from + second * SECOND_MS + SECOND_MS - 1)
       for (const { engine, incidents } of judging) {
         for (const telling of tellingsOf(advance(engine, input))) {

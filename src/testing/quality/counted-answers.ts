@@ -52,8 +52,13 @@ export function answering(shares: AnswerShares, random: Random): (calls: number)
     const status4xx = Math.min(calls - status5xx - status429, mistakes(calls))
     const status2xx = calls - status5xx - status429 - status4xx
     return {
-      ...{ calls, status2xx, status4xx, status429, status5xx },
-      ...{ latencySumMs: calls * shares.latencyMs, latencyCount: shares.latencyMs > 0 ? calls : 0 },
+      calls,
+      status2xx,
+      status4xx,
+      status429,
+      status5xx,
+      latencySumMs: calls * shares.latencyMs,
+      latencyCount: shares.latencyMs > 0 ? calls : 0,
     }
   }
 }
