@@ -5,6 +5,8 @@ export interface Figure {
   readonly what: string
   readonly value: Spread
   readonly unit: string
+  /** Over how many cases, where it is a share of them. */
+  readonly cases?: number
   /** What it should reach; a run has failed when a figure has not. Without one it is told for information. */
   readonly limit?: Limit
 }
@@ -18,15 +20,18 @@ export function isMet({ value, limit }: Figure): boolean {
 }
 
 export const figureText = (figure: Figure): string =>
-  [`${figure.what}: ${valueText(figure.value)} ${figure.unit}`, limitText(figure)].filter(Boolean).join(', goal ')
+  [`${figure.what}: ${measuredText(figure)}`, limitText(figure)].filter(Boolean).join(', goal ')
 
 /** A row of a table of figures: what, value with its spread, goal. */
 export const figureRow = (figure: Figure): string =>
-  `| ${figure.what} | ${valueText(figure.value)} ${figure.unit} | ${limitText(figure) ?? ''} |`
+  `| ${figure.what} | ${measuredText(figure)} | ${limitText(figure) ?? ''} |`
+
+const measuredText = ({ value, unit, cases }: Figure): string =>
+  [valueText(value), unit, cases === undefined ? '' : `of ${cases}`].filter(Boolean).join(' ')
 
 function limitText({ limit, unit }: Figure): string | undefined {
   if (limit === undefined) return undefined
-  return 'atMost' in limit ? `≤ ${numberText(limit.atMost)} ${unit}` : `≥ ${numberText(limit.atLeast)} ${unit}`
+  return ('atMost' in limit ? `≤ ${numberText(limit.atMost)} ${unit}` : `≥ ${numberText(limit.atLeast)} ${unit}`).trim()
 }
 
 const valueText = ({ min, median, max }: Spread): string =>

@@ -6,7 +6,8 @@ import { againstFloors } from './floors.ts'
 const found = (share: number): Figure => ({
   what: '500× at ≥ 60/min: found',
   value: { min: share, median: share, max: share },
-  unit: 'of 4',
+  unit: '',
+  cases: 4,
   limit: { atLeast: 0.1 },
 })
 

@@ -85,27 +85,25 @@ function foundGoals(
       ? []
       : [figure(`${what}: ${name} of the delay`, seconds, 's', { atMost })]
   return [
-    figure(`${what}: found`, shareOf(found.length, open.length), ofCases(open), { atLeast: goal.found }),
+    share(`${what}: found`, shareOf(found.length, open.length), open.length, { atLeast: goal.found }),
     ...late('95th percentile', delay?.p95, goal.p95),
     ...late('99th percentile', delay?.p99, goal.p99),
     ...late('worst', delay?.worst, goal.worst),
   ]
 }
 
-const ofCases = (cases: readonly unknown[]): string => `of ${cases.length}`
-
 function allFound(cases: readonly Case[]): readonly Figure[] {
   const open = judgedCases(cases, judged)
   return open.length === 0
     ? []
-    : [figure('all misbehaviour: found', shareOf(foundCases(open, judged).length, open.length), ofCases(open))]
+    : [share('all misbehaviour: found', shareOf(foundCases(open, judged).length, open.length), open.length)]
 }
 
 function kindGoal(cases: readonly Case[]): readonly Figure[] {
   const named = foundCases(judgedCases(cases, judged), judged).filter(({ each }) => each.kind !== undefined)
   if (named.length === 0) return []
   const right = named.filter(({ each, verdict }) => each.kind === verdict.named)
-  return [figure('kind named right', shareOf(right.length, named.length), ofCases(named))]
+  return [share('kind named right', shareOf(right.length, named.length), named.length)]
 }
 
 /** The default budget: one page a week for 200 tenants. */
@@ -129,14 +127,14 @@ function busyGoals(busy: NonNullable<Ran['busy']>): readonly Figure[] {
     ...(all === undefined || all.cases === 0
       ? []
       : [
-          figure('busy days: throttled', all.throttled, `of ${all.cases}`, { atMost: 0 }),
-          figure('busy days: paged', all.paged, `of ${all.cases}`),
-          figure('busy days: told', all.told, `of ${all.cases}`),
+          share('busy days: throttled', all.throttled, all.cases, { atMost: 0 }),
+          share('busy days: paged', all.paged, all.cases),
+          share('busy days: told', all.told, all.cases),
         ]),
     ...(sick === undefined || sick.days === 0
       ? []
       : [
-          figure('sick API: told once', sick.toldOnce / sick.days, `of ${sick.days}`, { atLeast: 1 }),
+          share('sick API: told once', sick.toldOnce / sick.days, sick.days, { atLeast: 1 }),
           figure('sick API: clients throttled', sick.clientsThrottled, 'a day', { atMost: 0 }),
         ]),
   ]
@@ -151,13 +149,19 @@ function precisionGoals(measured: Measured): readonly Figure[] {
 
 const shareGoal = (
   what: string,
-  share: number | undefined,
+  value: number | undefined,
   { right, wrong }: { readonly right: number; readonly wrong: number },
   atLeast: number,
-): readonly Figure[] => (share === undefined ? [] : [figure(what, share, `of ${right + wrong}`, { atLeast })])
+): readonly Figure[] => (value === undefined ? [] : [share(what, value, right + wrong, { atLeast })])
 
 const seriesGoal = ({ what, score, goal }: SeriesScore): Figure =>
   figure(what, score, 'points', goal === undefined ? undefined : { atLeast: goal })
+
+/** A share of so many cases. */
+const share = (what: string, value: number, cases: number, limit?: Limit): Figure => ({
+  ...figure(what, value, '', limit),
+  cases,
+})
 
 const figure = (what: string, value: number, unit: string, limit?: Limit): Figure => ({
   ...{ what, unit, value: spreadOf([value]) },
