@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { describeWith, sharedDataDirectory } from '../../testing/servers/requirements.ts'
+import { describeWith } from '../../testing/servers/requirements.ts'
+import { sharedDataDirectory } from '../../testing/shared-data.ts'
 import { callsOf, decode, rejectedOf } from './testing-decode.ts'
 
 const shared = (...path: readonly string[]) => join(sharedDataDirectory, ...path)

@@ -6,11 +6,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { type Figure, figureText, isMet } from './figure.ts'
 import { latencyPart } from './latency-part.ts'
 import { livePart } from './live-part.ts'
-import { type BenchPart, built, type Figure, isMet } from './part.ts'
+import { type BenchPart, built } from './part.ts'
 import { replayPart } from './replay-part.ts'
-import { figureText, type Results, readmeWith } from './results.ts'
+import { type Results, readmeWith } from './results.ts'
 import { scalePart } from './scale-part.ts'
 
 const parts: readonly BenchPart[] = [replayPart, livePart, latencyPart, scalePart]

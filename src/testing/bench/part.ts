@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Spread } from './ratio.ts'
+import type { Figure } from './figure.ts'
 
 export interface BenchOptions {
   /** A few seconds of work for CI: says whether a ratio has broken, not how good it is. */
@@ -14,27 +14,12 @@ export interface BenchOptions {
   readonly say: (line: string) => void
 }
 
-/** One measured thing. */
-export interface Figure {
-  readonly what: string
-  readonly value: Spread
-  readonly unit: string
-  /** What it should reach; a part has failed when a figure has not. Without one it is told for information. */
-  readonly limit?: { readonly atMost: number } | { readonly atLeast: number }
-}
-
 export interface BenchPart {
   readonly name: string
   /** One sentence: what is compared with what. */
   readonly compares: string
   /** Throws when one of the programs did not do its work: what fails at once is quick. */
   run(options: BenchOptions): Promise<readonly Figure[]>
-}
-
-/** The median decides. */
-export function isMet({ value, limit }: Figure): boolean {
-  if (limit === undefined) return true
-  return 'atMost' in limit ? value.median <= limit.atMost : value.median >= limit.atLeast
 }
 
 export interface Timed {

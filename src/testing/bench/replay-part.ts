@@ -3,7 +3,8 @@
  * processes, start and all. Plain and gzip.
  */
 import { accessLogFile, bytesOf, stormKeyId } from './access-log-lines.ts'
-import { type BenchOptions, type BenchPart, built, type Figure, type Timed, timed, weirProgram } from './part.ts'
+import type { Figure } from './figure.ts'
+import { type BenchOptions, type BenchPart, built, type Timed, timed, weirProgram } from './part.ts'
 import { type Round, ratioOf, spreadOf } from './ratio.ts'
 
 const lineCount = { whole: 2_000_000, small: 100_000 }

@@ -1,8 +1,8 @@
 /** The documentation's figures come from a run, and from nowhere else. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { type Figure, isMet } from './part.ts'
-import { figureText, type Results, readmeWith, tableOf } from './results.ts'
+import { type Figure, figureText, isMet } from './figure.ts'
+import { type Results, readmeWith, tableOf } from './results.ts'
 
 const figure: Figure = {
   what: 'replay ÷ DuckDB',

@@ -3,7 +3,8 @@
  * 4 GB, and a call costs by the panes it makes and the detectors that are asked.
  */
 import { spawnSync } from 'node:child_process'
-import { type BenchOptions, type BenchPart, built, type Figure } from './part.ts'
+import type { Figure } from './figure.ts'
+import { type BenchOptions, type BenchPart, built } from './part.ts'
 import { spreadOf } from './ratio.ts'
 import type { ScaleAsked, ScaleMeasured } from './scale.ts'
 

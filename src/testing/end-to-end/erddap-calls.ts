@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
-import { sharedDataDirectory } from '../servers/requirements.ts'
+import { sharedDataDirectory } from '../shared-data.ts'
 import type { RecordedCall } from './call-loop.ts'
 
 const call = z.object({

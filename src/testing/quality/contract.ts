@@ -62,6 +62,8 @@ export interface Scene {
   readonly tenant: RealTenant
   /** Epoch ms, a whole second: from here on it may misbehave. */
   readonly from: number
+  /** Epoch ms: the rows of history that an injector is given reach to here; to `judgedFrom` unless said. */
+  readonly historyTo?: number
   /** What this tenant usually makes in a second at this time of day, at least one in ten minutes. */
   readonly usualPerSecond: number
   readonly random: Random
@@ -88,6 +90,8 @@ export interface Misbehaviour {
   readonly multiple: number | undefined
   /** Whether to throttle it is right. */
   readonly harms: boolean
+  /** Set where it harms by nothing but its size: then a throttle is right if it makes more calls than all other tenants together. */
+  readonly harmsOnlyByDrowning?: true
   /** How long it goes on. */
   readonly seconds: number
   /** Whether it makes sense for such a tenant (a silence needs somebody who speaks). */

@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, test } from 'vitest'
+import { sharedDataDirectory } from '../shared-data.ts'
 import { kafkaJars } from './kafka.ts'
 import { motoEnvironment } from './moto.ts'
 import { cacheDirectory } from './server-process.ts'
@@ -37,10 +37,6 @@ const checks: Readonly<Record<Requirement, () => Availability>> = {
           install: 'set WEIR_SHARED_DATA to their directory',
         },
 }
-
-/** Where the real data sets are, if they are: beside the project, unless WEIR_SHARED_DATA says otherwise. */
-export const sharedDataDirectory =
-  process.env.WEIR_SHARED_DATA ?? fileURLToPath(new URL('../../../../shared/data', import.meta.url))
 
 const known = new Map<Requirement, Availability>()
 

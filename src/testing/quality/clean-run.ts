@@ -1,0 +1,110 @@
+/**
+ * Real traffic with nothing put into it, judged week after week: whatever is told here was either a real event that nobody
+ * labelled or a false alarm, and all of it counts as the latter.
+ */
+import { createBatch } from '../../core/call-batch.ts'
+import { advance } from '../../core/engine.ts'
+import { DAY_MS, SECOND_MS } from '../../core/vocabulary.ts'
+import { engineFrom } from '../../worker/engine-copy.ts'
+import type { Configuration } from './configuration.ts'
+import { judgedFrom, type RealTenant } from './contract.ts'
+import { fleetOf, inputOf, panesBySecond, taught, weekBefore } from './fleet.ts'
+import { tellingsOf } from './telling.ts'
+
+export interface CleanSet {
+  readonly tenants: readonly RealTenant[]
+  readonly days: number
+  readonly configurations: readonly Configuration[]
+  readonly say: (line: string) => void
+}
+
+/** What one configuration told of a fleet. */
+export interface Clean {
+  readonly configuration: string
+  readonly tenants: number
+  readonly days: number
+  readonly tenantWeeks: number
+  /** Incidents, each by the worst that was told of it. */
+  readonly low: number
+  readonly high: number
+  readonly throttles: number
+  readonly platform: number
+}
+
+interface Worst {
+  readonly isPaged: boolean
+  readonly throttles: boolean
+  readonly isPlatform: boolean
+}
+
+/** Ten minutes at once: a week of panes would not fit into memory. */
+const STRETCH_SECONDS = 600
+
+export function cleanRun({ tenants, days, configurations, say }: CleanSet): readonly Clean[] {
+  const fleet = fleetOf(tenants)
+  const [first] = configurations
+  if (first === undefined) return []
+  const weekOf = (key: number) => weekBefore(tenants[key], judgedFrom)
+  const known = taught(fleet, first.settings, { at: judgedFrom, weekOf })
+  say(`${tenants.length} tenants, their weeks are known`)
+  const judging = configurations.map(({ name, settings }) => ({
+    name,
+    engine: engineFrom(settings, structuredClone(known)),
+    incidents: new Map<string, Worst>(),
+  }))
+  const batch = createBatch(fleet.keys, 1)
+  const end = judgedFrom + days * DAY_MS
+  let told = 0
+  for (let from = judgedFrom; from < end; from += STRETCH_SECONDS * SECOND_MS) {
+    for (const [second, panes] of panesBySecond(fleet, { from, seconds: STRETCH_SECONDS }).entries()) {
+      if (panes.length === 0) continue
+      batch.panes = panes
+      const input = inputOf(batch, from + second * SECOND_MS + SECOND_MS - 1)
+      for (const { engine, incidents } of judging) {
+        for (const telling of tellingsOf(advance(engine, input))) {
+          if (telling.isPlatforms) continue
+          const before = incidents.get(telling.incidentId)
+          incidents.set(telling.incidentId, {
+            isPaged: telling.severity === 'high' || before?.isPaged === true,
+            throttles: telling.throttles || before?.throttles === true,
+            isPlatform: telling.kind === 'platform',
+          })
+        }
+      }
+    }
+    const done = (from + STRETCH_SECONDS * SECOND_MS - judgedFrom) / (end - judgedFrom)
+    if (Math.floor(done * 4) > told) say(`${tenants.length} tenants, ${Math.floor(done * 4)} of 4 quarters`)
+    told = Math.floor(done * 4)
+  }
+  const tenantWeeks = tenants.reduce(
+    (sum, { judgedTo }) => sum + (Math.min(judgedTo, end) - judgedFrom) / (7 * DAY_MS),
+    0,
+  )
+  return judging.map(({ name, incidents }) =>
+    cleanOf(name, [...incidents.values()], { tenants: tenants.length, days, tenantWeeks }),
+  )
+}
+
+function cleanOf(
+  configuration: string,
+  incidents: readonly Worst[],
+  fleet: Pick<Clean, 'tenants' | 'days' | 'tenantWeeks'>,
+): Clean {
+  const clients = incidents.filter(({ isPlatform }) => !isPlatform)
+  return {
+    configuration,
+    ...fleet,
+    low: clients.filter(({ isPaged }) => !isPaged).length,
+    high: clients.filter(({ isPaged }) => isPaged).length,
+    throttles: clients.filter(({ throttles }) => throttles).length,
+    platform: incidents.length - clients.length,
+  }
+}
+
+/** Of several runs the largest in which every configuration took part: there they can be compared. */
+export function sharedRun(runs: readonly Clean[]): readonly Clean[] {
+  const all = new Set(runs.map(({ configuration }) => configuration)).size
+  const sizes = [...new Set(runs.map(({ tenants }) => tenants))].sort((one, other) => other - one)
+  const largest = sizes.find(size => runs.filter(({ tenants }) => tenants === size).length === all)
+  return runs.filter(({ tenants }) => tenants === largest)
+}
