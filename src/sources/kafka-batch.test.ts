@@ -162,6 +162,14 @@ test('a frame that does not say what it becomes is inflated all the same', async
   expect((await inflate('zstd', zstdOf(3), bound)).equals(Buffer.alloc(3 * 131_072, 'A'))).toBe(true)
 })
 
+test('a zstd frame whose literals would be read for ever is broken', async () => {
+  const weights = [0xf0, 0x03, ...Array.from({ length: 10 }, () => 0xff)]
+  const body = [0x02 | (1 << 4), 0, 0, weights.length, ...weights, 0xff, 0xff, 0xff, 0]
+  const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0, 0, ...body])
+  frame.writeUIntLE((body.length << 3) | (2 << 1) | 1, 6, 3)
+  await expect(inflate('zstd', frame, bound)).rejects.toThrow('without an end')
+})
+
 test('a zstd frame that wants more memory to look back in than its reader has is refused', async () => {
   const frame = zstdOf(1)
   frame[5] = 0xff

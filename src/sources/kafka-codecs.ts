@@ -7,6 +7,7 @@
  */
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
+import { hasEndlessWeights, longestWeights } from '../core/formats/zstd-weights.ts'
 
 /** By Kafka's numbers: the lowest three bits of a batch's attributes. */
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -167,6 +168,8 @@ function zstdFrame(bytes: Buffer): ZstdFrame {
     const size = header >> 3
     isLast = (header & 1) === 1
     if (type === 3) throw new Error('a zstd block is of no known type')
+    if (type === 2 && hasEndlessWeights(bytes.subarray(at + 3, at + 3 + Math.min(size, longestWeights))))
+      throw new Error('a zstd block has literals without an end')
     bound += type === 2 ? zstdBlockBytes : size
     at += 3 + (type === 1 ? 1 : size)
   }

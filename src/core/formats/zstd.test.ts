@@ -79,6 +79,21 @@ describe('a zstd record', () => {
     expect(inflateZstd(Buffer.from([...magic, 0x00, 0x00, 0x07, 0, 0]), limit).fault).toBe('bad-zstd')
   })
 
+  test('is damaged where its literals would be read for ever', () => {
+    // A tree whose weights are coded by a table of 32 states, all of one symbol: the first, the fourth, the sixth.
+    for (const table of [
+      [0xf0, 0x03],
+      [0x10, 0xfc, 0x01],
+      [0x10, 0xe6, 0x0f],
+    ]) {
+      const weights = [...table, ...Array.from({ length: 10 }, () => 0xff)]
+      const body = [0x02 | (1 << 4), 0, 0, weights.length, ...weights, 0xff, 0xff, 0xff, 0]
+      const header = (body.length << 3) | (2 << 1) | 1
+      const block = [header & 255, header >> 8, 0, ...body]
+      expect(inflateZstd(Buffer.from([...magic, 0, 0, ...block]), limit).fault).toBe('bad-zstd')
+    }
+  })
+
   test('whatever bytes come is inflated or refused, never thrown, and stays within its bound', () => {
     const whole = zstd(lines(400))
     const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 5 })

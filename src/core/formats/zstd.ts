@@ -8,6 +8,7 @@
  */
 import { Decompress } from 'fzstd'
 import type { Inflated } from './gzip.ts'
+import { hasEndlessWeights, longestWeights } from './zstd-weights.ts'
 
 export const isZstd = (bytes: Uint8Array): boolean => bytes.length >= 4 && kindOfMagic(bytes) !== undefined
 
@@ -61,9 +62,9 @@ export function createZstdInflater({
     write(bytes, taken) {
       for (let at = 0; at < bytes.length; at += stepBytes) {
         const step = bytes.subarray(at, at + stepBytes)
-        const isSound = frames.walk(step)
+        const found = frames.walk(step)
         if (frames.largestWindow() > maxWindowBytes || frames.count() > maxFrames) return 'too-large'
-        if (!push(step, false, taken) || !isSound) return 'damaged'
+        if (found === 'endless' || !push(step, false, taken) || found === 'broken') return 'damaged'
       }
       return 'open'
     },
@@ -110,9 +111,11 @@ function kindOfMagic(head: ArrayLike<number>): FrameKind | undefined {
  *   magic 4 | descriptor 1 | window 0-1 | dictionary 0-4 | content size 0-8 | (block header 3 | body)* | checksum 0 or 4
  */
 function createFrameWalk() {
-  let expects: 'header' | 'block' = 'header'
+  let expects: 'header' | 'block' | 'literals' = 'header'
   let head: number[] = []
   let skip = 0
+  /** Of a compressed block: its body, and what of that is looked at. */
+  let block = { bytes: 0, looked: 0, isLast: false }
   let hasChecksum = false
   let largest = 0
   let frames = 0
@@ -142,15 +145,28 @@ function createFrameWalk() {
     if (head.length < 3) return true
     const header = numberAt(head, 0, 3)
     const [isLast, type, size] = [(header & 1) === 1, (header >> 1) & 3, header >> 3]
-    // A run of one byte has that byte as its body; type 3 is reserved.
-    skip = (type === 1 ? 1 : size) + (isLast && hasChecksum ? 4 : 0)
-    if (isLast) expects = 'header'
     head = []
+    block = { bytes: size, looked: Math.min(size, longestWeights), isLast }
+    if (type === 2 && size > 0) expects = 'literals'
+    // A run of one byte has that byte as its body; type 3 is reserved.
+    else skipBody(type === 1 ? 1 : size)
     return type !== 3
+  }
+  const skipBody = (bytes: number): void => {
+    skip = bytes + (block.isLast && hasChecksum ? 4 : 0)
+    expects = block.isLast ? 'header' : 'block'
+    head = []
+  }
+  const takeLiterals = (): boolean => {
+    if (head.length < block.looked) return true
+    const isSound = !hasEndlessWeights(head)
+    skipBody(block.bytes - block.looked)
+    return isSound
   }
 
   return {
-    walk(bytes: Uint8Array): boolean {
+    /** `endless` must not be given to `fzstd`; of what is `broken` there may be something good before the break. */
+    walk(bytes: Uint8Array): 'sound' | 'broken' | 'endless' {
       for (let at = 0; at < bytes.length; ) {
         if (skip > 0) {
           const skipped = Math.min(skip, bytes.length - at)
@@ -159,9 +175,11 @@ function createFrameWalk() {
           continue
         }
         head.push(bytes[at++] ?? 0)
-        if (!(expects === 'header' ? takeHeader() : takeBlock())) return false
+        if (expects === 'literals') {
+          if (!takeLiterals()) return 'endless'
+        } else if (!(expects === 'header' ? takeHeader() : takeBlock())) return 'broken'
       }
-      return true
+      return 'sound'
     },
     largestWindow: () => largest,
     count: () => frames,
