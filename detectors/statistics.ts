@@ -1,5 +1,5 @@
 /** The few sums that detectors share. Pure functions of numbers, so that each `evaluate` reads as the sentence it stands for. */
-import type { Comparison } from './contract.ts'
+import type { Comparison, OwnReach } from './contract.ts'
 
 export const MINUTE_MS = 60_000
 export const SLOT_MS = 5 * MINUTE_MS
@@ -34,4 +34,31 @@ export function periodStart({ at, lengthMs }: { readonly at: number; readonly le
 
 export function perMinute({ calls, seconds }: { readonly calls: number; readonly seconds: number }): number {
   return (calls * 60) / seconds
+}
+
+/** Even who has never left the band is not told of within a tenth of it. */
+const LEAST_TIMES_UPPER = 1.1
+
+/**
+ * Calls in a window that a key goes beyond by itself at most `perWeek` times a week, or that are `timesBusiest` its busiest
+ * ever: whichever is less. Of a bursty key the record knows better, of a regular one the time of day.
+ */
+export function reachLimit(
+  reach: OwnReach,
+  { perWeek, timesBusiest }: { readonly perWeek: number; readonly timesBusiest: number },
+): number {
+  const times = Math.max(LEAST_TIMES_UPPER, (reach.perWeek / perWeek) ** (1 / reach.tail))
+  const byRarity = times * reach.upperCalls
+  return reach.busiestCalls === undefined ? byRarity : Math.min(byRarity, recordLimit(reach.busiestCalls, timesBusiest))
+}
+
+/** A record of few calls is beaten by chance alone. */
+const RECORD_SIGMAS = 3
+
+const recordLimit = (busiestCalls: number, timesBusiest: number): number =>
+  timesBusiest * busiestCalls + RECORD_SIGMAS * Math.sqrt(busiestCalls)
+
+/** How often a week the key would go so far by itself, by what is known of its peaks. */
+export function timesAWeek({ upperCalls, perWeek, tail }: OwnReach, calls: number): number {
+  return calls <= upperCalls ? Number.POSITIVE_INFINITY : perWeek * (calls / upperCalls) ** -tail
 }
