@@ -132,6 +132,11 @@ export interface Finding {
   readonly evidence: readonly Evidence[]
   /** When it began, as far as the detector can tell, epoch ms. */
   readonly since: number
+  /**
+   * How often a week this key would go so far by itself, by its own past (`OwnReach`): what the alert budget compares.
+   * Left out by detectors that speak of harm, whatever is usual.
+   */
+  readonly timesAWeek?: number | undefined
 }
 
 /** One tunable number: declared once, from which configuration, help and the catalogue are made. */

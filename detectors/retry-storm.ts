@@ -14,7 +14,7 @@
  * Without history nothing is known of the usual, and only very many failures count, whatever the demand.
  */
 import { type Comparison, defineDetector, type Usual, type WindowCounts } from './contract.ts'
-import { leastOf, perMinute } from './statistics.ts'
+import { leastOf, perMinute, rarestTimesAWeek } from './statistics.ts'
 
 export const retryStorm = defineDetector({
   name: 'retry-storm',
@@ -50,7 +50,8 @@ export const retryStorm = defineDetector({
       min: 0,
       max: 1,
       unit: 'share',
-      sentence: 'called a retry storm where more of its calls fail than this and than three times the usual share; else a surge',
+      sentence:
+        'called a retry storm where more of its calls fail than this and than three times the usual share; else a surge',
     },
     failuresUnknown: {
       default: 300,
@@ -64,7 +65,8 @@ export const retryStorm = defineDetector({
     nats: Number.POSITIVE_INFINITY,
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
-  evaluate({ at, last10s, usual }, values) {
+  evaluate(view, values) {
+    const { at, last10s, usual } = view
     const usually = usual && usualIn(last10s.seconds, usual)
     const comparisons = comparisonsOf(last10s, usually, values)
     return {
@@ -77,6 +79,7 @@ export const retryStorm = defineDetector({
         ...(usually ? [extraCallsPerFailure(last10s, usually.calls)] : []),
       ],
       since: at - last10s.seconds * 1_000,
+      timesAWeek: rarestTimesAWeek(view),
     }
   },
 })
@@ -89,7 +92,9 @@ function isFailing({ calls, status5xx }: WindowCounts, usual: Usual | undefined,
   return status5xx >= most * calls
 }
 
-type Limits = Readonly<Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failingShare' | 'failuresUnknown', number>>
+type Limits = Readonly<
+  Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failingShare' | 'failuresUnknown', number>
+>
 
 function usualIn(seconds: number, usual: Usual) {
   const minutes = seconds / 60

@@ -20,7 +20,7 @@
  * the rate since then, but it never lowers the calls of a fixed window, and this detector judges early looks.
  */
 import { type Comparison, defineDetector, type OwnReach, type SequentialEvidence, type TenantView } from './contract.ts'
-import { leastOf, perMinute, reachLimit } from './statistics.ts'
+import { callsIn, leastOf, perMinute, rarestTimesAWeek, reachLimit } from './statistics.ts'
 
 export const sequentialSurge = defineDetector({
   name: 'sequential-surge',
@@ -45,7 +45,7 @@ export const sequentialSurge = defineDetector({
       sentence: 'more calls than this beyond the usual since it began, and more than this in the window',
     },
     perWeekAllowed: {
-      default: 0.7,
+      default: 2,
       min: 0.001,
       max: 100,
       unit: 'a week',
@@ -101,6 +101,7 @@ export const sequentialSurge = defineDetector({
         { measure: 'evidence in nats', observed: surest.nats, usual: undefined },
       ],
       since: surest.since,
+      timesAWeek: rarestTimesAWeek(view),
     }
   },
 })
@@ -117,14 +118,12 @@ function farthest(view: TenantView, reaches: readonly OwnReach[], limits: Limits
   return most
 }
 
-const windows = { 10: 'last10s', 60: 'last60s', 300: 'last5min' } as const
-
 function beyond(view: TenantView, reach: OwnReach, { excessFloor, perWeekAllowed, timesBusiest }: Limits): Comparison {
   const { seconds, upperCalls, busiestCalls, perWeek, tail } = reach
   const byRecord = busiestCalls === undefined ? '' : 'timesBusiest × busiestCalls, '
   return {
     measure: `calls in ${seconds} s`,
-    observed: view[windows[seconds]].calls,
+    observed: callsIn(view, reach),
     limit: Math.max(excessFloor, reachLimit(reach, { perWeek: perWeekAllowed, timesBusiest })),
     formula: `max(excessFloor, min(${byRecord}upperCalls × (perWeek ÷ perWeekAllowed) ^ (1 ÷ tail)))`,
     parts: { upperCalls, perWeek, tail, ...(busiestCalls !== undefined && { busiestCalls }) },

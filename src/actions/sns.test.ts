@@ -28,6 +28,7 @@ test('an alert is one Publish: a subject, the whole story as JSON, and attribute
     Subject: '[high] Client A (key_abc123) exceeded anomaly threshold.',
     ...attributeFields({
       severity: 'high',
+      telling: 'alerted',
       kind: 'surge',
       phase: 'open',
       tenantId: 'client-a',
@@ -173,6 +174,7 @@ function alert(changed: Partial<Explanation>): AlertEffect {
       phase: 'open',
       kind: 'surge',
       severity: 'high',
+      telling: 'alerted',
       onsetAt,
       decidedAt: onsetAt + 3_000,
       current: { calls: 2_501, seconds: 3, callsPerMinute: 50_020 },

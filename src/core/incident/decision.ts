@@ -9,6 +9,7 @@ import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { allowance, isHeard } from './alert-budget.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
@@ -52,7 +53,11 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const lead = leading(judgement)
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
-  const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
+  const { kind } = lead.finding
+  const timesAWeek = kind === 'surge' ? rarity(judgement) : undefined
+  const allowed = allowance(engine)
+  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
+  const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
   const isPlatform =
     survey !== undefined &&
     standing !== undefined &&
@@ -84,7 +89,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       at,
       decidedAt: owner.time.highest,
       onsetAt,
-      kind: lead.finding.kind,
+      kind,
       severity,
       detectors: scoresOf(judgement),
       evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
@@ -95,9 +100,20 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
         upperPerMinute: known.usual.upperPerMinute,
         days: known.usual.days,
       },
+      timesAWeek,
+      isHeard: severity === 'high' || isHeard(owner.keys, key.number, { at, timesAWeek, allowed }),
     },
   }
   step(engine, owner, key, event, out)
+}
+
+/** By whichever of those that speak of a surge finds it rarest; undefined where none compares with the key's own past. */
+function rarity({ voices }: Judgement): number | undefined {
+  let rarest: number | undefined
+  for (const { finding } of voices)
+    if (finding.timesAWeek !== undefined && finding.score > 1)
+      rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, finding.timesAWeek)
+  return rarest
 }
 
 function throttledBeside(state: EngineState, beside: KeyState): number {

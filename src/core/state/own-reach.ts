@@ -14,7 +14,7 @@
  * minutes speak for them. What each window is compared with, and how rare a count is by this: `detectors/statistics.ts`.
  */
 import type { OwnReach } from '../../../detectors/contract.ts'
-import { SLOTS_PER_DAY } from '../vocabulary.ts'
+import { type EpochMs, SLOTS_PER_DAY } from '../vocabulary.ts'
 import { MINUTES_PER_SLOT } from './coverage.ts'
 import { add, FIRST_MINUTE, type KnownKeys, REACH, read, write } from './known-keys.ts'
 
@@ -35,6 +35,9 @@ const WORDS = 6
 /** Day of the last fading, and minutes that were seen second by second. */
 const FADED_DAY = REACH + LENGTHS.length * WORDS
 const PANE_MINUTES = FADED_DAY + 1
+/** When people were last told of a surge of this key (epoch ms; 0 = never), and how often a week it would come by itself. */
+const TOLD_AT = PANE_MINUTES + 1
+const TOLD_TIMES = TOLD_AT + 1
 
 /** Peaks closer than this belong together, slots. */
 const STRETCH_SLOTS = 6
@@ -63,6 +66,12 @@ const PRIOR_PEAKS = 1
 export function upperCallsOf(length: number, upperPerMinute: number): number {
   const calls = (upperPerMinute * (LENGTHS[length] as number)) / 60
   return Math.max(LEAST_UPPER, calls + BAND_SIGMAS * Math.sqrt(calls))
+}
+
+/** As long as nobody knows how the calls of a minute lie in it, all of them may come in ten seconds. */
+function upperCalls(length: number, upperPerMinute: number, unknownShare: number): number {
+  const upper = upperCallsOf(length, upperPerMinute)
+  return length === TEN_SECONDS ? upper + unknownShare * (upperCallsOf(MINUTE, upperPerMinute) - upper) : upper
 }
 
 /** A window of this key brought so many calls in this slot. */
@@ -138,7 +147,7 @@ export function ownReaches(keys: KnownKeys, key: number, slot: number, upperPerM
     const busiest = Math.max(read(keys, key, at + BUSIEST), isShort ? guessed * unknownShare : 0)
     return {
       seconds,
-      upperCalls: upperCallsOf(length, upperPerMinute),
+      upperCalls: upperCalls(length, upperPerMinute, unknownShare),
       perWeek: (events + PRIOR_PER_WEEK * PRIOR_WEEKS) / (weeks + PRIOR_WEEKS),
       tail: (events + PRIOR_PEAKS) / (logarithms + PRIOR_PEAKS / PRIOR_TAIL),
       busiestCalls: days >= LEAST_DAYS ? busiest : undefined,
@@ -160,4 +169,21 @@ export function inheritReach(keys: KnownKeys, key: number, others: readonly { ke
         add(keys, key, at + word, read(other.keys, other.key, at + word))
     }
   }
+}
+
+export interface Told {
+  /** Event time, epoch ms. */
+  readonly at: EpochMs
+  readonly timesAWeek: number
+}
+
+/** People were told of a surge of this key. */
+export function noteTold(keys: KnownKeys, key: number, { at, timesAWeek }: Told): void {
+  write(keys, key, TOLD_AT, at)
+  write(keys, key, TOLD_TIMES, timesAWeek)
+}
+
+export function lastTold(keys: KnownKeys, key: number): Told | undefined {
+  const at = read(keys, key, TOLD_AT)
+  return at === 0 ? undefined : { at, timesAWeek: read(keys, key, TOLD_TIMES) }
 }

@@ -368,13 +368,23 @@ function learnKeys(owner: Owner, minute: number): void {
 }
 
 /** How far a minute that closes goes, and its busiest ten seconds, against what is usual in its slot. */
-function noteMinuteReach({ number, activity, finalSlot }: KeyState, keys: KnownKeys, minute: number, calls: number): void {
+function noteMinuteReach(
+  { number, activity, finalSlot }: KeyState,
+  keys: KnownKeys,
+  minute: number,
+  calls: number,
+): void {
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   if (activity === undefined) return
   notePaneMinute(keys, number)
   const upperPerMinute = finalSlot?.slot === slot ? slotUpper(finalSlot.usual) : Number.POSITIVE_INFINITY
   noteReach(keys, number, { length: MINUTE, slot, calls, upperPerMinute })
-  noteReach(keys, number, { length: TEN_SECONDS, slot, calls: busiestTenSeconds(activity.panes, minute), upperPerMinute })
+  noteReach(keys, number, {
+    length: TEN_SECONDS,
+    slot,
+    calls: busiestTenSeconds(activity.panes, minute),
+    upperPerMinute,
+  })
 }
 
 /** The most calls in any ten seconds that end in this minute. */
@@ -399,7 +409,12 @@ function finishSlot({ keys, coverage }: Owner, key: number, minute: number): voi
   if (Math.floor(minute / MINUTES_PER_SLOT) <= slot) return
   const calls = read(keys, key, SLOT_CALLS)
   if (calls === 0 || keys.excluded.get(key)?.has(slot) === true) return
-  noteReach(keys, key, { length: SLOT_LONG, slot, calls, upperPerMinute: slotUpper(usualOf(keys, key, coverage, slot)) })
+  noteReach(keys, key, {
+    length: SLOT_LONG,
+    slot,
+    calls,
+    upperPerMinute: slotUpper(usualOf(keys, key, coverage, slot)),
+  })
 }
 
 /** Where no day tells what is usual nothing goes beyond it. */
