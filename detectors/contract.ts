@@ -155,6 +155,7 @@ export type Values<T extends Thresholds> = { readonly [name in keyof T]: number 
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
   readonly name: string
+  /** What it speaks of; a finding that lacks what makes it that is a surge. */
   readonly kind: Kind
   /** One sentence for the catalogue: what it sees. */
   readonly sees: string

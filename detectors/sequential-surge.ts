@@ -4,8 +4,8 @@
  *     score = min( max over the bank of min( nats ÷ natsThreshold, calls beyond usual ÷ excessFloor ),
  *                  max over 10 s, 60 s and 5 min of calls ÷ max( excessFloor, limit of the window ) )
  *
- *     limit = min( timesBusiest × the busiest such window of the last weeks,
- *                  upper end of the window × ( perWeek ÷ perWeekAllowed ) ^ ( 1 ÷ tail ) )
+ *     limit = min( timesBusiest × the busiest such window of the last weeks + what chance adds,
+ *                  timesUpper × upper end of the window ),   timesUpper = ( perWeek ÷ perWeekAllowed ) ^ ( 1 ÷ tail )
  *
  * - *Sure*: the bank adds up evidence pane by pane, so a 500× storm is beyond doubt within a second and a small shift
  *   within minutes. A CUSUM of log-likelihood ratios that fires at h nats does so by chance at most once in e^h panes on
@@ -20,7 +20,7 @@
  * the rate since then, but it never lowers the calls of a fixed window, and this detector judges early looks.
  */
 import { type Comparison, defineDetector, type OwnReach, type SequentialEvidence, type TenantView } from './contract.ts'
-import { callsIn, leastOf, perMinute, rarestTimesAWeek, reachLimit } from './statistics.ts'
+import { callsIn, leastOf, perMinute, rarestTimesAWeek, reachLimit, recordChance, timesUpper } from './statistics.ts'
 
 export const sequentialSurge = defineDetector({
   name: 'sequential-surge',
@@ -119,13 +119,17 @@ function farthest(view: TenantView, reaches: readonly OwnReach[], limits: Limits
 }
 
 function beyond(view: TenantView, reach: OwnReach, { excessFloor, perWeekAllowed, timesBusiest }: Limits): Comparison {
-  const { seconds, upperCalls, busiestCalls, perWeek, tail } = reach
-  const byRecord = busiestCalls === undefined ? '' : 'timesBusiest × busiestCalls, '
+  const { seconds, upperCalls, busiestCalls } = reach
+  const byPeaks = 'upperCalls × timesUpper'
+  const isKnown = busiestCalls !== undefined
   return {
     measure: `calls in ${seconds} s`,
     observed: callsIn(view, reach),
     limit: Math.max(excessFloor, reachLimit(reach, { perWeek: perWeekAllowed, timesBusiest })),
-    formula: `max(excessFloor, min(${byRecord}upperCalls × (perWeek ÷ perWeekAllowed) ^ (1 ÷ tail)))`,
-    parts: { upperCalls, perWeek, tail, ...(busiestCalls !== undefined && { busiestCalls }) },
+    formula: `max(excessFloor, ${isKnown ? `min(timesBusiest × busiestCalls + chance, ${byPeaks})` : byPeaks})`,
+    parts: {
+      ...{ upperCalls, timesUpper: timesUpper(reach, perWeekAllowed) },
+      ...(isKnown && { busiestCalls, chance: recordChance(busiestCalls) }),
+    },
   }
 }

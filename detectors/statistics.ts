@@ -47,16 +47,17 @@ export function reachLimit(
   reach: OwnReach,
   { perWeek, timesBusiest }: { readonly perWeek: number; readonly timesBusiest: number },
 ): number {
-  const times = Math.max(LEAST_TIMES_UPPER, (reach.perWeek / perWeek) ** (1 / reach.tail))
-  const byRarity = times * reach.upperCalls
-  return reach.busiestCalls === undefined ? byRarity : Math.min(byRarity, recordLimit(reach.busiestCalls, timesBusiest))
+  const byPeaks = timesUpper(reach, perWeek) * reach.upperCalls
+  if (reach.busiestCalls === undefined) return byPeaks
+  return Math.min(byPeaks, timesBusiest * reach.busiestCalls + recordChance(reach.busiestCalls))
 }
 
-/** A record of few calls is beaten by chance alone. */
-const RECORD_SIGMAS = 3
+/** The multiple of the upper end that the key goes beyond `perWeek` times a week. */
+export const timesUpper = (reach: OwnReach, perWeek: number): number =>
+  Math.max(LEAST_TIMES_UPPER, (reach.perWeek / perWeek) ** (1 / reach.tail))
 
-const recordLimit = (busiestCalls: number, timesBusiest: number): number =>
-  timesBusiest * busiestCalls + RECORD_SIGMAS * Math.sqrt(busiestCalls)
+/** A record of few calls is beaten by chance alone: three standard deviations, calls. */
+export const recordChance = (busiestCalls: number): number => 3 * Math.sqrt(busiestCalls)
 
 /**
  * About how often a week a window has more than r × the busiest of the weeks before: r^-2.5, as 110 real tenants' weeks were
@@ -77,6 +78,6 @@ export const rarestTimesAWeek = (view: TenantView): number | undefined =>
 export function timesAWeek({ upperCalls, perWeek, tail, busiestCalls }: OwnReach, calls: number): number {
   const byPeaks = calls <= upperCalls ? Number.POSITIVE_INFINITY : perWeek * (calls / upperCalls) ** -tail
   if (busiestCalls === undefined) return byPeaks
-  const beyondChance = calls - RECORD_SIGMAS * Math.sqrt(busiestCalls)
+  const beyondChance = calls - recordChance(busiestCalls)
   return beyondChance <= busiestCalls ? byPeaks : Math.min(byPeaks, (beyondChance / busiestCalls) ** -RECORD_TAIL)
 }

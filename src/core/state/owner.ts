@@ -7,7 +7,6 @@
  * OPEN_SPAN_MS, quiet minutes are settled a week at a time.
  */
 
-import type { Usual } from '../../../detectors/contract.ts'
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
@@ -21,11 +20,10 @@ import {
   unlearnMinute,
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import { type Coverage, coverMinute, createCoverage, MINUTES_PER_SLOT } from './coverage.ts'
+import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
-import { createKnownKeys, type KnownKeys, read, SLOT, SLOT_CALLS, stayKnown } from './known-keys.ts'
+import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
-import { MINUTE, notePaneMinute, noteReach, SLOT_LONG, TEN_SECONDS } from './own-reach.ts'
 import {
   addCall,
   addCounts,
@@ -38,8 +36,8 @@ import {
   paneSecond,
   STATUS_5XX,
 } from './pane.ts'
+import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
-import { usualOf } from './usual.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
 import { addStraggler, addStragglers, paneInserted } from './window.ts'
 
@@ -214,7 +212,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
-  finishSlot(owner, number, firstMinute)
+  noteSlotReach(owner, number, firstMinute)
   learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
 }
 
@@ -358,7 +356,7 @@ function learnKeys(owner: Owner, minute: number): void {
     calls = (calls ?? 0) + seen.calls
     if (isNotLearned(key, minute)) continue
     noteMinuteReach(key, owner.keys, minute, seen.calls)
-    finishSlot(owner, key.number, minute)
+    noteSlotReach(owner, key.number, minute)
     learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
@@ -366,60 +364,6 @@ function learnKeys(owner: Owner, minute: number): void {
   owner.minuteKeys = []
   owner.lessons++
 }
-
-/** How far a minute that closes goes, and its busiest ten seconds, against what is usual in its slot. */
-function noteMinuteReach(
-  { number, activity, finalSlot }: KeyState,
-  keys: KnownKeys,
-  minute: number,
-  calls: number,
-): void {
-  const slot = Math.floor(minute / MINUTES_PER_SLOT)
-  if (activity === undefined) return
-  notePaneMinute(keys, number)
-  const upperPerMinute = finalSlot?.slot === slot ? slotUpper(finalSlot.usual) : Number.POSITIVE_INFINITY
-  noteReach(keys, number, { length: MINUTE, slot, calls, upperPerMinute })
-  noteReach(keys, number, {
-    length: TEN_SECONDS,
-    slot,
-    calls: busiestTenSeconds(activity.panes, minute),
-    upperPerMinute,
-  })
-}
-
-/** The most calls in any ten seconds that end in this minute. */
-function busiestTenSeconds(panes: KeyPanes, minute: number): number {
-  let last = panes.firstOpen - 1
-  while (last >= panes.first && paneSecond(panes, last) >= (minute + 1) * 60) last--
-  let most = 0
-  let calls = 0
-  let first = last
-  for (let newest = last; newest >= panes.first && paneSecond(panes, newest) >= minute * 60; newest--) {
-    const from = paneSecond(panes, newest) - 10
-    while (first >= panes.first && paneSecond(panes, first) > from) calls += paneCalls(panes, first--)
-    if (calls > most) most = calls
-    calls -= paneCalls(panes, newest)
-  }
-  return most
-}
-
-/** The slot that was being learned is complete when a minute of a later one comes. */
-function finishSlot({ keys, coverage }: Owner, key: number, minute: number): void {
-  const slot = read(keys, key, SLOT)
-  if (Math.floor(minute / MINUTES_PER_SLOT) <= slot) return
-  const calls = read(keys, key, SLOT_CALLS)
-  if (calls === 0 || keys.excluded.get(key)?.has(slot) === true) return
-  noteReach(keys, key, {
-    length: SLOT_LONG,
-    slot,
-    calls,
-    upperPerMinute: slotUpper(usualOf(keys, key, coverage, slot)),
-  })
-}
-
-/** Where no day tells what is usual nothing goes beyond it. */
-const slotUpper = (usual: Usual | undefined): number =>
-  usual === undefined || usual.days === 0 ? Number.POSITIVE_INFINITY : usual.slotUpperPerMinute
 
 /** What closed panes hold of a minute. */
 function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
