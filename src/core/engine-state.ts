@@ -5,6 +5,7 @@ import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
+import type { Surveys } from './incident/owner-survey.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { Owner } from './state/owner.ts'
@@ -46,6 +47,8 @@ export interface Engine {
   lookup: WeakMap<KeyTable, Map<Owner, KeyNumbers>>
   /** The same for the tenants whose keys they are. */
   tenantLookup: WeakMap<KeyTable, KeyNumbers>
+  /** What decisions of this moment have asked about. A cache: never asked for what has changed since. */
+  readonly surveys: Surveys
 }
 
 export interface KeyNumbers {

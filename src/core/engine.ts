@@ -87,6 +87,7 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   state,
   lookup: new WeakMap(),
   tenantLookup: new WeakMap(),
+  surveys: new WeakMap(),
   measuring: createMeasuring(settings.config),
 })
 
@@ -439,6 +440,7 @@ function endHistory(engine: Engine): void {
       if (read(owner.keys, number, INCIDENTS) > 0) write(owner.keys, number, INCIDENTS, 0)
     }
     owner.incidents.clear()
+    owner.limited.clear()
     owner.wrong.clear()
     owner.time.partitions.clear()
     owner.quiet.isUnknown = true

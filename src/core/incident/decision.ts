@@ -9,8 +9,8 @@ import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { currentOf, measured } from './measure.ts'
 import { platformSick } from './platform.ts'
@@ -25,7 +25,7 @@ export interface Suspect {
   readonly known: SlotKnowledge
 }
 
-/** Suspects of one look, most dangerous first. What the fleet says is asked once, and only when it matters. */
+/** Suspects of one look, most dangerous first. What the fleet says is asked once for all of them, and only when it matters. */
 export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[], out: Out): void {
   const apart = suspects.filter(({ key }) => !isToldByKin(engine, key))
   const wrong = apart.filter(({ judgement }) => judgement.score > 1)
@@ -35,8 +35,8 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
   const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Set(undecided.map(({ key }) => key)))
-  const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
-  for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
+  const danger = ({ key }: Suspect): number => (survey === undefined ? 0 : excessOf(survey, owner, key))
+  for (const suspect of wrong.sort((one, other) => danger(other) - danger(one))) {
     signal(engine, owner, suspect, survey, out)
   }
 }
@@ -66,7 +66,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       severity,
       usual: known.usual,
       isPlatformIncident: isPlatform,
-      throttledTenants: throttledBeside(state, key),
+      throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
     },
@@ -100,12 +100,10 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   step(engine, owner, key, event, out)
 }
 
-function throttledBeside(state: EngineState, beside: KeyState): number {
-  let throttled = 0
-  for (const owner of watching(state)) {
-    for (const key of owner.incidents) if (key !== beside && holdsLimit(key.incident)) throttled++
-  }
-  return throttled
+function limitedBeside(state: EngineState, beside: KeyState): number {
+  let others = 0
+  for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
+  return others
 }
 
 /** Sequential evidence knows best when it began; without it, the leading detector says. */

@@ -11,7 +11,7 @@ import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
-import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { awaited, follow, holdsLimit, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 
@@ -62,6 +62,8 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
   key.incident = taken.incident
   if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
   else owner.incidents.add(key)
+  if (holdsLimit(taken.incident)) owner.limited.add(key)
+  else owner.limited.delete(key)
   if (wasQuiet && taken.phase === 'open') key.incidents++
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
