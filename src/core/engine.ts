@@ -73,6 +73,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     tenantWide: undefined,
     platform: { phase: 'quiet' },
     platformIncidents: 0,
+    openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
     rejected: { future: 0, tooOld: 0 },
@@ -447,6 +448,7 @@ function endHistory(engine: Engine): void {
   }
   state.platform = { phase: 'quiet' }
   state.platformIncidents = 0
+  state.openings = undefined
   state.isHistory = false
 }
 

@@ -149,7 +149,7 @@ function standingNow(engine: Engine, { owner, key }: Place): Standing {
   const before = [...watching(engine.state)].flatMap(({ active }) =>
     [...active].map(one => [one, one.earlySlot] as const),
   )
-  const standing = standingOf(surveyFleet({ ...engine, surveys: new WeakMap() }, new Set()), engine, owner, key)
+  const standing = standingOf(surveyFleet({ ...engine, surveys: new WeakMap() }), engine, owner, key)
   for (const [one, slot] of before) one.earlySlot = slot
   return standing
 }

@@ -34,12 +34,14 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   }
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
-  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Set(undecided.map(({ key }) => key)))
+  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Map(undecided.map(kindBySuspect)))
   const danger = ({ key }: Suspect): number => (survey === undefined ? 0 : excessOf(survey, owner, key))
   for (const suspect of wrong.sort((one, other) => danger(other) - danger(one))) {
     signal(engine, owner, suspect, survey, out)
   }
 }
+
+const kindBySuspect = ({ key, judgement }: Suspect) => [key, leading(judgement)?.finding.kind] as const
 
 /** Whether a signal could change what is done: a throttled tenant's cannot. */
 const isUndecided = (incident: Incident): boolean =>
@@ -53,11 +55,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
   const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
-  const isPlatform =
-    survey !== undefined &&
-    standing !== undefined &&
-    (isPlatformSick(survey, config.platform) || state.platform.phase === 'open') &&
-    !isDominant(standing)
+  const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
+  const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -72,8 +71,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     },
     config.throttle,
   )
-  if (isPlatform && survey !== undefined && isPlatformSick(survey, config.platform))
-    platformSick(engine, owner, survey, out)
+  if (isPlatform && isSick) platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: IncidentEvent = {
     kind: 'signal',

@@ -3,14 +3,23 @@
  * when a decision asks for it, from the last ten seconds of the keys that call; so it costs nothing in quiet times.
  *
  * Many keys wrong at the same moment are a platform incident: the API is sick, not its clients. Told once, nobody
- * throttled, but for one who makes most of the trouble.
+ * throttled, but for one who makes most of the trouble. What counts as many:
+ *
+ * - failing, or retrying what fails: so many clients, and such a share of those active, as the user says (`platform`);
+ * - wrong in any other way (a surge may have any reason): as many, but all within one minute, and more than chance
+ *   brings in this fleet (openings.ts). In a small fleet three of ten are soon wrong at once, each for itself.
+ *
+ * Once that is told, whoever is wrong is part of it, until they are no longer many.
  */
 
+import type { Kind } from '../../../detectors/contract.ts'
 import type { WeirConfig } from '../config/config.ts'
 import { type Engine, watching } from '../engine-state.ts'
+import type { IncidentKind } from '../explanation/explanation.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
-import { SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { areTooMany, openingsFrom } from './openings.ts'
 import { clientOf, type OwnerSurvey, SURVEY_SECONDS, sumKey, surveyOwner } from './owner-survey.ts'
 import type { Standing } from './response.ts'
 
@@ -27,12 +36,18 @@ export interface FleetSurvey {
   readonly active: number
   readonly provenCalls: number
   readonly failing: number
-  /** Clients with an incident that is not over, as of the survey. */
+  /** Clients failing, or with an incident of retries after failures that is not over. */
+  readonly inTrouble: number
+  /** Clients with any incident that is not over, as of the survey; and those for whom it is the first minute of it. */
   readonly wrong: number
+  readonly newlyWrong: number
 }
 
-/** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
-export function surveyFleet(engine: Engine, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
+/** Keys whose signal is about to be decided on, and how they are wrong. */
+type Undecided = ReadonlyMap<KeyState, Kind | undefined>
+
+/** Surveys the ten seconds before each owner's newest second. */
+export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): FleetSurvey {
   const {
     surveys: kept,
     state: { owners },
@@ -53,7 +68,7 @@ export function surveyFleet(engine: Engine, newlyWrong: ReadonlySet<KeyState>): 
     active: unionOf(surveys.map(({ activeClients }) => activeClients)).size,
     provenCalls: provenCalls(engine),
     failing: failingClients.size,
-    wrong: wrongClients(engine, newlyWrong).size,
+    ...wrongClients(engine, undecided, failingClients),
   }
 }
 
@@ -66,15 +81,30 @@ function unionOf(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
   return union
 }
 
-function wrongClients({ state, settings: { tenants } }: Engine, newlyWrong: ReadonlySet<KeyState>): Set<string> {
-  const clients = new Set([...newlyWrong].map(({ keyId }) => clientOf(tenants, keyId)))
+function wrongClients(
+  { state, settings: { tenants } }: Engine,
+  undecided: Undecided,
+  failing: ReadonlySet<string>,
+): Pick<FleetSurvey, 'inTrouble' | 'wrong' | 'newlyWrong'> {
+  const inTrouble = new Set(failing)
+  const wrong = new Set<string>()
+  const newlyWrong = new Set<string>()
+  const note = (keyId: ApiKeyId, kind: IncidentKind | undefined, isNew: boolean): void => {
+    const client = clientOf(tenants, keyId)
+    wrong.add(client)
+    if (kind === 'retry-storm') inTrouble.add(client)
+    if (isNew) newlyWrong.add(client)
+  }
+  for (const [{ keyId, incident }, kind] of undecided) note(keyId, kind, !('story' in incident))
   for (const { incidents, time } of watching(state)) {
     for (const { keyId, incident } of incidents) {
-      if (incident.phase === 'quiet' || incident.phase === 'suspected') continue
-      if (incident.story.lastBadAt >= time.highest - WRONG_FOR_MS) clients.add(clientOf(tenants, keyId))
+      if (!('story' in incident)) continue
+      const { lastBadAt, openedAt, signal } = incident.story
+      const since = time.highest - WRONG_FOR_MS
+      if (lastBadAt >= since) note(keyId, signal.kind, openedAt >= since)
     }
   }
-  return clients
+  return { inTrouble: inTrouble.size, wrong: wrong.size, newlyWrong: newlyWrong.size }
 }
 
 /** Calls in ten seconds that the whole fleet has been seen to carry. */
@@ -113,10 +143,14 @@ export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Own
   }
 }
 
-/** Whether so many keys are wrong or failing that it cannot be their own doing. */
-export const isPlatformSick = (survey: FleetSurvey, rules: WeirConfig['platform']): boolean =>
-  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules) ||
-  (survey.active >= 2 && survey.failing >= survey.active)
+/** Whether so many clients are wrong that it cannot be their own doing. `at`: the newest event time of who asks. */
+export function isPlatformSick({ state, settings }: Engine, survey: FleetSurvey, at: EpochMs): boolean {
+  const { active, failing, inTrouble, wrong, newlyWrong } = survey
+  const many = manyKeys(survey, settings.config.platform)
+  if (inTrouble >= many || (active >= 2 && failing >= active)) return true
+  if (state.platform.phase === 'open') return wrong >= many
+  return newlyWrong >= many && areTooMany(state.openings ?? openingsFrom(at), at, newlyWrong)
+}
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

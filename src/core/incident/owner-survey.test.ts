@@ -38,7 +38,7 @@ const how = fc.record({
 
 /** As much of it as a decision asks about, in an order of its own. */
 function asked(engine: Engine) {
-  const { owners, failingClients, ...figures } = surveyFleet(engine, new Set())
+  const { owners, failingClients, ...figures } = surveyFleet(engine)
   const sums = [...owners.values()].flatMap(({ keys }) => [...keys].map(([{ keyId }, sums]) => [keyId, sums] as const))
   return { ...figures, failingClients: [...failingClients].sort(), sums: new Map(sums.sort()) }
 }
