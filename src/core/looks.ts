@@ -53,10 +53,8 @@ export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: 
     }
     // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
     if (suspects.length > 1) suspects.sort(byKeyId)
-    for (const suspect of suspects) {
-      noteWrong(engine, owner, suspect)
-      decide(engine, owner, [suspect], out)
-    }
+    for (const suspect of suspects) noteWrong(engine, owner, suspect)
+    if (suspects.length > 0) decide(engine, owner, suspects, out)
   })
 }
 

@@ -155,12 +155,12 @@ export function aftermathOf(engine: Engine, keyId: ApiKeyId): Aftermath | undefi
   }
 }
 
-/** As a decision of this moment would weigh it. What a survey works out for each key on its way is put back. */
+/** As a decision of this moment would weigh it. What a survey works out for each key on its way is put back, and none is kept. */
 function standingNow(engine: Engine, { owner, key }: Place): Standing {
   const before = [...watching(engine.state)].flatMap(({ active }) =>
     [...active].map(one => [one, one.earlySlot] as const),
   )
-  const standing = standingOf(surveyFleet(engine, new Set()), engine, owner, key)
+  const standing = standingOf(surveyFleet({ ...engine, surveys: new WeakMap() }), engine, owner, key)
   for (const [one, slot] of before) one.earlySlot = slot
   return standing
 }

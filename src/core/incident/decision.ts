@@ -10,8 +10,8 @@ import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { allowance, isHeard } from './alert-budget.ts'
-import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { currentOf, measured } from './measure.ts'
 import { platformSick } from './platform.ts'
@@ -26,7 +26,7 @@ export interface Suspect {
   readonly known: SlotKnowledge
 }
 
-/** Suspects of one look, most dangerous first. What the fleet says is asked once, and only when it matters. */
+/** Suspects of one look, most dangerous first. What the fleet says is asked once for all of them, and only when it matters. */
 export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[], out: Out): void {
   const apart = suspects.filter(({ key }) => !isToldByKin(engine, key))
   const wrong = apart.filter(({ judgement }) => judgement.score > 1)
@@ -35,12 +35,14 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   }
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
-  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Set(undecided.map(({ key }) => key)))
-  const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
-  for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
+  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Map(undecided.map(kindBySuspect)))
+  const danger = ({ key }: Suspect): number => (survey === undefined ? 0 : excessOf(survey, owner, key))
+  for (const suspect of wrong.sort((one, other) => danger(other) - danger(one))) {
     signal(engine, owner, suspect, survey, out)
   }
 }
+
+const kindBySuspect = ({ key, judgement }: Suspect) => [key, leading(judgement)?.finding.kind] as const
 
 /** Whether a signal could change what is done: a throttled tenant's cannot. */
 const isUndecided = (incident: Incident): boolean =>
@@ -58,11 +60,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const allowed = allowance(engine)
   const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
   const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
-  const isPlatform =
-    survey !== undefined &&
-    standing !== undefined &&
-    (isPlatformSick(survey, config.platform) || state.platform.phase === 'open') &&
-    !isDominant(standing)
+  const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
+  const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -71,14 +70,13 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       severity,
       usual: known.usual,
       isPlatformIncident: isPlatform,
-      throttledTenants: throttledBeside(state, key),
+      throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
     },
     config.throttle,
   )
-  if (isPlatform && survey !== undefined && isPlatformSick(survey, config.platform))
-    platformSick(engine, owner, survey, out)
+  if (isPlatform && isSick) platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: IncidentEvent = {
     kind: 'signal',
@@ -116,12 +114,10 @@ function rarity({ voices }: Judgement): number | undefined {
   return rarest
 }
 
-function throttledBeside(state: EngineState, beside: KeyState): number {
-  let throttled = 0
-  for (const owner of watching(state)) {
-    for (const key of owner.incidents) if (key !== beside && holdsLimit(key.incident)) throttled++
-  }
-  return throttled
+function limitedBeside(state: EngineState, beside: KeyState): number {
+  let others = 0
+  for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
+  return others
 }
 
 /** Sequential evidence knows best when it began; without it, the leading detector says. */

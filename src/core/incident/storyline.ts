@@ -12,9 +12,10 @@ import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
-import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { awaited, follow, holdsLimit, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
+import { opened, openingsFrom } from './openings.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
   for (const owner of watching(engine.state)) {
@@ -63,13 +64,22 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
   key.incident = taken.incident
   if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
   else owner.incidents.add(key)
-  if (wasQuiet && taken.phase === 'open') key.incidents++
+  if (holdsLimit(taken.incident)) owner.limited.add(key)
+  else owner.limited.delete(key)
+  if (wasQuiet && taken.phase === 'open') noteOpening(engine, owner, key)
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
     accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
     key.activity.early.isStale = true
   }
   tell(engine, owner, key, taken, out)
+}
+
+/** What opens while the API is known to be sick tells nothing of what clients do by themselves. */
+function noteOpening({ state }: Engine, { time }: Owner, key: KeyState): void {
+  key.incidents++
+  if (state.platform.phase === 'quiet')
+    state.openings = opened(state.openings ?? openingsFrom(time.highest), time.highest)
 }
 
 /** A limit was raised just now: only what is called from here on is evidence of a relapse. */

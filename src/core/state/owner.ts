@@ -49,6 +49,8 @@ export interface Owner extends OwnedKeys {
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
   readonly incidents: Set<KeyState>
+  /** Of these, keys whose limit is lowered, or on its way down or up. */
+  readonly limited: Set<KeyState>
   /** Keys in a stretch that final looks found wrong. */
   readonly wrong: Set<KeyState>
   readonly time: EventTime
@@ -96,6 +98,7 @@ export const createOwner = (): Owner => ({
   place: new Int32Array(64),
   active: new Set(),
   incidents: new Set(),
+  limited: new Set(),
   wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
