@@ -28,7 +28,6 @@ test('an alert is one Publish: a subject, the whole story as JSON, and attribute
     Subject: '[high] Client A (key_abc123) exceeded anomaly threshold.',
     ...attributeFields({
       severity: 'high',
-      telling: 'alerted',
       kind: 'surge',
       phase: 'open',
       tenantId: 'client-a',

@@ -36,7 +36,7 @@ test('a change is one line, its fields in a fixed order, what is unknown null', 
       '"detectors":[{"name":"sequential-surge","score":12.35}],' +
       '"evidence":[{"measure":"calls/min","observed":50060,"usual":null}],' +
       '"action":{"kind":"throttled","limits":{"rateLimit":15,"burstLimit":30},"before":null,' +
-      '"expiresAt":"2026-11-20T14:13:07.000Z","expiresAtMs":1795183987000}}',
+      '"expiresAt":"2026-11-20T14:13:07.000Z","expiresAtMs":1795183987000},"telling":"alerted"}',
   )
 })
 
@@ -64,7 +64,6 @@ test('the body of an alert has the exact counts, the whole tenant and the text',
     phase: 'mitigated',
     kind: 'surge',
     severity: 'high',
-    telling: 'alerted',
     mode: 'enforce',
     keyId: 'key_abc123',
     tenant: { id: 'client-a', name: 'Client A', contact: null, escalation: null },

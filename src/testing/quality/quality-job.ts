@@ -53,8 +53,8 @@ export type JobResult =
 /** Hours after `judgedFrom`: a morning, a night, an afternoon and an evening; the recorded sets end after two and four days. */
 const stageHours = [10.25, 27, 86.5, 139]
 
-const every = process.env.ALL ? configurations.map(({ name }) => name) : [whole.name]
-const compared = process.env.ALL ? [whole.name, theOriginalThree.name] : [whole.name]
+const every = configurations.map(({ name }) => name)
+const compared = [whole.name, theOriginalThree.name]
 
 /** The longest first, so that no core is left with it at the end. Each detector by itself is asked where that is cheap. */
 export function jobsOf({ parts, small, heldOut }: Asked): readonly Job[] {
