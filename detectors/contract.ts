@@ -53,6 +53,8 @@ export interface OwnReach {
   /** By itself it goes beyond r × `upperCalls` about perWeek · r^-tail times a week. */
   readonly perWeek: number
   readonly tail: number
+  /** A tail that little knowledge cannot exclude: what wakes people goes by this. */
+  readonly cautiousTail: number
   /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined under two known days. */
   readonly busiestCalls: number | undefined
 }

@@ -38,9 +38,9 @@ const middlingUsual: Usual = {
   latencyMs: undefined,
   days: 7,
   reaches: [
-    { seconds: 10, upperCalls: 130, perWeek: 0.4, tail: 4, busiestCalls: 200 },
-    { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, busiestCalls: 900 },
-    { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, busiestCalls: 3_600 },
+    { seconds: 10, upperCalls: 130, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 200 },
+    { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 900 },
+    { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 3_600 },
   ],
 }
 const middlingPlain: PlainBaseline = {

@@ -9,7 +9,7 @@ import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { allowance, isHeard } from './alert-budget.ts'
+import { isHeard, timesAllowed } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
@@ -57,8 +57,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const standing = survey && standingOf(survey, engine, owner, key)
   const { kind } = lead.finding
   const timesAWeek = kind === 'surge' ? rarity(judgement) : undefined
-  const allowed = allowance(engine)
-  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
+  const allowed = timesAllowed(engine)
+  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed
   const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
