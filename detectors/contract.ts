@@ -33,7 +33,9 @@ export interface Usual {
   readonly upperPerMinute: number
   /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
   readonly dispersion: number
-  /** Share of calls that failed (5xx), 0..1. */
+  /** Shares of calls, 0..1: answered 4xx but 429, refused (429), and failed (5xx). The older a call, the less it weighs. */
+  readonly clientErrorShare: number
+  readonly refusedShare: number
   readonly failureShare: number
   /** Mean latency, ms; undefined where the log has none. */
   readonly latencyMs: number | undefined

@@ -33,6 +33,8 @@ const middlingUsual: Usual = {
   lowerPerMinute: 500,
   upperPerMinute: 700,
   dispersion: 0.01,
+  clientErrorShare: 0.02,
+  refusedShare: 0,
   failureShare: 0.001,
   latencyMs: undefined,
   days: 7,

@@ -364,7 +364,7 @@ export const weirSchema = z.strictObject({
         .max(4_000_000)
         .default(1_000_000)
         .describe(
-          'known keys, up to 3.7 KB of memory each; beyond it the longest idle that no tenant owns are forgotten',
+          'known keys, up to 3.5 KB of memory each; beyond it the longest idle that no tenant owns are forgotten',
         ),
     })
     .prefault({}),

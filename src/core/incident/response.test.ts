@@ -9,6 +9,8 @@ const usual: Usual = {
   lowerPerMinute: 400,
   upperPerMinute: 600,
   dispersion: 0.01,
+  clientErrorShare: 0,
+  refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,

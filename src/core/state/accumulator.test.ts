@@ -25,6 +25,8 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   lowerPerMinute: callsPerMinute,
   upperPerMinute: callsPerMinute,
   dispersion,
+  clientErrorShare: 0,
+  refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,

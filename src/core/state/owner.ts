@@ -10,32 +10,14 @@
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
-import {
-  excludeMinute,
-  knowFrom,
-  learnLateCalls,
-  learnMinute,
-  learnRow,
-  type MinuteSeen,
-  unlearnMinute,
-} from './baseline.ts'
+import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
-import {
-  addCall,
-  addCounts,
-  type KeyPanes,
-  openPane,
-  paneCalls,
-  paneCount,
-  paneLatencyCount,
-  paneLatencySumMs,
-  paneSecond,
-  STATUS_5XX,
-} from './pane.ts'
+import { seenInMinute } from './minute-seen.ts'
+import { addCall, addCounts, openPane } from './pane.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
 import { addStraggler, addStragglers, paneInserted } from './window.ts'
@@ -201,7 +183,7 @@ const LATENCY_SECONDS = 61
 
 /** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
 export function teachRow(owner: Owner, number: number, row: PaneRow): void {
-  const { start, seconds, calls, status5xx, latencySumMs, latencyCount } = row
+  const { start, seconds, calls } = row
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
   const minutes = Math.max(1, Math.round(seconds / 60))
   const firstMinute = Math.floor(start / MINUTE_MS)
@@ -211,7 +193,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
-  learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
+  learnRow(owner.keys, number, { ...row, firstMinute, minutes })
 }
 
 /** Counts what another tool counted in one second: a pane. */
@@ -358,22 +340,6 @@ function learnKeys(owner: Owner, minute: number): void {
   owner.keysByMinute.set(minute, owner.minuteKeys)
   owner.minuteKeys = []
   owner.lessons++
-}
-
-/** What closed panes hold of a minute. */
-function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
-  let last = panes.firstOpen
-  while (last > panes.first && paneSecond(panes, last - 1) >= (minute + 1) * 60) last--
-  let first = last
-  while (first > panes.first && paneSecond(panes, first - 1) >= minute * 60) first--
-  const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
-  for (let index = first; index < last; index++) {
-    seen.calls += paneCalls(panes, index)
-    seen.failures += paneCount(panes, index, STATUS_5XX)
-    seen.latencySumMs += paneLatencySumMs(panes, index)
-    seen.latencyCount += paneLatencyCount(panes, index)
-  }
-  return seen
 }
 
 /** Calls of each key in the minute that ends; undefined where rows of more than a second had a part in it. */
