@@ -35,3 +35,11 @@ export function periodStart({ at, lengthMs }: { readonly at: number; readonly le
 export function perMinute({ calls, seconds }: { readonly calls: number; readonly seconds: number }): number {
   return (calls * 60) / seconds
 }
+
+/** Standard deviation of a count with this mean, where counts spread as `Usual` says: by chance, and by their dispersion. */
+export function spreadOf({ mean, dispersion }: { readonly mean: number; readonly dispersion: number }): number {
+  return Math.sqrt(mean + Math.max(dispersion, LEAST_DISPERSION) * mean * mean)
+}
+
+/** Answers of one sort are burstier than calls altogether: never taken to be closer to chance than this. */
+const LEAST_DISPERSION = 0.1

@@ -12,7 +12,7 @@ import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
-import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
+import { earlyView, finalView, isCalmEarly, isCalmFinally, noteErrors } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
 import { SECOND_MS } from './vocabulary.ts'
 
@@ -22,6 +22,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   owner.dirty = []
   const slot = slotOf((endSecond - 1) * SECOND_MS)
   const { calmEarly } = engine.jury
+  const concurrency = engine.settings.config.pool?.concurrency
   const suspects: Suspect[] = []
   for (const key of keys) {
     key.isDirty = false
@@ -29,7 +30,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     if (activity === undefined) continue
     const known = knowledgeFor(key, owner, slot, 'early')
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
-    const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond))
+    const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency }))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
   if (suspects.length > 0) decide(engine, owner, suspects, out)
@@ -76,7 +77,8 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { panes, accumulators } = activity
   const known = knowledgeFor(key, owner, slot, 'final')
   const { model } = known
-  const calls = paneCalls(panes, closePane(panes))
+  const closed = closePane(panes)
+  const calls = paneCalls(panes, closed)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {
@@ -84,8 +86,12 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
     settle(activity, known, second)
   }
   const { calm } = engine.jury
-  if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
-  const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
+  if (calm !== undefined) {
+    noteErrors(activity, closed, calm)
+    if (isCalmFinally(activity, second + 1, calm)) return undefined
+  }
+  const concurrency = engine.settings.config.pool?.concurrency
+  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond: second + 1, concurrency }))
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 

@@ -214,6 +214,24 @@ const kinds: Readonly<
     sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
     measure: '5xx in',
   },
+  'error-loop': {
+    name: 'loop of errors',
+    sentence:
+      'Error loop: this key goes on making calls that are answered 4xx, far more of them than it usually makes. They will not succeed until the client is mended.',
+    measure: '4xx in 60 s',
+  },
+  'limit-pressure': {
+    name: 'run into its limit',
+    sentence:
+      'Limit pressure: this key keeps calling into its own limit, and does not slow down when it is refused (429). What is refused is lost to the client; nobody else is harmed.',
+    measure: '429s in',
+  },
+  'pool-share': {
+    name: 'run on the pool',
+    sentence:
+      'Pool share: calls of this key run for so long, or are so many, that it takes far more than its part of what all clients run in.',
+    measure: 'concurrent executions',
+  },
   platform: {
     name: 'platform incident',
     sentence:

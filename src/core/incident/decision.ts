@@ -4,7 +4,7 @@
  */
 
 import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
-import { evidenceOf, type Judgement, leading, scoresOf } from '../judge.ts'
+import { evidenceOf, type Judgement, kindsIn, leading, scoresOf } from '../judge.ts'
 import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
@@ -12,7 +12,7 @@ import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
-import { currentOf, measured } from './measure.ts'
+import { currentOf, measured, poolEvidence } from './measure.ts'
 import { platformSick } from './platform.ts'
 import { isDominant, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -52,7 +52,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const lead = leading(judgement)
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
-  const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
+  const kinds = kindsIn(judgement, lead)
+  const severity = kinds.some(kind => standing && severityOf(kind, standing) === 'high') ? 'high' : 'low'
   const isPlatform =
     survey !== undefined &&
     standing !== undefined &&
@@ -87,7 +88,12 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       kind: lead.finding.kind,
       severity,
       detectors: scoresOf(judgement),
-      evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
+      evidence: [
+        ...evidenceOf(judgement),
+        ...poolEvidence(standing?.pool),
+        ...measured(key, at),
+        ...sharesOf(engine, key.keyId, at),
+      ],
       current: currentOf(key, onsetAt, at),
       expected: known.usual && {
         callsPerMinute: known.usual.callsPerMinute,

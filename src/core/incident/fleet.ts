@@ -12,14 +12,16 @@ import type { Engine } from '../engine-state.ts'
 import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
-import { paneCalls, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
+import { paneCalls, paneCount, paneLatencySumMs, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
 import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
-import type { Standing } from './response.ts'
+import type { PoolOutlook, Standing } from './response.ts'
 
 const SURVEY_SECONDS = 10
 /** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
 const FAILING_SHARE = 0.2
 const FAILING_CALLS = 5
+/** … and refused when this share of its calls beyond the usual share answered 429: of many at once it is the account's limit. */
+const REFUSED_SHARE = 0.2
 const MINUTES_PER_DAY = 1_440
 /** A key counts as wrong for this long after it was last seen so. */
 const WRONG_FOR_MS = 60 * SECOND_MS
@@ -29,6 +31,10 @@ interface KeySums {
   readonly excess: number
   readonly timesUpper: number | undefined
   readonly isFailing: boolean
+  readonly isRefused: boolean
+  /** Of the pool: how long its calls ran in the ten seconds, and in the ten before them, ms. */
+  readonly ranMs: number
+  readonly ranBeforeMs: number
 }
 
 export interface FleetSurvey {
@@ -41,21 +47,26 @@ export interface FleetSurvey {
   readonly active: number
   readonly provenCalls: number
   readonly failing: number
+  readonly refused: number
+  readonly pool: PoolOutlook | undefined
   /** Keys with an incident that is not over, as of the survey. */
   readonly wrong: number
 }
 
 /** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
 export function surveyFleet(
-  { state: { owners, tenantWide }, settings: { tenants } }: Engine,
+  { state: { owners, tenantWide }, settings: { tenants, config } }: Engine,
   newlyWrong: ReadonlySet<KeyState>,
 ): FleetSurvey {
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
   let excess = 0
   let provenMinute = 0
+  let ranMs = 0
+  let ranBeforeMs = 0
   const activeClients = new Set<string>()
   const failingClients = new Set<string>()
+  const refusedClients = new Set<string>()
   const wrongClients = new Set([...newlyWrong].map(({ keyId }) => clientOf(tenants, keyId)))
   const noteWrong = (owner: Owner): void => {
     for (const { keyId, incident } of owner.incidents) {
@@ -72,12 +83,15 @@ export function surveyFleet(
     if (id === SHARED_OWNER && owners.size > 1) continue
     for (const key of owner.active) {
       const sums = sumKey(owner, key, endSecond)
+      ranBeforeMs += sums.ranBeforeMs
       if (sums.calls === 0) continue
+      ranMs += sums.ranMs
       keys.set(key, sums)
       calls += sums.calls
       excess += sums.excess
       const client = clientOf(tenants, key.keyId)
       if (sums.isFailing) failingClients.add(client)
+      if (sums.isRefused) refusedClients.add(client)
       if (sums.calls >= FAILING_CALLS) activeClients.add(client)
     }
   }
@@ -88,7 +102,22 @@ export function surveyFleet(
   const isProven = [...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)
   const provenCalls = isProven ? (provenMinute * SURVEY_SECONDS) / 60 : Number.POSITIVE_INFINITY
   const [active, failing, wrong] = [activeClients.size, failingClients.size, wrongClients.size]
-  return { keys, failingClients, calls, excess, active, provenCalls, failing, wrong }
+  const refused = refusedClients.size
+  const pool = config.pool && outlookOf(config.pool, { ranMs, ranBeforeMs })
+  return { keys, failingClients, calls, excess, active, provenCalls, failing, refused, pool, wrong }
+}
+
+/** As executions have grown from one ten seconds to the next, so they are taken to go on growing. */
+function outlookOf(
+  { concurrency }: { readonly concurrency: number },
+  { ranMs, ranBeforeMs }: Pick<KeySums, 'ranMs' | 'ranBeforeMs'>,
+): PoolOutlook {
+  const windowMs = SURVEY_SECONDS * SECOND_MS
+  const executions = ranMs / windowMs
+  const growthPerSecond = (executions - ranBeforeMs / windowMs) / SURVEY_SECONDS
+  const free = Math.max(0, concurrency - executions)
+  const secondsLeft = free === 0 ? 0 : growthPerSecond > 0 ? free / growthPerSecond : Number.POSITIVE_INFINITY
+  return { concurrency, executions, secondsLeft }
 }
 
 /** Whose key it is, or of one that is nobody's the key itself. */
@@ -102,9 +131,17 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
   let calls = 0
   let refused = 0
   let failures = 0
+  let ranMs = 0
+  let ranBeforeMs = 0
   if (panes !== undefined) {
     for (let index = panes.end - 1; index >= panes.first; index--) {
-      if (paneSecond(panes, index) < endSecond - SURVEY_SECONDS) break
+      const second = paneSecond(panes, index)
+      if (second < endSecond - 2 * SURVEY_SECONDS) break
+      if (second < endSecond - SURVEY_SECONDS) {
+        ranBeforeMs += paneLatencySumMs(panes, index)
+        continue
+      }
+      ranMs += paneLatencySumMs(panes, index)
       calls += paneCalls(panes, index)
       refused += paneCount(panes, index, STATUS_429)
       failures += paneCount(panes, index, STATUS_5XX)
@@ -117,6 +154,9 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
     excess: upper === undefined ? 0 : Math.max(0, calls - upper),
     timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
     isFailing: failures >= FAILING_CALLS && failures >= FAILING_SHARE * (calls - refused),
+    isRefused: refused >= FAILING_CALLS && refused >= (REFUSED_SHARE + (usual?.refusedShare ?? 0)) * calls,
+    ranMs,
+    ranBeforeMs,
   }
 }
 
@@ -133,13 +173,14 @@ export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Own
     fleetExcess: survey.excess,
     provenCalls: survey.provenCalls,
     othersFail: othersFailing >= manyKeys(survey, settings.config.platform),
+    pool: survey.pool,
   }
 }
 
-/** Whether so many keys are wrong or failing that it cannot be their own doing. */
+/** Whether so many keys are wrong, failing or refused that it cannot be their own doing. */
 export const isPlatformSick = (survey: FleetSurvey, rules: WeirConfig['platform']): boolean =>
-  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules) ||
-  (survey.active >= 2 && survey.failing >= survey.active)
+  Math.max(survey.wrong, survey.failing, survey.refused) >= manyKeys(survey, rules) ||
+  (survey.active >= 2 && Math.max(survey.failing, survey.refused) >= survey.active)
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

@@ -18,6 +18,7 @@ import type { Evidence } from '../../../detectors/contract.ts'
 import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
+import { compareHarm } from './response.ts'
 
 /** What one look at a misbehaving key found. */
 export interface Signal {
@@ -215,12 +216,20 @@ function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'si
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
   const standsAlone = story.isMerged && !isPlatforms(event.action)
-  if (!escalates && !changes && !standsAlone) return { incident: { ...incident, story } }
+  const isTold = escalates || changes || standsAlone
+  if (!isTold && compareHarm(event.signal.kind, story.signal.kind) <= 0) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
+  if (!isTold) return named(incident, { ...story, signal: { ...signal, severity: story.signal.severity } })
   const isMerged = isPlatforms(event.action)
   return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
 }
+
+/** Now it is known what it is. Those who follow are told; nobody is woken again, since nothing else has changed. */
+const named = (incident: Extract<Incident, { phase: 'open' }>, story: Story): Step => ({
+  incident: { ...incident, story },
+  phase: 'open',
+})
 
 function withAction(story: Story, { action }: Of<'signal'>): Step {
   if (action.kind !== 'throttle' || story.refused !== undefined) {

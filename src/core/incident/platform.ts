@@ -33,6 +33,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     evidence: [
       { measure: 'keys wrong at once', observed: survey.wrong, usual: undefined },
       { measure: 'keys failing at once', observed: survey.failing, usual: undefined },
+      { measure: 'keys refused at once', observed: survey.refused, usual: undefined },
       { measure: 'keys calling', observed: survey.active, usual: undefined },
     ],
     current: { calls: survey.calls, seconds: 10, callsPerMinute: survey.calls * 6 },

@@ -30,6 +30,10 @@ export interface KeyActivity {
   readonly early: EarlyEvidence
   /** Second of the newest call that failed (5xx). */
   lastFailure: number
+  /** … that was refused (429). */
+  lastRefusal: number
+  /** The newest closed second in which more calls than is of no interest were answered 4xx (`noteErrors`). */
+  lastManyErrors: number
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
   /** Made with the first call that has a latency. */
@@ -100,6 +104,8 @@ export const createActivity = (): KeyActivity => ({
   accumulators: createAccumulators(),
   early: createEarlyEvidence(),
   lastFailure: 0,
+  lastRefusal: 0,
+  lastManyErrors: 0,
   minute: -1,
   latency: undefined,
 })

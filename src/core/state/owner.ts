@@ -164,12 +164,18 @@ function countRun(
     const latencyMs = latencies[row] as number
     addCall(panes, index, sinceMs, status, latencyMs, bytes[row] as number)
     if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
-    if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
+    if (status >= 429) noteTrouble(activity, second, status)
     if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, neededFrom)
     calls++
   }
   owner.calls += calls
   return offset
+}
+
+/** A call failed or was refused. */
+function noteTrouble(activity: KeyActivity, second: number, status: number): void {
+  if (status >= 500) activity.lastFailure = Math.max(activity.lastFailure, second)
+  else if (status === 429) activity.lastRefusal = Math.max(activity.lastRefusal, second)
 }
 
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
@@ -209,7 +215,8 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const activity = key.activity ?? activate(owner, key)
   const { panes, earlyWindows } = activity
   const index = paneOf(owner, key, activity, second)
-  if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
+  if (row.status5xx > 0) noteTrouble(activity, second, 500)
+  if (row.status429 > 0) noteTrouble(activity, second, 429)
   addCounts(panes, index, row)
   if (earlyWindows !== undefined)
     addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
