@@ -10,9 +10,10 @@ import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
+import { noteErrors } from './state/minute-errors.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
-import { earlyView, finalView, isCalmEarly, isCalmFinally, noteErrors } from './state/tenant-view.ts'
+import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
 import { SECOND_MS } from './vocabulary.ts'
 
@@ -79,6 +80,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { model } = known
   const closed = closePane(panes)
   const calls = paneCalls(panes, closed)
+  noteErrors(activity.minuteErrors, panes, closed)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {
@@ -86,10 +88,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
     settle(activity, known, second)
   }
   const { calm } = engine.jury
-  if (calm !== undefined) {
-    noteErrors(activity, closed, calm)
-    if (isCalmFinally(activity, second + 1, calm)) return undefined
-  }
+  if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
   const concurrency = engine.settings.config.pool?.concurrency
   const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond: second + 1, concurrency }))
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }

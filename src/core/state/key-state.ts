@@ -16,6 +16,7 @@ import {
 } from './accumulator.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
+import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
@@ -32,8 +33,7 @@ export interface KeyActivity {
   lastFailure: number
   /** … that was refused (429). */
   lastRefusal: number
-  /** The newest closed second in which more calls than is of no interest were answered 4xx (`noteErrors`). */
-  lastManyErrors: number
+  readonly minuteErrors: MinuteErrors
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
   /** Made with the first call that has a latency. */
@@ -105,7 +105,7 @@ export const createActivity = (): KeyActivity => ({
   early: createEarlyEvidence(),
   lastFailure: 0,
   lastRefusal: 0,
-  lastManyErrors: 0,
+  minuteErrors: createMinuteErrors(),
   minute: -1,
   latency: undefined,
 })

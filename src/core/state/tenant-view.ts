@@ -7,12 +7,11 @@ import type { Counts, PoolUse, TenantView, WindowCounts } from '../../../detecto
 import { SECOND_MS } from '../vocabulary.ts'
 import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import { errsLittle } from './minute-errors.ts'
 import {
   CALLS,
   countSince,
   type KeyPanes,
-  paneCalls,
-  paneCount,
   paneLatencyCount,
   paneLatencySumMs,
   paneSecond,
@@ -133,8 +132,8 @@ export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Ca
     mostNats(activity.accumulators) <= calm.nats &&
     failsLittle(activity, last, endSecond, calm.failures) &&
     isRefusedLittle(activity, last, endSecond, calm.refused) &&
-    errsLittle(activity, last, endSecond, calm.clientErrors.count) &&
-    runsLittle(activity, last, endSecond, calm.executions)
+    runsLittle(activity, last, endSecond, calm.executions) &&
+    errsLittle(activity.minuteErrors, activity.panes, endSecond, calm.clientErrors)
   )
 }
 
@@ -150,19 +149,6 @@ function isRefusedLittle({ lastRefusal, panes }: KeyActivity, last: number, endS
   const fromSecond = endSecond - 60
   if (lastRefusal < fromSecond) return true
   return countSince(panes, { count: STATUS_429, last, fromSecond, enough: most }) <= most
-}
-
-/** Told of each pane that closes: where no second of a minute had a larger share of errors, the minute has not. */
-export function noteErrors(activity: KeyActivity, closed: number, { clientErrors: { share } }: Calm): void {
-  const { panes } = activity
-  const errors = paneCount(panes, closed, STATUS_4XX)
-  if (errors > 0 && errors > share * paneCalls(panes, closed)) activity.lastManyErrors = paneSecond(panes, closed)
-}
-
-function errsLittle({ lastManyErrors, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {
-  const fromSecond = endSecond - 60
-  if (lastManyErrors < fromSecond) return true
-  return countSince(panes, { count: STATUS_4XX, last, fromSecond, enough: most }) <= most
 }
 
 /** Costs nothing where there is no pool. */
