@@ -95,7 +95,7 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
-  /** Undefined where no pool is configured, or the log has no latency. */
+  /** Undefined where no pool is configured. */
   readonly pool: PoolUse | undefined
 }
 

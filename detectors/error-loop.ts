@@ -12,7 +12,7 @@
  * error is answered quickly. People are told, and nobody is throttled.
  */
 import { defineDetector } from './contract.ts'
-import { leastOf, spreadOf } from './statistics.ts'
+import { leastOf, spreadOf, steadySince } from './statistics.ts'
 
 export const errorLoop = defineDetector({
   name: 'error-loop',
@@ -48,7 +48,7 @@ export const errorLoop = defineDetector({
     clientErrors: { count: score * errorFloor, share: score * shareOfCalls },
   }),
   silence: 'nothing usual is known of this key',
-  evaluate({ at, last60s, usual }, { errorFloor, shareOfCalls, sigmas }) {
+  evaluate({ at, last10s, last60s, usual }, { errorFloor, shareOfCalls, sigmas }) {
     if (usual === undefined) return undefined // a stranger's errors may be all it ever makes
     const { calls, status4xx } = last60s
     const usualErrors = calls * usual.clientErrorShare
@@ -74,7 +74,7 @@ export const errorLoop = defineDetector({
           usual: 100 * usual.clientErrorShare,
         },
       ],
-      since: at - last60s.seconds * 1_000,
+      since: steadySince({ at, seconds: last60s.seconds, count: status4xx, inLast10s: last10s.status4xx }),
     }
   },
 })

@@ -13,7 +13,7 @@
  * Without history only very many count.
  */
 import { type Comparison, defineDetector, type Usual } from './contract.ts'
-import { leastOf, spreadOf } from './statistics.ts'
+import { leastOf, spreadOf, steadySince } from './statistics.ts'
 
 export const limitPressure = defineDetector({
   name: 'limit-pressure',
@@ -55,7 +55,7 @@ export const limitPressure = defineDetector({
   restsBelow: ({ refusedFloor, refusedUnknown }, score) => ({
     refused: score * Math.min(refusedFloor, refusedUnknown),
   }),
-  evaluate({ at, last60s, usual }, values) {
+  evaluate({ at, last10s, last60s, usual }, values) {
     const { calls, status429 } = last60s
     const comparisons = [comparisonOf(status429, usual, values)]
     return {
@@ -70,7 +70,7 @@ export const limitPressure = defineDetector({
           usual: usual && usual.callsPerMinute * (1 - usual.refusedShare),
         },
       ],
-      since: at - last60s.seconds * 1_000,
+      since: steadySince({ at, seconds: last60s.seconds, count: status429, inLast10s: last10s.status429 }),
     }
   },
 })

@@ -35,8 +35,13 @@ test('a sale of four times the calls that run as long as ever takes too little t
 })
 
 test('an outage that answers at once takes nothing, and what a limit refuses never ran', () => {
-  expect(judge(poolShare, { concurrency, seconds: repeat(10, { status5xx: 10, ranMs: 10 }) })?.score).toBeLessThan(0.01)
-  expect(judge(poolShare, { concurrency, seconds: repeat(10, { status429: 5_000 }) })?.score).toBe(0)
+  expect(
+    judge(poolShare, { concurrency, usual: { latencyMs: 200 }, seconds: repeat(10, { status5xx: 10, ranMs: 10 }) })
+      ?.score,
+  ).toBeLessThan(0.01)
+  expect(
+    judge(poolShare, { concurrency, usual: { latencyMs: 200 }, seconds: repeat(10, { status429: 5_000 }) })?.score,
+  ).toBe(0)
 })
 
 test('who always fills half of the pool is not told of for it', () => {
@@ -45,7 +50,7 @@ test('who always fills half of the pool is not told of for it', () => {
   expect(judge(poolShare, { concurrency, usual: large, seconds: running(5_000) })?.score).toBeLessThan(0.4)
 })
 
-test('without history its part of the pool is all that counts, and without a pool it is silent', () => {
+test('without history its part of the pool is all that counts; without a pool, or while a client’s latency is not known, it is silent', () => {
   const stranger = { usual: undefined, seconds: running(3_000) }
 
   expect(judge(poolShare, { concurrency, ...stranger })).toMatchObject({
@@ -53,4 +58,5 @@ test('without history its part of the pool is all that counts, and without a poo
     evidence: [{ observed: 30, usual: undefined }, { observed: 30 }],
   })
   expect(judge(poolShare, stranger)).toBeUndefined()
+  expect(judge(poolShare, { concurrency, seconds: running(3_000) })).toBeUndefined()
 })

@@ -38,9 +38,10 @@ export const poolShare = defineDetector({
     },
   },
   restsBelow: ({ partOfPool }, score) => ({ poolShare: score * partOfPool }),
-  silence: 'no pool is configured (`pool.concurrency`), or the log has no latency',
+  silence: 'no pool is configured (`pool.concurrency`), or how long its calls usually run is not known',
   evaluate({ at, last10s, pool, usual }, { partOfPool, timesUsual }) {
-    if (pool === undefined) return undefined
+    // A client may always run for longer than its part of the pool: until its latency is known, nobody can tell.
+    if (pool === undefined || (usual !== undefined && usual.latencyMs === undefined)) return undefined
     const { concurrency, executions } = pool
     const usuallyAt = (callsPerMinute: number) => ((callsPerMinute / 60) * (usual?.latencyMs ?? 0)) / 1_000
     const upperExecutions = usuallyAt(usual?.upperPerMinute ?? 0)
@@ -61,7 +62,7 @@ export const poolShare = defineDetector({
         {
           measure: 'concurrent executions',
           observed: executions,
-          usual: usual?.latencyMs === undefined ? undefined : usuallyAt(usual.callsPerMinute),
+          usual: usual && usuallyAt(usual.callsPerMinute),
         },
         { measure: '% of the pool', observed: (100 * executions) / concurrency, usual: undefined },
       ],

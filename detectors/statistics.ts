@@ -36,6 +36,17 @@ export function perMinute({ calls, seconds }: { readonly calls: number; readonly
   return (calls * 60) / seconds
 }
 
+/** Since when, epoch ms, if what is counted in a window came as fast all along as in the last ten seconds of it. */
+export function steadySince(told: {
+  readonly at: number
+  readonly seconds: number
+  readonly count: number
+  readonly inLast10s: number
+}): number {
+  const { at, seconds, count, inLast10s } = told
+  return at - Math.min(seconds, Math.max(1, Math.ceil((10 * count) / Math.max(1, inLast10s)))) * 1_000
+}
+
 /** Standard deviation of a count with this mean, where counts spread as `Usual` says: by chance, and by their dispersion. */
 export function spreadOf({ mean, dispersion }: { readonly mean: number; readonly dispersion: number }): number {
   return Math.sqrt(mean + Math.max(dispersion, LEAST_DISPERSION) * mean * mean)

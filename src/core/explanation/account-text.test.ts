@@ -75,7 +75,7 @@ test('a decision not to act is told with what was missing, and each score with i
     '      110 ÷ 73.9 = 1.49   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
     '  week-mean-multiple  0.367, only corroborates',
     '      110 ÷ 300 = 0.367   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
-    '  pool-share          silent: no pool is configured (`pool.concurrency`), or the log has no latency',
+    '  pool-share          silent: no pool is configured (`pool.concurrency`), or how long its calls usually run is not known',
   ])
 })
 
@@ -113,7 +113,7 @@ test('an incident is told with what was done, and why no more', () => {
     '      190 ÷ 73.9 = 2.57   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
     '  week-mean-multiple  0.634, only corroborates',
     '      190 ÷ 300 = 0.634   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
-    '  pool-share          silent: no pool is configured (`pool.concurrency`), or the log has no latency',
+    '  pool-share          silent: no pool is configured (`pool.concurrency`), or how long its calls usually run is not known',
     '',
     'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
     '  yes  12.3 × the upper end of its usual; many is 10 × or more',

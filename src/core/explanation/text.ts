@@ -154,11 +154,19 @@ function evidenceLines(explanation: Explanation): readonly string[] {
 /** Whether it is told as something that was. */
 const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
 
-function presentLines({ kind, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+function presentLines({ kind, onsetAt, decidedAt, current, evidence }: Explanation): readonly string[] {
   return [
-    kinds[kind].sentence,
+    kinds[kind].sentence.replace(/\{([^}]+)\}/g, (_, named) => measuredText(evidence, named)),
     `Since ${timeText(onsetAt)}, decided ${threeFigures(Math.max(0, decidedAt - onsetAt) / 1_000)} s later. Counted: ${counted(current)}.`,
   ]
+}
+
+/** `73 (usually 10.9)` */
+function measuredText(evidence: Explanation['evidence'], named: string): string {
+  const found = evidence.find(({ measure }) => measure === named)
+  if (found === undefined) return 'an unknown number of'
+  const usually = found.usual === undefined ? '' : ` (usually ${threeFigures(Number(found.usual.toFixed(2)))})`
+  return `${threeFigures(found.observed)}${usually}`
 }
 
 function pastLines({ kind, phase, onsetAt, decidedAt, current }: Explanation): readonly string[] {
@@ -204,7 +212,7 @@ export function limitLines(action: Action): readonly string[] {
 /** Follows "a". */
 export const kindName = (kind: IncidentKind): string => kinds[kind].name
 
-/** What each kind is; `name` follows "a". `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
+/** What each kind is; `name` follows "a"; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
 const kinds: Readonly<
   Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
 > = {
@@ -217,19 +225,19 @@ const kinds: Readonly<
   'error-loop': {
     name: 'loop of errors',
     sentence:
-      'Error loop: this key goes on making calls that are answered 4xx, far more of them than it usually makes. They will not succeed until the client is mended.',
+      'Error loop: of each hundred calls {4xx in 100 calls} are answered 4xx, {4xx in 60 s} in the last minute. They will not succeed until the client is mended.',
     measure: '4xx in 60 s',
   },
   'limit-pressure': {
     name: 'run into its limit',
     sentence:
-      'Limit pressure: this key keeps calling into its own limit, and does not slow down when it is refused (429). What is refused is lost to the client; nobody else is harmed.',
+      'Limit pressure: of the last minute {429s in 60 s} calls were refused (429), and {accepted calls in 60 s} went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
     measure: '429s in',
   },
   'pool-share': {
     name: 'run on the pool',
     sentence:
-      'Pool share: calls of this key run for so long, or are so many, that it takes far more than its part of what all clients run in.',
+      'Pool share: {concurrent executions} calls of this key run at once, {% of the pool} % of the pool in which the calls of all clients run.',
     measure: 'concurrent executions',
   },
   platform: {

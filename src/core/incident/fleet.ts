@@ -17,6 +17,7 @@ import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
 import type { PoolOutlook, Standing } from './response.ts'
 
 const SURVEY_SECONDS = 10
+const GROWTH_SECONDS = 60
 /** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
 const FAILING_SHARE = 0.2
 const FAILING_CALLS = 5
@@ -32,7 +33,7 @@ interface KeySums {
   readonly timesUpper: number | undefined
   readonly isFailing: boolean
   readonly isRefused: boolean
-  /** Of the pool: how long its calls ran in the ten seconds, and in the ten before them, ms. */
+  /** How long its calls ran in the ten seconds, and in ten of a minute ago, ms: the latter where there is a pool, else 0. */
   readonly ranMs: number
   readonly ranBeforeMs: number
 }
@@ -77,12 +78,13 @@ export function surveyFleet(
   if (tenantWide !== undefined) noteWrong(tenantWide)
   for (const [id, owner] of owners) {
     const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
+    const backTo = endSecond - SURVEY_SECONDS - (config.pool === undefined ? 0 : GROWTH_SECONDS)
     if (id !== SHARED_OWNER) provenMinute += busiestMinute(owner)
     noteWrong(owner)
     // Its time stands still once the partitions' goes on: what it saw last is not now.
     if (id === SHARED_OWNER && owners.size > 1) continue
     for (const key of owner.active) {
-      const sums = sumKey(owner, key, endSecond)
+      const sums = sumKey(owner, key, endSecond, backTo)
       ranBeforeMs += sums.ranBeforeMs
       if (sums.calls === 0) continue
       ranMs += sums.ranMs
@@ -107,14 +109,14 @@ export function surveyFleet(
   return { keys, failingClients, calls, excess, active, provenCalls, failing, refused, pool, wrong }
 }
 
-/** As executions have grown from one ten seconds to the next, so they are taken to go on growing. */
+/** As executions have grown in a minute, so they are taken to go on growing. */
 function outlookOf(
   { concurrency }: { readonly concurrency: number },
   { ranMs, ranBeforeMs }: Pick<KeySums, 'ranMs' | 'ranBeforeMs'>,
 ): PoolOutlook {
   const windowMs = SURVEY_SECONDS * SECOND_MS
   const executions = ranMs / windowMs
-  const growthPerSecond = (executions - ranBeforeMs / windowMs) / SURVEY_SECONDS
+  const growthPerSecond = (executions - ranBeforeMs / windowMs) / GROWTH_SECONDS
   const free = Math.max(0, concurrency - executions)
   const secondsLeft = free === 0 ? 0 : growthPerSecond > 0 ? free / growthPerSecond : Number.POSITIVE_INFINITY
   return { concurrency, executions, secondsLeft }
@@ -126,7 +128,8 @@ const clientOf = ({ byKey }: TenantDirectory, keyId: ApiKeyId): string => {
   return tenantId === undefined ? keyId : tenantWideId(tenantId)
 }
 
-function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
+/** `backTo`: the oldest second to look at. */
+function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = endSecond - SURVEY_SECONDS): KeySums {
   const panes = key.activity?.panes
   let calls = 0
   let refused = 0
@@ -136,9 +139,9 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
   if (panes !== undefined) {
     for (let index = panes.end - 1; index >= panes.first; index--) {
       const second = paneSecond(panes, index)
-      if (second < endSecond - 2 * SURVEY_SECONDS) break
+      if (second < backTo) break
       if (second < endSecond - SURVEY_SECONDS) {
-        ranBeforeMs += paneLatencySumMs(panes, index)
+        if (second < backTo + SURVEY_SECONDS) ranBeforeMs += paneLatencySumMs(panes, index)
         continue
       }
       ranMs += paneLatencySumMs(panes, index)

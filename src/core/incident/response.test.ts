@@ -109,8 +109,8 @@ describe('harm', () => {
       pool: { concurrency: 1_000, executions: 700, secondsLeft },
     })
     expect(severityOf('pool-share', filling(0))).toBe('high')
-    expect(severityOf('pool-share', filling(300))).toBe('high')
-    expect(severityOf('pool-share', filling(301))).toBe('low')
+    expect(severityOf('pool-share', filling(120))).toBe('high')
+    expect(severityOf('pool-share', filling(121))).toBe('low')
     expect(severityOf('pool-share', filling(Number.POSITIVE_INFINITY))).toBe('low')
   })
 

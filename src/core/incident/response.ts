@@ -129,7 +129,7 @@ export function severityOf(kind: Kind, standing: Standing): Severity {
 }
 
 /** A pool that lasts longer than this is not yet running out: who fills it may be done by then. */
-export const SOON_SECONDS = 5 * 60
+export const SOON_SECONDS = 2 * 60
 
 /** Which of two kinds names the misbehaviour where both are seen: above 0 the first, 0 where either may. */
 export const compareHarm = (one: IncidentKind, other: IncidentKind): number => HARM[one] - HARM[other]

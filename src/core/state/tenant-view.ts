@@ -3,7 +3,7 @@
  * the final look counts closed panes only. One view object serves all looks (no garbage a look): detectors read it
  * during `evaluate` and keep nothing of it.
  */
-import type { Counts, PoolUse, TenantView, WindowCounts } from '../../../detectors/contract.ts'
+import type { Counts, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
@@ -12,7 +12,6 @@ import {
   CALLS,
   countSince,
   type KeyPanes,
-  paneLatencyCount,
   paneLatencySumMs,
   paneSecond,
   STATUS_2XX,
@@ -153,25 +152,20 @@ function isRefusedLittle({ lastRefusal, panes }: KeyActivity, last: number, endS
 
 /** Costs nothing where there is no pool. */
 const runsLittle = ({ panes }: KeyActivity, last: number, endSecond: number, most: number): boolean =>
-  most === Number.POSITIVE_INFINITY || executionsIn(ranSince(panes, last, endSecond)) <= most
+  most === Number.POSITIVE_INFINITY || executionsIn(panes, last, endSecond) <= most
 
-/** How long the calls of the last ten seconds ran, and of how many that is known. */
-function ranSince(panes: KeyPanes, last: number, endSecond: number): { readonly ms: number; readonly calls: number } {
-  let [ms, calls] = [0, 0]
+/** At once over the last ten seconds, on average: Little's law. */
+function executionsIn(panes: KeyPanes, last: number, endSecond: number): number {
+  let ranMs = 0
   for (let index = last; index >= panes.first; index--) {
     const second = paneSecond(panes, index)
     if (second < endSecond - POOL_SECONDS) break
-    if (second >= endSecond) continue
-    ms += paneLatencySumMs(panes, index)
-    calls += paneLatencyCount(panes, index)
+    if (second < endSecond) ranMs += paneLatencySumMs(panes, index)
   }
-  return { ms, calls }
+  return ranMs / (POOL_SECONDS * SECOND_MS)
 }
 
 const POOL_SECONDS = 10
-
-/** At once, on average: Little's law. */
-const executionsIn = ({ ms }: { readonly ms: number }): number => ms / (POOL_SECONDS * SECOND_MS)
 
 function fill(
   { key, activity, known, endSecond, concurrency }: Asked,
@@ -188,7 +182,7 @@ function fill(
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   const { panes } = activity
   const last = (look === 'early' ? panes.end : panes.firstOpen) - 1
-  view.pool = concurrency === undefined ? undefined : poolUse(concurrency, known, ranSince(panes, last, endSecond))
+  view.pool = concurrency === undefined ? undefined : { concurrency, executions: executionsIn(panes, last, endSecond) }
   copy(reused.last10s, sums.last10s)
   copy(reused.last60s, sums.last60s)
   copy(reused.last5min, sums.last5min)
@@ -196,14 +190,6 @@ function fill(
   copy(reused.slotSoFar, sums.slot)
   return view
 }
-
-/** Undefined of a key whose latency neither the log nor the history has. */
-const poolUse = (
-  concurrency: number,
-  { usual }: SlotKnowledge,
-  ran: ReturnType<typeof ranSince>,
-): PoolUse | undefined =>
-  ran.calls === 0 && usual?.latencyMs === undefined ? undefined : { concurrency, executions: executionsIn(ran) }
 
 function copy(into: Writable<Counts>, from: Float64Array): void {
   into.calls = from[CALLS] as number
