@@ -104,7 +104,7 @@ describe.each(detectors)('$name', detector => {
           ...view,
           ...{ sequential, last10s: { ...view.last10s, status5xx: 0 } },
           last60s: { ...view.last60s, status4xx: 0, status429: 0 },
-          pool: view.pool && { ...view.pool, executions: 0 },
+          ...{ silentSeconds: 0, pool: view.pool && { ...view.pool, executions: 0 } },
         }
         expect(scoreOf(detector.evaluate(calm, defaultValues(detector)))).toBe(0)
       }),
@@ -147,6 +147,7 @@ function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
   return errors.map(limit => ({
     ...view,
     sequential: view.sequential.map(evidence => ({ ...evidence, nats: most(evidence.nats, nats) })),
+    silentSeconds: 0,
     last10s: { ...last10s, status5xx: most(last10s.status5xx, failures) },
     last60s: { ...last60s, status4xx: most(last60s.status4xx, limit), status429: most(last60s.status429, refused) },
     pool: pool && { ...pool, executions: most(pool.executions, poolShare && poolShare * pool.concurrency) },

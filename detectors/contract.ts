@@ -95,12 +95,17 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
+  /**
+   * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked
+   * at after each whole minute in which others called, up to five; never across a gap in delivery.
+   */
+  readonly silentSeconds: number
   /** Undefined where no pool is configured. */
   readonly pool: PoolUse | undefined
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm' | 'error-loop' | 'limit-pressure' | 'pool-share'
+export type Kind = 'surge' | 'retry-storm' | 'error-loop' | 'limit-pressure' | 'pool-share' | 'silence'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -173,7 +178,7 @@ export interface Detector<T extends Thresholds = Thresholds> {
   readonly early: boolean
   /**
    * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx and nothing in the pool in
-   * the last ten seconds, no 4xx or 429 in the last sixty. Then it need not be asked of a calm key, which most are. The
+   * the last ten seconds, no 4xx or 429 in the last sixty; and it has just called. Then it need not be asked of a calm key, which most are. The
    * conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean

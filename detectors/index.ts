@@ -6,6 +6,7 @@ import { minuteSigma } from './minute-sigma.ts'
 import { poolShare } from './pool-share.ts'
 import { retryStorm } from './retry-storm.ts'
 import { sequentialSurge } from './sequential-surge.ts'
+import { silence } from './silence.ts'
 import { slotMeanMultiple } from './slot-mean-multiple.ts'
 import { weekMeanMultiple } from './week-mean-multiple.ts'
 
@@ -18,4 +19,5 @@ export const detectors: readonly Detector[] = [
   errorLoop,
   limitPressure,
   poolShare,
+  silence,
 ]

@@ -70,6 +70,7 @@ export function viewOf(story: Story = {}): TenantView {
     slotSoFar: soFar(SLOT_MS),
     usual,
     plain: { ...middlingPlain, ...story.plain },
+    silentSeconds: silentIn(seconds),
     pool: story.concurrency === undefined ? undefined : { concurrency: story.concurrency, executions: ran(story) },
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
@@ -87,6 +88,12 @@ export function judge(detector: Detector, story: Story): Finding | undefined {
 
 function counted({ status2xx = 0, status4xx = 0, status429 = 0, status5xx = 0 }: Second): Counts {
   return { calls: status2xx + status4xx + status429 + status5xx, status2xx, status4xx, status429, status5xx }
+}
+
+/** At the end of the story; before it there was nothing to be heard of either. */
+function silentIn(seconds: readonly Counts[]): number {
+  const last = seconds.findLastIndex(({ calls }) => calls > 0)
+  return last < 0 ? 0 : seconds.length - 1 - last
 }
 
 /** At once, over the last ten seconds. */

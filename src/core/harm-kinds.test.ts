@@ -101,3 +101,55 @@ describe('the pool that all share', () => {
     }
   })
 })
+
+describe('a silence', () => {
+  const told = (stream: Stream) => timetable(stream.changes).map(line => line.replace(/\.\d+s/, 's'))
+
+  test('of a client that always calls is told once, whatever the hour, and is over when it calls again', () => {
+    const stream = streamInto(taught(settingsOf(), { a: 300, b: 60 }))
+    live(stream, inOrder(calls('b', 1, [0, 1_500]), calls('a', 5, [0, 125]), calls('a', 5, [1_200, 1_500])))
+    expect(told(stream)).toEqual([
+      // Whole minutes of silence end at 240 s, and are closed 35 s later.
+      '275s open a#1 silence low held (no-harm)',
+      expect.stringMatching(/^12\d\ds recovering a#1 silence low/),
+      expect.stringMatching(/^1[23]\d\ds closed a#1 silence low/),
+    ])
+    expect(stream.effects[0]).toMatchObject({
+      explanation: {
+        onsetAt: at(125),
+        current: { calls: 0 },
+        evidence: expect.arrayContaining([{ measure: 'seconds of silence', observed: 115, usual: undefined }]),
+      },
+    })
+  })
+
+  test('is told by a worker that was stopped and went on where it was, and told no second time', () => {
+    const before = streamInto(taught(settingsOf(), { a: 300, b: 60 }))
+    live(before, inOrder(calls('b', 1, [0, 200]), calls('a', 5, [0, 125])))
+    const between = before.afterCheckpoint()
+    live(between, calls('b', 1, [200, 400]))
+    const after = between.afterCheckpoint()
+    live(after, calls('b', 1, [400, 600]))
+    expect(done(after, 'alert').map(({ id }) => id)).toEqual(['a#1/alert-1'])
+  })
+
+  test('is not what a gap in delivery is, before it or behind it', () => {
+    const stream = streamInto(taught(settingsOf(), { a: 300, b: 300 }))
+    live(stream, inOrder(calls('b', 5, [0, 65]), calls('a', 5, [0, 65])))
+    live(stream, inOrder(calls('b', 5, [300, 420]), calls('a', 5, [415, 420])))
+    expect(told(stream)).toEqual([])
+  })
+
+  test('of everyone but a few is the delivery’s or the API’s: told once, under nobody’s name', () => {
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+    const stream = streamInto(taught(settingsOf(), { ...Object.fromEntries(keys.map(key => [key, 300])), g: 60 }))
+    live(stream, inOrder(calls('g', 1, [0, 400]), ...keys.map(key => calls(key, 5, [0, 100]))))
+    expect(done(stream, 'alert').map(({ keyId }) => keyId)).toEqual(['*'])
+  })
+
+  test('of a client that calls now and then is its own business', () => {
+    const stream = streamInto(taught(settingsOf(), { a: 6, b: 60 }))
+    live(stream, inOrder(calls('b', 1, [0, 700]), calls('a', 0.1, [0, 200])))
+    expect(told(stream)).toEqual([])
+  })
+})

@@ -55,7 +55,8 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     case 'throttle':
     case 'none':
       if (kind === 'platform') return 'Many clients exceeded anomaly thresholds at the same time.'
-      return phase === 'recovering' ? `${who} is recovering.` : `${who} exceeded anomaly threshold.`
+      if (phase === 'recovering') return `${who} is recovering.`
+      return kind === 'silence' ? `${who} has stopped calling.` : `${who} exceeded anomaly threshold.`
     default:
       return action satisfies never
   }
@@ -233,6 +234,11 @@ const kinds: Readonly<
     sentence:
       'Limit pressure: of the last minute {429s in 60 s} calls were refused (429), and {accepted calls in 60 s} went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
     measure: '429s in',
+  },
+  silence: {
+    name: 'silence',
+    sentence:
+      'Silence: no call for {seconds of silence} s of a key that calls all the time, while others call; at least {calls missing} calls are missing.',
   },
   'pool-share': {
     name: 'run on the pool',

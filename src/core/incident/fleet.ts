@@ -13,7 +13,8 @@ import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
 import { paneCalls, paneCount, paneLatencySumMs, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
-import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { isToldSilent, type Story } from './incident.ts'
 import type { PoolOutlook, Standing } from './response.ts'
 
 const SURVEY_SECONDS = 10
@@ -24,6 +25,7 @@ const FAILING_CALLS = 5
 /** … and refused when this share of its calls beyond the usual share answered 429: of many at once it is the account's limit. */
 const REFUSED_SHARE = 0.2
 const MINUTES_PER_DAY = 1_440
+const SILENT_TOGETHER_MS = 10 * MINUTE_MS
 /** A key counts as wrong for this long after it was last seen so. */
 const WRONG_FOR_MS = 60 * SECOND_MS
 
@@ -72,6 +74,7 @@ export function surveyFleet(
   const noteWrong = (owner: Owner): void => {
     for (const { keyId, incident } of owner.incidents) {
       if (incident.phase === 'quiet' || incident.phase === 'suspected') continue
+      if (isToldSilent(incident) && !isStillPlatforms(incident.story, owner.time.highest)) continue
       if (incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrongClients.add(clientOf(tenants, keyId))
     }
   }
@@ -127,6 +130,13 @@ const clientOf = ({ byKey }: TenantDirectory, keyId: ApiKeyId): string => {
   const tenantId = byKey.get(keyId)?.tenantId
   return tenantId === undefined ? keyId : tenantWideId(tenantId)
 }
+
+/**
+ * Who fell silent may stay so for a day, which has nothing to do with what comes of the others; many who did so at once
+ * are the platform's for a while.
+ */
+const isStillPlatforms = ({ isMerged, openedAt }: Story, now: EpochMs): boolean =>
+  isMerged && now - openedAt < SILENT_TOGETHER_MS
 
 /** `backTo`: the oldest second to look at. */
 function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = endSecond - SURVEY_SECONDS): KeySums {

@@ -413,6 +413,10 @@ export const holdsLimit = (incident: Incident): boolean =>
     incident.givingBack !== undefined &&
     !(incident.givingBack.step === 'full' && incident.givingBack.doneAt !== undefined))
 
+/** Whether people know that it has fallen silent, and it is not known to have called since. */
+export const isToldSilent = (incident: Incident): incident is Extract<Incident, { phase: 'open' }> =>
+  incident.phase === 'open' && incident.story.signal.kind === 'silence'
+
 /** The id of the throttle or restore whose outcome it waits for. */
 export const awaited = (incident: Incident): Effect['id'] | undefined =>
   incident.phase === 'open'

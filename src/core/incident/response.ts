@@ -107,7 +107,7 @@ export function isDominant(standing: Standing): boolean {
  * Retries after failures harm by themselves. Taking more than one's part of the pool harms when the pool runs out
  * soon. A surge with the usual errors harms when it drowns the others: it brings more than all other clients together, at
  * many times its usual, and together they are more than the API has been seen to carry; or the others have begun to fail
- * while it dominates. Errors and refusals cost the API little, and are their client's own loss.
+ * while it dominates. Errors and refusals cost the API little, and are their client's own loss; so is a silence.
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {
   switch (kind) {
@@ -117,6 +117,7 @@ export function severityOf(kind: Kind, standing: Standing): Severity {
       return (standing.pool?.secondsLeft ?? Number.POSITIVE_INFINITY) <= SOON_SECONDS ? 'high' : 'low'
     case 'error-loop':
     case 'limit-pressure':
+    case 'silence':
       return 'low'
     case 'surge': {
       const { isManyTimes, isMostOfExcess, isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
@@ -141,5 +142,6 @@ const HARM: Readonly<Record<IncidentKind, number>> = {
   'pool-share': 2,
   'error-loop': 1,
   'limit-pressure': 1,
+  silence: 1,
   surge: 0,
 }

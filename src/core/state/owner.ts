@@ -12,7 +12,7 @@ import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
+import { type Coverage, coverMinute, createCoverage, isCovered } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
@@ -276,29 +276,30 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
  */
 export type Delivered = (from: number, minute: number, counts: ReadonlyMap<number, number>) => void
 
-/**
- * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
- * each closing second with the keys that have a pane in it, in no order that means anything.
- */
-export function closeTo(
-  owner: Owner,
-  toSecond: number,
-  delivered: Delivered | undefined,
-  close: (keys: readonly KeyState[], second: number) => void,
-): void {
+/** Who is told as seconds and minutes close; of keys in no order that means anything. */
+export interface Closing {
+  /** Each closing second, with the keys that have a pane in it. */
+  close(keys: readonly KeyState[], second: number): void
+  /** Each minute that was delivered, with the keys that did not call in it and did in the five before, without a gap. */
+  silent(keys: readonly KeyState[], minute: number): void
+  readonly delivered: Delivered | undefined
+}
+
+/** Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. */
+export function closeTo(owner: Owner, toSecond: number, closing: Closing): void {
   if (owner.closedToSecond < 0) return
   while (owner.closedToSecond < toSecond) {
     const second = owner.closedToSecond
     const keys = owner.openSeconds.get(second)
     if (keys !== undefined) {
       owner.openSeconds.delete(second)
-      close(keys, second)
+      closing.close(keys, second)
       noteMinute(owner, keys, second)
     }
     // Where nothing is open there is nothing to close but minutes: a gap of a year is stepped over by these.
     const isEmpty = owner.openSeconds.size === 0
     owner.closedToSecond = isEmpty ? Math.min(toSecond, (Math.floor(second / 60) + 1) * 60) : second + 1
-    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60, delivered)
+    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60, closing)
   }
 }
 
@@ -313,7 +314,7 @@ function noteMinute(owner: Owner, keys: readonly KeyState[], second: number): vo
   }
 }
 
-function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined): void {
+function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): void {
   const learned = minute - 1
   const counts = delivered && countsOf(owner, learned)
   if (owner.minuteKeys.length > 0) learnKeys(owner, learned)
@@ -329,6 +330,7 @@ function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined)
   if (learned >= owner.learnedToMinute) {
     const from = coverOrWait(owner, learned)
     if (from !== undefined && counts !== undefined) delivered?.(from, learned, counts)
+    if (from !== undefined) silent(silentKeys(owner, learned), learned)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
@@ -442,6 +444,15 @@ const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.k
 
 /** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5
+
+/** Each key stands under the minutes it called in: so that of a minute in which it does not, it is found under its last one. */
+function silentKeys({ keysByMinute, coverage }: Owner, minute: number): readonly KeyState[] {
+  const silent: KeyState[] = []
+  for (let last = minute - 1; last >= minute - IDLE_MINUTES && isCovered(coverage, last); last--) {
+    for (const key of keysByMinute.get(last) ?? []) if (key.activity?.minute === last) silent.push(key)
+  }
+  return silent
+}
 
 /** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {

@@ -58,6 +58,7 @@ function createReusedView(): ReusedView {
     usual: undefined,
     plain,
     sequential: [],
+    silentSeconds: 0,
     pool: undefined,
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
@@ -182,6 +183,7 @@ function fill(
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   const { panes } = activity
   const last = (look === 'early' ? panes.end : panes.firstOpen) - 1
+  view.silentSeconds = silentSince(panes, last, endSecond)
   view.pool = concurrency === undefined ? undefined : { concurrency, executions: executionsIn(panes, last, endSecond) }
   copy(reused.last10s, sums.last10s)
   copy(reused.last60s, sums.last60s)
@@ -189,6 +191,13 @@ function fill(
   copy(reused.minuteSoFar, sums.minute)
   copy(reused.slotSoFar, sums.slot)
   return view
+}
+
+/** 0 of a key that was silent for as long as its panes tell. */
+function silentSince(panes: KeyPanes, last: number, endSecond: number): number {
+  let newest = last
+  while (newest >= panes.first && paneSecond(panes, newest) >= endSecond) newest--
+  return newest < panes.first ? 0 : endSecond - 1 - paneSecond(panes, newest)
 }
 
 function copy(into: Writable<Counts>, from: Float64Array): void {
