@@ -16,12 +16,14 @@ const usual: Usual = {
   callsPerMinute: 500,
   lowerPerMinute: 400,
   upperPerMinute: 600,
+  slotUpperPerMinute: 600,
   dispersion: 0.01,
   clientErrorShare: 0,
   refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,
+  reaches: [],
 }
 const harmful: ResponseQuestion = {
   mode: 'enforce',

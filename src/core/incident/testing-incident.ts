@@ -98,6 +98,8 @@ const signalAt = (now: number, kind: Kind): Signal => ({
   evidence: [],
   current: { calls: 800, seconds: 1, callsPerMinute: 48_000 },
   expected: undefined,
+  timesAWeek: undefined,
+  isHeard: true,
 })
 
 function actionText(action: Action): string {

@@ -24,12 +24,14 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   callsPerMinute,
   lowerPerMinute: callsPerMinute,
   upperPerMinute: callsPerMinute,
+  slotUpperPerMinute: callsPerMinute,
   dispersion,
   clientErrorShare: 0,
   refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,
+  reaches: [],
 })
 
 /** The header's formula, second by second, one accumulator. */

@@ -10,7 +10,7 @@
  * What is taken back lies in the last five minutes, so in the two that are exact. Only calls that come late change a slot
  * of the ring: each time it is written anew by a draw, so that one call more is not lost among thousands, on average.
  *
- * Memory a key: its record (`known-keys.ts`, 240 bytes) and 440 bytes for each day of the week in which it called. Mutable on purpose.
+ * Memory a key: its record (`known-keys.ts`, 416 bytes) and 440 bytes for each day of the week in which it called. Mutable on purpose.
  */
 import { BASELINE_DAYS, MINUTE_MS, SLOTS_PER_DAY } from '../vocabulary.ts'
 import { addAnswers, ageAnswers, answersOf, inheritAnswers } from './answer-totals.ts'
@@ -35,6 +35,7 @@ import {
   write,
 } from './known-keys.ts'
 import type { MinuteSeen } from './minute-seen.ts'
+import { inheritReach } from './own-reach.ts'
 import { byteAt, bytesOf, markChanged } from './slab.ts'
 import { callsCodeOf, callsOf, drawOf, type SlotSums, spreadCodeOf, squaresOf } from './slot-code.ts'
 
@@ -266,6 +267,7 @@ export function learnHistory(keys: KnownKeys, key: number, others: readonly Base
     if (past < slot - 1) settle(keys, key, past, sums)
     else learnInto(keys, key, past, sums.calls, sums.squares)
   }
+  inheritReach(keys, key, others)
   for (const other of others) {
     inheritAnswers(keys, key, other)
     for (const [past, minutes] of other.keys.excluded.get(other.key) ?? []) {

@@ -38,8 +38,11 @@ export const DAY_ROWS = 11
 export const DAYS = 7
 /** The sums of `answer-totals.ts`, which says what each is: from the one to before the other. */
 export const ANSWERS = { from: DAY_ROWS + DAYS, to: DAY_ROWS + DAYS + 6 } as const
+/** How far the key goes by itself: own-reach.ts says what these mean. */
+export const REACH = ANSWERS.to
+const REACH_WORDS = 22
 /** Bytes of the id, which follow; 0 = the record is free, -1 = too long an id, see `longIds`. */
-const ID_LENGTH = ANSWERS.to
+const ID_LENGTH = REACH + REACH_WORDS
 const ID_BYTES = 40
 const RECORD_BYTES = (ID_LENGTH + 1) * 8 + ID_BYTES
 
