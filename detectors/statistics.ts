@@ -81,3 +81,21 @@ export function timesAWeek({ upperCalls, perWeek, cautiousTail, busiestCalls }: 
   const beyondChance = calls - recordChance(busiestCalls)
   return beyondChance <= busiestCalls ? Number.POSITIVE_INFINITY : Math.max(byPeaks, busiestCalls / beyondChance)
 }
+/** Since when, epoch ms, if what is counted in a window came as fast all along as in the last ten seconds of it. */
+export function steadySince(told: {
+  readonly at: number
+  readonly seconds: number
+  readonly count: number
+  readonly inLast10s: number
+}): number {
+  const { at, seconds, count, inLast10s } = told
+  return at - Math.min(seconds, Math.max(1, Math.ceil((10 * count) / Math.max(1, inLast10s)))) * 1_000
+}
+
+/** Standard deviation of a count with this mean, where counts spread as `Usual` says: by chance, and by their dispersion. */
+export function spreadOf({ mean, dispersion }: { readonly mean: number; readonly dispersion: number }): number {
+  return Math.sqrt(mean + Math.max(dispersion, LEAST_DISPERSION) * mean * mean)
+}
+
+/** Answers of one sort are burstier than calls altogether: never taken to be closer to chance than this. */
+const LEAST_DISPERSION = 0.1

@@ -11,9 +11,10 @@
 
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
-import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incident/response.ts'
+import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, SOON_SECONDS, type Standing } from '../incident/response.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import type { IncidentKind } from './explanation.ts'
 import { type Observation, surgeSeen, type Testimony } from './observation.ts'
 import {
   actionLine,
@@ -44,7 +45,8 @@ export function accountText(account: Account): string {
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
-    ...(isSurge(verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...(isToldAs('surge', verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...(isToldAs('pool-share', verdict) ? ['', poolLine(aftermath.standing)] : []),
   ].join('\n')
 }
 
@@ -224,8 +226,8 @@ function filledIn({ formula, parts }: Comparison, { values }: Spoken): string {
   })
 }
 
-const isSurge = (verdict: Verdict): boolean =>
-  (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === 'surge'
+const isToldAs = (kind: IncidentKind, verdict: Verdict): boolean =>
+  (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === kind
 
 function harmLines(standing: Standing): readonly string[] {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
@@ -248,6 +250,15 @@ function harmLines(standing: Standing): readonly string[] {
     'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
     ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
   ]
+}
+
+function poolLine({ pool }: Standing): string {
+  if (pool === undefined) return 'Harm: no pool is configured.'
+  const { concurrency, executions, secondsLeft } = pool
+  const full = `Harm, by the last 10 s: ${threeFigures(executions)} of ${exactly(concurrency)} executions at once are taken by all;`
+  if (!Number.isFinite(secondsLeft)) return `${full} they do not grow.`
+  const within = `severe is less than ${durationText(SOON_SECONDS * SECOND_MS)}`
+  return `${full} at this growth the pool runs out in ${durationText(secondsLeft * SECOND_MS)}; ${within}.`
 }
 
 const timesText = (times: number | undefined): string =>

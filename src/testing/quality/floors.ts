@@ -8,7 +8,7 @@ const floors: Readonly<Record<string, Limit>> = {
   '500× at ≥ 60/min: found': { atLeast: 1 },
   '500× at 1–60/min, from an excess of 20 calls: found': { atLeast: 1 },
   '≥ 10× at ≥ 60/min, beyond its own week: found': { atLeast: 0.75 },
-  'all misbehaviour: found': { atLeast: 0.6 },
+  'all misbehaviour: found': { atLeast: 0.7 },
   'kind named right': { atLeast: 0.8 },
   'clean traffic of 20 tenants, 1 day: pages': { atMost: 5_500 },
   'clean traffic of 20 tenants, 1 day: incidents of low severity': { atMost: 15_000 },
