@@ -9,6 +9,7 @@ import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { allowance, isHeard } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
@@ -54,7 +55,11 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const lead = leading(judgement)
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
-  const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
+  const { kind } = lead.finding
+  const timesAWeek = kind === 'surge' ? rarity(judgement) : undefined
+  const allowed = allowance(engine)
+  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
+  const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
   const action = respond(
@@ -82,7 +87,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       at,
       decidedAt: owner.time.highest,
       onsetAt,
-      kind: lead.finding.kind,
+      kind,
       severity,
       detectors: scoresOf(judgement),
       evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
@@ -93,9 +98,20 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
         upperPerMinute: known.usual.upperPerMinute,
         days: known.usual.days,
       },
+      timesAWeek,
+      isHeard: severity === 'high' || isHeard(owner.keys, key.number, { at, timesAWeek, allowed }),
     },
   }
   step(engine, owner, key, event, out)
+}
+
+/** By whichever of those that speak of a surge finds it rarest; undefined where none compares with the key's own past. */
+function rarity({ voices }: Judgement): number | undefined {
+  let rarest: number | undefined
+  for (const { finding } of voices)
+    if (finding.timesAWeek !== undefined && finding.score > 1)
+      rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, finding.timesAWeek)
+  return rarest
 }
 
 function limitedBeside(state: EngineState, beside: KeyState): number {

@@ -7,6 +7,7 @@ import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
+import { noteTold } from '../state/own-reach.ts'
 import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
@@ -106,6 +107,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
   if (taken.alert === true) {
     const alerts = story.alerts + 1
+    if (phase === 'open' && story.signal.timesAWeek !== undefined)
+      noteTold(owner.keys, key.number, { at: story.signal.at, timesAWeek: story.signal.timesAWeek })
     if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
@@ -141,6 +144,7 @@ export function explain(
     phase,
     kind: seen.kind,
     severity: seen.severity,
+    telling: story.telling,
     onsetAt: seen.onsetAt,
     decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
     current: seen.current,
