@@ -7,6 +7,7 @@
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
 import { holdsLimit, isToldSilent } from './incident/incident.ts'
+import { watchPlatform } from './incident/platform.ts'
 import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
@@ -27,15 +28,18 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   const { calmEarly } = engine.jury
   const concurrency = engine.settings.config.pool?.concurrency
   const suspects: Suspect[] = []
+  let failing = 0
   for (const key of keys) {
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
+    if (activity.lastFailure >= endSecond - 1) failing++
     const known = knowledgeFor(key, owner, slot, 'early')
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
     const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency }))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
+  if (failing > 0) watchPlatform(engine, owner, { failing, calling: keys.length }, out)
   if (suspects.length > 0) decide(engine, owner, suspects, out)
 }
 

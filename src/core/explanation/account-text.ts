@@ -11,7 +11,14 @@
 
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
-import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, SOON_SECONDS, type Standing } from '../incident/response.ts'
+import {
+  DOMINANT_SHARE,
+  DOMINANT_TIMES,
+  FELT_SHARE,
+  harmOf,
+  SOON_SECONDS,
+  type Standing,
+} from '../incident/response.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
 import type { IncidentKind } from './explanation.ts'
@@ -242,12 +249,16 @@ function harmLines(standing: Standing): readonly string[] {
       harm.isMostOfExcess,
       `${percent(share(excess, fleetExcess))} of everyone’s calls beyond the usual; most is ${most} or more`,
     ],
+    [
+      harm.isFelt,
+      `… which are ${percent(share(excess, fleetCalls))} of everyone’s calls; the API feels ${percent(FELT_SHARE)} or more`,
+    ],
     [harm.isMostOfCalls, `${percent(share(calls, fleetCalls))} of everyone’s calls; drowning takes ${most} or more`],
     [harm.isBeyondProven, `… while all ${exactly(fleetCalls)} calls are more than ${proven}`],
     [harm.othersFail, 'many others are failing'],
   ]
   return [
-    'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
+    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
     ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
   ]
 }

@@ -171,13 +171,18 @@ export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Own
 }
 
 /** Whether so many clients are wrong that it cannot be their own doing. `at`: the newest event time of who asks. */
-export function isPlatformSick({ state, settings }: Engine, survey: FleetSurvey, at: EpochMs): boolean {
-  const { active, failing, refused, inTrouble, wrong, newlyWrong } = survey
+export function isPlatformSick(engine: Engine, survey: FleetSurvey, at: EpochMs): boolean {
+  const { state, settings } = engine
+  const { active, failing, refused, wrong, newlyWrong } = survey
   const many = manyKeys(survey, settings.config.platform)
-  if (Math.max(inTrouble, refused) >= many || (active >= 2 && Math.max(failing, refused) >= active)) return true
+  if (areManyInTrouble(engine, survey) || (active >= 2 && Math.max(failing, refused) >= active)) return true
   if (state.platform.phase === 'open') return wrong >= many
   return newlyWrong >= many && areTooMany(state.openings ?? openingsFrom(at), at, newlyWrong)
 }
+
+/** Whether so many clients fail, retry what fails or are refused, though nobody may be wrong in any other way. */
+export const areManyInTrouble = ({ settings }: Engine, survey: FleetSurvey): boolean =>
+  Math.max(survey.inTrouble, survey.refused) >= manyKeys(survey, settings.config.platform)
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

@@ -11,7 +11,7 @@ import { paneCalls, paneCount, paneLatencySumMs, paneSecond, STATUS_5XX, STATUS_
 import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
 
 export const SURVEY_SECONDS = 10
-/** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
+/** A key is failing when this share of what it called (429s left out) answered 5xx beyond its usual share, and at least so many calls did. */
 const FAILING_SHARE = 0.2
 const FAILING_CALLS = 5
 /** … and refused when this share of its calls beyond the usual share answered 429. */
@@ -148,7 +148,8 @@ export function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = 
     calls,
     excess: upper === undefined ? 0 : Math.max(0, calls - upper),
     timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
-    isFailing: failures >= FAILING_CALLS && failures >= FAILING_SHARE * (calls - refused),
+    isFailing:
+      failures >= FAILING_CALLS && failures >= (FAILING_SHARE + (usual?.failureShare ?? 0)) * (calls - refused),
     isRefused: refused >= FAILING_CALLS && refused >= (REFUSED_SHARE + (usual?.refusedShare ?? 0)) * calls,
     ranMs,
     ranBeforeMs,

@@ -131,4 +131,10 @@ describe('harm', () => {
     expect(isDominant({ ...standing, excess: 500 })).toBe(true)
     expect(isDominant({ ...standing, excess: 499 })).toBe(false)
   })
+
+  test('is not what a client does that is a trifle beside all others, however it has grown, while they fail', () => {
+    const trifle = { ...standing, calls: 43, excess: 35, fleetExcess: 35, fleetCalls: 1_300, othersFail: true }
+    expect(severityOf('surge', trifle)).toBe('low')
+    expect(isDominant(trifle)).toBe(false)
+  })
 })

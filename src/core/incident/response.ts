@@ -77,14 +77,19 @@ export interface PoolOutlook {
   readonly secondsLeft: number
 }
 
-/** A key that makes half of all excess, at many times its usual, is far worse than everyone. */
+/**
+ * A key that makes half of all excess, at many times its usual, is far worse than everyone; if the API feels it at all: where
+ * it is a trifle beside what all call, somebody else's trouble is not its doing.
+ */
 export const DOMINANT_SHARE = 0.5
 export const DOMINANT_TIMES = 10
+export const FELT_SHARE = 0.1
 
 /** The questions that decide whether a surge harms, each with its answer. */
 export interface Harm {
   readonly isManyTimes: boolean
   readonly isMostOfExcess: boolean
+  readonly isFelt: boolean
   readonly isMostOfCalls: boolean
   readonly isBeyondProven: boolean
   readonly othersFail: boolean
@@ -93,14 +98,15 @@ export interface Harm {
 export const harmOf = (standing: Standing): Harm => ({
   isManyTimes: standing.timesUpper !== undefined && standing.timesUpper >= DOMINANT_TIMES,
   isMostOfExcess: standing.excess >= DOMINANT_SHARE * standing.fleetExcess,
+  isFelt: standing.excess >= FELT_SHARE * standing.fleetCalls,
   isMostOfCalls: standing.calls >= DOMINANT_SHARE * standing.fleetCalls,
   isBeyondProven: standing.fleetCalls > standing.provenCalls,
   othersFail: standing.othersFail,
 })
 
 export function isDominant(standing: Standing): boolean {
-  const { isManyTimes, isMostOfExcess } = harmOf(standing)
-  return isManyTimes && isMostOfExcess
+  const { isManyTimes, isMostOfExcess, isFelt } = harmOf(standing)
+  return isManyTimes && isMostOfExcess && isFelt
 }
 
 /**
@@ -120,9 +126,9 @@ export function severityOf(kind: Kind, standing: Standing): Severity {
     case 'silence':
       return 'low'
     case 'surge': {
-      const { isManyTimes, isMostOfExcess, isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
+      const { isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
       const drowns = isMostOfCalls && isBeyondProven
-      return isManyTimes && isMostOfExcess && (drowns || othersFail) ? 'high' : 'low'
+      return isDominant(standing) && (drowns || othersFail) ? 'high' : 'low'
     }
     default:
       return kind satisfies never
