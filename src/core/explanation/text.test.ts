@@ -235,7 +235,7 @@ test('the first line tells each turn of an incident from the others', () => {
     'Client A (key_abc123) is recovering.',
     'Client A (key_abc123) could not get its limit back.',
     'Client A (key_abc123) is back to normal.',
-    'Many clients exceeded anomaly thresholds at the same time.',
+    'Many clients fail or exceed anomaly thresholds at the same time.',
     'The platform incident is over.',
   ])
 })

@@ -54,7 +54,7 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     case 'suggest':
     case 'throttle':
     case 'none':
-      if (kind === 'platform') return 'Many clients exceeded anomaly thresholds at the same time.'
+      if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
       if (phase === 'recovering') return `${who} is recovering.`
       return kind === 'silence' ? `${who} has stopped calling.` : `${who} exceeded anomaly threshold.`
     default:
@@ -249,7 +249,7 @@ const kinds: Readonly<
   platform: {
     name: 'platform incident',
     sentence:
-      'Platform incident: many keys are wrong at the same moment, so it is likely the API that is sick, not its clients.',
+      'Platform incident: many keys are wrong or failing at the same moment, so it is likely the API that is sick, not its clients.',
   },
 }
 
