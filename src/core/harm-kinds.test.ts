@@ -107,8 +107,8 @@ describe('a silence', () => {
   const told = (stream: Stream) => timetable(stream.changes).map(line => line.replace(/\.\d+s/, 's'))
 
   test('of a client that always calls is told once, whatever the hour, and is over when it calls again', () => {
-    const stream = streamInto(taught(settingsOf(), { a: 300, b: 60 }))
-    live(stream, inOrder(calls('b', 1, [0, 1_500]), calls('a', 5, [0, 125]), calls('a', 5, [1_200, 1_500])))
+    const stream = streamInto(taught(settingsOf(), { a: 600, b: 60 }))
+    live(stream, inOrder(calls('b', 1, [0, 1_500]), calls('a', 10, [0, 125]), calls('a', 10, [1_200, 1_500])))
     expect(told(stream)).toEqual([
       // Whole minutes of silence end at 240 s, and are closed 35 s later.
       '275s open a#1 silence low held (no-harm)',
