@@ -79,8 +79,14 @@ export interface TenantView {
   /** Aligned periods that hold the second before `at`, up to `at`: the UTC minute and the five-minute slot. */
   readonly minuteSoFar: Counts
   readonly slotSoFar: Counts
+  /**
+   * While an event is planned, detectors whose kind is `surge` are shown this and `plain` lifted to the plan: what was
+   * expected surprises nobody. All others are shown what is usual without it: harm is judged as ever.
+   */
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
+  /** The core's, to show either; undefined where nothing is planned. */
+  readonly unplanned?: { readonly usual: Usual | undefined; readonly plain: PlainBaseline } | undefined
   readonly sequential: readonly SequentialEvidence[]
 }
 

@@ -29,7 +29,7 @@ async function watched(
       clock,
       telemetry: event => lines.push(event.name === 'tenantsRefused' ? event.because : event.name),
     },
-    async tenants => {
+    async ({ tenants }) => {
       lines.push(JSON.stringify(Object.values(tenants).map(({ keys, exempt }) => [keys.map(({ id }) => id), exempt])))
     },
     stop.signal,

@@ -7,6 +7,7 @@ import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
+import type { Schedule } from './planned/schedule.ts'
 import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
 
@@ -39,6 +40,8 @@ export type PlatformIncident =
 export interface Engine {
   settings: EngineSettings
   readonly jury: Jury
+  /** What is planned when, of the settings’ tenants. */
+  schedule: Schedule
   /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
   readonly measuring: Measuring | undefined
   readonly state: EngineState

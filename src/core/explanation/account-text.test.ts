@@ -38,7 +38,13 @@ function accountOf({
   const { staysAbove, closesAfter } = settings.config.incident
   return {
     ...{ keyId: 'a', tenant: undefined, at, stretch: undefined, mode: settings.config.mode },
-    ...{ staysAbove, closesAfterMs: closesAfter, observation, aftermath: aftermathOf(engine, 'a')! },
+    ...{
+      staysAbove,
+      closesAfterMs: closesAfter,
+      plannedThatDay: [],
+      observation,
+      aftermath: aftermathOf(engine, 'a')!,
+    },
   }
 }
 

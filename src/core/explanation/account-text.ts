@@ -12,6 +12,7 @@
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
 import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incident/response.ts'
+import type { KeysStretch } from '../planned/schedule.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
 import type { Observation, Testimony } from './observation.ts'
@@ -23,6 +24,7 @@ import {
   durationText,
   kindName,
   limitLines,
+  stretchText,
   subjectText,
   threeFigures,
   timeText,
@@ -40,6 +42,7 @@ export function accountText(account: Account): string {
     '',
     ...countedLines(observation.view),
     ...usualLines(observation.view),
+    ...plannedLines(account),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
@@ -147,7 +150,9 @@ function cellsOf({ calls, seconds, status2xx, status4xx, status429, status5xx }:
   return [exactly(calls), perMinute, ...[status2xx, status4xx, status429, status5xx].map(exactly)]
 }
 
-function usualLines({ usual, last60s }: TenantView): readonly string[] {
+/** As it is without any plan. */
+function usualLines({ usual: expected, unplanned, last60s }: TenantView): readonly string[] {
+  const usual = unplanned === undefined ? expected : unplanned.usual
   if (usual === undefined) return ['Nothing usual is known: no history of this key.']
   const { lowerPerMinute, upperPerMinute, callsPerMinute, failureShare, dispersion, days, latencyMs } = usual
   const times = last60s.calls / Math.max(1, upperPerMinute)
@@ -157,6 +162,22 @@ function usualLines({ usual, last60s }: TenantView): readonly string[] {
     `The last 60 s had ${threeFigures(times)} × the upper end. Dispersion ${threeFigures(dispersion)} (0: minutes differ as by chance). ${basisText(days)}`,
   ]
 }
+
+/** What is planned of the day, and at this moment how much of it came. */
+function plannedLines({ plannedThatDay, observation: { planned } }: Account): readonly string[] {
+  if (plannedThatDay.length === 0) return []
+  const now =
+    planned === undefined
+      ? 'Nothing of it at this moment.'
+      : `At this moment up to ${threeFigures(planned.upToPerMinute)} req/min, of which the last 60 s had ${threeFigures(planned.used * 100)} %.`
+  return [
+    '',
+    `Planned that day (UTC). ${now}`,
+    ...plannedThatDay.map(stretch => `  ${stretchText(stretch)}${ofWhom(stretch)}`),
+  ]
+}
+
+const ofWhom = ({ isFleets }: KeysStretch): string => (isFleets ? ' (of every client)' : '')
 
 /** What may open an incident first, then what corroborates, then the silent ones. */
 function orderOf(testimony: Testimony): number {

@@ -5,14 +5,15 @@
 
 import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
 import { evidenceOf, type Judgement, leading, scoresOf } from '../judge.ts'
+import { plannedUse } from '../planned/planned-event.ts'
 import { grownSince } from '../state/accumulator.ts'
-import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
+import { type KeyState, type SlotKnowledge, usualFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { holdsLimit, type Incident, type IncidentEvent, type Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
-import { currentOf, measured } from './measure.ts'
+import { callsIn, currentOf, measured } from './measure.ts'
 import { platformSick } from './platform.ts'
 import { isDominant, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -58,13 +59,14 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     standing !== undefined &&
     (isPlatformSick(survey, config.platform) || state.platform.phase === 'open') &&
     !isDominant(standing)
+  const usual = usualFor(lead.finding.kind, known)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
       keyId: key.keyId,
       isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
       severity,
-      usual: known.usual,
+      usual,
       isPlatformIncident: isPlatform,
       throttledTenants: throttledBeside(state, key),
       now: state.now,
@@ -89,16 +91,21 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       detectors: scoresOf(judgement),
       evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
       current: currentOf(key, onsetAt, at),
-      expected: known.usual && {
-        callsPerMinute: known.usual.callsPerMinute,
-        lowerPerMinute: known.usual.lowerPerMinute,
-        upperPerMinute: known.usual.upperPerMinute,
-        days: known.usual.days,
+      expected: usual && {
+        callsPerMinute: usual.callsPerMinute,
+        lowerPerMinute: usual.lowerPerMinute,
+        upperPerMinute: usual.upperPerMinute,
+        days: usual.days,
       },
+      planned: plannedFor(key, known, at),
     },
   }
   step(engine, owner, key, event, out)
 }
+
+/** What was planned of this minute, and how much of it the key has used. */
+const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochMs): Signal['planned'] =>
+  planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
 
 function throttledBeside(state: EngineState, beside: KeyState): number {
   let throttled = 0

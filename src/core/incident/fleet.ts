@@ -6,9 +6,11 @@
  * throttled, but for one who makes most of the trouble.
  */
 
+import type { Usual } from '../../../detectors/contract.ts'
 import type { WeirConfig } from '../config/config.ts'
 import { type TenantDirectory, tenantWideId } from '../config/tenants.ts'
 import type { Engine } from '../engine-state.ts'
+import { type MinutePlan, planAt, planOf } from '../planned/schedule.ts'
 import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
@@ -46,10 +48,9 @@ export interface FleetSurvey {
 }
 
 /** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
-export function surveyFleet(
-  { state: { owners, tenantWide }, settings: { tenants } }: Engine,
-  newlyWrong: ReadonlySet<KeyState>,
-): FleetSurvey {
+export function surveyFleet(engine: Engine, newlyWrong: ReadonlySet<KeyState>): FleetSurvey {
+  const { owners, tenantWide } = engine.state
+  const { tenants } = engine.settings
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
   let excess = 0
@@ -70,8 +71,9 @@ export function surveyFleet(
     noteWrong(owner)
     // Its time stands still once the partitions' goes on: what it saw last is not now.
     if (id === SHARED_OWNER && owners.size > 1) continue
+    const plan = planAt(engine.schedule, Math.floor((endSecond - 1) / 60))
     for (const key of owner.active) {
-      const sums = sumKey(owner, key, endSecond)
+      const sums = sumKey(engine, owner, key, endSecond, plan)
       if (sums.calls === 0) continue
       keys.set(key, sums)
       calls += sums.calls
@@ -97,7 +99,13 @@ const clientOf = ({ byKey }: TenantDirectory, keyId: ApiKeyId): string => {
   return tenantId === undefined ? keyId : tenantWideId(tenantId)
 }
 
-function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
+function sumKey(
+  { settings }: Engine,
+  owner: Owner,
+  key: KeyState,
+  endSecond: number,
+  plan: MinutePlan | undefined,
+): KeySums {
   const panes = key.activity?.panes
   let calls = 0
   let refused = 0
@@ -110,19 +118,28 @@ function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
       failures += paneCount(panes, index, STATUS_5XX)
     }
   }
-  const { usual } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  const upper = usual === undefined ? undefined : (usual.upperPerMinute * SURVEY_SECONDS) / 60
+  const own = planOf(plan, settings.tenants, key.keyId)
+  const { usual, planned } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early', own)
+  const upper = upperCalls(usual)
+  // What is planned is nobody's excess; but what is beyond it does as much harm as ever.
+  const everUpper = planned === undefined ? upper : upperCalls(planned.usual)
   return {
     calls,
     excess: upper === undefined ? 0 : Math.max(0, calls - upper),
-    timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
+    timesUpper: everUpper === undefined ? undefined : calls / Math.max(everUpper, 1),
     isFailing: failures >= FAILING_CALLS && failures >= FAILING_SHARE * (calls - refused),
   }
 }
 
+const upperCalls = (usual: Usual | undefined): number | undefined =>
+  usual && (usual.upperPerMinute * SURVEY_SECONDS) / 60
+
 /** `owner`: whose key it is. A tenant as a whole is not among the keys surveyed, or its calls would count twice. */
-export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Owner, key: KeyState): Standing {
-  const own = survey.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
+export function standingOf(survey: FleetSurvey, engine: Engine, owner: Owner, key: KeyState): Standing {
+  const { settings, schedule } = engine
+  const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
+  const plan = planAt(schedule, Math.floor((endSecond - 1) / 60))
+  const own = survey.keys.get(key) ?? sumKey(engine, owner, key, endSecond, plan)
   const ownClient = clientOf(settings.tenants, key.keyId)
   const othersFailing = survey.failing - (survey.failingClients.has(ownClient) ? 1 : 0)
   return {

@@ -31,6 +31,7 @@ export interface Signal {
   readonly evidence: readonly Evidence[]
   readonly current: Explanation['current']
   readonly expected: Explanation['expected']
+  readonly planned?: Explanation['planned']
 }
 
 /** What is told of an incident, whatever phase it is in. */

@@ -352,7 +352,8 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
+    if (isOnlyPlanned(key, seen)) excludeMinute(owner.keys, key.number, minute)
+    else if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)
@@ -397,6 +398,16 @@ function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
     return minute - Math.floor(wrong.foundAt / MINUTE_MS) < MINUTES_PER_DAY
   }
   return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
+}
+
+/**
+ * What comes once, and was planned, is no example of the usual; what recurs is learned like anything else. In the minute
+ * that closes, the key's last final look was one at a second of it.
+ */
+function isOnlyPlanned({ finalSlot }: KeyState, { calls }: MinuteSeen): boolean {
+  const planned = finalSlot?.planned
+  if (planned?.usual === undefined || calls <= planned.usual.upperPerMinute) return false
+  return planned.plan.stretches.some(({ event }) => event.when.kind === 'once')
 }
 
 /**

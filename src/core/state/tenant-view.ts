@@ -5,7 +5,15 @@
  */
 import type { Counts, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
-import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
+import {
+  type Accumulators,
+  accumulateOpen,
+  createAccumulators,
+  lookTo,
+  mostEarlyNats,
+  mostNats,
+  sequentialEvidence,
+} from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
 import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { createWindows, rollTo, type WindowSums } from './window.ts'
@@ -46,6 +54,7 @@ function createReusedView(): ReusedView {
     slotSoFar,
     usual: undefined,
     plain,
+    unplanned: undefined,
     sequential: [],
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
@@ -62,7 +71,7 @@ export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowl
   rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { early, accumulators, panes } = activity
   const { model } = known
-  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
   return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
 }
@@ -74,6 +83,15 @@ export function finalView(key: KeyState, activity: KeyActivity, known: SlotKnowl
   return fill(key, known, activity.windows.sums, 'final', endSecond, activity.accumulators)
 }
 
+/**
+ * The closed evidence that open panes are put on top of. A planned event may have begun or ended since the last pane that
+ * closed: then it is none, and so is what was called before that.
+ */
+function closedFor({ accumulators }: KeyActivity, { planned }: SlotKnowledge): Accumulators {
+  if (planned === undefined || accumulators.from >= planned.plan.sinceSecond) return accumulators
+  return { ...createAccumulators(), upTo: accumulators.upTo, from: planned.plan.sinceSecond }
+}
+
 /** Of a key with no more than this nobody who is asked has anything to say. Failures: 5xx in ten seconds. */
 export interface Calm {
   readonly nats: number
@@ -83,12 +101,13 @@ export interface Calm {
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
 export function isCalmEarly(
   activity: KeyActivity,
-  { model }: SlotKnowledge,
+  known: SlotKnowledge,
   endSecond: number,
   { nats, failures }: Calm,
 ): boolean {
-  const { early, accumulators, panes } = activity
-  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  const { early, panes } = activity
+  const { model } = known
+  if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
   if (!failsLittle(activity, panes.end - 1, endSecond, failures)) return false
   if (model === undefined || mostEarlyNats(early, model, panes) <= nats) return true
   return mostNats(accumulateOpen(early, model, panes, endSecond)) <= nats
@@ -120,6 +139,7 @@ function fill(
   view.look = look
   view.usual = known.usual
   view.plain = known.plain
+  view.unplanned = known.planned && { usual: known.planned.usual, plain: known.planned.plain }
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   copy(reused.last10s, sums.last10s)
   copy(reused.last60s, sums.last60s)
