@@ -40,7 +40,7 @@ interface Plans {
   readonly planned?: readonly WrittenEvent[]
   readonly fleet?: readonly WrittenEvent[]
   readonly more?: readonly (readonly Call[])[]
-  readonly mode?: 'observe'
+  readonly mode?: 'observe' | 'enforce'
 }
 
 const asUsual = (key: string, perSecond: number) => steady(key, { perSecond, from: TEN, seconds: 600 })
