@@ -155,6 +155,7 @@ test('for machines what is unknown is null, and a silence has its reason', () =>
     },
     counted: { last10s: { calls: 10, status2xx: 10, status4xx: 0, status429: 0, status5xx: 0 } },
     plain: { slotMeanCalls: null, weekMinuteMean: null },
+    planned: { events: [], now: null },
     standing: { provenCalls: null, timesUpper: null, harm: { isManyTimes: false } },
   })
   expect(json.detectors[0]).toEqual({

@@ -4,7 +4,7 @@
  */
 import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { TenantId } from '../vocabulary.ts'
-import type { Stretch, When } from './when.ts'
+import { type Stretch, stretchesOf, type When } from './when.ts'
 
 export interface PlannedEvent {
   readonly when: When
@@ -47,6 +47,10 @@ const MOST = 1e9
 export interface PlannedStretch extends Stretch {
   readonly event: PlannedEvent
 }
+
+/** The stretches of these events that have any part in the span. */
+export const stretchesIn = (events: readonly PlannedEvent[], span: Stretch): readonly PlannedStretch[] =>
+  events.flatMap(event => stretchesOf(event.when, span).map(({ from, to }) => ({ event, from, to })))
 
 /** Calls a minute up to which a plan goes where so many are usual. */
 const plannedRate = (usualPerMinute: number, { upTo }: PlannedEvent): number =>

@@ -9,8 +9,8 @@
  */
 import type { TenantDirectory } from '../config/tenants.ts'
 import { type ApiKeyId, MINUTE_MS, type TenantId } from '../vocabulary.ts'
-import type { PlannedEvent, PlannedEvents, PlannedStretch } from './planned-event.ts'
-import { type Stretch, stretchesOf } from './when.ts'
+import { type PlannedEvent, type PlannedEvents, type PlannedStretch, stretchesIn } from './planned-event.ts'
+import type { Stretch } from './when.ts'
 
 /** What is planned of one client at a minute. */
 export interface Plan {
@@ -120,9 +120,6 @@ const listedIn = (events: readonly PlannedEvent[], tenantId: TenantId | undefine
     first: Math.floor(stretch.from / MINUTE_MS) - MARGIN_MINUTES,
     end: Math.ceil(stretch.to / MINUTE_MS) + MARGIN_MINUTES,
   }))
-
-const stretchesIn = (events: readonly PlannedEvent[], span: Stretch): readonly PlannedStretch[] =>
-  events.flatMap(event => stretchesOf(event.when, span).map(({ from, to }) => ({ event, from, to })))
 
 /** `isFleets`: it is planned of every client, and so of this one. */
 export interface KeysStretch extends PlannedStretch {

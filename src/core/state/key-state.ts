@@ -175,6 +175,13 @@ function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan 
 export const usualFor = (kind: Kind, { usual, planned }: SlotKnowledge): Usual | undefined =>
   planned === undefined || kind === 'surge' ? usual : planned.usual
 
+/** Whether a minute brought what was planned once: no example of the usual. What recurs is learned like anything else. */
+export function isOnlyPlanned(known: SlotKnowledge | undefined, callsInMinute: number): boolean {
+  const planned = known?.planned
+  if (planned?.usual === undefined || callsInMinute <= planned.usual.upperPerMinute) return false
+  return planned.plan.stretches.some(({ event }) => event.when.kind === 'once')
+}
+
 /** Its neighbours help a slot: of the one before an event the later is the event's. */
 const SLOTS_BEFORE = 2
 

@@ -21,7 +21,14 @@ import {
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
-import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import {
+  createActivity,
+  isOnlyPlanned,
+  type KeyActivity,
+  type KeyState,
+  latencyOf,
+  type WrongStretch,
+} from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
@@ -352,7 +359,8 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (isOnlyPlanned(key, seen)) excludeMinute(owner.keys, key.number, minute)
+    // In the minute that closes, the key's last final look was at a second of it.
+    if (isOnlyPlanned(key.finalSlot, seen.calls)) excludeMinute(owner.keys, key.number, minute)
     else if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
@@ -398,16 +406,6 @@ function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
     return minute - Math.floor(wrong.foundAt / MINUTE_MS) < MINUTES_PER_DAY
   }
   return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
-}
-
-/**
- * What comes once, and was planned, is no example of the usual; what recurs is learned like anything else. In the minute
- * that closes, the key's last final look was one at a second of it.
- */
-function isOnlyPlanned({ finalSlot }: KeyState, { calls }: MinuteSeen): boolean {
-  const planned = finalSlot?.planned
-  if (planned?.usual === undefined || calls <= planned.usual.upperPerMinute) return false
-  return planned.plan.stretches.some(({ event }) => event.when.kind === 'once')
 }
 
 /**
