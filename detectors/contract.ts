@@ -87,6 +87,8 @@ export interface TenantView {
   readonly plain: PlainBaseline
   /** The core's, to show either; undefined where nothing is planned. */
   readonly unplanned?: { readonly usual: Usual | undefined; readonly plain: PlainBaseline } | undefined
+  /** How many times the upper end of the usual is planned now; left out, 1: nothing is. So many more calls bring so many more failures. */
+  readonly plannedTimes?: number
   readonly sequential: readonly SequentialEvidence[]
 }
 

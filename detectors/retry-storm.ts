@@ -55,8 +55,8 @@ export const retryStorm = defineDetector({
     nats: Number.POSITIVE_INFINITY,
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
-  evaluate({ at, last10s, usual }, values) {
-    const usually = usual && usualIn(last10s.seconds, usual)
+  evaluate({ at, last10s, usual, plannedTimes = 1 }, values) {
+    const usually = usual && usualIn(last10s.seconds, usual, plannedTimes)
     const comparisons = comparisonsOf(last10s, usually, values)
     return {
       kind: 'retry-storm',
@@ -74,10 +74,11 @@ export const retryStorm = defineDetector({
 
 type Limits = Readonly<Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failuresUnknown', number>>
 
-function usualIn(seconds: number, usual: Usual) {
+/** A planned sale fails as often as ever, and so brings as many times the failures: those of the plan are no harm. */
+function usualIn(seconds: number, usual: Usual, plannedTimes: number) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
-  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare }
+  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare * plannedTimes }
 }
 
 function comparisonsOf(

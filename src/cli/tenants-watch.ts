@@ -52,7 +52,8 @@ export async function followTenants(
     await take(loaded.tenants)
     const all = Object.values(loaded.tenants.tenants)
     const keys = all.reduce((sum, tenant) => sum + tenant.keys.length, 0)
-    telemetry({ name: 'tenantsReloaded', tenants: all.length, keys })
+    const planned = all.reduce((sum, tenant) => sum + tenant.planned.length, loaded.tenants.planned.length)
+    telemetry({ name: 'tenantsReloaded', tenants: all.length, keys, planned })
   }
 }
 

@@ -175,6 +175,12 @@ function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan 
 export const usualFor = (kind: Kind, { usual, planned }: SlotKnowledge): Usual | undefined =>
   planned === undefined || kind === 'surge' ? usual : planned.usual
 
+/** How many times the upper end of the usual is planned; 1 where nothing is. */
+export function plannedTimes({ usual, planned }: SlotKnowledge): number {
+  const ever = planned?.usual?.upperPerMinute ?? 0
+  return usual === undefined || ever === 0 ? 1 : usual.upperPerMinute / ever
+}
+
 /** Whether a minute brought what was planned once: no example of the usual. What recurs is learned like anything else. */
 export function isOnlyPlanned(known: SlotKnowledge | undefined, callsInMinute: number): boolean {
   const planned = known?.planned

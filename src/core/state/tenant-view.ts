@@ -14,7 +14,7 @@ import {
   mostNats,
   sequentialEvidence,
 } from './accumulator.ts'
-import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
 import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { createWindows, rollTo, type WindowSums } from './window.ts'
 
@@ -55,6 +55,7 @@ function createReusedView(): ReusedView {
     usual: undefined,
     plain,
     unplanned: undefined,
+    plannedTimes: 1,
     sequential: [],
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
@@ -139,6 +140,7 @@ function fill(
   view.look = look
   view.usual = known.usual
   view.plain = known.plain
+  view.plannedTimes = plannedTimes(known)
   view.unplanned = known.planned && { usual: known.planned.usual, plain: known.planned.plain }
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   copy(reused.last10s, sums.last10s)
