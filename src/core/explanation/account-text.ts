@@ -164,17 +164,20 @@ function usualLines({ usual: expected, unplanned, last60s }: TenantView): readon
 }
 
 /** What is planned of the day, and at this moment how much of it came. */
-function plannedLines({ plannedThatDay, observation: { planned } }: Account): readonly string[] {
+function plannedLines(account: Account): readonly string[] {
+  const { plannedThatDay } = account
   if (plannedThatDay.length === 0) return []
-  const now =
-    planned === undefined
-      ? 'Nothing of it at this moment.'
-      : `At this moment up to ${threeFigures(planned.upToPerMinute)} req/min, of which the last 60 s had ${threeFigures(planned.used * 100)} %.`
-  return [
-    '',
-    `Planned that day (UTC). ${now}`,
-    ...plannedThatDay.map(stretch => `  ${stretchText(stretch)}${ofWhom(stretch)}`),
-  ]
+  const listed = plannedThatDay.map(stretch => `  ${stretchText(stretch)}${ofWhom(stretch)}`)
+  return ['', `Planned that day (UTC). ${plannedNow(account)}`, ...listed]
+}
+
+function plannedNow({ plannedThatDay, at, observation: { planned } }: Account): string {
+  if (planned !== undefined) {
+    const used = threeFigures(planned.used * 100)
+    return `At this moment up to ${threeFigures(planned.upToPerMinute)} req/min, of which the last 60 s had ${used} %.`
+  }
+  const goesOn = plannedThatDay.some(({ from, to }) => from < at && at <= to)
+  return goesOn ? 'It lifts nothing, since nothing usual is known.' : 'Nothing of it at this moment.'
 }
 
 const ofWhom = ({ isFleets }: KeysStretch): string => (isFleets ? ' (of every client)' : '')

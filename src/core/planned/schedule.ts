@@ -81,12 +81,12 @@ function workOut(schedule: Schedule, minute: number): MinutePlan | undefined {
     ({ first, end }) => first <= minute && minute < end + AFTER_MINUTES,
   )
   if (near.length === 0) return undefined
-  const fleet = near.filter(({ tenantId }) => tenantId === undefined)
+  const own = new Map<TenantId | undefined, Listed[]>()
+  for (const listed of near) own.set(listed.tenantId, [...(own.get(listed.tenantId) ?? []), listed])
+  const fleet = own.get(undefined) ?? []
   const byTenant = new Map<TenantId, Plan>()
-  for (const { tenantId } of near) {
-    if (tenantId === undefined || byTenant.has(tenantId)) continue
-    const own = near.filter(listed => listed.tenantId === tenantId)
-    byTenant.set(tenantId, together([...own, ...fleet], minute))
+  for (const [tenantId, listed] of own) {
+    if (tenantId !== undefined) byTenant.set(tenantId, together([...listed, ...fleet], minute))
   }
   return { fleet: fleet.length === 0 ? undefined : together(fleet, minute), byTenant }
 }

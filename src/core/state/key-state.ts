@@ -7,7 +7,7 @@ import type { Kind, PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { Incident } from '../incident/incident.ts'
 import { liftedPlain, liftedUsual } from '../planned/planned-event.ts'
 import type { Plan } from '../planned/schedule.ts'
-import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, MINUTE_MS } from '../vocabulary.ts'
 import {
   type Accumulators,
   createAccumulators,
@@ -181,11 +181,15 @@ export function plannedTimes({ usual, planned }: SlotKnowledge): number {
   return usual === undefined || ever === 0 ? 1 : usual.upperPerMinute / ever
 }
 
-/** Whether a minute brought what was planned once: no example of the usual. What recurs is learned like anything else. */
-export function isOnlyPlanned(known: SlotKnowledge | undefined, callsInMinute: number): boolean {
+/**
+ * Whether a minute brought what was planned once: no example of the usual. What recurs is learned like anything else, and so is
+ * what has lasted for a day, or nothing would be known of a key after a week of it.
+ */
+export function isOnlyPlanned(known: SlotKnowledge | undefined, minute: number, callsInMinute: number): boolean {
   const planned = known?.planned
   if (planned?.usual === undefined || callsInMinute <= planned.usual.upperPerMinute) return false
-  return planned.plan.stretches.some(({ event }) => event.when.kind === 'once')
+  const at = minute * MINUTE_MS
+  return planned.plan.stretches.some(({ event, from }) => event.when.kind === 'once' && at < from + DAY_MS)
 }
 
 /** Its neighbours help a slot: of the one before an event the later is the event's. */

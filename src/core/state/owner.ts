@@ -360,7 +360,7 @@ function learnKeys(owner: Owner, minute: number): void {
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
     // In the minute that closes, the key's last final look was at a second of it.
-    if (isOnlyPlanned(key.finalSlot, seen.calls)) excludeMinute(owner.keys, key.number, minute)
+    if (isOnlyPlanned(key.finalSlot, minute, seen.calls)) excludeMinute(owner.keys, key.number, minute)
     else if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
