@@ -15,7 +15,7 @@ import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incide
 import type { KeysStretch } from '../planned/schedule.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
-import type { Observation, Testimony } from './observation.ts'
+import { type Observation, surgeSeen, type Testimony } from './observation.ts'
 import {
   actionLine,
   bandText,
@@ -42,6 +42,7 @@ export function accountText(account: Account): string {
     '',
     ...countedLines(observation.view),
     ...usualLines(observation.view),
+    ...reachLines(observation),
     ...plannedLines(account),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
@@ -112,9 +113,10 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
   const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
-  if (verdict.kind === 'opened') return `opened: ${what}.`
+  const noted = told.telling === 'noted' ? ' Noted only: it is not rare enough for the alert budget.' : ''
+  if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
-  return `${course}: ${what}, opened at ${timeText(openedAt)}.`
+  return `${course}: ${what}, opened at ${timeText(openedAt)}.${noted}`
 }
 
 function corroboratingLines(observation: Observation): readonly string[] {
@@ -181,6 +183,26 @@ function plannedNow({ plannedThatDay, at, observation: { planned } }: Account): 
 }
 
 const ofWhom = ({ isFleets }: KeysStretch): string => (isFleets ? ' (of every client)' : '')
+
+/** How far it goes by itself, and from where on a rise would be seen. */
+function reachLines(observation: Observation): readonly string[] {
+  const { usual: expected, unplanned } = observation.view
+  const usual = unplanned === undefined ? expected : unplanned.usual
+  const minute = usual?.reaches.find(({ seconds }) => seconds === 60)
+  if (usual === undefined || minute === undefined) return []
+  const { upperCalls, perWeek, tail, busiestCalls } = minute
+  const twice = perWeek * 2 ** -tail
+  const record =
+    busiestCalls === undefined ? '' : ` Its busiest minute of the last weeks: ${threeFigures(busiestCalls)}.`
+  const seen = surgeSeen(observation)?.map(({ seconds, callsPerMinute, multiple }) => {
+    const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
+    return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
+  })
+  return [
+    `By itself it goes beyond ${threeFigures(upperCalls)} calls in a minute about ${threeFigures(perWeek)} times a week, beyond twice that ${threeFigures(twice)} times.${record}`,
+    ...(seen === undefined ? [] : [`A rise would be seen from ${seen.join(', from ')} on.`]),
+  ]
+}
 
 /** What may open an incident first, then what corroborates, then the silent ones. */
 function orderOf(testimony: Testimony): number {

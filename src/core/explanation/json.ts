@@ -12,7 +12,7 @@ import { alertText } from './text.ts'
 export const changeLine = (explanation: Explanation): string => terminalSafe(JSON.stringify(incidentBody(explanation)))
 
 export function incidentBody(explanation: Explanation) {
-  const { incidentId, keyId, tenant, phase, kind, severity, onsetAt, decidedAt, detectors } = explanation
+  const { incidentId, keyId, tenant, phase, kind, severity, telling, onsetAt, decidedAt, detectors } = explanation
   return {
     schema: 'weir.incident/1',
     incidentId,
@@ -27,6 +27,7 @@ export function incidentBody(explanation: Explanation) {
     evidence: evidenceOf(explanation),
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
+    telling,
   } as const
 }
 

@@ -27,9 +27,10 @@ function needOf({ state, settings, schedule }: Engine, keyId: ApiKeyId): KeyNeed
   for (const owner of state.owners.values()) {
     const key = findKey(owner.keys, keyId)
     if (key === undefined) continue
-    const usual = usualOf(owner.keys, key, owner.coverage, slotOf(owner.time.highest))
+    const slot = slotOf(owner.time.highest)
+    const usual = usualOf(owner.keys, key, owner.coverage, slot)
     const plan = planOf(planAt(schedule, Math.floor(owner.time.highest / MINUTE_MS)), settings.tenants, keyId)
-    const expected = plan && usual ? expectedOf(key, owner, usual, plan) : usual
+    const expected = plan && usual ? expectedOf(key, owner, { slot, usual }, plan) : usual
     return { keyId, limits: expected && throttledLimits(expected, settings.config.throttle) }
   }
   return { keyId, limits: undefined }

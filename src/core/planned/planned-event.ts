@@ -2,7 +2,7 @@
  * A planned event: somebody knows beforehand that more will be called, and how much. It lifts what is usual for as long,
  * so that only what is beyond the plan surprises. It says nothing of failures: those are judged as ever.
  */
-import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
+import type { OwnReach, PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { TenantId } from '../vocabulary.ts'
 import { type Stretch, stretchesOf, type When } from './when.ts'
 
@@ -56,23 +56,39 @@ export const stretchesIn = (events: readonly PlannedEvent[], span: Stretch): rea
 const plannedRate = (usualPerMinute: number, { upTo }: PlannedEvent): number =>
   upTo.kind === 'times' ? usualPerMinute * upTo.times : upTo.callsPerMinute
 
+/** What the lifting needs to know of a key beside its usual. */
+export interface LiftedOf {
+  /** What was usual before this stretch began. */
+  readonly usualBefore: (stretch: Stretch) => Usual | undefined
+  /** How far it goes by itself from such an upper end of whole slots on. */
+  readonly reachesFrom: (slotUpperPerMinute: number) => readonly OwnReach[]
+}
+
 /**
  * The band with its upper end lifted to what was planned, and never lowered: where several plans meet, the highest counts.
  * The middle and the lower end stay, since what was planned need not come. What recurs is learned too, and its multiple is
- * one of what was usual before it began (`upperBefore`): or the plan would grow with each time it comes true.
+ * one of what was usual before it began: or the plan would grow with each time it comes true.
  */
 export function liftedUsual(
   usual: Usual,
   stretches: readonly PlannedStretch[],
-  upperBefore: (stretch: Stretch) => number | undefined,
+  { usualBefore, reachesFrom }: LiftedOf,
 ): Usual {
-  const { upperPerMinute } = usual
-  const rates = stretches.map(stretch => {
-    const isLearned = stretch.event.when.kind === 'recurring' && stretch.event.upTo.kind === 'times'
-    return plannedRate((isLearned ? upperBefore(stretch) : undefined) ?? upperPerMinute, stretch.event)
-  })
-  return { ...usual, upperPerMinute: Math.max(upperPerMinute, ...rates) }
+  const lift = (end: 'upperPerMinute' | 'slotUpperPerMinute'): number => {
+    const rates = stretches.map(stretch => {
+      const isLearned = stretch.event.when.kind === 'recurring' && stretch.event.upTo.kind === 'times'
+      return plannedRate(((isLearned ? usualBefore(stretch) : undefined) ?? usual)[end], stretch.event)
+    })
+    return Math.max(usual[end], ...rates)
+  }
+  const slotUpperPerMinute = lift('slotUpperPerMinute')
+  const reaches = stretches.length === 0 ? usual.reaches : reachesFrom(slotUpperPerMinute).map(withPlanAsRecord)
+  return { ...usual, upperPerMinute: lift('upperPerMinute'), slotUpperPerMinute, reaches }
 }
+
+/** A plan counts as if it had come once. */
+const withPlanAsRecord = (reach: OwnReach): OwnReach =>
+  reach.busiestCalls === undefined ? reach : { ...reach, busiestCalls: Math.max(reach.busiestCalls, reach.upperCalls) }
 
 const MINUTES_PER_SLOT = 5
 

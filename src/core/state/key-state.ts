@@ -7,7 +7,7 @@ import type { Kind, PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { Incident } from '../incident/incident.ts'
 import { liftedPlain, liftedUsual } from '../planned/planned-event.ts'
 import type { Plan } from '../planned/schedule.ts'
-import { type ApiKeyId, DAY_MS, type EpochMs, MINUTE_MS } from '../vocabulary.ts'
+import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import {
   type Accumulators,
   createAccumulators,
@@ -19,6 +19,7 @@ import {
 import { slotOf } from './baseline.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
+import { ownReaches } from './own-reach.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
@@ -161,7 +162,7 @@ function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan 
   const plain = plainBaseline(keys, number, coverage, slot)
   const common = { slot, minutes: coverage.total, lessons }
   if (plan === undefined) return { ...common, usual, plain, model: usual && sequentialModel(usual), planned: undefined }
-  const expected = usual && expectedOf(number, taught, usual, plan)
+  const expected = usual && expectedOf(number, taught, { slot, usual }, plan)
   return {
     ...common,
     usual: expected,
@@ -181,25 +182,17 @@ export function plannedTimes({ usual, planned }: SlotKnowledge): number {
   return usual === undefined || ever === 0 ? 1 : usual.upperPerMinute / ever
 }
 
-/**
- * Whether a minute brought what was planned once: no example of the usual. What recurs is learned like anything else, and so is
- * what has lasted for a day, or nothing would be known of a key after a week of it.
- */
-export function isOnlyPlanned(known: SlotKnowledge | undefined, minute: number, callsInMinute: number): boolean {
-  const planned = known?.planned
-  if (planned?.usual === undefined || callsInMinute <= planned.usual.upperPerMinute) return false
-  const at = minute * MINUTE_MS
-  return planned.plan.stretches.some(({ event, from }) => event.when.kind === 'once' && at < from + DAY_MS)
-}
-
 /** Its neighbours help a slot: of the one before an event the later is the event's. */
 const SLOTS_BEFORE = 2
 
-/** The usual, lifted to what is planned. */
+/** The usual of a slot, lifted to what is planned. */
 export const expectedOf = (
   key: number,
   { keys, coverage }: Pick<Taught, 'keys' | 'coverage'>,
-  usual: Usual,
+  { slot, usual }: { readonly slot: number; readonly usual: Usual },
   { stretches }: Plan,
 ): Usual =>
-  liftedUsual(usual, stretches, ({ from }) => usualOf(keys, key, coverage, slotOf(from) - SLOTS_BEFORE)?.upperPerMinute)
+  liftedUsual(usual, stretches, {
+    usualBefore: ({ from }) => usualOf(keys, key, coverage, slotOf(from) - SLOTS_BEFORE),
+    reachesFrom: slotUpperPerMinute => ownReaches(keys, key, slot, slotUpperPerMinute),
+  })

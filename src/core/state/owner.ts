@@ -8,7 +8,6 @@
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
-import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
   excludeMinute,
@@ -21,16 +20,10 @@ import {
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
-import {
-  createActivity,
-  isOnlyPlanned,
-  type KeyActivity,
-  type KeyState,
-  latencyOf,
-  type WrongStretch,
-} from './key-state.ts'
+import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
+import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
 import {
   addCall,
   addCounts,
@@ -43,6 +36,7 @@ import {
   paneSecond,
   STATUS_5XX,
 } from './pane.ts'
+import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
 import { addStraggler, addStragglers, paneInserted } from './window.ts'
@@ -55,6 +49,8 @@ export interface Owner extends OwnedKeys {
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
   readonly incidents: Set<KeyState>
+  /** Of these, keys whose limit is lowered, or on its way down or up. */
+  readonly limited: Set<KeyState>
   /** Keys in a stretch that final looks found wrong. */
   readonly wrong: Set<KeyState>
   readonly time: EventTime
@@ -102,6 +98,7 @@ export const createOwner = (): Owner => ({
   place: new Int32Array(64),
   active: new Set(),
   incidents: new Set(),
+  limited: new Set(),
   wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
@@ -218,6 +215,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
+  noteSlotReach(owner, number, firstMinute)
   learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
 }
 
@@ -361,7 +359,11 @@ function learnKeys(owner: Owner, minute: number): void {
     calls = (calls ?? 0) + seen.calls
     // In the minute that closes, the key's last final look was at a second of it.
     if (isOnlyPlanned(key.finalSlot, minute, seen.calls)) excludeMinute(owner.keys, key.number, minute)
-    else if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
+    else if (!isNotLearned(key, minute)) {
+      noteMinuteReach(key, owner.keys, minute, seen.calls)
+      noteSlotReach(owner, key.number, minute)
+      learnMinute(owner.keys, key.number, minute, seen)
+    }
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)
@@ -394,18 +396,6 @@ function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyM
     if (panes !== undefined) counts.set(key.number, seenInMinute(panes, minute).calls)
   }
   return counts
-}
-
-/**
- * Minutes in which a key is wrong are not learned, from the onset on; nor are those in which its limit is lowered. But for
- * one day only: a tenant that has grown for good would else stay a stranger for ever.
- */
-function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
-  const at = minute * MINUTE_MS
-  if (wrong !== undefined && at <= wrong.until && at + MINUTE_MS > wrong.onsetAt) {
-    return minute - Math.floor(wrong.foundAt / MINUTE_MS) < MINUTES_PER_DAY
-  }
-  return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
 }
 
 /**
