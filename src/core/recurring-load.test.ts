@@ -73,6 +73,15 @@ function nights(stream: Stream, days: number, { from = 0, hour = 2 } = {}): void
 }
 
 describe('a nightly batch', () => {
+  test('is told at most three times, and then is what the night brings', () => {
+    const stream = begun()
+    nights(stream, 10)
+    const told = toldOn(stream)
+    expect(told[0]).toBe(0)
+    expect(told.length).toBeLessThanOrEqual(3)
+    expect(Math.max(...told)).toBeLessThan(3)
+  })
+
   test('that is planned is told never, and neither when the plan is given up after some nights', () => {
     const stream = begun([{ when: 'daily 02:00-02:05', upTo: '20x', note: 'nightly export' }])
     nights(stream, 4)
