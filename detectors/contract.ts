@@ -110,8 +110,16 @@ export interface TenantView {
   /** Aligned periods that hold the second before `at`, up to `at`: the UTC minute and the five-minute slot. */
   readonly minuteSoFar: Counts
   readonly slotSoFar: Counts
+  /**
+   * While an event is planned, detectors whose kind is `surge` are shown this and `plain` lifted to the plan: what was
+   * expected surprises nobody. All others are shown what is usual without it: harm is judged as ever.
+   */
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
+  /** The core's, to show either; undefined where nothing is planned. */
+  readonly unplanned?: { readonly usual: Usual | undefined; readonly plain: PlainBaseline } | undefined
+  /** How many times the upper end of the usual is planned now; left out, 1: nothing is. So many more calls bring so many more failures. */
+  readonly plannedTimes?: number
   readonly sequential: readonly SequentialEvidence[]
   /**
    * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked

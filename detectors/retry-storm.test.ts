@@ -82,3 +82,12 @@ test('without history only very many failures count, and the finding does not pr
     since: HALF_PAST - 10_000,
   })
 })
+
+test('a planned sale of thirty times the calls may bring thirty times the failures; beyond those it is a storm as ever', () => {
+  const score = (status5xx: number, plannedTimes: number) =>
+    judge(retryStorm, { seconds: repeat(10, { status2xx: 300, status5xx }), plannedTimes })?.score
+
+  expect(score(3, 1)).toBe(30 / 20)
+  expect(score(3, 30)).toBe(30 / (10 * 30 * 0.1))
+  expect(score(30, 30)).toBeGreaterThan(1)
+})

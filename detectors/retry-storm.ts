@@ -66,8 +66,8 @@ export const retryStorm = defineDetector({
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
   evaluate(view, values) {
-    const { at, last10s, usual } = view
-    const usually = usual && usualIn(last10s.seconds, usual)
+    const { at, last10s, usual, plannedTimes = 1 } = view
+    const usually = usual && usualIn(last10s.seconds, usual, plannedTimes)
     const comparisons = comparisonsOf(last10s, usually, values)
     return {
       kind: isFailing(last10s, usual, values) ? 'retry-storm' : 'surge',
@@ -96,10 +96,11 @@ type Limits = Readonly<
   Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failingShare' | 'failuresUnknown', number>
 >
 
-function usualIn(seconds: number, usual: Usual) {
+/** A planned sale fails as often as ever, and so brings as many times the failures: those of the plan are no harm. */
+function usualIn(seconds: number, usual: Usual, plannedTimes: number) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
-  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare }
+  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare * plannedTimes }
 }
 
 function comparisonsOf(

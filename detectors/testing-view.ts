@@ -27,6 +27,7 @@ export interface Story {
   readonly plain?: Partial<PlainBaseline>
   /** Of the pool that all clients share; undefined: none is configured. */
   readonly concurrency?: number | undefined
+  readonly plannedTimes?: number
 }
 
 /** Ten calls a second, one in a thousand fails, and it varies by a tenth: a middling tenant of a payment API. */
@@ -78,6 +79,7 @@ export function viewOf(story: Story = {}): TenantView {
     plain: { ...middlingPlain, ...story.plain },
     silentSeconds: silentIn(seconds),
     pool: story.concurrency === undefined ? undefined : { concurrency: story.concurrency, executions: ran(story) },
+    plannedTimes: story.plannedTimes ?? 1,
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
 }

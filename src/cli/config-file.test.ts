@@ -19,7 +19,8 @@ test('a bare file gets every default, and tenants.yaml beside it is found', asyn
     files: ['/etc/weir/weir.yaml', '/etc/weir/tenants.yaml'],
   })
   expect(tenants).toEqual({
-    tenants: { 'client-a': { name: 'Client A', keys: [{ id: 'key_abc123' }], exempt: false } },
+    tenants: { 'client-a': { name: 'Client A', keys: [{ id: 'key_abc123' }], exempt: false, planned: [] } },
+    planned: [],
   })
 })
 
@@ -142,7 +143,7 @@ test('tenants that are named and not there are a complaint; without a name there
       '  weir.yaml:1:1  tenants is "customers.yaml": should be the path of a file that is there, from the folder of this one',
     ].join('\n'),
   )
-  expect((await load({ '/etc/weir/weir.yaml': '' })).tenants).toEqual({ tenants: {} })
+  expect((await load({ '/etc/weir/weir.yaml': '' })).tenants).toEqual({ tenants: {}, planned: [] })
 })
 
 test('a configuration that cannot be read says which, and how to name another', async () => {

@@ -76,6 +76,38 @@ test('in the sale the client is told and left alone, with the questions of harm 
   expect(text).toMatch(/no {3}[\d.]+ × the upper end of its usual; many is 10 × or more/)
 })
 
+test('of a sale that was planned the plan is told, how much of it came, and what else is planned of that day', async () => {
+  const config = join(folder, 'planned.yaml')
+  await writeFile(config, 'mode: enforce\ntenants: planned-tenants.yaml\n')
+  await writeFile(
+    join(folder, 'planned-tenants.yaml'),
+    [
+      'planned: [{ when: monthly 28 22:00 for 4h, upTo: 5000 per minute }]',
+      'tenants:',
+      '  client-b:',
+      '    keys: [key_b1001]',
+      '    planned: [{ from: 2025-11-28 11:00, to: 2025-11-28 11:45, zone: Europe/Berlin, upTo: 5x, note: Spring sale }]',
+      '',
+    ].join('\n'),
+  )
+  const text = await said('key_b1001', '2025-11-28T10:10:00Z', { story: 'sale', config })
+  expect(text).toContain('Nothing was done: nothing that may open an incident was above 1, and none was open.')
+  expect(text).toMatch(
+    /^Planned that day \(UTC\)\. At this moment up to [\d.]+ req\/min, of which the last 60 s had [\d.]+ %\.$/m,
+  )
+  expect(text).toContain('\n  Spring sale, up to 5x, from 2025-11-28 10:00:00 UTC to 2025-11-28 10:45:00 UTC\n')
+  expect(text).toContain(
+    '\n  up to 5000 per minute, from 2025-11-28 22:00:00 UTC to 2025-11-29 02:00:00 UTC (of every client)\n',
+  )
+  const json = JSON.parse(await said('key_b1001', '2025-11-28T10:10:00Z', { story: 'sale', config, json: true }))
+  expect(json.planned.events).toMatchObject([
+    { note: 'Spring sale', upTo: '5x', from: '2025-11-28T10:00:00.000Z', ofEveryClient: false },
+    { note: null, upTo: '5000 per minute', to: '2025-11-29T02:00:00.000Z', ofEveryClient: true },
+  ])
+  expect(json.planned.now.upToPerMinute).toBeCloseTo(5 * json.usual.upperPerMinute)
+  expect(json.planned.now.used).toBeCloseTo(json.counted.last60s.calls / json.planned.now.upToPerMinute)
+})
+
 test('a detector that is switched off, and one that has nothing to compare with, are named with the reason', async () => {
   const config = join(folder, 'weir.yaml')
   await writeFile(config, 'detectors: { minute-sigma: { enabled: false } }\n')

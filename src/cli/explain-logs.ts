@@ -8,7 +8,8 @@ import { accountText } from '../core/explanation/account-text.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { likeKeys } from '../core/explanation/like-keys.ts'
 import { knownKeyIds } from '../core/explanation/observation.ts'
-import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+import { plannedOf } from '../core/planned/schedule.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs } from '../core/vocabulary.ts'
 import { type KeyWatch, type Seen, type Stretch, watchKey } from '../worker/key-watch.ts'
 import { replay } from '../worker/replay.ts'
 import { exitCodes } from './exit.ts'
@@ -79,8 +80,14 @@ function accountOf(
     ...{ keyId, at: observation.view.at, mode: config.mode, staysAbove, closesAfterMs: closesAfter },
     tenant: tenantOf(tenants, keyId),
     stretch: stretch.from === stretch.to ? undefined : { ...stretch, looks: watch.looks() },
+    plannedThatDay: plannedOf(tenants, keyId, dayOf(observation.view.at)),
     ...{ observation, aftermath },
   }
+}
+
+function dayOf(at: EpochMs): { readonly from: EpochMs; readonly to: EpochMs } {
+  const from = Math.floor(at / DAY_MS) * DAY_MS
+  return { from, to: from + DAY_MS }
 }
 
 function tenantOf({ byKey }: TenantDirectory, keyId: ApiKeyId): Explanation['tenant'] {

@@ -48,7 +48,7 @@ export async function learnLogs(
     const loaded = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8'), acts: false })
     const { config, tenants } = loaded
     const directory = resolve(dirname(resolve(options.config)), config.state.directory)
-    const settings = engineSettings(config, tenants.tenants)
+    const settings = engineSettings(config, tenants.tenants, tenants.planned)
     // Its lock keeps a worker out, and us while one is there.
     const checkpoints = await openCheckpoints(directory)
     try {

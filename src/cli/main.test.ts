@@ -25,7 +25,7 @@ test('help names every command, and what the exit codes mean', async () => {
 })
 
 test('the commands that run something teach by examples', async () => {
-  for (const name of ['run', 'learn', 'replay', 'explain', 'demo']) {
+  for (const name of ['run', 'learn', 'replay', 'explain', 'planned', 'demo']) {
     const { printed } = await say(name, '--help')
     expect(printed).toContain('Examples:\n  weir ')
   }
@@ -40,6 +40,7 @@ test('a wrong command line is told as every failure is, with where to look', asy
     [['replay', '--recording', 'kept', '--history', 'a.log'], "weir: option '--recording <directory>' cannot be used"],
     [['run', '--record-max', '2GB'], 'weir: --record-max bounds what --record keeps'],
     [['run', '--record', 'kept', '--record-max', '2'], "weir: option '--record-max <size>' argument '2' is invalid."],
+    [['planned', '--days', '0'], "weir: option '--days <days>' argument '0' is invalid."],
     [['demo', '--speed', '0'], "weir: option '--speed <times>' argument '0' is invalid."],
   ] as const) {
     const { printed, exitCode } = await say(...words)

@@ -6,6 +6,7 @@ import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
 import { explainCommand } from './explain.ts'
 import { learnCommand } from './learn.ts'
+import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
 
@@ -66,6 +67,7 @@ ${exitCodesHelp}`,
     learnCommand(),
     replayCommand(),
     explainCommand(),
+    plannedCommand(),
     demoCommand(),
     configCommand(),
   ])

@@ -68,5 +68,5 @@ async function configFor(logs: readonly string[], { config }: RecordedLogsOption
 
 function settingsFor({ config, tenants }: LoadedConfig, { mode = config.mode }: RecordedLogsOptions): EngineSettings {
   // The files are what is read, whatever source the configuration names; one owner merges them.
-  return { ...engineSettings({ ...config, mode }, tenants.tenants), keyed: false }
+  return { ...engineSettings({ ...config, mode }, tenants.tenants, tenants.planned), keyed: false }
 }

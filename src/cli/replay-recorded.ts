@@ -74,7 +74,7 @@ async function otherSettingsOf({ config: path, mode }: RecordedOptions): Promise
   if (path === undefined)
     return mode && { of: recorded => ({ ...recorded, config: { ...recorded.config, mode } }), hasTenants: false }
   const { config, tenants } = await loadConfig(path, { readFile: file => readFile(file, 'utf8'), acts: false })
-  const settings = engineSettings({ ...config, mode: mode ?? config.mode }, tenants.tenants)
+  const settings = engineSettings({ ...config, mode: mode ?? config.mode }, tenants.tenants, tenants.planned)
   // How the stream was partitioned is a fact of the recording.
   return { of: recorded => ({ ...settings, keyed: recorded.keyed }), hasTenants: true }
 }

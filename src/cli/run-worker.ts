@@ -64,8 +64,8 @@ export async function run(options: RunOptions): Promise<void> {
       await watch({
         config: { ...config, mode },
         directory: tenantDirectory(tenants),
-        tenants: tenants.tenants,
-        engine: engineSettings({ ...config, mode }, tenants.tenants),
+        tenants,
+        engine: engineSettings({ ...config, mode }, tenants.tenants, tenants.planned),
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
         record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
@@ -99,19 +99,17 @@ const noGateway = (): StreamError =>
     },
   )
 
-type Tenants = TenantsConfig['tenants']
-
 interface Watch {
   readonly config: WeirConfig
   readonly directory: TenantDirectory
-  readonly tenants: Tenants
+  readonly tenants: TenantsConfig
   readonly engine: ReturnType<typeof engineSettings>
   /** Of the configuration: what it names is found from there. */
   readonly folder: string
   readonly history: readonly string[]
   readonly record: RecordOptions | undefined
   /** Hands over the tenants whenever they have changed. */
-  readonly follow: (take: (tenants: Tenants) => Promise<void>, signal: AbortSignal) => Promise<void>
+  readonly follow: (take: (tenants: TenantsConfig) => Promise<void>, signal: AbortSignal) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
@@ -175,7 +173,7 @@ async function watch(watching: Watch): Promise<void> {
             performers: { alert, plan },
             followTenants: (take, until) =>
               follow(async tenants => {
-                owners = tenantDirectory({ tenants })
+                owners = tenantDirectory(tenants)
                 await take(tenants)
               }, until),
             mode: config.mode,

@@ -29,7 +29,9 @@ async function watched(
       clock,
       telemetry: event => lines.push(event.name === 'tenantsRefused' ? event.because : event.name),
     },
-    async tenants => {
+    async ({ tenants, planned }) => {
+      for (const { note } of [...planned, ...Object.values(tenants).flatMap(one => one.planned)])
+        lines.push(`planned: ${note}`)
       lines.push(JSON.stringify(Object.values(tenants).map(({ keys, exempt }) => [keys.map(({ id }) => id), exempt])))
     },
     stop.signal,
@@ -51,6 +53,23 @@ test('what a person changes while the worker runs is taken, once', async () => {
     await pass()
   })
   expect(lines).toEqual(['[[["k1","k2"],true]]', 'tenantsReloaded'])
+})
+
+test('what is planned meanwhile is taken, of a client and of all; what is not understood is told with its line', async () => {
+  const sale = '{when: daily 02:00-03:00, upTo: 5x, note: sale}'
+  const lines = await watched(async (files, pass) => {
+    files.set(
+      '/etc/tenants.yaml',
+      `planned: [${sale.replace('sale', 'fair')}]\ntenants: {a: {keys: [k1], planned: [${sale}]}}\n`,
+    )
+    await pass()
+    files.set('/etc/tenants.yaml', `tenants:\n  a:\n    keys: [k1]\n    planned: [${sale.replace('5x', 'much')}]\n`)
+    await pass()
+  })
+  expect(lines).toEqual([
+    ...['planned: fair', 'planned: sale', '[[["k1"],false]]', 'tenantsReloaded'],
+    expect.stringContaining('tenants.yaml:4:41  tenants.a.planned[0].upTo is "much": should be `20x`'),
+  ])
 })
 
 test('a mistake is told with its line, once, and changes nothing; mended it is taken', async () => {

@@ -9,8 +9,6 @@ import { SECOND_MS } from '../core/vocabulary.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { type LoadedConfig, tenantsText } from './config-file.ts'
 
-type Tenants = TenantsConfig['tenants']
-
 export interface TenantsWatch {
   /** Of weir.yaml, as `loadConfig` takes it. */
   readonly configPath: string
@@ -27,7 +25,7 @@ const lookEveryMs = 5 * SECOND_MS
 /** Until `signal` aborts. `take` is told of each change that can be used; what was there at the beginning is no change. */
 export async function followTenants(
   { configPath, begunWith, readFile, load, clock, telemetry }: TenantsWatch,
-  take: (tenants: Tenants) => Promise<void>,
+  take: (tenants: TenantsConfig) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const look = () => lookAt(configPath, readFile)
@@ -51,11 +49,11 @@ export async function followTenants(
       telemetry({ name: 'tenantsRefused', because: cause instanceof Error ? cause.message : String(cause) })
     })
     if (!loaded) continue
-    const { tenants } = loaded.tenants
-    await take(tenants)
-    const all = Object.values(tenants)
+    await take(loaded.tenants)
+    const all = Object.values(loaded.tenants.tenants)
     const keys = all.reduce((sum, tenant) => sum + tenant.keys.length, 0)
-    telemetry({ name: 'tenantsReloaded', tenants: all.length, keys })
+    const planned = all.reduce((sum, tenant) => sum + tenant.planned.length, loaded.tenants.planned.length)
+    telemetry({ name: 'tenantsReloaded', tenants: all.length, keys, planned })
   }
 }
 

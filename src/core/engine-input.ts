@@ -7,6 +7,7 @@ import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport } from './incident/effect.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
+import type { PlannedEvent } from './planned/planned-event.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
 
 export type EngineInput =
@@ -27,7 +28,13 @@ export type EngineInput =
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
-  | { readonly kind: 'tenants'; readonly tenants: Readonly<Record<string, Tenant>>; readonly at: EpochMs }
+  | {
+      readonly kind: 'tenants'
+      readonly tenants: Readonly<Record<string, Tenant>>
+      /** Of every client. Recordings of before there were plans have none. */
+      readonly planned?: readonly PlannedEvent[]
+      readonly at: EpochMs
+    }
   /** What came before was history: baselines stay, incidents do not. Closes all panes. */
   | { readonly kind: 'history-ended' }
   /** A bare log is over: closes all panes. */

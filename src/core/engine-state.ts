@@ -9,6 +9,7 @@ import type { Openings } from './incident/openings.ts'
 import type { Surveys } from './incident/owner-survey.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
+import type { Schedule } from './planned/schedule.ts'
 import type { Owner } from './state/owner.ts'
 import type { EpochMs } from './vocabulary.ts'
 
@@ -43,6 +44,8 @@ export type PlatformIncident =
 export interface Engine {
   settings: EngineSettings
   readonly jury: Jury
+  /** What is planned when, of the settings’ tenants. */
+  schedule: Schedule
   /** Which keys' minutes are told. A cache: chosen anew after a restart. Undefined where nobody asked for them. */
   readonly measuring: Measuring | undefined
   readonly state: EngineState

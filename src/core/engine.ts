@@ -28,6 +28,8 @@ import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
+import type { PlannedEvent } from './planned/planned-event.ts'
+import { createSchedule } from './planned/schedule.ts'
 import { resetAccumulators } from './state/accumulator.ts'
 import { learnHistory } from './state/baseline.ts'
 import { addRow, clearGroups, createCallGroups, groupLength, startGroups } from './state/call-groups.ts'
@@ -62,9 +64,14 @@ export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'
 
-export function engineSettings(config: WeirConfig, tenants: Readonly<Record<string, Tenant>>): EngineSettings {
+/** `planned`: of every client. */
+export function engineSettings(
+  config: WeirConfig,
+  tenants: Readonly<Record<string, Tenant>>,
+  planned: readonly PlannedEvent[] = [],
+): EngineSettings {
   const keyed = config.source?.kind === 'kafka' && config.source.keyed
-  return { config, tenants: tenantDirectory({ tenants }), keyed }
+  return { config, tenants: tenantDirectory({ tenants, planned: [...planned] }), keyed }
 }
 
 export function createEngine(settings: EngineSettings, { withHistory = false } = {}): Engine {
@@ -85,6 +92,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
 const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   settings,
   jury: createJury(settings.config),
+  schedule: createSchedule(settings.tenants.planned),
   state,
   lookup: new WeakMap(),
   tenantLookup: new WeakMap(),
@@ -120,7 +128,7 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)
-      takeTenants(engine, input.tenants, out)
+      takeTenants(engine, input, out)
       break
     case 'history-ended':
       endHistory(engine)
@@ -395,9 +403,14 @@ function takePartitions(engine: Engine, partitions: readonly PartitionId[]): voi
   setPartitions(owner.time, partitions, state.now)
 }
 
-function takeTenants(engine: Engine, tenants: Readonly<Record<string, Tenant>>, out: Out): void {
+function takeTenants(
+  engine: Engine,
+  { tenants, planned = [] }: Extract<EngineInput, { kind: 'tenants' }>,
+  out: Out,
+): void {
   const before = engine.settings.tenants
-  engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants }) }
+  engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants, planned: [...planned] }) }
+  engine.schedule = createSchedule(engine.settings.tenants.planned)
   // Whose hash a raw key has may have changed with them.
   engine.lookup = new WeakMap()
   engine.tenantLookup = new WeakMap()

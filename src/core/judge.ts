@@ -95,13 +95,20 @@ export interface Judgement {
   readonly voices: readonly Voice[]
 }
 
+/**
+ * What a detector is shown while an event is planned: who is surprised by calls alone, the plan; who looks for harm, what is
+ * usual without it.
+ */
+export const shownTo = ({ kind }: Detector, view: TenantView): TenantView =>
+  view.unplanned === undefined || kind === 'surge' ? view : { ...view, ...view.unplanned }
+
 /** Nothing where no score is of interest: no evidence is collected then. */
 export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   const openers = view.look === 'early' ? jury.openEarly : jury.open
   let score = 0
   let voices: Voice[] | undefined
   for (const { detector, values } of openers) {
-    const finding = detector.evaluate(view, values)
+    const finding = detector.evaluate(shownTo(detector, view), values)
     if (finding === undefined || finding.score <= jury.interest) continue
     score = Math.max(score, finding.score)
     voices ??= []
@@ -109,7 +116,7 @@ export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   }
   if (voices === undefined) return undefined
   for (const { detector, values } of view.look === 'early' ? jury.corroborateEarly : jury.corroborate) {
-    const finding = detector.evaluate(view, values)
+    const finding = detector.evaluate(shownTo(detector, view), values)
     if (finding !== undefined && finding.score > 1) voices.push({ name: detector.name, opens: false, finding })
   }
   return { score, voices }

@@ -117,6 +117,29 @@ describe('any order and batching of the same calls, none of them late,', () => {
       { numRuns: 10, endOnFailure: true },
     )
   })
+
+  test('weighs the same calls against a plan, over its beginning and its end', () => {
+    const rates = { a: 60, b: 60 }
+    const sale = { from: '2026-03-04 10:03', to: '2026-03-04 10:06', upTo: '20x' }
+    const planned = settingsOf({ mode: 'observe' }, { client: { keys: ['a'], planned: [sale] } })
+    const usual = Object.keys(rates).map(key => steady(key, { perSecond: 1, from: TEN, seconds: 600 }))
+    const load = steady('a', { perSecond: 20, from: TEN + 110_000, seconds: 330 })
+    const all = inOrder(...usual, load)
+    const finallyTaught = (how: Travel) => {
+      const stream = streamInto(taught(planned, rates))
+      bring(stream, deliver(all, how), how.batchMs)
+      return learned(stream.engine)
+    }
+    const expected = finallyTaught(straight)
+    const ofA = expected[0]?.keys.find(({ keyId }) => keyId === 'a')
+    expect(ofA?.accumulators?.from).toBe(TEN / 1_000 + 7 * 60)
+    fc.assert(
+      fc.property(travel, how => {
+        expect(finallyTaught(how)).toEqual(expected)
+      }),
+      { numRuns: 10, endOnFailure: true },
+    )
+  })
 })
 
 describe('batching alone', () => {

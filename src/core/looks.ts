@@ -10,7 +10,8 @@ import { holdsLimit, isToldSilent } from './incident/incident.ts'
 import { watchPlatform } from './incident/platform.ts'
 import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
-import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
+import { type Plan, planAt, planOf } from './planned/schedule.ts'
+import { accumulate, accumulateFrom, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { noteErrors } from './state/minute-errors.ts'
@@ -25,8 +26,10 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   if (keys.length === 0) return
   owner.dirty = []
   const slot = slotOf((endSecond - 1) * SECOND_MS)
+  const plan = planAt(engine.schedule, minuteOf(endSecond - 1))
   const { calmEarly } = engine.jury
-  const concurrency = engine.settings.config.pool?.concurrency
+  const { config, tenants } = engine.settings
+  const concurrency = config.pool?.concurrency
   const suspects: Suspect[] = []
   let failing = 0
   for (const key of keys) {
@@ -34,7 +37,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     const { activity } = key
     if (activity === undefined) continue
     if (activity.lastFailure >= endSecond - 1) failing++
-    const known = knowledgeFor(key, owner, slot, 'early')
+    const known = knowledgeFor(key, owner, slot, 'early', planOf(plan, tenants, key.keyId))
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
     const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency }))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
@@ -42,6 +45,8 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   if (failing > 0) watchPlatform(engine, owner, { failing, calling: keys.length }, out)
   if (suspects.length > 0) decide(engine, owner, suspects, out)
 }
+
+const minuteOf = (second: number): number => Math.floor(second / 60)
 
 /** Closes what the watermark has passed. */
 export function close(engine: Engine, owner: Owner, out: Out): void {
@@ -56,9 +61,10 @@ export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: 
     delivered: measuringOf(engine, owner, out),
     close(keys, second) {
       const slot = slotOf(second * SECOND_MS)
+      const plan = planAt(engine.schedule, minuteOf(second))
       const suspects: Suspect[] = []
       for (const key of keys) {
-        const suspect = lookFinal(engine, owner, key, second, slot)
+        const suspect = lookFinal(engine, owner, key, second, slot, planOf(plan, engine.settings.tenants, key.keyId))
         if (suspect !== undefined) suspects.push(suspect)
       }
       // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
@@ -92,17 +98,25 @@ function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: 
 const isHarmful = ({ voices }: Judgement): boolean =>
   voices.some(({ opens, finding }) => opens && finding.score > 1 && finding.kind !== 'surge')
 
-function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, slot: number): Suspect | undefined {
+function lookFinal(
+  engine: Engine,
+  owner: Owner,
+  key: KeyState,
+  second: number,
+  slot: number,
+  plan: Plan | undefined,
+): Suspect | undefined {
   const { activity } = key
   if (activity === undefined) return undefined
   const { panes, accumulators } = activity
-  const known = knowledgeFor(key, owner, slot, 'final')
+  const known = knowledgeFor(key, owner, slot, 'final', plan)
   const { model } = known
   const closed = closePane(panes)
   const calls = paneCalls(panes, closed)
   noteErrors(activity.minuteErrors, panes, closed)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
+  if (plan !== undefined && accumulators.from < plan.sinceSecond) beginFrom(activity, plan.sinceSecond)
   if (model !== undefined) {
     accumulate(accumulators, model, second, calls)
     settle(activity, known, second)
@@ -152,5 +166,11 @@ function settle(activity: KeyActivity, { usual }: SlotKnowledge, second: number)
 
 function beginAnew({ accumulators, early }: KeyActivity): void {
   resetAccumulators(accumulators)
+  early.isStale = true
+}
+
+/** A planned event begins or ends: what came before was weighed against something else. */
+function beginFrom({ accumulators, early }: KeyActivity, second: number): void {
+  accumulateFrom(accumulators, second)
   early.isStale = true
 }

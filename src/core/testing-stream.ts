@@ -3,8 +3,9 @@
  * and answered. Nothing here decides anything. Only tests import this file.
  */
 import { deserialize, serialize } from 'node:v8'
+import type { z } from 'zod'
 import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow } from './call-batch.ts'
-import { type Tenant, tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
+import { tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
 import type { EngineInput } from './engine-input.ts'
 import type { EngineSnapshot } from './engine-snapshot.ts'
@@ -36,12 +37,23 @@ export interface Call {
 /** As users write them: durations with units, all else left to its default. */
 export function settingsOf(
   config: Readonly<Record<string, unknown>> = {},
-  tenants: Readonly<Record<string, { readonly keys: readonly string[]; readonly exempt?: boolean }>> = {},
+  tenants: WrittenTenants = {},
+  planned: readonly WrittenEvent[] = [],
 ): EngineSettings {
-  const parsed: Readonly<Record<string, Tenant>> = tenantsSchema.parse({ tenants }).tenants
+  const parsed = tenantsSchema.parse({ tenants, planned })
   const settings: WeirConfig = weirSchema.parse({ mode: 'enforce', ...config })
-  return engineSettings(settings, parsed)
+  return engineSettings(settings, parsed.tenants, parsed.planned)
 }
+
+type WrittenTenants = Readonly<
+  Record<
+    string,
+    { readonly keys: readonly string[]; readonly exempt?: boolean; readonly planned?: readonly WrittenEvent[] }
+  >
+>
+export type WrittenEvent = z.input<typeof tenantsSchema>['planned'] extends readonly (infer Event)[] | undefined
+  ? Event
+  : never
 
 /** An engine with a source in front of it and performers behind. */
 export interface Stream {

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { CallBatch } from '../core/call-batch.ts'
-import type { Tenant } from '../core/config/config.ts'
+import type { TenantsConfig } from '../core/config/config.ts'
 import {
   advance,
   createEngine,
@@ -49,7 +49,7 @@ export interface KeeperSettings {
   readonly repeats?: Repeats | undefined
   readonly engine: EngineSettings
   /** What the engine's settings say of tenants, as tenants.yaml has it. */
-  readonly tenants?: Readonly<Record<string, Tenant>> | undefined
+  readonly tenants?: TenantsConfig | undefined
   /** Teaches a fresh engine its history; not called when there is a checkpoint to go on from. */
   readonly teach?: ((engine: Engine) => Promise<void>) | undefined
   readonly clock: Clock
@@ -74,7 +74,7 @@ export interface Keeper {
   take(batch: SourceBatch): Promise<void>
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
-  tenants(tenants: Readonly<Record<string, Tenant>>): Promise<void>
+  tenants(tenants: TenantsConfig): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -402,7 +402,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
     if (state === undefined) return giveBackOrphans()
     // Who has become exempt while we were away gets the limit back as one who does so now.
-    if (settings.tenants !== undefined) await feed({ kind: 'tenants', tenants: settings.tenants, at: clock.now() })
+    if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
     await resumeEffects()
   }
 
@@ -434,7 +434,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
-    tenants: tenants => inTurn(() => feed({ kind: 'tenants', tenants, at: clock.now() })),
+    tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>

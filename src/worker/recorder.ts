@@ -110,8 +110,10 @@ function recordedSettings({ config, ...settings }: EngineSettings): RecordedSett
   return { ...settings, config: rest }
 }
 
-export function restoredSettings({ config, ...settings }: RecordedSettings): EngineSettings {
-  return { ...settings, config: { ...weirSchema.parse({}), ...config } }
+export function restoredSettings({ config, tenants, ...settings }: RecordedSettings): EngineSettings {
+  // What was recorded before there were plans has none.
+  const planned = tenants.planned ?? { fleet: [], byTenant: new Map() }
+  return { ...settings, tenants: { ...tenants, planned }, config: { ...weirSchema.parse({}), ...config } }
 }
 
 /** About, in bytes: it says when to write, not what is written. */

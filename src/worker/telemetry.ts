@@ -69,7 +69,7 @@ export type TelemetryEvent =
       readonly retainedMs: number | undefined
     }
   | { readonly name: 'streamOutran'; readonly awayMs: number; readonly retainedMs: number }
-  | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number }
+  | { readonly name: 'tenantsReloaded'; readonly tenants: number; readonly keys: number; readonly planned: number }
   | { readonly name: 'tenantsRefused'; readonly because: string }
   | ({ readonly name: 'metricsPriced' } & MonthlyCost)
   | { readonly name: 'metricsSent'; readonly sent: number; readonly requests: number; readonly waiting: number }
@@ -190,7 +190,7 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'tenantsReloaded':
-      return `The tenants were read again: ${grouped(event.tenants)} tenants with ${grouped(event.keys)} keys`
+      return `The tenants were read again: ${grouped(event.tenants)} tenants with ${grouped(event.keys)} keys, and ${grouped(event.planned)} planned events`
     case 'tenantsRefused':
       return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':

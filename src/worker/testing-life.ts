@@ -7,7 +7,7 @@ import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { type Tenant, weirSchema } from '../core/config/config.ts'
+import { type TenantsConfig, weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
@@ -67,7 +67,7 @@ interface Life {
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
   readonly engine?: typeof settings
   /** What tenants.yaml says as it begins, where the engine is to be told. */
-  readonly tenants?: Readonly<Record<string, Tenant>>
+  readonly tenants?: TenantsConfig['tenants']
   /** What it is taught; `ask` stops the worker. 'nothing': it was given no history. */
   readonly teach?: ((ask: AbortController) => AsyncGenerator<FilePiece>) | 'nothing'
   /** Makes the source one that can hold partitions. */
@@ -116,7 +116,7 @@ export async function live(life: Life) {
         nextDecoder: () => decoder,
         repeats,
         engine,
-        tenants,
+        tenants: tenants && { tenants, planned: [] },
         clock,
         journal,
         telemetry,

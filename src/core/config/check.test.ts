@@ -196,6 +196,32 @@ test('a path reads as one would write it', () => {
   expect(pathText(['tenants', 'b.c', 'keys', 2, 'id'])).toBe('tenants."b.c".keys[2].id')
 })
 
+test('a planned event is told of where it stands: what is not understood, not enough, or too much', () => {
+  const planned = (event: object) => texts({}, { tenants: { a: { keys: ['k'], planned: [event] } } })
+  const daily = 'daily 02:00-03:00'
+  const at = 'tenants.a.planned[0]'
+  expect(planned({ when: daily, zone: 'Europe/Berlin', upTo: '20x', note: 'nightly export' })).toEqual([])
+  expect(planned({ when: 'daily at 2', upTo: '20x' })[0]).toMatch(
+    /^tenants\.a\.planned\[0\]\.when is "daily at 2": should be `daily 02:00-03:00`, /,
+  )
+  expect(planned({ upTo: '20x' })[0]).toMatch(/^tenants\.a\.planned\[0\]\.when is missing: .* `from` and `to`$/)
+  expect(planned({ from: '2026-11-27 18:00', upTo: '20x' })[0]).toMatch(/^tenants\.a\.planned\[0\]\.to is missing: /)
+  expect(planned({ from: '2026-11-27 18:00', to: '2026-11-27T17:00:00Z', upTo: '2x', zone: 'Asia/Tokyo' })).toEqual([])
+  expect(planned({ from: '2026-11-27 18:00', to: '2026-11-27 18:00', upTo: '2x' })).toEqual([
+    `${at}.to is "2026-11-27 18:00": should be after \`from\``,
+  ])
+  expect(planned({ when: daily, to: '2026-11-27 18:00', upTo: '2x' })).toEqual([
+    `${at}.to is "2026-11-27 18:00": should be left out beside \`when\`: an event recurs, or it is once`,
+  ])
+  expect(planned({ when: daily, zone: 'Berlin', upTo: 20, nota: 'x' })).toEqual([
+    `${at}.zone is "Berlin": should be the name of a time zone, e.g. Europe/Berlin`,
+    `${at}.upTo is 20: should be \`20x\`: so many times the usual, or \`5000 per minute\`, or \`per second\``,
+    `${at}.nota ("x") is no setting: did you mean note?`,
+  ])
+  for (const upTo of ['1x', '0.5x', '0 per minute', '5,000 per minute', '20 times', 'x'])
+    expect(planned({ when: daily, upTo })).toHaveLength(1)
+})
+
 function texts(weir: unknown, tenants: unknown): readonly string[] {
   const checked = checkConfig({ weir, tenants })
   return checked.kind === 'bad' ? checked.complaints.map(complaintText) : []

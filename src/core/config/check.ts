@@ -121,7 +121,8 @@ function complaintsOf(issue: z.core.$ZodIssue, file: ConfigFile, root: unknown):
 
   const value = valueAt(root, path)
   const node = nodeAt(settings[file], path, root)
-  const expected = node ? expectedOf(node) : issue.message
+  const ownWords = issue.code === 'custom' && issue.message !== 'Invalid input' ? issue.message : ''
+  const expected = ownWords || (node ? expectedOf(node) : issue.message)
   if (value === undefined) return [{ file, kind: 'missing', path, value: undefined, right: expected }]
   // YAML reads 1234567890 and 12e4567 as numbers: an id written so has lost its digits before anyone sees it.
   const right = expected === 'text' && typeof value !== 'string' ? 'text, in quotes' : expected

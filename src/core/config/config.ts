@@ -7,6 +7,7 @@ import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { formatNames, usualNames } from '../formats/field-names.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { plannedEvent } from './planned-schema.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
 
@@ -433,9 +434,19 @@ const tenant = z.strictObject({
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),
   exempt: z.boolean().default(false).describe('never acted upon, alerted on all the same'),
+  planned: z
+    .array(plannedEvent)
+    .default([])
+    .describe('events of which it is known that they bring more: of the tenant as a whole, and of each of its keys')
+    .meta({ expected: 'a list of events {when or from and to, zone, upTo, note}' }),
 })
 
 export const tenantsSchema = z.strictObject({
+  planned: z
+    .array(plannedEvent)
+    .default([])
+    .describe('the same of every client there is, also of those that are not listed here')
+    .meta({ expected: 'a list of events {when or from and to, zone, upTo, note}' }),
   tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
 })
 

@@ -22,11 +22,18 @@ test('no setting is without a sentence', () => {
     .filter(line => line.startsWith('| `') && line.endsWith('|  |'))
   expect(silent).toEqual([])
   expect(settingPaths(settings.tenants)).toEqual([
+    ...listed('planned'),
     'tenants.<id>.name',
     'tenants.<id>.keys',
     'tenants.<id>.contact',
     'tenants.<id>.escalation',
     'tenants.<id>.usagePlan',
     'tenants.<id>.exempt',
+    ...listed('tenants.<id>.planned'),
   ])
 })
+
+const listed = (name: string): string[] => [
+  name,
+  ...['when', 'from', 'to', 'zone', 'upTo', 'note'].map(setting => `${name}[].${setting}`),
+]

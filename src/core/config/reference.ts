@@ -119,7 +119,9 @@ function rows(node: Node, path: string, required = false): readonly Row[] {
       [`\`${path}\``, expectedOf(node), fallback, node.description ?? ''],
       ...branches.flatMap(branch => rows(branch, `${path} (${kindsOf(branch).join(', ') || 'mapping'})`)),
     ]
-  return [[`\`${path}\``, expectedOf(node), fallback, node.description ?? '']]
+  const own: Row = [`\`${path}\``, expectedOf(node), fallback, node.description ?? '']
+  const items = isNode(node.items) && node.items.properties ? rows(node.items, `${path}[]`) : []
+  return [own, ...items]
 }
 
 function shownDefault({ default: filledIn, usual }: Node): string {

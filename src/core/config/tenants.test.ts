@@ -11,8 +11,10 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
           keys: ['k1', { id: 'k2', hash: 'hash:0123456789abcdef' }, { id: 'k3', gateway: 'eu', usagePlan: 'plan-eu' }],
           usagePlan: 'plan-a',
           exempt: true,
+          planned: [{ when: 'daily 02:00-03:00', upTo: '20x' }],
         },
       },
+      planned: [{ from: '2026-11-27 00:00', to: '2026-11-28 00:00', upTo: '500 per second', note: 'sale' }],
     }),
   )
   const clientA = {
@@ -36,4 +38,17 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
   ])
   expect([...directory.tenantWide.keys()]).toEqual(['k1', 'k2', 'k3'])
   expect([...directory.keyOfHash]).toEqual([['hash:0123456789abcdef', 'k2']])
+  const nightly = {
+    kind: 'recurring',
+    days: { kind: 'daily' },
+    startMinute: 120,
+    length: { kind: 'until', endMinute: 180 },
+    zone: 'UTC',
+  }
+  const upTo = { kind: 'rate', callsPerMinute: 30_000 }
+  const once = { kind: 'once', from: Date.UTC(2026, 10, 27), to: Date.UTC(2026, 10, 28) }
+  expect(directory.planned).toEqual({
+    fleet: [{ when: once, upTo, note: 'sale' }],
+    byTenant: new Map([['client-a', [{ when: nightly, upTo: { kind: 'times', times: 20 }, note: undefined }]]]),
+  })
 })

@@ -1,5 +1,6 @@
 /** Who owns a key: tenants.yaml turned round, so that a key seen in the log finds its tenant in one look-up. */
 
+import type { PlannedEvent, PlannedEvents } from '../planned/planned-event.ts'
 import type { ApiKeyId, TenantId } from '../vocabulary.ts'
 import type { TenantsConfig } from './config.ts'
 
@@ -34,14 +35,18 @@ export interface TenantDirectory {
   readonly places: ReadonlyMap<ApiKeyId, KeyPlace>
   /** From what a raw key value in the log was hashed to (`hash:…`) to the key's id. */
   readonly keyOfHash: ReadonlyMap<string, ApiKeyId>
+  readonly planned: PlannedEvents
 }
 
-export function tenantDirectory({ tenants }: TenantsConfig): TenantDirectory {
+export function tenantDirectory({ tenants, planned: fleet }: TenantsConfig): TenantDirectory {
   const byKey = new Map<ApiKeyId, TenantEntry>()
   const places = new Map<ApiKeyId, KeyPlace>()
   const tenantWide = new Map<ApiKeyId, ApiKeyId>()
   const keyOfHash = new Map<string, ApiKeyId>()
-  for (const [tenantId, { name, contact, escalation, usagePlan, exempt, keys }] of Object.entries(tenants)) {
+  const byTenant = new Map<TenantId, readonly PlannedEvent[]>()
+  for (const [tenantId, tenant] of Object.entries(tenants)) {
+    const { name, contact, escalation, usagePlan, exempt, keys, planned } = tenant
+    if (planned.length > 0) byTenant.set(tenantId, planned)
     const entry = { tenantId, name, contact, escalation, exempt, keys: keys.map(({ id }) => id) }
     if (keys.length > 1) {
       byKey.set(tenantWideId(tenantId), entry)
@@ -53,5 +58,5 @@ export function tenantDirectory({ tenants }: TenantsConfig): TenantDirectory {
       if (key.hash !== undefined) keyOfHash.set(key.hash, key.id)
     }
   }
-  return { byKey, tenantWide, places, keyOfHash }
+  return { byKey, tenantWide, places, keyOfHash, planned: { fleet, byTenant } }
 }

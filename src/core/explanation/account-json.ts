@@ -5,14 +5,14 @@
 import type { Comparison, Counts, OwnReach } from '../../../detectors/contract.ts'
 import { harmOf, type Standing } from '../incident/response.ts'
 import { type Account, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
-import { incidentBody, terminalSafe, times } from './json.ts'
+import { incidentBody, stretchJson, terminalSafe, times } from './json.ts'
 import { surgeSeen, type Testimony } from './observation.ts'
 
 /** One line of JSON, without the line break. */
 export function accountLine(account: Account): string {
   const { keyId, tenant, at, stretch, mode, observation, aftermath } = account
-  const { view, testimonies } = observation
-  const { usual, plain } = view
+  const { view, testimonies, planned } = observation
+  const { usual, plain } = view.unplanned ?? view
   return terminalSafe(
     JSON.stringify({
       schema: 'weir.account/1',
@@ -36,6 +36,10 @@ export function accountLine(account: Account): string {
         slotMinuteMean: plain.slotMinuteMean ?? null,
         slotMinuteStdDev: plain.slotMinuteStdDev ?? null,
         weekMinuteMean: plain.weekMinuteMean ?? null,
+      },
+      planned: {
+        events: account.plannedThatDay.map(stretch => ({ ...stretchJson(stretch), ofEveryClient: stretch.isFleets })),
+        now: planned ? { upToPerMinute: planned.upToPerMinute, used: planned.used } : null,
       },
       detectors: testimonies.map(testimonyJson),
       incident: aftermath.told ? incidentBody(aftermath.told) : null,

@@ -38,7 +38,13 @@ function accountOf({
   const { staysAbove, closesAfter } = settings.config.incident
   return {
     ...{ keyId: 'a', tenant: undefined, at, stretch: undefined, mode: settings.config.mode },
-    ...{ staysAbove, closesAfterMs: closesAfter, observation, aftermath: aftermathOf(engine, 'a')! },
+    ...{
+      staysAbove,
+      closesAfterMs: closesAfter,
+      plannedThatDay: [],
+      observation,
+      aftermath: aftermathOf(engine, 'a')!,
+    },
   }
 }
 
@@ -172,6 +178,7 @@ test('for machines what is unknown is null, and a silence has its reason', () =>
     },
     counted: { last10s: { calls: 10, status2xx: 10, status4xx: 0, status429: 0, status5xx: 0 } },
     plain: { slotMeanCalls: null, weekMinuteMean: null },
+    planned: { events: [], now: null },
     standing: { provenCalls: null, timesUpper: null, harm: { isManyTimes: false } },
   })
   expect(json.detectors[0]).toEqual({

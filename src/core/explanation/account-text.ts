@@ -19,6 +19,7 @@ import {
   SOON_SECONDS,
   type Standing,
 } from '../incident/response.ts'
+import type { KeysStretch } from '../planned/schedule.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
 import type { IncidentKind } from './explanation.ts'
@@ -31,6 +32,7 @@ import {
   durationText,
   kindName,
   limitLines,
+  stretchText,
   subjectText,
   threeFigures,
   timeText,
@@ -49,6 +51,7 @@ export function accountText(account: Account): string {
     ...countedLines(observation.view),
     ...usualLines(observation.view),
     ...reachLines(observation),
+    ...plannedLines(account),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
@@ -158,7 +161,9 @@ function cellsOf({ calls, seconds, status2xx, status4xx, status429, status5xx }:
   return [exactly(calls), perMinute, ...[status2xx, status4xx, status429, status5xx].map(exactly)]
 }
 
-function usualLines({ usual, last60s }: TenantView): readonly string[] {
+/** As it is without any plan. */
+function usualLines({ usual: expected, unplanned, last60s }: TenantView): readonly string[] {
+  const usual = unplanned === undefined ? expected : unplanned.usual
   if (usual === undefined) return ['Nothing usual is known: no history of this key.']
   const { lowerPerMinute, upperPerMinute, callsPerMinute, failureShare, dispersion, days, latencyMs } = usual
   const times = last60s.calls / Math.max(1, upperPerMinute)
@@ -169,9 +174,29 @@ function usualLines({ usual, last60s }: TenantView): readonly string[] {
   ]
 }
 
+/** What is planned of the day, and at this moment how much of it came. */
+function plannedLines(account: Account): readonly string[] {
+  const { plannedThatDay } = account
+  if (plannedThatDay.length === 0) return []
+  const listed = plannedThatDay.map(stretch => `  ${stretchText(stretch)}${ofWhom(stretch)}`)
+  return ['', `Planned that day (UTC). ${plannedNow(account)}`, ...listed]
+}
+
+function plannedNow({ plannedThatDay, at, observation: { planned } }: Account): string {
+  if (planned !== undefined) {
+    const used = threeFigures(planned.used * 100)
+    return `At this moment up to ${threeFigures(planned.upToPerMinute)} req/min, of which the last 60 s had ${used} %.`
+  }
+  const goesOn = plannedThatDay.some(({ from, to }) => from < at && at <= to)
+  return goesOn ? 'It lifts nothing, since nothing usual is known.' : 'Nothing of it at this moment.'
+}
+
+const ofWhom = ({ isFleets }: KeysStretch): string => (isFleets ? ' (of every client)' : '')
+
 /** How far it goes by itself, and from where on a rise would be seen. */
 function reachLines(observation: Observation): readonly string[] {
-  const { usual } = observation.view
+  const { usual: expected, unplanned } = observation.view
+  const usual = unplanned === undefined ? expected : unplanned.usual
   const minute = usual?.reaches.find(({ seconds }) => seconds === 60)
   if (usual === undefined || minute === undefined) return []
   const { upperCalls, perWeek, tail, busiestCalls } = minute

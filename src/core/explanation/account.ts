@@ -6,6 +6,7 @@
 import type { Comparison } from '../../../detectors/contract.ts'
 import { timesLimit } from '../../../detectors/statistics.ts'
 import type { Mode } from '../config/config.ts'
+import type { KeysStretch } from '../planned/schedule.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import type { Explanation } from './explanation.ts'
 import type { Aftermath, Observation, Testimony } from './observation.ts'
@@ -21,6 +22,8 @@ export interface Account {
   /** `incident.staysAbove`: scores above it are a suspicion, and keep an incident open; it closes after so long without. */
   readonly staysAbove: number
   readonly closesAfterMs: number
+  /** Of the key on this day (UTC), oldest first. */
+  readonly plannedThatDay: readonly KeysStretch[]
   readonly observation: Observation
   readonly aftermath: Aftermath
 }

@@ -4,6 +4,7 @@
  */
 import type { Evidence, Kind } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
+import type { PlannedUse } from '../planned/planned-event.ts'
 import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from '../vocabulary.ts'
 
 export type Severity = 'low' | 'high'
@@ -77,6 +78,8 @@ export interface Explanation {
         readonly days: number
       }
     | undefined
+  /** Left out where nothing was planned of this minute. */
+  readonly planned?: PlannedUse | undefined
   readonly detectors: readonly { readonly name: string; readonly score: number }[]
   readonly evidence: readonly Evidence[]
   readonly mode: Mode

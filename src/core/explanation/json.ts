@@ -3,6 +3,7 @@
  * a promise (`weir.incident/1`, `weir.alert/1`): what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
  */
 import type { AlertEffect } from '../incident/effect.ts'
+import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import type { Action, Explanation } from './explanation.ts'
 import { alertText } from './text.ts'
@@ -24,6 +25,7 @@ export function incidentBody(explanation: Explanation) {
     ...times('decidedAt', decidedAt),
     detectors,
     evidence: evidenceOf(explanation),
+    ...plannedOf(explanation),
     action: actionOf(explanation.action),
     telling,
   } as const
@@ -56,6 +58,7 @@ export function alertBody({ id, explanation }: AlertEffect) {
     expected: explanation.expected ?? null,
     detectors: explanation.detectors,
     evidence: evidenceOf(explanation),
+    ...plannedOf(explanation),
     action: actionOf(explanation.action),
   } as const
 }
@@ -63,6 +66,17 @@ export function alertBody({ id, explanation }: AlertEffect) {
 function evidenceOf({ evidence }: Explanation) {
   return evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null }))
 }
+
+/** Left out where nothing was planned. */
+function plannedOf({ planned }: Explanation) {
+  if (planned === undefined) return {}
+  const { stretches, upToPerMinute, used } = planned
+  return { planned: { events: stretches.map(stretchJson), upToPerMinute, used } }
+}
+
+export const stretchJson = ({ event, from, to }: PlannedStretch) => ({
+  ...{ note: event.note ?? null, upTo: upToText(event.upTo), ...times('from', from), ...times('to', to) },
+})
 
 function actionOf(action: Action) {
   switch (action.kind) {

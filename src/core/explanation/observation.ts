@@ -12,9 +12,18 @@ import type { Incident } from '../incident/incident.ts'
 import { kinTelling } from '../incident/kin.ts'
 import type { Standing } from '../incident/response.ts'
 import { eventTimeOf, explain } from '../incident/storyline.ts'
-import type { ConfiguredDetector } from '../judge.ts'
+import { type ConfiguredDetector, shownTo } from '../judge.ts'
+import { type PlannedUse, plannedUse } from '../planned/planned-event.ts'
+import { type Plan, planAt, planOf } from '../planned/schedule.ts'
 import { slotOf } from '../state/baseline.ts'
-import { createActivity, createKeyState, type KeyActivity, type KeyState, knowledgeFor } from '../state/key-state.ts'
+import {
+  createActivity,
+  createKeyState,
+  type KeyActivity,
+  type KeyState,
+  knowledgeFor,
+  type SlotKnowledge,
+} from '../state/key-state.ts'
 import { FIRST_MINUTE, findKey, INCIDENTS, idOf, isKnown, read } from '../state/known-keys.ts'
 import { findLive } from '../state/live-keys.ts'
 import type { Owner } from '../state/owner.ts'
@@ -41,6 +50,8 @@ export interface Observation {
   readonly view: TenantView
   /** All detectors there are, in the order of the catalogue. */
   readonly testimonies: readonly Testimony[]
+  /** What is planned of the key at this moment, and how much of it came. */
+  readonly planned: PlannedUse | undefined
   /** Before anything was decided on this view. */
   readonly phase: Incident['phase']
 }
@@ -50,12 +61,15 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   const place = placeOf(engine, keyId)
   if (place === undefined) return undefined
   const { owner, key } = place
-  const early = earlyViewOf(engine, place, Math.floor(at / SECOND_MS))
+  const endSecond = Math.floor(at / SECOND_MS)
+  const early = earlyViewOf(engine, place, endSecond)
   // Who may not judge what is still to come in is asked of what is closed.
   const isClosedAsked = owner.closedToSecond >= 0 && detectors.some(detector => !detector.early)
   const closed = isClosedAsked ? finalViewOf(engine, place) : early
   const testimonies = detectors.map(detector => testify(engine, detector, detector.early ? early : closed))
-  return { view: early, testimonies, phase: key.incident.phase }
+  const plan = planNow(engine, keyId, endSecond)
+  const planned = plan && early.usual && plannedUse(plan.stretches, early.usual, early.last60s.calls)
+  return { view: early, testimonies, planned, phase: key.incident.phase }
 }
 
 interface Place {
@@ -75,20 +89,34 @@ function placeOf({ state }: Engine, keyId: ApiKeyId): Place | undefined {
   return undefined
 }
 
-function earlyViewOf({ settings }: Engine, { owner, key }: Place, endSecond: number): TenantView {
+function earlyViewOf(engine: Engine, { owner, key }: Place, endSecond: number): TenantView {
   const copy = { ...key }
-  const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  const { concurrency } = settings.config.pool ?? {}
+  const known = knownAt(engine, owner, copy, endSecond, 'early')
+  const { concurrency } = engine.settings.config.pool ?? {}
   return structuredClone(earlyView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
 }
 
-function finalViewOf({ settings }: Engine, { owner, key }: Place): TenantView {
+function finalViewOf(engine: Engine, { owner, key }: Place): TenantView {
   const copy = { ...key }
   const endSecond = owner.closedToSecond
-  const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'final')
-  const { concurrency } = settings.config.pool ?? {}
+  const known = knownAt(engine, owner, copy, endSecond, 'final')
+  const { concurrency } = engine.settings.config.pool ?? {}
   return structuredClone(finalView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
 }
+
+function knownAt(
+  engine: Engine,
+  owner: Owner,
+  key: KeyState,
+  endSecond: number,
+  look: 'early' | 'final',
+): SlotKnowledge {
+  const plan = planNow(engine, key.keyId, endSecond)
+  return knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), look, plan)
+}
+
+const planNow = ({ schedule, settings }: Engine, keyId: ApiKeyId, endSecond: number): Plan | undefined =>
+  planOf(planAt(schedule, Math.floor((endSecond - 1) / 60)), settings.tenants, keyId)
 
 function copiedActivity({ activity }: KeyState): KeyActivity {
   if (activity === undefined) return createActivity()
@@ -105,7 +133,7 @@ function testify({ jury }: Engine, detector: Detector, view: TenantView): Testim
   const configured = jury.open.find(isThis) ?? jury.corroborate.find(isThis)
   if (configured === undefined) return { kind: 'disabled', name }
   const { opens, values } = configured
-  const finding = detector.evaluate(view, values)
+  const finding = detector.evaluate(shownTo(detector, view), values)
   if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
   return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
 }

@@ -14,6 +14,7 @@
  */
 
 import { isTenantWide } from '../config/tenants.ts'
+import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 
@@ -142,6 +143,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
     // The platform's measures are of its sickness; a key's are of now, whatever now is.
     ...(past && kind === 'platform' ? [] : listed),
     ...(left > 0 && !(past && kind === 'platform') ? [`- and ${left} more`] : []),
+    ...(past ? [] : plannedLines(explanation)),
     ...(detectors.length > 0 && !past ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
     ...(kind === 'platform'
       ? []
@@ -150,6 +152,23 @@ function evidenceLines(explanation: Explanation): readonly string[] {
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
   ]
+}
+
+/** What was planned, and how much of it came. Nobody is to look for a sale that everybody knew of. */
+function plannedLines({ planned }: Explanation): readonly string[] {
+  if (planned === undefined) return []
+  const { stretches, upToPerMinute, used } = planned
+  const whole = `${threeFigures(upToPerMinute)} req/min`
+  return [
+    ...stretches.map(stretch => `Planned: ${stretchText(stretch)}.`),
+    `The last minute brought ${threeFigures(used)} × all that was planned, ${whole}.`,
+  ]
+}
+
+/** `nightly export, up to 20x, from 2026-11-20 02:00:00 UTC to 2026-11-20 03:00:00 UTC` */
+export function stretchText({ event, from, to }: PlannedStretch): string {
+  const note = event.note === undefined ? '' : `${cleanText(event.note)}, `
+  return `${note}up to ${upToText(event.upTo)}, from ${timeText(from)} to ${timeText(to)}`
 }
 
 /** Whether it is told as something that was. */

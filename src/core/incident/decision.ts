@@ -6,15 +6,16 @@
 import type { Kind } from '../../../detectors/contract.ts'
 import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
 import { evidenceOf, type Judgement, kindsIn, leading, scoresOf } from '../judge.ts'
+import { plannedUse } from '../planned/planned-event.ts'
 import { grownSince } from '../state/accumulator.ts'
-import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
+import { type KeyState, type SlotKnowledge, usualFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { isHeard, timesAllowed } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import type { Incident, IncidentEvent } from './incident.ts'
+import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
-import { currentOf, measured, poolEvidence } from './measure.ts'
+import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
 import { platformSick } from './platform.ts'
 import { isDominant, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -66,13 +67,14 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const severity = kindsIn(judgement, lead).some(harms) ? 'high' : 'low'
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
+  const usual = usualFor(kind, known)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
       keyId: key.keyId,
       isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
       severity,
-      usual: known.usual,
+      usual,
       isPlatformIncident: isPlatform,
       throttledTenants: limitedBeside(state, key),
       now: state.now,
@@ -101,18 +103,23 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
         ...sharesOf(engine, key.keyId, at),
       ],
       current: currentOf(key, onsetAt, at),
-      expected: known.usual && {
-        callsPerMinute: known.usual.callsPerMinute,
-        lowerPerMinute: known.usual.lowerPerMinute,
-        upperPerMinute: known.usual.upperPerMinute,
-        days: known.usual.days,
+      expected: usual && {
+        callsPerMinute: usual.callsPerMinute,
+        lowerPerMinute: usual.lowerPerMinute,
+        upperPerMinute: usual.upperPerMinute,
+        days: usual.days,
       },
+      planned: plannedFor(key, known, at),
       timesAWeek,
       isHeard: severity === 'high' || isHeard(owner.keys, key.number, { at, timesAWeek, allowed }),
     },
   }
   step(engine, owner, key, event, out)
 }
+
+/** What was planned of this minute, and how much of it the key has used. */
+const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochMs): Signal['planned'] =>
+  planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
 
 /** By whichever of those that speak of a surge finds it rarest; undefined where none compares with the key's own past. */
 function rarity({ voices }: Judgement): number | undefined {

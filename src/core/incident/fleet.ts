@@ -16,12 +16,21 @@ import type { Kind } from '../../../detectors/contract.ts'
 import type { WeirConfig } from '../config/config.ts'
 import { type Engine, watching } from '../engine-state.ts'
 import type { IncidentKind } from '../explanation/explanation.ts'
+import { planAt, planOf } from '../planned/schedule.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { isToldSilent, type Story } from './incident.ts'
 import { areTooMany, openingsFrom } from './openings.ts'
-import { clientOf, GROWTH_SECONDS, type OwnerSurvey, SURVEY_SECONDS, sumKey, surveyOwner } from './owner-survey.ts'
+import {
+  clientOf,
+  GROWTH_SECONDS,
+  type KeySums,
+  type OwnerSurvey,
+  SURVEY_SECONDS,
+  sumKey,
+  surveyOwner,
+} from './owner-survey.ts'
 import type { PoolOutlook, Standing } from './response.ts'
 
 const MINUTES_PER_DAY = 1_440
@@ -61,7 +70,14 @@ export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): F
   for (const [id, owner] of owners) {
     // Its time stands still once the partitions' goes on: what it saw last is not now.
     if (id !== SHARED_OWNER || owners.size === 1)
-      surveyed.set(owner, surveyOwner(kept, { tenants, hasPool: config.pool !== undefined }, owner))
+      surveyed.set(
+        owner,
+        surveyOwner(
+          kept,
+          { tenants, hasPool: config.pool !== undefined, plan: planAt(engine.schedule, lastMinute(owner)) },
+          owner,
+        ),
+      )
   }
   const surveys = [...surveyed.values()]
   const failingClients = unionOf(surveys.map(({ failingClients }) => failingClients))
@@ -146,16 +162,24 @@ function provenCalls({ state: { owners } }: Engine): number {
 }
 
 /** What a key called; a tenant as a whole is not among the keys surveyed, or its calls would count twice. */
-const sumsOf = (survey: FleetSurvey, owner: Owner, key: KeyState) =>
-  survey.owners.get(owner)?.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
+function sumsOf(survey: FleetSurvey, { schedule, settings }: Engine, owner: Owner, key: KeyState): KeySums {
+  const surveyed = survey.owners.get(owner)?.keys.get(key)
+  if (surveyed !== undefined) return surveyed
+  const plan = planOf(planAt(schedule, lastMinute(owner)), settings.tenants, key.keyId)
+  return sumKey(owner, key, { endSecond: Math.floor(owner.time.highest / SECOND_MS) + 1, plan })
+}
+
+/** The minute of the newest second. */
+const lastMinute = ({ time }: Owner): number => Math.floor(time.highest / MINUTE_MS)
 
 /** Calls of a key beyond what is usual, of one that is surveyed. */
 export const excessOf = (survey: FleetSurvey, owner: Owner, key: KeyState): number =>
   survey.owners.get(owner)?.keys.get(key)?.excess ?? 0
 
 /** `owner`: whose key it is. */
-export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Owner, key: KeyState): Standing {
-  const own = sumsOf(survey, owner, key)
+export function standingOf(survey: FleetSurvey, engine: Engine, owner: Owner, key: KeyState): Standing {
+  const { settings } = engine
+  const own = sumsOf(survey, engine, owner, key)
   const ownClient = clientOf(settings.tenants, key.keyId)
   const othersFailing = survey.failing - (survey.failingClients.has(ownClient) ? 1 : 0)
   return {

@@ -32,6 +32,7 @@ export interface Signal {
   readonly evidence: readonly Evidence[]
   readonly current: Explanation['current']
   readonly expected: Explanation['expected']
+  readonly planned?: Explanation['planned']
   /** How often a week the key would do this by itself, by its own past; undefined where that is not what it is about. */
   readonly timesAWeek: number | undefined
   /** Whether people are alerted: not where the alert budget says that it is not rare enough. */

@@ -4,10 +4,12 @@
  */
 import { isTenantWide } from '../config/tenants.ts'
 import type { Engine } from '../engine-state.ts'
+import { planAt, planOf } from '../planned/schedule.ts'
 import { slotOf } from '../state/baseline.ts'
+import { expectedOf } from '../state/key-state.ts'
 import { findKey } from '../state/known-keys.ts'
 import { usualOf } from '../state/usual.ts'
-import type { ApiKeyId, PlanLimits } from '../vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS, type PlanLimits } from '../vocabulary.ts'
 import type { KeyNeed, ThrottleEffect } from './effect.ts'
 import { throttledLimits } from './response.ts'
 
@@ -21,12 +23,15 @@ export function keyNeeds(
   return isTenantWide(keyId) ? { keys: others, siblings: [] } : { keys: [{ keyId, limits }], siblings: others }
 }
 
-function needOf({ state, settings }: Engine, keyId: ApiKeyId): KeyNeed {
+function needOf({ state, settings, schedule }: Engine, keyId: ApiKeyId): KeyNeed {
   for (const owner of state.owners.values()) {
     const key = findKey(owner.keys, keyId)
     if (key === undefined) continue
-    const usual = usualOf(owner.keys, key, owner.coverage, slotOf(owner.time.highest))
-    return { keyId, limits: usual && throttledLimits(usual, settings.config.throttle) }
+    const slot = slotOf(owner.time.highest)
+    const usual = usualOf(owner.keys, key, owner.coverage, slot)
+    const plan = planOf(planAt(schedule, Math.floor(owner.time.highest / MINUTE_MS)), settings.tenants, keyId)
+    const expected = plan && usual ? expectedOf(key, owner, { slot, usual }, plan) : usual
+    return { keyId, limits: expected && throttledLimits(expected, settings.config.throttle) }
   }
   return { keyId, limits: undefined }
 }

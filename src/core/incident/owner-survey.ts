@@ -3,7 +3,9 @@
  * decision asks how its key stands among the others: so it is worked out once, and used until a further call, second or
  * lesson may have changed it.
  */
+import type { Usual } from '../../../detectors/contract.ts'
 import { type TenantDirectory, tenantWideId } from '../config/tenants.ts'
+import { type MinutePlan, type Plan, planOf } from '../planned/schedule.ts'
 import { slotOf } from '../state/baseline.ts'
 import { type KeyState, knowledgeFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
@@ -60,6 +62,8 @@ export type Surveys = WeakMap<Owner, { readonly asOf: AsOf; readonly survey: Own
 export interface SurveySettings {
   readonly tenants: TenantDirectory
   readonly hasPool: boolean
+  /** Of the minute of the owner’s newest second. */
+  readonly plan: MinutePlan | undefined
 }
 
 export function surveyOwner(surveys: Surveys, settings: SurveySettings, owner: Owner): OwnerSurvey {
@@ -81,7 +85,7 @@ const isSame = (one: AsOf, other: AsOf): boolean =>
   one.minutes === other.minutes &&
   one.tenants === other.tenants
 
-function surveyed(owner: Owner, endSecond: number, { tenants, hasPool }: SurveySettings): OwnerSurvey {
+function surveyed(owner: Owner, endSecond: number, { tenants, hasPool, plan }: SurveySettings): OwnerSurvey {
   const backTo = endSecond - SURVEY_SECONDS - (hasPool ? GROWTH_SECONDS : 0)
   const keys = new Map<KeyState, KeySums>()
   let calls = 0
@@ -92,7 +96,7 @@ function surveyed(owner: Owner, endSecond: number, { tenants, hasPool }: SurveyS
   const failingClients = new Set<string>()
   const refusedClients = new Set<string>()
   for (const key of owner.active) {
-    const sums = sumKey(owner, key, endSecond, backTo)
+    const sums = sumKey(owner, key, { endSecond, backTo, plan: planOf(plan, tenants, key.keyId) })
     ranBeforeMs += sums.ranBeforeMs
     if (sums.calls === 0) continue
     ranMs += sums.ranMs
@@ -120,7 +124,15 @@ const SILENT: KeySums = {
 }
 
 /** `backTo`: the oldest second to look at. */
-export function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = endSecond - SURVEY_SECONDS): KeySums {
+export function sumKey(
+  owner: Owner,
+  key: KeyState,
+  {
+    endSecond,
+    backTo = endSecond - SURVEY_SECONDS,
+    plan,
+  }: { readonly endSecond: number; readonly backTo?: number; readonly plan: Plan | undefined },
+): KeySums {
   const panes = key.activity?.panes
   if (panes === undefined) return SILENT
   let calls = 0
@@ -142,12 +154,14 @@ export function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = 
   }
   // What is usual of a key that does not call need not be worked out.
   if (calls === 0) return { ...SILENT, ranBeforeMs }
-  const { usual } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  const upper = usual === undefined ? undefined : (usual.upperPerMinute * SURVEY_SECONDS) / 60
+  const { usual, planned } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early', plan)
+  const upper = upperCalls(usual)
+  // What is planned is nobody's excess; but what is beyond it does as much harm as ever.
+  const everUpper = planned === undefined ? upper : upperCalls(planned.usual)
   return {
     calls,
     excess: upper === undefined ? 0 : Math.max(0, calls - upper),
-    timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
+    timesUpper: everUpper === undefined ? undefined : calls / Math.max(everUpper, 1),
     isFailing:
       failures >= FAILING_CALLS && failures >= (FAILING_SHARE + (usual?.failureShare ?? 0)) * (calls - refused),
     isRefused: refused >= FAILING_CALLS && refused >= (REFUSED_SHARE + (usual?.refusedShare ?? 0)) * calls,
@@ -155,3 +169,6 @@ export function sumKey(owner: Owner, key: KeyState, endSecond: number, backTo = 
     ranBeforeMs,
   }
 }
+
+const upperCalls = (usual: Usual | undefined): number | undefined =>
+  usual && (usual.upperPerMinute * SURVEY_SECONDS) / 60

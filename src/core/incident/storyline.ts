@@ -166,6 +166,7 @@ export function explain(
     decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
     current: seen.current,
     expected: seen.expected,
+    ...(seen.planned !== undefined && { planned: seen.planned }),
     detectors: seen.detectors,
     evidence: seen.evidence,
     mode: config.mode,

@@ -3,8 +3,10 @@
  * minutes after its last call it shrinks to its incident, and without one to a record among the known keys
  * (`known-keys.ts`, which has its baseline all the time). Plain data (it is what a checkpoint holds), mutable on purpose.
  */
-import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
+import type { Kind, PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import type { Incident } from '../incident/incident.ts'
+import { liftedPlain, liftedUsual } from '../planned/planned-event.ts'
+import type { Plan } from '../planned/schedule.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import {
   type Accumulators,
@@ -14,9 +16,11 @@ import {
   type SequentialModel,
   sequentialModel,
 } from './accumulator.ts'
+import { slotOf } from './baseline.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
+import { ownReaches } from './own-reach.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
@@ -47,9 +51,19 @@ export interface SlotKnowledge {
   readonly minutes: number
   /** The owner's `lessons` then. */
   readonly lessons: number
+  /** What is expected: the usual, lifted to what is planned. */
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly model: SequentialModel | undefined
+  /** Undefined where nothing is planned now, nor was a little while ago. */
+  readonly planned: PlannedKnowledge | undefined
+}
+
+export interface PlannedKnowledge {
+  readonly plan: Plan
+  /** As it is without any plan. */
+  readonly usual: Usual | undefined
+  readonly plain: PlainBaseline
 }
 
 /** From where on, and until when at least, a key is not as it should be; event time. */
@@ -122,28 +136,69 @@ export interface Taught {
   readonly lessons: number
 }
 
-export function knowledgeFor(key: KeyState, taught: Taught, slot: number, look: 'early' | 'final'): SlotKnowledge {
+/** `plan`: what is planned of this key at this minute of the slot. */
+export function knowledgeFor(
+  key: KeyState,
+  taught: Taught,
+  slot: number,
+  look: 'early' | 'final',
+  plan?: Plan | undefined,
+): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
   // While only the last minutes speak for a key, each further one counts.
   const isLasting = known?.usual !== undefined && known.usual.days > 0
-  if (known?.slot === slot && (isLasting || known.minutes === taught.coverage.total)) return known
+  const isStill = known?.slot === slot && known.planned?.plan.name === plan?.name
+  if (isStill && (isLasting || known.minutes === taught.coverage.total)) return known
   // What the other look worked out just before is the same where nothing was learned since.
   const other = look === 'early' ? key.finalSlot : key.earlySlot
-  const isSame = other?.slot === slot && other.minutes === taught.coverage.total && other.lessons === taught.lessons
-  const fresh = isSame ? other : workOut(key, taught, slot)
+  const isSame =
+    other?.slot === slot &&
+    other.planned?.plan.name === plan?.name &&
+    other.minutes === taught.coverage.total &&
+    other.lessons === taught.lessons
+  const fresh = isSame ? other : workOut(key, taught, slot, plan)
   if (look === 'early') key.earlySlot = fresh
   else key.finalSlot = fresh
   return fresh
 }
 
-function workOut({ number }: KeyState, { keys, coverage, lessons }: Taught, slot: number): SlotKnowledge {
+function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan | undefined): SlotKnowledge {
+  const { keys, coverage, lessons } = taught
   const usual = usualOf(keys, number, coverage, slot)
+  const plain = plainBaseline(keys, number, coverage, slot)
+  const common = { slot, minutes: coverage.total, lessons }
+  if (plan === undefined) return { ...common, usual, plain, model: usual && sequentialModel(usual), planned: undefined }
+  const expected = usual && expectedOf(number, taught, { slot, usual }, plan)
   return {
-    slot,
-    minutes: coverage.total,
-    lessons,
-    usual,
-    plain: plainBaseline(keys, number, coverage, slot),
-    model: usual === undefined ? undefined : sequentialModel(usual),
+    ...common,
+    usual: expected,
+    plain: liftedPlain(plain, plan.stretches),
+    model: expected && sequentialModel(expected),
+    planned: { plan, usual, plain },
   }
 }
+
+/** What a finding is measured against: of calls alone what is expected, of harm what is usual without any plan. */
+export const usualFor = (kind: Kind, { usual, planned }: SlotKnowledge): Usual | undefined =>
+  planned === undefined || kind === 'surge' ? usual : planned.usual
+
+/** How many times the upper end of the usual is planned; 1 where nothing is. */
+export function plannedTimes({ usual, planned }: SlotKnowledge): number {
+  const ever = planned?.usual?.upperPerMinute ?? 0
+  return usual === undefined || ever === 0 ? 1 : usual.upperPerMinute / ever
+}
+
+/** Its neighbours help a slot: of the one before an event the later is the event's. */
+const SLOTS_BEFORE = 2
+
+/** The usual of a slot, lifted to what is planned. */
+export const expectedOf = (
+  key: number,
+  { keys, coverage }: Pick<Taught, 'keys' | 'coverage'>,
+  { slot, usual }: { readonly slot: number; readonly usual: Usual },
+  { stretches }: Plan,
+): Usual =>
+  liftedUsual(usual, stretches, {
+    usualBefore: ({ from }) => usualOf(keys, key, coverage, slotOf(from) - SLOTS_BEFORE),
+    reachesFrom: slotUpperPerMinute => ownReaches(keys, key, slot, slotUpperPerMinute),
+  })

@@ -8,7 +8,6 @@
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
-import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
@@ -17,6 +16,7 @@ import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongS
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import { seenInMinute } from './minute-seen.ts'
+import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
@@ -348,10 +348,13 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (isNotLearned(key, minute)) continue
-    noteMinuteReach(key, owner.keys, minute, seen.calls)
-    noteSlotReach(owner, key.number, minute)
-    learnMinute(owner.keys, key.number, minute, seen)
+    // In the minute that closes, the key's last final look was at a second of it.
+    if (isOnlyPlanned(key.finalSlot, minute, seen.calls)) excludeMinute(owner.keys, key.number, minute)
+    else if (!isNotLearned(key, minute)) {
+      noteMinuteReach(key, owner.keys, minute, seen.calls)
+      noteSlotReach(owner, key.number, minute)
+      learnMinute(owner.keys, key.number, minute, seen)
+    }
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)
@@ -368,18 +371,6 @@ function countsOf({ minuteKeys, minuteCalls }: Owner, minute: number): ReadonlyM
     if (panes !== undefined) counts.set(key.number, seenInMinute(panes, minute).calls)
   }
   return counts
-}
-
-/**
- * Minutes in which a key is wrong are not learned, from the onset on; nor are those in which its limit is lowered. But for
- * one day only: a tenant that has grown for good would else stay a stranger for ever.
- */
-function isNotLearned({ incident, wrong }: KeyState, minute: number): boolean {
-  const at = minute * MINUTE_MS
-  if (wrong !== undefined && at <= wrong.until && at + MINUTE_MS > wrong.onsetAt) {
-    return minute - Math.floor(wrong.foundAt / MINUTE_MS) < MINUTES_PER_DAY
-  }
-  return holdsLimit(incident) && 'story' in incident && at + MINUTE_MS > incident.story.signal.onsetAt
 }
 
 /**

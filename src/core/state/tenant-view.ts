@@ -5,8 +5,16 @@
  */
 import type { Counts, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
-import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
-import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import {
+  type Accumulators,
+  accumulateOpen,
+  createAccumulators,
+  lookTo,
+  mostEarlyNats,
+  mostNats,
+  sequentialEvidence,
+} from './accumulator.ts'
+import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
 import { errsLittle } from './minute-errors.ts'
 import {
   CALLS,
@@ -57,6 +65,8 @@ function createReusedView(): ReusedView {
     slotSoFar,
     usual: undefined,
     plain,
+    unplanned: undefined,
+    plannedTimes: 1,
     sequential: [],
     silentSeconds: 0,
     pool: undefined,
@@ -85,7 +95,7 @@ export function earlyView(asked: Asked): TenantView {
   rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { early, accumulators, panes } = activity
   const { model } = known
-  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
   return fill(asked, activity.earlyWindows.sums, 'early', evidence)
 }
@@ -96,6 +106,15 @@ export function finalView(asked: Asked): TenantView {
   activity.windows ??= createWindows()
   rollTo(activity.windows, activity.panes, endSecond)
   return fill(asked, activity.windows.sums, 'final', activity.accumulators)
+}
+
+/**
+ * The closed evidence that open panes are put on top of. A planned event may have begun or ended since the last pane that
+ * closed: then it is none, and so is what was called before that.
+ */
+function closedFor({ accumulators }: KeyActivity, { planned }: SlotKnowledge): Accumulators {
+  if (planned === undefined || accumulators.from >= planned.plan.sinceSecond) return accumulators
+  return { ...createAccumulators(), upTo: accumulators.upTo, from: planned.plan.sinceSecond }
 }
 
 /** Of a key with no more than this nobody who is asked has anything to say: `Rest` of all of them together. */
@@ -111,12 +130,13 @@ export interface Calm {
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
 export function isCalmEarly(
   activity: KeyActivity,
-  { model }: SlotKnowledge,
+  known: SlotKnowledge,
   endSecond: number,
   { nats, failures, refused, executions }: Calm,
 ): boolean {
-  const { early, accumulators, panes } = activity
-  if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  const { early, panes } = activity
+  const { model } = known
+  if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
   const last = panes.end - 1
   if (!failsLittle(activity, last, endSecond, failures)) return false
   if (!isRefusedLittle(activity, last, endSecond, refused)) return false
@@ -180,6 +200,8 @@ function fill(
   view.look = look
   view.usual = known.usual
   view.plain = known.plain
+  view.plannedTimes = plannedTimes(known)
+  view.unplanned = known.planned && { usual: known.planned.usual, plain: known.planned.plain }
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   const { panes } = activity
   const last = (look === 'early' ? panes.end : panes.firstOpen) - 1
