@@ -57,10 +57,13 @@ function batchAt(stream: Stream, start: number): void {
 }
 
 /** Days (0: the first) on which `a` was told of. */
-const toldOn = ({ changes }: Stream, since = MONDAY): number[] =>
-  changes
-    .filter(({ phase, keyId }) => phase === 'open' && keyId === 'a')
-    .map(({ onsetAt }) => Math.floor((onsetAt - since) / DAY))
+const toldOn = ({ changes }: Stream, since = MONDAY): number[] => [
+  ...new Set(
+    changes
+      .filter(({ phase, keyId }) => phase === 'open' && keyId === 'a')
+      .map(({ onsetAt }) => Math.floor((onsetAt - since) / DAY)),
+  ),
+]
 
 function nights(stream: Stream, days: number, { from = 0, hour = 2 } = {}): void {
   for (let day = from; day < from + days; day++) {
