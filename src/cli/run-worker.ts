@@ -23,6 +23,7 @@ import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
+import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
@@ -86,6 +87,14 @@ export async function run(options: RunOptions): Promise<void> {
   }
 }
 
+/** What is told of an incident is also kept, for whoever speaks of it later by its number. */
+const loggingIncidents =
+  (incidents: IncidentLog, tell: Telemetry): Telemetry =>
+  event => {
+    if (event.name === 'incidentChanged') incidents.record(event.explanation)
+    tell(event)
+  }
+
 const hasGateway = ({ gateway, gateways }: WeirConfig): boolean =>
   gateway !== undefined || Object.keys(gateways).length > 0
 
@@ -122,7 +131,8 @@ async function watch(watching: Watch): Promise<void> {
   const stateDirectory = resolve(folder, config.state.directory)
   const source = await openSource(config, { clock, folder, telemetry })
   try {
-    await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
+    await withWorkerStores(stateDirectory, watching.telemetry, async ({ checkpoints, journal, audit, incidents, rejects }) => {
+      const telemetry = loggingIncidents(incidents, watching.telemetry)
       const { format } = config
       const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
       const hashSecret = await loadHashSecret(stateDirectory, process.env)

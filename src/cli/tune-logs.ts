@@ -1,0 +1,238 @@
+/** What `weir tune` does. Standard output holds the answer only; progress goes to standard error. */
+import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { type EngineSettings, engineSettings } from '../core/engine.ts'
+import { StreamError } from '../core/errors.ts'
+import { type Knob, knobsOf, type Setting, withSetting } from '../core/tuning/knob.ts'
+import type { Label } from '../core/tuning/label.ts'
+import { compareJudged, createReckoner, type Judged, type Parts, partsOf, reportOf } from '../core/tuning/report.ts'
+import { type Searched, search } from '../core/tuning/search.ts'
+import { DAY_MS } from '../core/vocabulary.ts'
+import { labelsPath, readLabels } from '../stores/labels.ts'
+import { createTally, type LogTally, readCanonically } from '../worker/bare-log.ts'
+import { type KeptLog, keepLog } from '../worker/kept-log.ts'
+import { nothingRead } from '../worker/replay.ts'
+import { openTrials, type Trials } from '../worker/trials.ts'
+import { loadConfig } from './config-file.ts'
+import { exitCodes } from './exit.ts'
+import type { LineOutput } from './live-line.ts'
+import { openRecordedLogs, type RecordedLogs, type RecordedLogsOptions } from './recorded-logs.ts'
+import { createLogNotes, type LogNotes } from './replay-summary.ts'
+import type { startThreads } from './replay-threads.ts'
+import { listenForStop } from './stop-signal.ts'
+import { tuneJson } from './tune-json.ts'
+import { tunePage } from './tune-page/page.ts'
+import { tuneProgress } from './tune-progress.ts'
+import { type Read, tuneText } from './tune-text.ts'
+
+export interface TuneOptions extends Omit<RecordedLogsOptions, 'mode'> {
+  readonly labels?: string
+  /** Days. */
+  readonly holdOut?: number
+  /** False alarms a week. */
+  readonly budget: number
+  readonly tries: number
+  readonly against?: string
+  readonly html?: string
+  readonly json?: boolean
+}
+
+export interface TuneSurroundings {
+  readonly out: { write(text: string): unknown }
+  readonly err: LineOutput
+}
+
+/** The file that a log is kept in is refused beyond this. */
+const mostKeptBytes = 32 * 1024 ** 3
+
+/** Throws what a replay may throw, CONFIG_INVALID of the other configuration, SOURCE_UNREADABLE of labels, STORE_UNWRITABLE. */
+export async function tuneLogs(
+  logs: readonly string[],
+  options: TuneOptions,
+  { out, err }: TuneSurroundings = { out: process.stdout, err: process.stderr },
+  decodedAhead?: ReturnType<typeof startThreads>,
+): Promise<void> {
+  const stop = listenForStop()
+  const progress = tuneProgress(err)
+  if (options.html !== undefined) await checkWritable(options.html)
+  const folder = await mkdtemp(join(tmpdir(), 'weir-tune-'))
+  try {
+    const recorded = await openRecordedLogs(logs, options, stop.signal, decodedAhead)
+    const other = options.against === undefined ? undefined : await otherSettings(options.against, recorded.settings)
+    const labels = await labelsFor(options, recorded.settings)
+    const { kept, read } = await keep(recorded, join(folder, 'log'), progress.read)
+    if (stop.signal.aborted) return stopped(err)
+    const trials = openTrials(kept, availableParallelism())
+    try {
+      const tuning = tune({ options, labels, settings: recorded.settings, other, trials, progress: progress.tried, kept })
+      const report = await Promise.race([tuning, aborted(stop.signal)])
+      progress.clear()
+      if (report === undefined) return stopped(err)
+      if (options.html !== undefined) await writeFile(options.html, tunePage(report, read))
+      out.write(options.json ? `${tuneJson(report, read)}\n` : tuneText(report, read, options.html))
+    } finally {
+      await trials.close()
+    }
+  } finally {
+    progress.clear()
+    stop.release()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function stopped(err: LineOutput): void {
+  err.write('weir: Stopped before all was tried\n')
+  process.exitCode = exitCodes.failed
+}
+
+const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+
+/** Before the hour of work whose answer could not be kept. */
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await access(dirname(resolve(path)), constants.W_OK)
+  } catch (cause) {
+    throw new StreamError('STORE_UNWRITABLE', `Cannot write the page ${path}`, {
+      retry: 'never',
+      hint: 'Its folder must be there, and writable',
+      cause,
+    })
+  }
+}
+
+/** The other configuration on the same stream; where it names no tenants, with the same ones. */
+async function otherSettings(path: string, settings: EngineSettings): Promise<Other> {
+  const loaded = await loadConfig(path, { readFile: file => readFile(file, 'utf8'), acts: false })
+  const { tenants, ...rest } = engineSettings(loaded.config, loaded.tenants.tenants)
+  const hasTenants = loaded.files.length > 1
+  return { name: path, settings: { ...rest, keyed: settings.keyed, tenants: hasTenants ? tenants : settings.tenants } }
+}
+
+interface Other {
+  readonly name: string
+  readonly settings: EngineSettings
+}
+
+/** A file that was named must be there; the one beside the state may not be. */
+async function labelsFor({ labels, config }: TuneOptions, settings: EngineSettings): Promise<readonly Label[]> {
+  const folder = config === undefined ? '.' : dirname(config)
+  const path = labels ?? labelsPath(resolve(folder, settings.config.state.directory))
+  const read = await readLabels(path)
+  if (read === undefined && labels !== undefined)
+    throw new StreamError('SOURCE_UNREADABLE', `There are no labels at ${labels}`, {
+      retry: 'never',
+      hint: 'weir label writes them',
+    })
+  return read ?? []
+}
+
+/** Reads and decodes everything, once. Throws NOTHING_READ. */
+async function keep(
+  recorded: RecordedLogs,
+  path: string,
+  progressed: (tally: LogTally) => void,
+): Promise<{ readonly kept: KeptLog; readonly read: Read }> {
+  const keeper = keepLog(path, mostKeptBytes)
+  const notes = createLogNotes(recorded.decoder)
+  const history = createTally()
+  const log = createTally()
+  let inputs = 0
+  await readCanonically(
+    recorded.history,
+    notes.decoder,
+    history,
+    input => {
+      keeper.take('history', input)
+      if (++inputs % 1024 === 0) progressed(history)
+    },
+    { lastMayJump: false },
+  )
+  await readCanonically(recorded.logs.map(notes.follow), notes.decoder, log, input => {
+    keeper.take('log', input)
+    if (++inputs % 1024 === 0) progressed(log)
+  })
+  const kept = keeper.end()
+  if (recorded.history.length > 0 && kept.history.length === 0) throw nothingRead('history', history)
+  if (kept.log.length === 0) throw nothingRead('log', log)
+  const { firsts }: LogNotes = notes.read()
+  return { kept, read: { history, log, firsts, files: recorded.files } }
+}
+
+interface Tuning {
+  readonly options: TuneOptions
+  readonly labels: readonly Label[]
+  readonly settings: EngineSettings
+  readonly other: Other | undefined
+  readonly trials: Trials
+  readonly kept: KeptLog
+  readonly progress: (done: number, batch: number, tried: number) => void
+}
+
+async function tune({ options, labels, settings, other, trials, kept, progress }: Tuning) {
+  const knobs = knobsOf(settings.config)
+  const judging = createJudging({ labels, trials, progress, parted: span => partsOf(span, partedBy(options, kept)) })
+  const searched = await searchThrough(knobs, options, setting => underSetting(settings, knobs, setting), judging.judge)
+  const [judged] = other === undefined ? [] : await judging.judge([other.settings])
+  return reportOf({
+    ...{ parts: judging.parts(), budgetPerWeek: options.budget, labels, knobs, searched },
+    against: other && judged && { name: other.name, judged },
+  })
+}
+
+const partedBy = ({ holdOut }: TuneOptions, kept: KeptLog) => ({
+  holdOutMs: holdOut === undefined ? undefined : holdOut * DAY_MS,
+  hasHistory: kept.history.length > 0,
+})
+
+const underSetting = (settings: EngineSettings, knobs: readonly Knob[], setting: Setting): EngineSettings => ({
+  ...settings,
+  config: withSetting(settings.config, knobs, setting),
+})
+
+/** The first that is judged is the present setting: what it tells says what is due, and where the log begins and ends. */
+function createJudging({
+  labels,
+  trials,
+  progress,
+  parted,
+}: Pick<Tuning, 'labels' | 'trials' | 'progress'> & { readonly parted: (span: Parts['span']) => Parts }) {
+  let parts: Parts | undefined
+  let reckoner: ReturnType<typeof createReckoner> | undefined
+  let tried = 0
+  const partsThen = (): Parts => {
+    if (parts === undefined) throw new Error('nothing was judged')
+    return parts
+  }
+  return {
+    parts: partsThen,
+    async judge(settings: readonly EngineSettings[]): Promise<readonly Judged[]> {
+      const results = await trials.judge(settings, done => progress(done, settings.length, tried))
+      tried += settings.length
+      const [first] = results
+      if (parts === undefined && first !== undefined) parts = parted(first.span)
+      const mine = (reckoner ??= createReckoner(partsThen(), labels))
+      return results.map(({ told }) => mine.judge(told))
+    },
+  }
+}
+
+async function searchThrough(
+  knobs: readonly Knob[],
+  { tries, budget }: TuneOptions,
+  settingsOf: (setting: Setting) => EngineSettings,
+  judge: (settings: readonly EngineSettings[]) => Promise<readonly Judged[]>,
+): Promise<Searched<Judged>> {
+  const steps = search<Judged>({
+    ...{ knobs, tries, compare: compareJudged(budget) },
+    speaks: ({ told }, detector) => told.some(({ detectors }) => detectors.includes(detector)),
+  })
+  let step = steps.next()
+  while (!step.done) step = steps.next(await judge(step.value.map(settingsOf)))
+  return step.value
+}
