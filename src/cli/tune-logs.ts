@@ -1,6 +1,5 @@
 /** What `weir tune` does. Standard output holds the answer only; progress goes to standard error. */
-import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { readFile } from 'node:fs/promises'
+import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
@@ -66,7 +65,15 @@ export async function tuneLogs(
     if (stop.signal.aborted) return stopped(err)
     const trials = openTrials(kept, availableParallelism())
     try {
-      const tuning = tune({ options, labels, settings: recorded.settings, other, trials, progress: progress.tried, kept })
+      const tuning = tune({
+        options,
+        labels,
+        settings: recorded.settings,
+        other,
+        trials,
+        progress: progress.tried,
+        kept,
+      })
       const report = await Promise.race([tuning, aborted(stop.signal)])
       progress.clear()
       if (report === undefined) return stopped(err)
@@ -202,22 +209,23 @@ function createJudging({
   progress,
   parted,
 }: Pick<Tuning, 'labels' | 'trials' | 'progress'> & { readonly parted: (span: Parts['span']) => Parts }) {
-  let parts: Parts | undefined
-  let reckoner: ReturnType<typeof createReckoner> | undefined
+  let begun: { readonly parts: Parts; readonly reckoner: ReturnType<typeof createReckoner> } | undefined
   let tried = 0
-  const partsThen = (): Parts => {
-    if (parts === undefined) throw new Error('nothing was judged')
-    return parts
-  }
   return {
-    parts: partsThen,
+    parts(): Parts {
+      if (begun === undefined) throw new Error('nothing was judged')
+      return begun.parts
+    },
     async judge(settings: readonly EngineSettings[]): Promise<readonly Judged[]> {
       const results = await trials.judge(settings, done => progress(done, settings.length, tried))
       tried += settings.length
-      const [first] = results
-      if (parts === undefined && first !== undefined) parts = parted(first.span)
-      const mine = (reckoner ??= createReckoner(partsThen(), labels))
-      return results.map(({ told }) => mine.judge(told))
+      return results.map(({ told, span }) => {
+        if (begun === undefined) {
+          const parts = parted(span)
+          begun = { parts, reckoner: createReckoner(parts, labels) }
+        }
+        return begun.reckoner.judge(told)
+      })
     },
   }
 }

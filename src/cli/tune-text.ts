@@ -1,5 +1,5 @@
 /** What `weir tune` says to people: what it costs now, what is suggested, and whether that held on days it had not seen. */
-import { allowedIn, type Bill } from '../core/tuning/bill.ts'
+import { allowedIn, type Bill, perWeek } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
 import { isPage, type ToldIncident } from '../core/tuning/told-incident.ts'
@@ -80,11 +80,21 @@ const twoRows = (name: string, { tuned, heldOut }: Judged): readonly (readonly s
 ]
 
 function billRow(name: string, bill: Bill): readonly string[] {
-  const { pages, low, falseAlarms, weeks, found, due, delay } = bill
+  const { pages, low, falseAlarms, found, due, delay } = bill
   return [
-    ...[name, number(pages), number(low), amount(falseAlarms), weeks > 0 ? amount(falseAlarms / weeks) : '–'],
-    ...[`${number(found)} of ${number(due)}`, delay ? secondsText(delay.median) : '–', delay ? secondsText(delay.p95) : '–'],
+    ...[name, number(pages), number(low), amount(falseAlarms), weekly(bill)],
+    ...[
+      `${number(found)} of ${number(due)}`,
+      delay ? secondsText(delay.median) : '–',
+      delay ? secondsText(delay.p95) : '–',
+    ],
   ]
+}
+
+/** False alarms a week. */
+export function weekly(bill: Bill): string {
+  const rate = perWeek(bill)
+  return rate === undefined ? '–' : amount(rate)
 }
 
 export const amount = (value: number): string =>
@@ -111,8 +121,10 @@ function verdictLines({ budgetPerWeek, suggested, changed, trials }: TuneReport)
       : `It does not keep within ${budget}, and no setting that was tried does: label what was told, or turn off what you do not want to hear of.`,
   )
   if (heldOut.weeks > 0 && heldOut.falseAlarms > allowedIn(heldOut, budgetPerWeek))
-    said.push('On the days held out it costs more than the budget: do not rely on the figure of the days it was tuned on.')
-  if (tuned.weeks < 1) said.push('Less than a week is little to tune on: a rate of a week made of it says almost nothing.')
+    said.push(
+      'On the days held out it costs more than the budget: do not rely on the figure of the days it was tuned on.',
+    )
+  if (tuned.weeks < 1) said.push('Less than a week is little to tune on: what is best for it may be chance.')
   return said
 }
 

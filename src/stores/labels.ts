@@ -65,8 +65,11 @@ export async function readLabels(path: string): Promise<readonly Label[] | undef
   if (text === undefined) return undefined
   const lines = text.split('\n')
   const torn = lines.pop()
-  const labels = lines.flatMap((content, index) => (content.trim() === '' ? [] : [labelOf(content, `${path}:${index + 1}`)]))
-  if (torn !== undefined && torn.trim() !== '' && isWhole(torn)) labels.push(labelOf(torn, `${path}:${lines.length + 1}`))
+  const labels = lines.flatMap((content, index) =>
+    content.trim() === '' ? [] : [labelOf(content, `${path}:${index + 1}`)],
+  )
+  if (torn !== undefined && torn.trim() !== '' && isWhole(torn))
+    labels.push(labelOf(torn, `${path}:${lines.length + 1}`))
   return lastLabels(labels)
 }
 

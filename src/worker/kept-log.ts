@@ -51,7 +51,7 @@ export interface LogKeeper {
 /** Makes the file; whoever made its folder removes it. */
 export function keepLog(path: string, maxBytes: number): LogKeeper {
   const file = openSync(path, 'wx', 0o600)
-  const places = { history: new Array<PiecePlace>(), log: new Array<PiecePlace>() }
+  const places = { history: [] as PiecePlace[], log: [] as PiecePlace[] }
   const numbered = createNumbering()
   const batch = createBatch(numbered.keys, FULL_ROWS)
   const partitions = new Map<PartitionId, number>()
@@ -140,7 +140,10 @@ function createNumbering() {
 }
 
 /** Hands back all inputs in the order in which they were taken. Columns are valid until `take` returns. */
-export function readKept({ path, history, log }: KeptLog, take: (part: 'history' | 'log', input: BatchInput) => void): void {
+export function readKept(
+  { path, history, log }: KeptLog,
+  take: (part: 'history' | 'log', input: BatchInput) => void,
+): void {
   const file = openSync(path, 'r')
   const keys: KeyTable = { ids: [] }
   try {

@@ -110,11 +110,7 @@ export interface Replayer {
 
 export function createReplayer(
   settings: EngineSettings,
-  {
-    withHistory,
-    changed,
-    decided,
-  }: Pick<Replay, 'changed' | 'decided'> & { readonly withHistory: boolean },
+  { withHistory, changed, decided }: Pick<Replay, 'changed' | 'decided'> & { readonly withHistory: boolean },
 ): Replayer {
   const engine = createEngine(settings, { withHistory })
   const inOrder = createOrder(changed)

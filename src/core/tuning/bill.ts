@@ -139,6 +139,10 @@ function quantile(values: readonly number[], share: number): number {
 export const allowedIn = ({ weeks }: Pick<Bill, 'weeks'>, budgetPerWeek: number): number =>
   Math.max(1, budgetPerWeek * weeks)
 
+/** undefined of less than a day: what a minute brings is no rate of weeks. */
+export const perWeek = ({ falseAlarms, weeks }: Pick<Bill, 'falseAlarms' | 'weeks'>): number | undefined =>
+  weeks < 1 / 7 ? undefined : falseAlarms / weeks
+
 /**
  * Which of two is to be preferred: below 0 the first. What is labelled true stays found; then as few false alarms as the
  * budget wants and no fewer; then the least delay; then fewer false alarms after all.

@@ -5,7 +5,12 @@ import type { ToldIncident } from './told-incident.ts'
 export type Difference =
   | { readonly kind: 'comes'; readonly after: ToldIncident }
   | { readonly kind: 'goes'; readonly before: ToldIncident }
-  | { readonly kind: 'moves'; readonly before: ToldIncident; readonly after: ToldIncident; readonly how: readonly Move[] }
+  | {
+      readonly kind: 'moves'
+      readonly before: ToldIncident
+      readonly after: ToldIncident
+      readonly how: readonly Move[]
+    }
 
 export type Move = 'sooner' | 'later' | 'kind' | 'severity' | 'platform'
 
@@ -36,7 +41,8 @@ function counterpart(incident: ToldIncident, others: readonly ToldIncident[]): n
   let least = Number.POSITIVE_INFINITY
   for (const [index, other] of others.entries()) {
     const overlaps =
-      other.onsetAt <= incident.endedAt + MINUTE_MS && other.endedAt >= Math.min(incident.onsetAt, incident.openedAt) - MINUTE_MS
+      other.onsetAt <= incident.endedAt + MINUTE_MS &&
+      other.endedAt >= Math.min(incident.onsetAt, incident.openedAt) - MINUTE_MS
     const apart = Math.abs(other.openedAt - incident.openedAt)
     if (!overlaps || apart >= least) continue
     nearest = index

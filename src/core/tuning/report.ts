@@ -132,11 +132,7 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
 
 const NO_SHARE: DetectorShare = { detector: '', spoke: 0, pages: 0, alone: 0, labelledTrue: 0, labelledFalse: 0 }
 
-function countLabels(
-  labels: readonly Label[],
-  { span }: Parts,
-  { trials }: Searched<Judged>,
-): TuneReport['labels'] {
+function countLabels(labels: readonly Label[], { span }: Parts, { trials }: Searched<Judged>): TuneReport['labels'] {
   const isElsewhere = (label: Label): boolean =>
     (label.to < span.from || label.from > span.to) &&
     !trials.some(({ judged }) => judged.told.some(incident => isOfSame(label, incident)))

@@ -84,18 +84,24 @@ export function* search<Judged>(options: Search<Judged>): Batches<Judged, Search
   best = yield* back(best)
   return { present, suggested: best, trials: [...tried.values()] }
 
-  /** A short suggestion is a good one: first all knobs of the silent, then one after another. */
+  /** A short suggestion is a good one: what the silent detectors have first, then halves of the rest, down to single knobs. */
   function* back(from: Trial<Judged>): Batches<Judged, Trial<Judged>> {
     let shortest = from
-    const silent = knobs.filter(knob => !audible.includes(knob))
-    const groups = [silent, ...changedKnobs(audible, from.setting).map(knob => [knob])]
-    for (const group of groups) {
+    const changed = changedKnobs(audible, from.setting)
+    const waiting = [knobs.filter(knob => !audible.includes(knob)), ...halves(changed)]
+    for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
       const undone = { ...shortest.setting, ...presentSetting(group) }
       const [trial] = yield* judge([undone], tries)
       if (trial !== undefined && options.compare(trial.judged, shortest.judged) <= 0) shortest = trial
+      else if (group.length > 1) waiting.push(...halves(group))
     }
     return shortest
   }
+}
+
+function halves(knobs: readonly Knob[]): (readonly Knob[])[] {
+  const middle = Math.ceil(knobs.length / 2)
+  return [knobs.slice(0, middle), knobs.slice(middle)].filter(half => half.length > 0)
 }
 
 const nameOf = (setting: Setting): string =>

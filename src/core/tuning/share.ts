@@ -58,7 +58,8 @@ export function noisiest(before: readonly ToldIncident[], after: readonly ToldIn
     return share
   }
   for (const incident of before) if (!incident.isMerged) shareOf(incident)[isPage(incident) ? 'pages' : 'low']++
-  for (const incident of after) if (!incident.isMerged) shareOf(incident)[isPage(incident) ? 'afterPages' : 'afterLow']++
+  for (const incident of after)
+    if (!incident.isMerged) shareOf(incident)[isPage(incident) ? 'afterPages' : 'afterLow']++
   return [...shares.values()].sort(
     (one, other) =>
       other.pages - one.pages ||
@@ -81,7 +82,14 @@ const WEEK_MS = 7 * DAY_MS
 
 /** By week; by day or hour where the history has too few weeks or days to be seen. */
 export function timelineOf(told: readonly ToldIncident[], { from, to }: Stretch): Timeline {
-  const lengthMs = to - from > 6 * WEEK_MS ? WEEK_MS : to - from > 2 * DAY_MS ? DAY_MS : to - from > 6 * HOUR_MS ? HOUR_MS : HOUR_MS / 12
+  const lengthMs =
+    to - from > 6 * WEEK_MS
+      ? WEEK_MS
+      : to - from > 2 * DAY_MS
+        ? DAY_MS
+        : to - from > 6 * HOUR_MS
+          ? HOUR_MS
+          : HOUR_MS / 12
   const first = Math.floor(from / lengthMs)
   const count = Math.max(1, Math.ceil(to / lengthMs) - first)
   const byDetector = new Map<string, number[]>()

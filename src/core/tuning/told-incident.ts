@@ -1,6 +1,7 @@
 /** What was told of a history under one setting: incidents from their opening to their end, made of the changes that a replay tells. */
-import { isPartOfPlatform } from '../explanation/text.ts'
+
 import type { Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
+import { isPartOfPlatform } from '../explanation/text.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 
 export interface ToldIncident {
