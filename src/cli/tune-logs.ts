@@ -6,7 +6,15 @@ import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { type Knob, knobsOf, type Setting, withSetting } from '../core/tuning/knob.ts'
 import type { Label } from '../core/tuning/label.ts'
-import { compareJudged, createReckoner, type Judged, type Parts, partsOf, reportOf } from '../core/tuning/report.ts'
+import {
+  compareJudged,
+  createReckoner,
+  type Judged,
+  type Parts,
+  partsOf,
+  reportOf,
+  speaks,
+} from '../core/tuning/report.ts'
 import { type Searched, search } from '../core/tuning/search.ts'
 import { DAY_MS } from '../core/vocabulary.ts'
 import { labelsPath, readLabels } from '../stores/labels.ts'
@@ -236,10 +244,7 @@ async function searchThrough(
   settingsOf: (setting: Setting) => EngineSettings,
   judge: (settings: readonly EngineSettings[]) => Promise<readonly Judged[]>,
 ): Promise<Searched<Judged>> {
-  const steps = search<Judged>({
-    ...{ knobs, tries, compare: compareJudged(budget) },
-    speaks: ({ told }, detector) => told.some(({ detectors }) => detectors.includes(detector)),
-  })
+  const steps = search<Judged>({ knobs, tries, compare: compareJudged(budget), speaks })
   let step = steps.next()
   while (!step.done) step = steps.next(await judge(step.value.map(settingsOf)))
   return step.value

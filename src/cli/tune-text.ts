@@ -1,5 +1,5 @@
 /** What `weir tune` says to people: what it costs now, what is suggested, and whether that held on days it had not seen. */
-import { allowedIn, type Bill, perWeek } from '../core/tuning/bill.ts'
+import { allowedIn, type Bill, keepsWithin, perWeek } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
 import { isPage, type ToldIncident } from '../core/tuning/told-incident.ts'
@@ -103,7 +103,8 @@ export const amount = (value: number): string =>
 export const secondsText = (seconds: number): string =>
   seconds < 120 ? `${Number(seconds.toPrecision(2))} s` : `${Math.round(seconds / 60)} min`
 
-function verdictLines({ budgetPerWeek, suggested, changed, trials }: TuneReport): readonly string[] {
+function verdictLines(report: TuneReport): readonly string[] {
+  const { budgetPerWeek, suggested, changed, trials } = report
   const { tuned, heldOut } = suggested
   const said: string[] = []
   const others = trials.length - 1
@@ -116,11 +117,12 @@ function verdictLines({ budgetPerWeek, suggested, changed, trials }: TuneReport)
   const allowed = allowedIn(tuned, budgetPerWeek)
   const budget = `the budget of ${amount(budgetPerWeek)} a week (${amount(allowed)} in ${spanText(tuned.weeks * WEEK_MS)})`
   said.push(
-    tuned.falseAlarms <= allowed
+    keepsWithin(tuned, budgetPerWeek)
       ? `It keeps within ${budget}.`
       : `It does not keep within ${budget}, and no setting that was tried does: label what was told, or turn off what you do not want to hear of.`,
   )
-  if (heldOut.weeks > 0 && heldOut.falseAlarms > allowedIn(heldOut, budgetPerWeek))
+  said.push(...warningsOf(report))
+  if (heldOut.weeks > 0 && !keepsWithin(heldOut, budgetPerWeek))
     said.push(
       'On the days held out it costs more than the budget: do not rely on the figure of the days it was tuned on.',
     )
@@ -188,14 +190,14 @@ export function frontier(trials: TuneReport['trials']): TuneReport['trials'] {
   })
 }
 
-function tradeOffLines({ trials, knobs, present }: TuneReport): readonly string[] {
+function tradeOffLines({ trials, audible, present }: TuneReport): readonly string[] {
   if (trials.length < 2) return []
   const rows = frontier(trials).map(({ tuned, heldOut, setting }) => [
     amount(tuned.falseAlarms),
     `${tuned.found} of ${tuned.due}`,
     tuned.delay === undefined ? '–' : secondsText(tuned.delay.median),
     amount(heldOut.falseAlarms),
-    settingText(setting, knobs, present.setting),
+    settingText(setting, audible, present.setting),
   ])
   return [
     '',
@@ -251,11 +253,31 @@ function labelLines({ unlabelled }: TuneReport): readonly string[] {
     '',
     `${counted(unlabelled.length, 'incident')} told at present ${unlabelled.length === 1 ? 'has' : 'have'} no label, and each counts as half a false alarm. Those that say most:`,
     ...unlabelled.slice(0, LABELS_ASKED).map(incident => `  ${labelCommandFor(incident)}`),
+    ...(unlabelled.some(isHashed) ? [HASHED] : []),
   ]
 }
 
+/** What a suggestion costs that keeps a budget by saying nothing; nothing where it does not. */
+export function warningsOf({ silenced, suggested: { tuned }, changed }: TuneReport): readonly string[] {
+  if (changed.length === 0) return []
+  return [
+    ...silenced.map(detector => `Under the suggestion ${detector} says nothing at all in this history.`),
+    ...(tuned.found < tuned.due
+      ? [
+          `It no longer tells ${number(tuned.due - tuned.found)} of ${number(tuned.due)} that are told now. Label those that mattered, and it will.`,
+        ]
+      : []),
+  ]
+}
+
+export const isHashed = ({ keyId }: ToldIncident): boolean => keyId.startsWith('hash:')
+export const HASHED =
+  'A name like hash:… is good for one run only, unless WEIR_HASH_SECRET is set, or a worker keeps its secret in state.directory.'
+
 export const labelCommandFor = (incident: ToldIncident): string =>
-  `weir label '${printable(incident.incidentId)}' true|false-alarm --at ${iso(Math.floor(incident.openedAt / 1_000) * 1_000)}   ${incident.kind}${isPage(incident) ? ', a page' : ''}${incident.tenant === undefined ? '' : ` of ${printable(incident.tenant)}`}`
+  `weir label ${shellWord(printable(incident.incidentId))} true|false-alarm --at ${iso(Math.floor(incident.openedAt / 1_000) * 1_000)}   ${incident.kind}${isPage(incident) ? ', a page' : ''}${incident.tenant === undefined ? '' : ` of ${printable(incident.tenant)}`}`
+
+const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 /** Columns as wide as their widest cell, the first and a last one of words to the left. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {

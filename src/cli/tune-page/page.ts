@@ -4,11 +4,22 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { allowedIn, type Bill } from '../../core/tuning/bill.ts'
+import { type Bill, keepsWithin } from '../../core/tuning/bill.ts'
 import type { Difference } from '../../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../../core/tuning/report.ts'
 import { counted, iso, number } from '../plain-words.ts'
-import { amount, differenceText, labelCommandFor, type Read, secondsText, spanText, weekly } from '../tune-text.ts'
+import {
+  amount,
+  differenceText,
+  HASHED,
+  isHashed,
+  labelCommandFor,
+  type Read,
+  secondsText,
+  spanText,
+  warningsOf,
+  weekly,
+} from '../tune-text.ts'
 import { embeddedJson, html, type Markup, raw } from './html.ts'
 import { type Plot, plotScript, timelinePlot, tradeOffPlot } from './plots.ts'
 import { style } from './style.ts'
@@ -69,7 +80,7 @@ tenth; what nobody has labelled counts half.</p>
 }
 
 function figuresOf({ present, suggested, changed, budgetPerWeek }: TuneReport): Markup {
-  const isKept = suggested.tuned.falseAlarms <= allowedIn(suggested.tuned, budgetPerWeek)
+  const isKept = keepsWithin(suggested.tuned, budgetPerWeek)
   const figure = (value: string, words: string, look = '') =>
     html`<div class="figure ${look}"><b>${value}</b><span>${words}</span></div>`
   return html`<div class="figures">
@@ -118,13 +129,15 @@ over all that is to be told, where what is not told at all counts as 20 minutes.
 </section>`
 }
 
-function suggestionSection({ yaml, difference, trials }: TuneReport): Markup {
+function suggestionSection(report: TuneReport): Markup {
+  const { yaml, difference, trials } = report
   if (trials.length < 2) return html``
   if (yaml === '')
     return html`<section><h2>Suggested</h2><p>Nothing: of ${counted(trials.length - 1, 'other setting')} none is better than the present one.</p></section>`
   return html`<section>
 <h2>Suggested for weir.yaml</h2>
 <pre>${yaml}</pre>
+${warningsOf(report).map(warning => html`<p>${warning}</p>`)}
 ${differenceTable(difference)}
 </section>`
 }
@@ -199,6 +212,7 @@ function labelSection({ unlabelled }: TuneReport): Markup {
 <h2>What nobody has labelled</h2>
 <p>${counted(unlabelled.length, 'incident')} told now ${unlabelled.length === 1 ? 'counts' : 'count'} as half a false alarm each. A label of one of these says most:</p>
 <pre>${unlabelled.slice(0, MOST_LABELS).map(labelCommandFor).join('\n')}</pre>
+${unlabelled.some(isHashed) ? html`<p class="soft">${HASHED}</p>` : undefined}
 </section>`
 }
 

@@ -8,7 +8,7 @@ interface PlotSeries {
   readonly label: string
   /** A custom property of the page's style. */
   readonly colour: string
-  readonly form: 'points' | 'line' | 'steps'
+  readonly form: 'points' | 'line' | 'bars'
   /** Radius of its points, px. */
   readonly size: number
 }
@@ -17,6 +17,8 @@ export interface Plot {
   readonly id: string
   readonly title: string
   readonly isTime: boolean
+  /** Whether the x values span so much that they are shown by their logarithms. */
+  readonly isWide: boolean
   readonly x: string
   readonly y: string
   /** First the x values, ascending, then a row for each of `series`; null where it has nothing. */
@@ -35,23 +37,22 @@ interface Point {
 
 /** Each setting that was tried is a point: fewer false alarms to the left, told sooner below. */
 export function tradeOffPlot({ trials, present, suggested, against, budgetPerWeek, changed }: TuneReport): Plot {
+  const allowed = allowedIn(present.tuned, budgetPerWeek)
+  const isWide = Math.max(...trials.map(({ tuned }) => tuned.falseAlarms)) > WIDE * allowed
   const pointOf = ({ tuned }: TuneReport['present'] | NonNullable<TuneReport['against']>): Point => ({
-    x: tuned.falseAlarms,
-    y: tuned.lateness,
+    x: isWide ? Math.max(LEAST_ALARMS, tuned.falseAlarms) : tuned.falseAlarms,
+    y: Math.max(LEAST_SECONDS, tuned.lateness),
   })
   const groups: readonly (PlotSeries & { readonly points: readonly Point[] })[] = [
-    { label: 'tried', colour: '--quiet', form: 'points', size: 7, points: trials.map(pointOf) },
+    { label: 'tried', colour: '--soft', form: 'points', size: 7, points: trials.map(pointOf) },
     { label: 'best of their kind', colour: '--quiet', form: 'line', size: 0, points: frontier(trials).map(pointOf) },
-    { label: 'as it is', colour: '--accent', form: 'points', size: 13, points: [pointOf(present)] },
+    { label: 'as it is', colour: '--accent', form: 'points', size: 14, points: [pointOf(present)] },
     {
-      ...{ label: 'suggested', colour: '--good', form: 'points', size: 13 },
+      ...{ label: 'suggested', colour: '--good', form: 'points', size: 14 },
       points: changed.length === 0 ? [] : [pointOf(suggested)],
     },
     {
-      label: against?.name ?? '',
-      colour: '--warn',
-      form: 'points',
-      size: 13,
+      ...{ label: against?.name ?? '', colour: '--warn', form: 'points', size: 14 },
       points: against ? [pointOf(against)] : [],
     },
   ]
@@ -60,16 +61,22 @@ export function tradeOffPlot({ trials, present, suggested, against, budgetPerWee
     .flatMap(({ points }, series) => points.map(point => ({ ...point, series })))
     .sort((one, other) => one.x - other.x)
   return {
-    ...{ id: 'trade-off', title: 'False alarms against delay', isTime: false },
+    ...{ id: 'trade-off', title: 'False alarms against delay', isTime: false, isWide },
     ...{ x: `false alarms in ${spanText(present.tuned.weeks * WEEK_MS)}`, y: 'seconds until told' },
     rows: [
       all.map(({ x }) => x),
       ...shown.map((_, series) => all.map(point => (point.series === series ? point.y : null))),
     ],
     series: shown.map(({ points: _, ...series }) => series),
-    mark: { at: allowedIn(present.tuned, budgetPerWeek), label: 'budget' },
+    mark: { at: allowed, label: 'budget' },
   }
 }
+
+/** So many times the budget at the right edge would leave nothing to be seen of what is near it. */
+const WIDE = 30
+/** Less is shown as this: a logarithm has no zero. Half of one incident of low severity is 0.05. */
+const LEAST_ALARMS = 0.03
+const LEAST_SECONDS = 0.5
 
 const COLOURS = ['--accent', '--warn', '--good', '--fourth', '--quiet'] as const
 
@@ -77,19 +84,27 @@ const COLOURS = ['--accent', '--warn', '--good', '--fourth', '--quiet'] as const
 export function timelinePlot({ timeline }: TuneReport): Plot {
   const { starts, lengthMs, byDetector } = timeline
   const names = [...byDetector.keys()].sort()
+  const columns = starts.flatMap((start, stretch) =>
+    names.map((name, series) => ({
+      // Bars of one stretch stand beside one another, with the room of one between stretches.
+      at: (start + ((series + 1) * lengthMs) / (names.length + 1)) / 1_000,
+      ...{ series, count: byDetector.get(name)?.[stretch] ?? 0 },
+    })),
+  )
   return {
-    ...{ id: 'timeline', title: `Incidents a ${lengthName(lengthMs)}, by detector`, isTime: true },
+    ...{ id: 'timeline', title: `Incidents a ${lengthName(lengthMs)}, by detector`, isTime: true, isWide: false },
     ...{ x: '', y: `incidents a ${lengthName(lengthMs)}`, mark: undefined },
-    // A last value where the last step ends.
+    // From the begin of the first stretch to the end of the last one, where nothing stands.
     rows: [
-      [...starts, (starts.at(-1) ?? 0) + lengthMs].map(at => at / 1_000),
-      ...names.map(name => {
-        const counts = byDetector.get(name) ?? []
-        return [...counts, counts.at(-1) ?? 0]
-      }),
+      [(starts[0] ?? 0) / 1_000, ...columns.map(({ at }) => at), ((starts.at(-1) ?? 0) + lengthMs) / 1_000],
+      ...names.map((_, index) => [
+        null,
+        ...columns.map(({ series, count }) => (series === index ? count : null)),
+        null,
+      ]),
     ],
     series: names.map((label, index) => ({
-      ...{ label, colour: COLOURS[index % COLOURS.length] ?? COLOURS[0], form: 'steps', size: 0 },
+      ...{ label, colour: COLOURS[index % COLOURS.length] ?? COLOURS[0], form: 'bars', size: 0 },
     })),
   }
 }
@@ -107,13 +122,19 @@ export const plotScript = `
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
   const rounded = value => value == null ? '' : String(Number(value.toPrecision(3)))
 
-  const seriesOf = ({ label, colour: name, form, size }, isTime) => ({
+  const pathsOf = {
+    points: () => null,
+    line: uPlot.paths.linear(),
+    bars: uPlot.paths.bars({ size: [0.9, 40] }),
+  }
+  const seriesOf = ({ label, colour: name, form, size }) => ({
     label,
     stroke: colour(name),
-    width: form === 'points' ? 0 : 2,
+    fill: form === 'bars' ? colour(name) : undefined,
+    width: form === 'line' ? 2 : 0,
     spanGaps: form === 'line',
-    paths: form === 'points' ? () => null : form === 'steps' ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear(),
-    points: { show: form === 'points', size, fill: colour(name), stroke: colour('--card'), width: 1 },
+    paths: pathsOf[form],
+    points: { show: form === 'points', size, fill: colour(name), stroke: colour(name), width: 1 },
     value: (_, value) => rounded(value),
   })
 
@@ -139,19 +160,24 @@ export const plotScript = `
     ctx.moveTo(at, bbox.top)
     ctx.lineTo(at, bbox.top + bbox.height)
     ctx.stroke()
+    ctx.textAlign = 'left'
     ctx.font = 12 * devicePixelRatio + 'px system-ui, sans-serif'
     const text = ctx.measureText(mark.label).width + 6
     ctx.fillText(mark.label, at + text > bbox.left + bbox.width ? at - text : at + 6, bbox.top + 14 * devicePixelRatio)
     ctx.restore()
   }
 
-  // Zero is a good answer here, and the rest spans thousands: a scale like a logarithm's that has a zero.
-  const wide = (least, most) => [Math.min(0, least), Math.max(1, most) * 1.3]
-  const scalesOf = ({ isTime, mark }) => isTime
-    ? { y: { range: (_, least, most) => [0, Math.max(1, most) * 1.1] } }
+  const roomFor = (least, most, isLog) =>
+    isLog ? uPlot.rangeLog(least / 1.2, most * 1.2, 10, false) : [0, Math.max(1, most) * 1.1]
+  const scalesOf = ({ isTime, isWide, mark }) => isTime
+    ? { y: { range: (_, least, most) => roomFor(least, most, false) } }
     : {
-        x: { time: false, distr: 4, asinh: 1, range: (_, least, most) => wide(least, Math.max(most, mark ? mark.at : 0)) },
-        y: { distr: 4, asinh: 1, range: (_, least, most) => wide(least, most) },
+        x: {
+          time: false,
+          distr: isWide ? 3 : 1,
+          range: (_, least, most) => roomFor(Math.min(least, mark.at), Math.max(most, mark.at), isWide),
+        },
+        y: { distr: 3, range: (_, least, most) => roomFor(least, most, true) },
       }
 
   const draw = plot => {
@@ -163,11 +189,12 @@ export const plotScript = `
       height: Math.round(Math.min(380, Math.max(260, width * 0.6))),
       scales: scalesOf(plot),
       series: [{ label: plot.isTime ? 'from' : plot.x, ...(plot.isTime ? {} : { value: (_, value) => rounded(value) }) },
-        ...plot.series.map(series => seriesOf(series, plot.isTime))],
+        ...plot.series.map(seriesOf)],
       axes: [
         axis(plot.x, { values: plot.isTime ? undefined : (_, values) => values.map(rounded), space: 60 }),
         axis(plot.y, { values: (_, values) => values.map(rounded), size: 56 }),
       ],
+      legend: { markers: { width: 0, fill: (_, index) => index === 0 ? undefined : colour(plot.series[index - 1].colour) } },
       cursor: { drag: { setScale: false }, focus: { prox: 24 } },
       tzDate: at => uPlot.tzDate(new Date(at * 1000), 'Etc/UTC'),
       hooks: { draw: [markOf(plot.mark)] },

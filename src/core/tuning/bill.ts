@@ -139,6 +139,12 @@ function quantile(values: readonly number[], share: number): number {
 export const allowedIn = ({ weeks }: Pick<Bill, 'weeks'>, budgetPerWeek: number): number =>
   Math.max(1, budgetPerWeek * weeks)
 
+export const keepsWithin = (bill: Bill, budgetPerWeek: number): boolean => beyond(bill, budgetPerWeek) === 0
+
+/** False alarms more than allowed. */
+const beyond = (bill: Bill, budgetPerWeek: number): number =>
+  Math.max(0, rounded(bill.falseAlarms - allowedIn(bill, budgetPerWeek)))
+
 /** undefined of less than a day: what a minute brings is no rate of weeks. */
 export const perWeek = ({ falseAlarms, weeks }: Pick<Bill, 'falseAlarms' | 'weeks'>): number | undefined =>
   weeks < 1 / 7 ? undefined : falseAlarms / weeks
@@ -148,10 +154,9 @@ export const perWeek = ({ falseAlarms, weeks }: Pick<Bill, 'falseAlarms' | 'week
  * budget wants and no fewer; then the least delay; then fewer false alarms after all.
  */
 export function compareBills(one: Bill, other: Bill, budgetPerWeek: number): number {
-  const over = (bill: Bill) => Math.max(0, bill.falseAlarms - allowedIn(bill, budgetPerWeek))
   return (
     missed(one) - missed(other) ||
-    rounded(over(one) - over(other)) ||
+    rounded(beyond(one, budgetPerWeek) - beyond(other, budgetPerWeek)) ||
     rounded(one.lateness - other.lateness) ||
     rounded(one.falseAlarms - other.falseAlarms)
   )

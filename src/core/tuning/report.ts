@@ -40,6 +40,8 @@ export interface TuneReport {
     readonly elsewhere: number
   }
   readonly knobs: readonly Knob[]
+  /** Those of detectors that had a part in something that was told: the others make no difference here. */
+  readonly audible: readonly Knob[]
   readonly present: Outcome
   readonly suggested: Outcome
   readonly trials: readonly Outcome[]
@@ -48,6 +50,8 @@ export interface TuneReport {
   readonly yaml: string
   readonly difference: readonly Difference[]
   readonly against: Against | undefined
+  /** Detectors that speak now, and of none of all this under the suggestion. */
+  readonly silenced: readonly string[]
   readonly shares: readonly { readonly present: DetectorShare; readonly suggested: DetectorShare }[]
   readonly tenants: readonly TenantShare[]
   readonly timeline: Timeline
@@ -89,6 +93,9 @@ export const compareJudged =
   (one: Judged, other: Judged): number =>
     compareBills(one.tuned, other.tuned, budgetPerWeek)
 
+export const speaks = ({ told }: Judged, detector: string): boolean =>
+  told.some(({ detectors }) => detectors.includes(detector))
+
 export interface Found {
   readonly parts: Parts
   readonly budgetPerWeek: number
@@ -110,9 +117,11 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
   const shareOf = (shares: readonly DetectorShare[], detector: string): DetectorShare =>
     shares.find(share => share.detector === detector) ?? { ...NO_SHARE, detector }
   const sharesBefore = detectorShares(before, openers, labels)
+  const shares = names.map(name => ({ present: shareOf(sharesBefore, name), suggested: shareOf(sharesAfter, name) }))
   return {
     ...{ parts, budgetPerWeek, knobs, present, suggested },
     trials: searched.trials.map(outcomeOf),
+    audible: knobs.filter(({ detector }) => searched.trials.some(({ judged }) => speaks(judged, detector))),
     labels: countLabels(labels, parts, searched),
     changed: changedKnobs(knobs, suggested.setting),
     yaml: settingYaml(knobs, suggested.setting),
@@ -121,7 +130,10 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
       ...{ name: against.name, ...against.judged },
       difference: differences(before, within(against.judged.told)),
     },
-    shares: names.map(name => ({ present: shareOf(sharesBefore, name), suggested: shareOf(sharesAfter, name) })),
+    silenced: shares
+      .filter(share => share.present.spoke > 0 && share.suggested.spoke === 0)
+      .map(share => share.present.detector),
+    shares,
     tenants: noisiest(before, after),
     timeline: timelineOf(before, judgedStretch),
     unlabelled: before

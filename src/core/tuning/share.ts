@@ -39,6 +39,9 @@ export function detectorShares(
 const isAlone = ({ detectors }: ToldIncident, detector: string, openers: readonly string[]): boolean =>
   detectors.every(other => other === detector || !openers.includes(other))
 
+/** Under this name the API itself stands where a key's id does otherwise. */
+const WHOLE_FLEET = '*'
+
 export interface TenantShare {
   /** The tenant's name, or the key's id where it is nobody's. */
   readonly who: string
@@ -52,7 +55,7 @@ export interface TenantShare {
 export function noisiest(before: readonly ToldIncident[], after: readonly ToldIncident[]): readonly TenantShare[] {
   const shares = new Map<string, { -readonly [name in keyof TenantShare]: TenantShare[name] }>()
   const shareOf = ({ tenant, keyId }: ToldIncident) => {
-    const who = tenant ?? keyId
+    const who = keyId === WHOLE_FLEET ? 'the API itself' : (tenant ?? keyId)
     const share = shares.get(who) ?? { who, pages: 0, low: 0, afterPages: 0, afterLow: 0 }
     shares.set(who, share)
     return share
