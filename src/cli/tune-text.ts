@@ -2,6 +2,7 @@
 import { allowedIn, type Bill, keepsWithin, perWeek } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
+import { rungOf } from '../core/tuning/search.ts'
 import { isPage, type ToldIncident } from '../core/tuning/told-incident.ts'
 import type { LogTally } from '../worker/bare-log.ts'
 import { counted, iso, number, rejectedLines } from './plain-words.ts'
@@ -211,6 +212,8 @@ function settingText(
   knobs: TuneReport['knobs'],
   present: Readonly<Record<string, number>>,
 ): string {
+  const rung = knobs.length > 1 ? rungOf(knobs, setting) : undefined
+  if (rung !== undefined) return `all of them ${Number(rung.toPrecision(2))} ×`
   const changed = knobs.filter(({ name }) => setting[name] !== present[name])
   return changed.length === 0
     ? 'as it is'

@@ -22,9 +22,10 @@ export function tuneCommand(): Command {
     )
     .option('--labels <file>', 'what was said of incidents; without it labels.ndjson of state.directory')
     .addOption(
-      new Option('--hold-out <days>', 'so much of the end of the log is not tuned on')
-        .argParser(parseDays)
-        .default(undefined, 'the last third'),
+      new Option(
+        '--hold-out <days>',
+        'so many days at the end of the log are not tuned on; without it the last third',
+      ).argParser(parseDays),
     )
     .addOption(
       new Option(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Knob, Setting } from './knob.ts'
-import { type Search, type Searched, search } from './search.ts'
+import { rungOf, type Search, type Searched, search } from './search.ts'
 
 const knob = (detector: string, threshold: string, present: number, more: Partial<Knob> = {}): Knob => ({
   ...{ path: ['detectors', detector, threshold], name: `${detector}.${threshold}`, detector },
@@ -54,6 +54,13 @@ test('it tries no more than it may, and without a try it says what there is', ()
     expect(batches.reduce((sum, length) => sum + length, 0)).toBe(trials.length)
   }
   expect(searched(() => 0, { tries: 0 }).trials).toHaveLength(1)
+})
+
+test('a setting that is a rung of the ladder is known as one', () => {
+  const { trials } = searched(setting => setting['a.loud'] ?? 0, { tries: 8 })
+  expect(trials.map(({ setting }) => rungOf(knobs, setting)).slice(0, 4)).toEqual([
+    ...[undefined, 1 / 2, 1 / Math.SQRT2, Math.SQRT2],
+  ])
 })
 
 test('knobs stay within what the setting may be, in two digits', () => {

@@ -113,6 +113,10 @@ const nameOf = (setting: Setting): string =>
 const ladderSetting = (knobs: readonly Knob[], times: number): Setting =>
   Object.fromEntries(knobs.map(knob => [knob.name, turned(knob, knob.present, times)]))
 
+/** How many times what they are all knobs stand at, where that is a rung of the ladder. */
+export const rungOf = (knobs: readonly Knob[], setting: Setting): number | undefined =>
+  LADDER.find(times => knobs.every(knob => setting[knob.name] === turned(knob, knob.present, times)))
+
 const neighbours = (knobs: readonly Knob[], setting: Setting): readonly Setting[] =>
   knobs.flatMap(knob => {
     const value = setting[knob.name] ?? knob.present
