@@ -72,7 +72,7 @@ function headOf({ parts, budgetPerWeek, labels, trials }: TuneReport, { log, fil
 <h1>What Weir would have said, ${day(span.from)} to ${day(span.to)}</h1>
 <p class="soft">${counted(log.calls, 'call')}, ${iso(span.from)} to ${iso(span.to)} (UTC). ${counted(trials.length, 'setting')} tried on
 ${spanText(tuned.to - tuned.from)}; the last ${spanText(heldOut.to - heldOut.from)} were held out, and tell whether the choice was luck.
-${labels.true + labels.falseAlarm > 0 ? `${number(labels.true)} incidents are labelled true, ${number(labels.falseAlarm)} false alarms.` : 'No incident has been labelled.'}
+${labels.true + labels.falseAlarm > 0 ? `${counted(labels.true, 'incident is', 'incidents are')} labelled true, ${counted(labels.falseAlarm, 'false alarm')}.` : 'No incident has been labelled.'}
 ${files.length > 0 ? `Settings: ${files.join(', ')}.` : ''}</p>
 <p class="soft">Wanted: at most ${amount(budgetPerWeek)} false ${budgetPerWeek === 1 ? 'alarm' : 'alarms'} a week for the whole fleet. A page counts one, low severity a
 tenth; what nobody has labelled counts half.</p>
