@@ -93,6 +93,10 @@ test('what cannot be used is told before anything is read', async () => {
   })
 })
 
+test('days held out that are all there are leave nothing to tune on', async () => {
+  await expect(said('friday', { holdOut: 30 })).rejects.toMatchObject({ code: 'TIME_UNUSABLE' })
+})
+
 test('a budget is said as people say it', () => {
   expect(['1 per week', '2 a day', '3/month', '0.5 per week'].map(parseBudget)).toEqual([1, 14, 0.7, 0.5])
   for (const unclear of ['1', 'per week', '1 per hour', '-1 per week'])

@@ -25,6 +25,7 @@ import { openTrials, type Trials } from '../worker/trials.ts'
 import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import type { LineOutput } from './live-line.ts'
+import { iso } from './plain-words.ts'
 import { openRecordedLogs, type RecordedLogs, type RecordedLogsOptions } from './recorded-logs.ts'
 import { createLogNotes, type LogNotes } from './replay-summary.ts'
 import type { startThreads } from './replay-threads.ts'
@@ -61,35 +62,21 @@ export async function tuneLogs(
   { out, err }: TuneSurroundings = { out: process.stdout, err: process.stderr },
   decodedAhead?: ReturnType<typeof startThreads>,
 ): Promise<void> {
+  if (options.html !== undefined) await checkWritable(options.html)
   const stop = listenForStop()
   const progress = tuneProgress(err)
-  if (options.html !== undefined) await checkWritable(options.html)
   const folder = await mkdtemp(join(tmpdir(), 'weir-tune-'))
   try {
-    const recorded = await openRecordedLogs(logs, options, stop.signal, decodedAhead)
-    const other = options.against === undefined ? undefined : await otherSettings(options.against, recorded.settings)
-    const labels = await labelsFor(options, recorded.settings)
-    const { kept, read } = await keep(recorded, join(folder, 'log'), progress.read)
-    if (stop.signal.aborted) return stopped(err)
-    const trials = openTrials(kept, availableParallelism())
-    try {
-      const tuning = tune({
-        options,
-        labels,
-        settings: recorded.settings,
-        other,
-        trials,
-        progress: progress.tried,
-        kept,
-      })
-      const report = await Promise.race([tuning, aborted(stop.signal)])
-      progress.clear()
-      if (report === undefined) return stopped(err)
-      if (options.html !== undefined) await writeFile(options.html, tunePage(report, read))
-      out.write(options.json ? `${tuneJson(report, read)}\n` : tuneText(report, read, options.html))
-    } finally {
-      await trials.close()
+    const tuned = await tuneIn(folder, { logs, options, progress, signal: stop.signal, decodedAhead })
+    progress.clear()
+    if (tuned === undefined) {
+      err.write('weir: Stopped before all was tried\n')
+      process.exitCode = exitCodes.failed
+      return
     }
+    const { report, read } = tuned
+    if (options.html !== undefined) await writeFile(options.html, tunePage(report, read))
+    out.write(options.json ? `${tuneJson(report, read)}\n` : tuneText(report, read, options.html))
   } finally {
     progress.clear()
     stop.release()
@@ -97,9 +84,30 @@ export async function tuneLogs(
   }
 }
 
-function stopped(err: LineOutput): void {
-  err.write('weir: Stopped before all was tried\n')
-  process.exitCode = exitCodes.failed
+interface Wanted {
+  readonly logs: readonly string[]
+  readonly options: TuneOptions
+  readonly progress: ReturnType<typeof tuneProgress>
+  readonly signal: AbortSignal
+  readonly decodedAhead: ReturnType<typeof startThreads> | undefined
+}
+
+/** undefined where it was stopped. What is read is kept in the folder. */
+async function tuneIn(folder: string, { logs, options, progress, signal, decodedAhead }: Wanted) {
+  const recorded = await openRecordedLogs(logs, options, signal, decodedAhead)
+  const { settings } = recorded
+  const other = options.against === undefined ? undefined : await otherSettings(options.against, settings)
+  const labels = await labelsFor(options, settings)
+  const { kept, read } = await keep(recorded, join(folder, 'log'), progress.read)
+  if (signal.aborted) return undefined
+  const trials = openTrials(kept, availableParallelism())
+  try {
+    const tuning = tune({ options, labels, settings, other, trials, progress: progress.tried, kept })
+    const report = await Promise.race([tuning, aborted(signal)])
+    return report && { report, read }
+  } finally {
+    await trials.close()
+  }
 }
 
 const aborted = (signal: AbortSignal): Promise<undefined> =>
@@ -191,7 +199,7 @@ interface Tuning {
 
 async function tune({ options, labels, settings, other, trials, kept, progress }: Tuning) {
   const knobs = knobsOf(settings.config)
-  const judging = createJudging({ labels, trials, progress, parted: span => partsOf(span, partedBy(options, kept)) })
+  const judging = createJudging({ labels, trials, progress, parted: span => partsFor(span, options, kept) })
   const searched = await searchThrough(knobs, options, setting => underSetting(settings, knobs, setting), judging.judge)
   const [judged] = other === undefined ? [] : await judging.judge([other.settings])
   return reportOf({
@@ -200,10 +208,15 @@ async function tune({ options, labels, settings, other, trials, kept, progress }
   })
 }
 
-const partedBy = ({ holdOut }: TuneOptions, kept: KeptLog) => ({
-  holdOutMs: holdOut === undefined ? undefined : holdOut * DAY_MS,
-  hasHistory: kept.history.length > 0,
-})
+function partsFor(span: Parts['span'], { holdOut }: TuneOptions, kept: KeptLog): Parts {
+  const holdOutMs = holdOut === undefined ? undefined : holdOut * DAY_MS
+  const parts = partsOf(span, { holdOutMs, hasHistory: kept.history.length > 0 })
+  if (parts.tuned.to > parts.tuned.from) return parts
+  throw new StreamError('TIME_UNUSABLE', `--hold-out ${holdOut} leaves nothing of the log to tune on`, {
+    retry: 'never',
+    hint: `It reaches from ${iso(span.from)} to ${iso(span.to)}`,
+  })
+}
 
 const underSetting = (settings: EngineSettings, knobs: readonly Knob[], setting: Setting): EngineSettings => ({
   ...settings,

@@ -105,7 +105,7 @@ export const secondsText = (seconds: number): string =>
   seconds < 120 ? `${Number(seconds.toPrecision(2))} s` : `${Math.round(seconds / 60)} min`
 
 function verdictLines(report: TuneReport): readonly string[] {
-  const { budgetPerWeek, suggested, changed, trials } = report
+  const { budgetPerWeek, suggested, changed, trials, labels } = report
   const { tuned, heldOut } = suggested
   const said: string[] = []
   const others = trials.length - 1
@@ -113,14 +113,14 @@ function verdictLines(report: TuneReport): readonly string[] {
     said.push(
       changed.length === 0
         ? `Of ${counted(others, 'other setting')} none is better than the present one.`
-        : `The best of ${counted(others, 'other setting')}:`,
+        : `Suggested is the best of ${counted(others, 'other setting')}.`,
     )
   const allowed = allowedIn(tuned, budgetPerWeek)
   const budget = `the budget of ${amount(budgetPerWeek)} a week (${amount(allowed)} in ${spanText(tuned.weeks * WEEK_MS)})`
   said.push(
     keepsWithin(tuned, budgetPerWeek)
       ? `It keeps within ${budget}.`
-      : `It does not keep within ${budget}, and no setting that was tried does: label what was told, or turn off what you do not want to hear of.`,
+      : `It does not keep within ${budget}${others === 0 ? '' : `, and none that was tried does${labels.true > 0 ? ' without missing what is labelled true' : ''}`}: label what was told, or turn off what you do not want to hear of.`,
   )
   said.push(...warningsOf(report))
   if (heldOut.weeks > 0 && !keepsWithin(heldOut, budgetPerWeek))
@@ -191,19 +191,33 @@ export function frontier(trials: TuneReport['trials']): TuneReport['trials'] {
   })
 }
 
-function tradeOffLines({ trials, audible, present }: TuneReport): readonly string[] {
+function tradeOffLines(report: TuneReport): readonly string[] {
+  const { trials } = report
   if (trials.length < 2) return []
-  const rows = frontier(trials).map(({ tuned, heldOut, setting }) => [
-    amount(tuned.falseAlarms),
-    `${tuned.found} of ${tuned.due}`,
-    tuned.delay === undefined ? '–' : secondsText(tuned.delay.median),
-    amount(heldOut.falseAlarms),
-    settingText(setting, audible, present.setting),
-  ])
   return [
     '',
     'The trade-off: no setting that was tried has both fewer false alarms and less delay than one of these.',
-    ...table([['false alarms', 'found', 'delay', 'held out', 'setting'], ...rows]),
+    ...table([
+      ['pages', 'low', 'false alarms', 'found', 'delay', 'held out', 'setting'],
+      ...frontier(trials).map(trial => trialCells(trial, report)),
+    ]),
+  ]
+}
+
+/** What a setting would have told on the days tuned on, its false alarms on those held out, and which it is. */
+export function trialCells(
+  { tuned, heldOut, setting }: TuneReport['trials'][number],
+  { audible, present }: TuneReport,
+): readonly string[] {
+  return [
+    ...[
+      number(tuned.pages),
+      number(tuned.low),
+      amount(tuned.falseAlarms),
+      `${number(tuned.found)} of ${number(tuned.due)}`,
+    ],
+    ...[tuned.delay === undefined ? '–' : secondsText(tuned.delay.median), amount(heldOut.falseAlarms)],
+    settingText(setting, audible, present.setting),
   ]
 }
 

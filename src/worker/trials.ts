@@ -20,19 +20,25 @@ export interface Trials {
 export const openTrials = (kept: KeptLog, threads: number): Trials =>
   canDecodeAhead ? onThreads(kept, threads) : here(kept)
 
-const here = (kept: KeptLog): Trials => ({
-  async judge(settings, progressed) {
-    const results: TrialResult[] = []
-    for (const one of settings) {
-      results.push(judgeKept(kept, one, share => progressed(results.length + share)))
-      progressed(results.length)
-      // A signal to stop comes by the event loop.
-      await breathe()
-    }
-    return results
-  },
-  close: async () => {},
-})
+function here(kept: KeptLog): Trials {
+  let isClosed = false
+  return {
+    async judge(settings, progressed) {
+      const results: TrialResult[] = []
+      for (const one of settings) {
+        // A signal to stop comes by the event loop.
+        await breathe()
+        if (isClosed) break
+        results.push(judgeKept(kept, one, share => progressed(results.length + share)))
+        progressed(results.length)
+      }
+      return results
+    },
+    async close() {
+      isClosed = true
+    },
+  }
+}
 
 function onThreads(kept: KeptLog, most: number): Trials {
   const idle: Worker[] = []

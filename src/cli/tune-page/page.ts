@@ -11,12 +11,14 @@ import { counted, iso, number } from '../plain-words.ts'
 import {
   amount,
   differenceText,
+  frontier,
   HASHED,
   isHashed,
   labelCommandFor,
   type Read,
   secondsText,
   spanText,
+  trialCells,
   warningsOf,
   weekly,
 } from '../tune-text.ts'
@@ -46,6 +48,7 @@ ${billsSection(report)}
 ${plotSection(report, plots)}
 ${suggestionSection(report)}
 ${againstSection(report)}
+${trialSection(report)}
 ${timelineSection(plots)}
 ${shareSection(report)}
 ${tenantSection(report)}
@@ -155,6 +158,30 @@ function differenceTable(difference: readonly Difference[]): Markup {
   return html`<p>Of all days judged, ${count('goes')} go, ${count('comes')} come, ${count('moves')} move.${difference.length > SHOWN ? ` The first ${SHOWN}:` : ''}</p>
 <div class="wide"><table>
 ${difference.slice(0, SHOWN).map(one => html`<tr><td><span class="tag ${one.kind}">${one.kind}</span></td><td class="words">${differenceText(one).slice(one.kind.length).trim()}</td></tr>`)}
+</table></div>`
+}
+
+function trialSection(report: TuneReport): Markup {
+  const { trials } = report
+  if (trials.length < 2) return html``
+  const best = frontier(trials)
+  const rest = trials.filter(trial => !best.includes(trial))
+  return html`<section>
+<h2>What each setting would have told</h2>
+<p class="soft">No setting that was tried has both fewer false alarms and less delay than one of these.</p>
+${trialTable(best, report)}
+${rest.length === 0 ? undefined : html`<details><summary>The other ${number(rest.length)}</summary>${trialTable(rest, report)}</details>`}
+</section>`
+}
+
+function trialTable(trials: TuneReport['trials'], report: TuneReport): Markup {
+  return html`<div class="wide"><table>
+<tr><th>pages</th><th>low<br>severity</th><th>false<br>alarms</th><th>found</th><th>delay</th><th>held out:<br>false alarms</th><th class="words">setting</th></tr>
+${trials.map(trial => {
+  const cells = trialCells(trial, report)
+  const look = trial.setting === report.suggested.setting && report.changed.length > 0 ? 'chosen' : ''
+  return html`<tr class="${look}">${cells.slice(0, -1).map(cell => html`<td>${cell}</td>`)}<td class="words">${cells.at(-1)}</td></tr>`
+})}
 </table></div>`
 }
 

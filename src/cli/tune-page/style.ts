@@ -32,6 +32,7 @@ th:first-child, td:first-child, .words { text-align: left; padding-left: 0; }
 td.words { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
 tr:last-child td { border-bottom: 0; }
 tr.chosen td { color: var(--good); font-weight: 600; }
+details { margin-top: .6rem; } summary { cursor: pointer; color: var(--accent); }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; font: .9rem/1.5 ui-monospace, monospace; }
 .tag { display: inline-block; min-width: 3.6rem; text-align: center; border-radius: 6px; padding: 0 .45rem; font-size: .8rem; color: var(--card); background: var(--soft); }
 .tag.comes { background: var(--warn); } .tag.goes { background: var(--good); } .tag.moves { background: var(--accent); }
