@@ -1,9 +1,10 @@
 /** What `weir tune` says to people: what it costs now, what is suggested, and whether that held on days it had not seen. */
-import { allowedIn, type Bill, keepsWithin, perWeek } from '../core/tuning/bill.ts'
+import { allowedIn, type Bill, keepsWithin, perWeek, WEEK_MS } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
 import { rungOf } from '../core/tuning/search.ts'
 import { isPage, type ToldIncident } from '../core/tuning/told-incident.ts'
+import { DAY_MS } from '../core/vocabulary.ts'
 import type { LogTally } from '../worker/bare-log.ts'
 import { counted, iso, number, rejectedLines } from './plain-words.ts'
 import { printable } from './terminal.ts'
@@ -58,7 +59,7 @@ function readLines({ parts, labels }: TuneReport, { history, log, firsts, files 
 
 /** `2.5 days`, `40 minutes`. */
 export function spanText(ms: number): string {
-  const days = ms / 86_400_000
+  const days = ms / DAY_MS
   if (days >= 2) return `${round(days)} days`
   return days >= 0.125 ? `${round(days * 24)} hours` : `${round(days * 1_440)} minutes`
 }
@@ -130,8 +131,6 @@ function verdictLines(report: TuneReport): readonly string[] {
   if (tuned.weeks < 1) said.push('Less than a week is little to tune on: what is best for it may be chance.')
   return said
 }
-
-const WEEK_MS = 604_800_000
 
 const DIFFERENCE_WORDS = { comes: 'come', goes: 'go', moves: 'move' } as const
 

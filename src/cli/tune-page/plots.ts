@@ -1,7 +1,8 @@
 /** The page's two plots: what is in them, made here, and the script that has uPlot draw them in the reader's browser. */
 
-import { allowedIn } from '../../core/tuning/bill.ts'
+import { allowedIn, WEEK_MS } from '../../core/tuning/bill.ts'
 import type { TuneReport } from '../../core/tuning/report.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../core/vocabulary.ts'
 import { frontier, spanText } from '../tune-text.ts'
 
 interface PlotSeries {
@@ -27,8 +28,6 @@ export interface Plot {
   /** A line across, at this x. */
   readonly mark: { readonly at: number; readonly label: string } | undefined
 }
-
-const WEEK_MS = 604_800_000
 
 interface Point {
   readonly x: number
@@ -110,8 +109,16 @@ export function timelinePlot({ timeline }: TuneReport): Plot {
 }
 
 export function lengthName(lengthMs: number): string {
-  const names: Readonly<Record<number, string>> = { 604800000: 'week', 86400000: 'day', 3600000: 'hour' }
-  return names[lengthMs] ?? `${Math.round(lengthMs / 60_000)} minutes`
+  switch (lengthMs) {
+    case WEEK_MS:
+      return 'week'
+    case DAY_MS:
+      return 'day'
+    case HOUR_MS:
+      return 'hour'
+    default:
+      return `${Math.round(lengthMs / MINUTE_MS)} minutes`
+  }
 }
 
 /** Runs in the browser, after uPlot. Colours are the style's, so a plot is drawn anew when the screen turns dark. */

@@ -8,7 +8,7 @@
  * To be told is what is labelled true (weight 1), and what the present setting tells and nobody has called a false alarm (its
  * weight × 1/2). What only other settings tell is no merit of theirs: nobody has said that it was anything.
  */
-import { type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { isOfSame, type Label, verdictOn } from './label.ts'
 import { isPage, type ToldIncident } from './told-incident.ts'
 
@@ -18,7 +18,7 @@ export const LOW_WEIGHT = 0.1
 export const UNLABELLED_DOUBT = 0.5
 const LATEST_MS = 10 * MINUTE_MS
 const MISSED_MS = 20 * MINUTE_MS
-const WEEK_MS = 7 * 24 * 60 * MINUTE_MS
+export const WEEK_MS = 7 * DAY_MS
 
 /** Event time; `to` exclusive, Infinity for the end of the log. */
 export interface Stretch {

@@ -1,5 +1,5 @@
 /** All that `weir tune` has found, as data: its text, its JSON and its page are made of this one value. */
-import type { EpochMs } from '../vocabulary.ts'
+import { DAY_MS, type EpochMs } from '../vocabulary.ts'
 import { type Bill, billOf, compareBills, type Due, dueOf, isIn, type Stretch } from './bill.ts'
 import { type Difference, differences } from './difference.ts'
 import { changedKnobs, type Knob, type Setting, settingYaml } from './knob.ts'
@@ -73,8 +73,6 @@ export function partsOf(
   const heldFrom = Math.max(from, to - (holdOutMs ?? (to - from) / 3))
   return { span, tuned: { from, to: heldFrom }, heldOut: { from: heldFrom, to } }
 }
-
-const DAY_MS = 86_400_000
 
 /** What is due is known only once the present setting has been judged: it is judged first. */
 export function createReckoner(parts: Parts, labels: readonly Label[]) {

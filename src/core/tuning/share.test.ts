@@ -30,9 +30,9 @@ test('keys of one tenant are one client, and pages weigh more than any number of
 test('stretches of a timeline begin at whole days or weeks, and hold what opened in them', () => {
   const day = 86_400
   const { starts, lengthMs, byDetector } = timelineOf([told('a', 1.5 * day), told('b', 1.6 * day)], {
-    ...{ from: 0.5 * day * 1_000, to: 3.2 * day * 1_000 },
+    ...{ from: 0.5 * day * 1_000, to: 7.2 * day * 1_000 },
   })
   expect(lengthMs).toBe(day * 1_000)
-  expect(starts).toEqual([0, 1, 2, 3].map(index => index * day * 1_000))
-  expect([...byDetector]).toEqual([['sequential-surge', [0, 2, 0, 0]]])
+  expect(starts).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map(index => index * day * 1_000))
+  expect([...byDetector]).toEqual([['sequential-surge', [0, 2, 0, 0, 0, 0, 0, 0]]])
 })

@@ -1,6 +1,6 @@
 /** Whose the incidents are: each detector's share, the tenants that are told of most, and how they fall over time. */
-import { DAY_MS, type EpochMs, HOUR_MS } from '../vocabulary.ts'
-import type { Stretch } from './bill.ts'
+import { DAY_MS, type EpochMs, HOUR_MS, MINUTE_MS } from '../vocabulary.ts'
+import { type Stretch, WEEK_MS } from './bill.ts'
 import { type Label, verdictOn } from './label.ts'
 import { isPage, type ToldIncident } from './told-incident.ts'
 
@@ -81,18 +81,12 @@ export interface Timeline {
   readonly byDetector: ReadonlyMap<string, readonly number[]>
 }
 
-const WEEK_MS = 7 * DAY_MS
+const SHORTEST = 5 * MINUTE_MS
+const LENGTHS = [WEEK_MS, DAY_MS, HOUR_MS] as const
 
-/** By week; by day or hour where the history has too few weeks or days to be seen. */
+/** By week; by day, hour or less where there would be fewer than seven of it. */
 export function timelineOf(told: readonly ToldIncident[], { from, to }: Stretch): Timeline {
-  const lengthMs =
-    to - from > 6 * WEEK_MS
-      ? WEEK_MS
-      : to - from > 2 * DAY_MS
-        ? DAY_MS
-        : to - from > 6 * HOUR_MS
-          ? HOUR_MS
-          : HOUR_MS / 12
+  const lengthMs = LENGTHS.find(length => to - from > 6 * length) ?? SHORTEST
   const first = Math.floor(from / lengthMs)
   const count = Math.max(1, Math.ceil(to / lengthMs) - first)
   const byDetector = new Map<string, number[]>()
