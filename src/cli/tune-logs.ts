@@ -2,6 +2,7 @@
 import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { weirSchema } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { type Knob, knobsOf, type Setting, withSetting } from '../core/tuning/knob.ts'
@@ -39,8 +40,8 @@ export interface TuneOptions extends Omit<RecordedLogsOptions, 'mode'> {
   readonly labels?: string
   /** Days. */
   readonly holdOut?: number
-  /** False alarms a week. */
-  readonly budget: number
+  /** False alarms, as `alertBudget` says them. Without it that of the configuration. */
+  readonly budget?: string
   readonly tries: number
   readonly against?: string
   readonly html?: string
@@ -97,12 +98,13 @@ async function tuneIn(folder: string, { logs, options, progress, signal, decoded
   const recorded = await openRecordedLogs(logs, options, signal, decodedAhead)
   const { settings } = recorded
   const other = options.against === undefined ? undefined : await otherSettings(options.against, settings)
+  const budgetPerWeek = budgetFor(options, settings)
   const labels = await labelsFor(options, settings)
   const { kept, read } = await keep(recorded, join(folder, 'log'), progress.read)
   if (signal.aborted) return undefined
   const trials = openTrials(kept, availableParallelism())
   try {
-    const tuning = tune({ options, labels, settings, other, trials, progress: progress.tried, kept })
+    const tuning = tune({ options, budgetPerWeek, labels, settings, other, trials, progress: progress.tried, kept })
     const report = await Promise.race([tuning, aborted(signal)])
     return report && { report, read }
   } finally {
@@ -140,6 +142,16 @@ async function otherSettings(path: string, settings: EngineSettings): Promise<Ot
 interface Other {
   readonly name: string
   readonly settings: EngineSettings
+}
+
+function budgetFor({ budget }: TuneOptions, { config }: EngineSettings): number {
+  if (budget === undefined) return config.alertBudget
+  const parsed = weirSchema.shape.alertBudget.safeParse(budget)
+  if (parsed.success) return parsed.data
+  throw new StreamError('CONFIG_INVALID', `--budget is “${budget}”: should be a rate, as alertBudget is`, {
+    retry: 'never',
+    hint: "Write it like '1 per week', '3 per day' or '2 per month'",
+  })
 }
 
 /** A file that was named must be there; the one beside the state may not be. */
@@ -189,6 +201,7 @@ async function keep(
 
 interface Tuning {
   readonly options: TuneOptions
+  readonly budgetPerWeek: number
   readonly labels: readonly Label[]
   readonly settings: EngineSettings
   readonly other: Other | undefined
@@ -197,13 +210,18 @@ interface Tuning {
   readonly progress: (done: number, batch: number, tried: number) => void
 }
 
-async function tune({ options, labels, settings, other, trials, kept, progress }: Tuning) {
+async function tune({ options, budgetPerWeek, labels, settings, other, trials, kept, progress }: Tuning) {
   const knobs = knobsOf(settings.config)
   const judging = createJudging({ labels, trials, progress, parted: span => partsFor(span, options, kept) })
-  const searched = await searchThrough(knobs, options, setting => underSetting(settings, knobs, setting), judging.judge)
+  const searched = await searchThrough(
+    knobs,
+    { tries: options.tries, budgetPerWeek },
+    setting => underSetting(settings, knobs, setting),
+    judging.judge,
+  )
   const [judged] = other === undefined ? [] : await judging.judge([other.settings])
   return reportOf({
-    ...{ parts: judging.parts(), budgetPerWeek: options.budget, labels, knobs, searched },
+    ...{ parts: judging.parts(), budgetPerWeek, labels, knobs, searched },
     against: other && judged && { name: other.name, judged },
   })
 }
@@ -253,11 +271,11 @@ function createJudging({
 
 async function searchThrough(
   knobs: readonly Knob[],
-  { tries, budget }: TuneOptions,
+  { tries, budgetPerWeek }: { readonly tries: number; readonly budgetPerWeek: number },
   settingsOf: (setting: Setting) => EngineSettings,
   judge: (settings: readonly EngineSettings[]) => Promise<readonly Judged[]>,
 ): Promise<Searched<Judged>> {
-  const steps = search<Judged>({ knobs, tries, compare: compareJudged(budget), speaks })
+  const steps = search<Judged>({ knobs, tries, compare: compareJudged(budgetPerWeek), speaks })
   let step = steps.next()
   while (!step.done) step = steps.next(await judge(step.value.map(settingsOf)))
   return step.value

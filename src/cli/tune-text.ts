@@ -68,7 +68,7 @@ const round = (value: number): string => String(Number(value.toPrecision(2)))
 
 function billRows({ present, suggested, against, changed }: TuneReport): readonly (readonly string[])[] {
   const rows: (readonly string[])[] = [
-    ['', 'pages', 'low', 'false alarms', 'a week', 'found', 'delay: median', '95th'],
+    ['', 'pages', 'low', 'noted', 'false alarms', 'a week', 'found', 'delay: median', '95th'],
     ...twoRows('as it is', present),
   ]
   if (changed.length > 0) rows.push(...twoRows('suggested', suggested))
@@ -82,9 +82,9 @@ const twoRows = (name: string, { tuned, heldOut }: Judged): readonly (readonly s
 ]
 
 function billRow(name: string, bill: Bill): readonly string[] {
-  const { pages, low, falseAlarms, found, due, delay } = bill
+  const { pages, low, noted, falseAlarms, found, due, delay } = bill
   return [
-    ...[name, number(pages), number(low), amount(falseAlarms), weekly(bill)],
+    ...[name, number(pages), number(low), number(noted), amount(falseAlarms), weekly(bill)],
     ...[
       `${number(found)} of ${number(due)}`,
       delay ? secondsText(delay.median) : '–',
@@ -163,8 +163,8 @@ export function differenceText(difference: Difference): string {
         return `a ${after.kind}`
       case 'severity':
         return `severity ${after.severity}`
-      case 'platform':
-        return after.isMerged ? 'part of a platform incident' : 'told by itself'
+      case 'telling':
+        return TELLINGS[after.telling]
       default:
         return move satisfies never
     }
@@ -172,9 +172,15 @@ export function differenceText(difference: Difference): string {
   return `moves  ${incidentText(before)}: ${moved.join(', ')}`
 }
 
-export const incidentText = ({ incidentId, tenant, openedAt, kind, severity }: ToldIncident): string =>
+const TELLINGS = {
+  alerted: 'people are alerted',
+  'with-platform': 'told as part of a platform incident',
+  noted: 'only noted',
+} as const
+
+export const incidentText = ({ incidentId, tenant, openedAt, kind, severity, telling }: ToldIncident): string =>
   printable(
-    `${iso(Math.floor(openedAt / 1_000) * 1_000)}  ${incidentId}${tenant === undefined ? '' : ` (${tenant})`}, ${kind}, ${severity}`,
+    `${iso(Math.floor(openedAt / 1_000) * 1_000)}  ${incidentId}${tenant === undefined ? '' : ` (${tenant})`}, ${kind}, ${severity}${telling === 'noted' ? ', noted' : ''}`,
   )
 
 /** Those that no other is better than both in false alarms and in delay, fewest alarms first. */
@@ -226,11 +232,11 @@ function settingText(
   present: Readonly<Record<string, number>>,
 ): string {
   const rung = knobs.length > 1 ? rungOf(knobs, setting) : undefined
-  if (rung !== undefined) return `all of them ${Number(rung.toPrecision(2))} ×`
+  if (rung !== undefined) return `all of them ${Number(rung.toPrecision(2))} × as strict`
   const changed = knobs.filter(({ name }) => setting[name] !== present[name])
   return changed.length === 0
     ? 'as it is'
-    : changed.map(({ path, name }) => `${path.slice(1).join('.')} ${setting[name]}`).join(', ')
+    : changed.map(({ path, name }) => `${path.slice(-2).join('.')} ${setting[name]}`).join(', ')
 }
 
 function shareLines({ shares, changed }: TuneReport): readonly string[] {

@@ -1,7 +1,6 @@
 /** `weir tune`: which thresholds a recorded history would have wanted. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { formatNames } from '../core/formats/field-names.ts'
-import { parseBudget } from './budget.ts'
 import { exitCodesHelp } from './exit.ts'
 import { startThreads } from './replay-threads.ts'
 import type { TuneOptions } from './tune-logs.ts'
@@ -30,10 +29,8 @@ export function tuneCommand(): Command {
     .addOption(
       new Option(
         '--budget <alarms>',
-        'false alarms that the whole fleet may cost: a page counts one, low severity a tenth',
-      )
-        .argParser(parseBudget)
-        .default(1, '1 per week'),
+        'false alarms that the whole fleet may cost, like 1 per week: a page counts one, an alert of low severity a twentieth; without it alertBudget of the configuration',
+      ),
     )
     .addOption(
       new Option('--tries <count>', 'so many other settings are replayed at most; 0: the present one only')

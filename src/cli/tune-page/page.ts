@@ -78,7 +78,7 @@ ${spanText(tuned.to - tuned.from)}; the last ${spanText(heldOut.to - heldOut.fro
 ${labels.true + labels.falseAlarm > 0 ? `${counted(labels.true, 'incident is', 'incidents are')} labelled true, ${counted(labels.falseAlarm, 'false alarm')}.` : 'No incident has been labelled.'}
 ${files.length > 0 ? `Settings: ${files.join(', ')}.` : ''}</p>
 <p class="soft">Wanted: at most ${amount(budgetPerWeek)} false ${budgetPerWeek === 1 ? 'alarm' : 'alarms'} a week for the whole fleet. A page counts one, low severity a
-tenth; what nobody has labelled counts half.</p>
+twentieth; what nobody has labelled counts half.</p>
 </header>`
 }
 
@@ -98,7 +98,7 @@ function billsSection({ present, suggested, against, changed }: TuneReport): Mar
   return html`<section>
 <h2>What it costs, and how soon it tells</h2>
 <div class="wide"><table>
-<tr><th></th><th>pages</th><th>low<br>severity</th><th>limits<br>lowered</th><th>false<br>alarms</th><th>a week</th><th>found</th><th>labelled<br>true, found</th><th>delay:<br>median</th><th>95th</th></tr>
+<tr><th></th><th>pages</th><th>low<br>severity</th><th>only<br>noted</th><th>limits<br>lowered</th><th>false<br>alarms</th><th>a week</th><th>found</th><th>labelled<br>true, found</th><th>delay:<br>median</th><th>95th</th></tr>
 ${billRows('As it is', present)}
 ${changed.length === 0 ? undefined : billRows('Suggested', suggested, true)}
 ${against && billRows(against.name, against)}
@@ -113,9 +113,9 @@ function billRows(name: string, { tuned, heldOut }: Judged, isChosen = false): M
 }
 
 function billRow(name: string, bill: Bill, isChosen: boolean): Markup {
-  const { pages, low, throttles, falseAlarms, found, due, labelled, labelledFound, delay } = bill
+  const { pages, low, noted, throttles, falseAlarms, found, due, labelled, labelledFound, delay } = bill
   const cells = [
-    ...[number(pages), number(low), number(throttles), amount(falseAlarms), weekly(bill)],
+    ...[number(pages), number(low), number(noted), number(throttles), amount(falseAlarms), weekly(bill)],
     ...[`${number(found)} of ${number(due)}`, labelled === 0 ? '–' : `${number(labelledFound)} of ${number(labelled)}`],
     ...[delay ? secondsText(delay.median) : '–', delay ? secondsText(delay.p95) : '–'],
   ]

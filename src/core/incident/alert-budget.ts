@@ -18,7 +18,7 @@ export interface Allowance {
 }
 
 /** So many alerts of low severity, which wake nobody, for each page. */
-const ALERTS_PER_PAGE = 20
+export const ALERTS_PER_PAGE = 20
 
 export function allowance({ state, settings }: Engine): Allowance {
   let keys = 0

@@ -5,18 +5,27 @@ import { labelled, told } from './testing-told.ts'
 const WEEK = 7 * 86_400
 const week = { from: 0, to: WEEK * 1_000 }
 
-test('a page is a whole alarm and low severity a tenth; what nobody has labelled counts half, what is true nothing', () => {
+test('a page is a whole alarm and low severity a twentieth; what nobody has labelled counts half, what is true nothing', () => {
   const incidents = [
     told('page', 100, { severity: 'high' }),
     told('quiet', 200),
     told('wrong', 300, { severity: 'high' }),
     told('right', 400, { severity: 'high' }),
-    told('part of a platform incident', 500, { severity: 'high', isMerged: true }),
+    told('noted', 450, { telling: 'noted' }),
+    told('part of a platform incident', 500, { severity: 'high', telling: 'with-platform' }),
   ]
   const labels = [labelled('wrong', 'false-alarm', 300), labelled('right', 'true', 400)]
   const bill = billOf(incidents, dueOf(incidents, labels), labels, week)
-  expect(bill).toMatchObject({ pages: 3, low: 1, merged: 1, labelledFalse: 1, labelled: 1, labelledFound: 1 })
-  expect(bill.falseAlarms).toBeCloseTo(0.5 + 0.05 + 1 + 0)
+  expect(bill).toMatchObject({
+    pages: 3,
+    low: 1,
+    withPlatform: 1,
+    noted: 1,
+    labelledFalse: 1,
+    labelled: 1,
+    labelledFound: 1,
+  })
+  expect(bill.falseAlarms).toBeCloseTo(0.5 + 0.025 + 1 + 0)
 })
 
 test('what is told now is due unless it was called a false alarm, and a later telling of it is a delay', () => {

@@ -2,18 +2,20 @@
  * What a setting costs over a stretch of history: false alarms, and how late it tells what is worth telling.
  *
  *     false alarms = Σ over what was told of   weight × doubt
- *                    weight: a page 1, low severity 1/10       doubt: labelled true 0, unlabelled 1/2, false alarm 1
+ *                    weight: a page 1, low severity 1/20       doubt: labelled true 0, unlabelled 1/2, false alarm 1
  *     lateness     = mean over what is to be told of   min(delay, 10 min), or 20 min where it is not told at all
  *
  * To be told is what is labelled true (weight 1), and what the present setting tells and nobody has called a false alarm (its
  * weight × 1/2). What only other settings tell is no merit of theirs: nobody has said that it was anything.
  */
+
+import { ALERTS_PER_PAGE } from '../incident/alert-budget.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { isOfSame, type Label, verdictOn } from './label.ts'
-import { isPage, type ToldIncident } from './told-incident.ts'
+import { isAlerted, isPage, type ToldIncident } from './told-incident.ts'
 
-/** What is told at low severity wakes nobody: ten of them are as bad as a page. */
-export const LOW_WEIGHT = 0.1
+/** What is told at low severity wakes nobody: so many of them are as bad as a page, as the alert budget has it. */
+export const LOW_WEIGHT = 1 / ALERTS_PER_PAGE
 /** Of what nobody has labelled, as much as not is right. */
 export const UNLABELLED_DOUBT = 0.5
 const LATEST_MS = 10 * MINUTE_MS
@@ -39,8 +41,9 @@ export interface Bill {
   readonly weeks: number
   readonly pages: number
   readonly low: number
-  /** Told as part of a platform incident, which is one of the pages. */
-  readonly merged: number
+  /** Told as part of a platform incident, which is one of the pages; and told nobody. */
+  readonly withPlatform: number
+  readonly noted: number
   readonly throttles: number
   readonly labelledFalse: number
   readonly falseAlarms: number
@@ -69,7 +72,7 @@ export function dueOf(present: readonly ToldIncident[], labels: readonly Label[]
     .filter(({ verdict }) => verdict === 'true')
     .map(({ keyId, from, to }) => ({ keyId, from, to, weight: 1, isLabelled: true }))
   const told = present
-    .filter(incident => !incident.isMerged && verdictOn(incident, labels) === undefined)
+    .filter(incident => isAlerted(incident) && verdictOn(incident, labels) === undefined)
     .map(incident => {
       const { keyId, onsetAt, openedAt, endedAt } = incident
       const from = Math.min(onsetAt, openedAt)
@@ -88,7 +91,7 @@ export function billOf(
   stretch: Stretch,
 ): Bill {
   const mine = told.filter(({ openedAt }) => isIn(stretch, openedAt))
-  const alone = mine.filter(({ isMerged }) => !isMerged)
+  const alone = mine.filter(isAlerted)
   const wanted = due.filter(({ from }) => isIn(stretch, from))
   const byKey = new Map<string, ToldIncident[]>()
   for (const incident of told) byKey.set(incident.keyId, [...(byKey.get(incident.keyId) ?? []), incident])
@@ -100,7 +103,8 @@ export function billOf(
     weeks: (stretch.to - stretch.from) / WEEK_MS,
     pages,
     low: alone.length - pages,
-    merged: mine.length - alone.length,
+    withPlatform: mine.filter(({ telling }) => telling === 'with-platform').length,
+    noted: mine.filter(({ telling }) => telling === 'noted').length,
     throttles: alone.filter(({ isThrottled }) => isThrottled).length,
     labelledFalse: alone.filter(incident => verdictOn(incident, labels) === 'false-alarm').length,
     falseAlarms: alone.reduce((sum, incident) => sum + weightOf(incident) * doubtOf(incident, labels), 0),
@@ -113,9 +117,9 @@ export function billOf(
   }
 }
 
-/** From its beginning to the first that was opened about it; undefined where none was. */
+/** From its beginning to the first that was told about it; undefined where nothing was. What is only noted tells nobody. */
 function delayOf(due: Due, told: readonly ToldIncident[]): number | undefined {
-  const first = told.find(incident => isOfSame(due, incident))
+  const first = told.find(incident => incident.telling !== 'noted' && isOfSame(due, incident))
   return first && Math.max(0, first.openedAt - due.from)
 }
 

@@ -12,7 +12,7 @@ export type Difference =
       readonly how: readonly Move[]
     }
 
-export type Move = 'sooner' | 'later' | 'kind' | 'severity' | 'platform'
+export type Move = 'sooner' | 'later' | 'kind' | 'severity' | 'telling'
 
 /** Incidents of one key that are open at the same time, or a minute apart, are the same. Each has one counterpart at most. */
 export function differences(before: readonly ToldIncident[], after: readonly ToldIncident[]): readonly Difference[] {
@@ -32,7 +32,16 @@ export function differences(before: readonly ToldIncident[], after: readonly Tol
     if (how.length > 0) found.push({ kind: 'moves', before: incident, after: other, how })
   }
   for (const others of left.values()) for (const incident of others) found.push({ kind: 'comes', after: incident })
-  return found.sort((one, other) => timeOf(one) - timeOf(other))
+  return found.filter(isTold).sort((one, other) => timeOf(one) - timeOf(other))
+}
+
+/** What nobody was told of before or after is no difference to anybody. */
+function isTold(difference: Difference): boolean {
+  const sides = [
+    ...(difference.kind === 'comes' ? [] : [difference.before]),
+    ...(difference.kind === 'goes' ? [] : [difference.after]),
+  ]
+  return sides.some(({ telling }) => telling !== 'noted')
 }
 
 /** The one that began nearest in time, of those that overlap; -1 where none does. */
@@ -57,7 +66,7 @@ function movesOf(before: ToldIncident, after: ToldIncident): readonly Move[] {
   if (after.openedAt >= before.openedAt + SECOND_MS) moves.push('later')
   if (after.kind !== before.kind) moves.push('kind')
   if (after.severity !== before.severity) moves.push('severity')
-  if (after.isMerged !== before.isMerged) moves.push('platform')
+  if (after.telling !== before.telling) moves.push('telling')
   return moves
 }
 

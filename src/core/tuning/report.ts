@@ -6,7 +6,7 @@ import { changedKnobs, type Knob, type Setting, settingYaml } from './knob.ts'
 import { isOfSame, type Label, verdictOn } from './label.ts'
 import type { Searched } from './search.ts'
 import { type DetectorShare, detectorShares, noisiest, type TenantShare, type Timeline, timelineOf } from './share.ts'
-import { isPage, type ToldIncident } from './told-incident.ts'
+import { isAlerted, isPage, type ToldIncident } from './told-incident.ts'
 
 /** How a history is parted. What lies before `tuned` taught and is not judged. */
 export interface Parts {
@@ -109,17 +109,20 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
   const judgedStretch = { from: parts.tuned.from, to: parts.heldOut.to }
   const within = (told: readonly ToldIncident[]) => told.filter(({ openedAt }) => isIn(judgedStretch, openedAt))
   const [before, after] = [within(present.told), within(suggested.told)]
-  const openers = [...new Set(knobs.map(({ detector }) => detector))]
-  const sharesAfter = detectorShares(after, openers, labels)
-  const names = [...new Set([...openers, ...detectorShares(before, openers, labels).map(({ detector }) => detector)])]
+  const [heard, heardAfter] = [before.filter(isAlerted), after.filter(isAlerted)]
+  const openers = [...new Set(knobs.flatMap(({ detector }) => detector ?? []))]
+  const sharesAfter = detectorShares(heardAfter, openers, labels)
+  const names = [...new Set([...openers, ...detectorShares(heard, openers, labels).map(({ detector }) => detector)])]
   const shareOf = (shares: readonly DetectorShare[], detector: string): DetectorShare =>
     shares.find(share => share.detector === detector) ?? { ...NO_SHARE, detector }
-  const sharesBefore = detectorShares(before, openers, labels)
+  const sharesBefore = detectorShares(heard, openers, labels)
   const shares = names.map(name => ({ present: shareOf(sharesBefore, name), suggested: shareOf(sharesAfter, name) }))
   return {
     ...{ parts, budgetPerWeek, knobs, present, suggested },
     trials: searched.trials.map(outcomeOf),
-    audible: knobs.filter(({ detector }) => searched.trials.some(({ judged }) => speaks(judged, detector))),
+    audible: knobs.filter(
+      ({ detector }) => detector === undefined || searched.trials.some(({ judged }) => speaks(judged, detector)),
+    ),
     labels: countLabels(labels, parts, searched),
     changed: changedKnobs(knobs, suggested.setting),
     yaml: settingYaml(knobs, suggested.setting),
@@ -132,10 +135,10 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
       .filter(share => share.present.spoke > 0 && share.suggested.spoke === 0)
       .map(share => share.present.detector),
     shares,
-    tenants: noisiest(before, after),
-    timeline: timelineOf(before, judgedStretch),
-    unlabelled: before
-      .filter(incident => !incident.isMerged && verdictOn(incident, labels) === undefined)
+    tenants: noisiest(heard, heardAfter),
+    timeline: timelineOf(heard, judgedStretch),
+    unlabelled: heard
+      .filter(incident => verdictOn(incident, labels) === undefined)
       .sort((one, other) => Number(isPage(other)) - Number(isPage(one)) || one.openedAt - other.openedAt),
   }
 }

@@ -4,7 +4,7 @@ import { rungOf, type Search, type Searched, search } from './search.ts'
 
 const knob = (detector: string, threshold: string, present: number, more: Partial<Knob> = {}): Knob => ({
   ...{ path: ['detectors', detector, threshold], name: `${detector}.${threshold}`, detector },
-  ...{ min: 0.01, max: 10_000, unit: '×', sentence: '', present },
+  ...{ min: 0.01, max: 10_000, unit: '×', stricter: 'higher', present },
   ...more,
 })
 

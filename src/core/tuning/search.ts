@@ -1,7 +1,7 @@
 /**
  * Which settings are tried, and which is suggested.
  *
- *     present → ladder: all knobs 1/2, 1/√2, √2, 2, 2√2, 4 times what they are
+ *     present → ladder: all knobs turned to their stricter side, 1/2, 1/√2, √2, 2, 2√2, 4 times what they are
  *             → rounds about the best so far: each knob by itself √2 times more, and less; on as long as one is better
  *             → back: what was changed and makes no difference is as it was
  *
@@ -9,7 +9,7 @@
  * no engine. Each is judged by a replay of its own, never by arithmetic on another's scores: what is found wrong is not
  * learned, so what is usual depends on the thresholds, and a setting may be under way differently from the first incident on.
  */
-import { changedKnobs, type Knob, presentSetting, type Setting, turned } from './knob.ts'
+import { changedKnobs, type Knob, presentSetting, type Setting, stricter, turned } from './knob.ts'
 
 export interface Trial<Judged> {
   readonly setting: Setting
@@ -72,8 +72,9 @@ export function* search<Judged>(options: Search<Judged>): Batches<Judged, Search
     untilBack,
   )
   let best = bestOf(rungs, present)
-  const audible = knobs.filter(({ detector }) =>
-    [...tried.values()].some(({ judged }) => options.speaks(judged, detector)),
+  const audible = knobs.filter(
+    ({ detector }) =>
+      detector === undefined || [...tried.values()].some(({ judged }) => options.speaks(judged, detector)),
   )
   for (;;) {
     const around = yield* judge(neighbours(audible, best.setting), untilBack)
@@ -111,11 +112,11 @@ const nameOf = (setting: Setting): string =>
     .join(' ')
 
 const ladderSetting = (knobs: readonly Knob[], times: number): Setting =>
-  Object.fromEntries(knobs.map(knob => [knob.name, turned(knob, knob.present, times)]))
+  Object.fromEntries(knobs.map(knob => [knob.name, stricter(knob, times)]))
 
 /** How many times what they are all knobs stand at, where that is a rung of the ladder. */
 export const rungOf = (knobs: readonly Knob[], setting: Setting): number | undefined =>
-  LADDER.find(times => knobs.every(knob => setting[knob.name] === turned(knob, knob.present, times)))
+  LADDER.find(times => knobs.every(knob => setting[knob.name] === stricter(knob, times)))
 
 const neighbours = (knobs: readonly Knob[], setting: Setting): readonly Setting[] =>
   knobs.flatMap(knob => {

@@ -19,7 +19,6 @@ test('keys of one tenant are one client, and pages weigh more than any number of
     ...[1, 2, 3].map(at => told('lively', at * 1_000)),
     told('k1', 100, { tenant: 'Acme', severity: 'high' }),
     told('k2', 100, { tenant: 'Acme' }),
-    told('merged', 100, { isMerged: true }),
   ]
   expect(noisiest(before, [told('lively', 1_000)])).toEqual([
     { who: 'Acme', pages: 1, low: 1, afterPages: 0, afterLow: 0 },

@@ -1,4 +1,4 @@
-/** Whose the incidents are: each detector's share, the tenants that are told of most, and how they fall over time. */
+/** Whose the alerts are: each detector's share, the tenants that are told of most, and how they fall over time. */
 import { DAY_MS, type EpochMs, HOUR_MS, MINUTE_MS } from '../vocabulary.ts'
 import { type Stretch, WEEK_MS } from './bill.ts'
 import { type Label, verdictOn } from './label.ts'
@@ -60,9 +60,8 @@ export function noisiest(before: readonly ToldIncident[], after: readonly ToldIn
     shares.set(who, share)
     return share
   }
-  for (const incident of before) if (!incident.isMerged) shareOf(incident)[isPage(incident) ? 'pages' : 'low']++
-  for (const incident of after)
-    if (!incident.isMerged) shareOf(incident)[isPage(incident) ? 'afterPages' : 'afterLow']++
+  for (const incident of before) shareOf(incident)[isPage(incident) ? 'pages' : 'low']++
+  for (const incident of after) shareOf(incident)[isPage(incident) ? 'afterPages' : 'afterLow']++
   return [...shares.values()].sort(
     (one, other) =>
       other.pages - one.pages ||
@@ -90,9 +89,9 @@ export function timelineOf(told: readonly ToldIncident[], { from, to }: Stretch)
   const first = Math.floor(from / lengthMs)
   const count = Math.max(1, Math.ceil(to / lengthMs) - first)
   const byDetector = new Map<string, number[]>()
-  for (const { detectors, openedAt, isMerged } of told) {
+  for (const { detectors, openedAt } of told) {
     const index = Math.floor(openedAt / lengthMs) - first
-    if (isMerged || index < 0 || index >= count) continue
+    if (index < 0 || index >= count) continue
     for (const detector of detectors) {
       const counts = byDetector.get(detector) ?? new Array<number>(count).fill(0)
       counts[index] = (counts[index] ?? 0) + 1

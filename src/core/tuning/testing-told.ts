@@ -18,7 +18,7 @@ export function told(
   return {
     ...{ incidentId: `${keyId}#1`, keyId: keyId as ApiKeyId, tenant: undefined, kind: 'surge', severity: 'low' },
     ...{ onsetAt: onset * SECOND_MS, openedAt: opened * SECOND_MS, endedAt: ended * SECOND_MS },
-    ...{ detectors: ['sequential-surge'], isMerged: false, isThrottled: false },
+    ...{ detectors: ['sequential-surge'], telling: 'alerted', isThrottled: false },
     ...more,
   }
 }

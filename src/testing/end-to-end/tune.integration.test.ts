@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseBudget } from '../../cli/budget.ts'
 import { tuneLogs } from '../../cli/tune-logs.ts'
 import { buildWeir } from './worker-process.ts'
 
@@ -50,7 +49,7 @@ test('what the worker told is labelled by its number, and tuning keeps it found'
   }
   await tuneLogs(
     [log],
-    { history: [history], config, holdOut: 0.001, tries: 7, budget: parseBudget('1 per week'), json: true },
+    { history: [history], config, holdOut: 0.001, tries: 7, budget: '1 per week', json: true },
     { out: { write }, err: { write: () => {} } },
   )
   expect(here).toBe(answer)
