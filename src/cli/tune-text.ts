@@ -1,6 +1,7 @@
 /** What `weir tune` says to people: what it costs now, what is suggested, and whether that held on days it had not seen. */
 import { allowedIn, type Bill, keepsWithin, perWeek, WEEK_MS } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
+import { changedKnobs } from '../core/tuning/knob.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
 import { rungOf } from '../core/tuning/search.ts'
 import { isPage, type ToldIncident } from '../core/tuning/told-incident.ts'
@@ -183,10 +184,14 @@ export const incidentText = ({ incidentId, tenant, openedAt, kind, severity, tel
     `${iso(Math.floor(openedAt / 1_000) * 1_000)}  ${incidentId}${tenant === undefined ? '' : ` (${tenant})`}, ${kind}, ${severity}${telling === 'noted' ? ', noted' : ''}`,
   )
 
-/** Those that no other is better than both in false alarms and in delay, fewest alarms first. */
-export function frontier(trials: TuneReport['trials']): TuneReport['trials'] {
+/** Those that no other is better than both in false alarms and in delay, fewest alarms first; of equals what changes least. */
+export function frontier({ trials, knobs }: TuneReport): TuneReport['trials'] {
+  const changes = ({ setting }: TuneReport['trials'][number]): number => changedKnobs(knobs, setting).length
   const sorted = [...trials].sort(
-    (one, other) => one.tuned.falseAlarms - other.tuned.falseAlarms || one.tuned.lateness - other.tuned.lateness,
+    (one, other) =>
+      one.tuned.falseAlarms - other.tuned.falseAlarms ||
+      one.tuned.lateness - other.tuned.lateness ||
+      changes(one) - changes(other),
   )
   let least = Number.POSITIVE_INFINITY
   return sorted.filter(({ tuned }) => {
@@ -204,7 +209,7 @@ function tradeOffLines(report: TuneReport): readonly string[] {
     'The trade-off: no setting that was tried has both fewer false alarms and less delay than one of these.',
     ...table([
       ['pages', 'low', 'false alarms', 'found', 'delay', 'held out', 'setting'],
-      ...frontier(trials).map(trial => trialCells(trial, report)),
+      ...frontier(report).map(trial => trialCells(trial, report)),
     ]),
   ]
 }

@@ -164,7 +164,7 @@ ${difference.slice(0, SHOWN).map(one => html`<tr><td><span class="tag ${one.kind
 function trialSection(report: TuneReport): Markup {
   const { trials } = report
   if (trials.length < 2) return html``
-  const best = frontier(trials)
+  const best = frontier(report)
   const rest = trials.filter(trial => !best.includes(trial))
   return html`<section>
 <h2>What each setting would have told</h2>
@@ -244,6 +244,6 @@ ${unlabelled.some(isHashed) ? html`<p class="soft">${HASHED}</p>` : undefined}
 }
 
 function footerOf({ trials }: TuneReport): Markup {
-  return html`<footer>Made by weir tune. Each of ${counted(trials.length, 'setting')} was replayed as a whole over the same calls: what was found wrong is not
-learned, so what is usual depends on the thresholds too.</footer>`
+  return html`<footer>Made by weir tune. Each of ${counted(trials.length, 'setting')} was replayed as a whole over the same calls, since what is decided
+changes what is known later.</footer>`
 }

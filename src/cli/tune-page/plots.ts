@@ -35,7 +35,8 @@ interface Point {
 }
 
 /** Each setting that was tried is a point: fewer false alarms to the left, told sooner below. */
-export function tradeOffPlot({ trials, present, suggested, against, budgetPerWeek, changed }: TuneReport): Plot {
+export function tradeOffPlot(report: TuneReport): Plot {
+  const { trials, present, suggested, against, budgetPerWeek, changed } = report
   const allowed = allowedIn(present.tuned, budgetPerWeek)
   const isWide = Math.max(...trials.map(({ tuned }) => tuned.falseAlarms)) > WIDE * allowed
   const pointOf = ({ tuned }: TuneReport['present'] | NonNullable<TuneReport['against']>): Point => ({
@@ -44,7 +45,7 @@ export function tradeOffPlot({ trials, present, suggested, against, budgetPerWee
   })
   const groups: readonly (PlotSeries & { readonly points: readonly Point[] })[] = [
     { label: 'tried', colour: '--soft', form: 'points', size: 7, points: trials.map(pointOf) },
-    { label: 'best of their kind', colour: '--quiet', form: 'line', size: 0, points: frontier(trials).map(pointOf) },
+    { label: 'best of their kind', colour: '--quiet', form: 'line', size: 0, points: frontier(report).map(pointOf) },
     { label: 'as it is', colour: '--accent', form: 'points', size: 14, points: [pointOf(present)] },
     {
       ...{ label: 'suggested', colour: '--good', form: 'points', size: 14 },

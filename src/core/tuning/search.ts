@@ -6,8 +6,8 @@
  *             → back: what was changed and makes no difference is as it was
  *
  * A generator that yields settings to be judged, all those of a batch at once, and is handed what they cost: it knows of no log and
- * no engine. Each is judged by a replay of its own, never by arithmetic on another's scores: what is found wrong is not
- * learned, so what is usual depends on the thresholds, and a setting may be under way differently from the first incident on.
+ * no engine. Each is judged by a replay of its own, never by arithmetic on another's scores: what is decided changes what is
+ * known from then on (README.md).
  */
 import { changedKnobs, type Knob, presentSetting, type Setting, stricter, turned } from './knob.ts'
 
