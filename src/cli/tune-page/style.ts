@@ -39,6 +39,7 @@ pre { background: var(--ground); border: 1px solid var(--line); border-radius: 8
 .plot { margin-top: .6rem; min-height: 300px; }
 .uplot, .u-legend { font-family: inherit; color: var(--ink); }
 .u-legend { font-size: .85rem; }
+.u-legend th, .u-legend td { border: 0; padding: .1rem .25rem; color: var(--soft); }
 .u-title { color: var(--soft); }
 footer { color: var(--soft); font-size: .85rem; margin-top: 1.5rem; }
 @media (max-width: 40rem) { main { padding: 1rem .7rem 3rem; } section { padding: .9rem .8rem; } h1 { font-size: 1.3rem; } }
