@@ -37,7 +37,7 @@ export function tunePage(report: TuneReport, read: Read): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>Weir: tuned on ${day(span.from)} to ${day(span.to)}</title>
+<title>Weir: tuned on ${daysOf(span)}</title>
 <style>${raw(uplotFile('uPlot.min.css'))}${raw(style)}</style>
 </head>
 <body>
@@ -69,10 +69,14 @@ function uplotFile(name: string): string {
 
 const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
 
+function daysOf({ from, to }: TuneReport['parts']['span']): string {
+  return day(from) === day(to) ? day(from) : `${day(from)} to ${day(to)}`
+}
+
 function headOf({ parts, budgetPerWeek, labels, trials }: TuneReport, { log, files }: Read): Markup {
   const { span, tuned, heldOut } = parts
   return html`<header>
-<h1>What Weir would have said, ${day(span.from)} to ${day(span.to)}</h1>
+<h1>What Weir would have said, ${daysOf(span)}</h1>
 <p class="soft">${counted(log.calls, 'call')}, ${iso(span.from)} to ${iso(span.to)} (UTC). ${counted(trials.length, 'setting')} tried on
 ${spanText(tuned.to - tuned.from)}; the last ${spanText(heldOut.to - heldOut.from)} were held out, and tell whether the choice was luck.
 ${labels.true + labels.falseAlarm > 0 ? `${counted(labels.true, 'incident is', 'incidents are')} labelled true, ${counted(labels.falseAlarm, 'false alarm')}.` : 'No incident has been labelled.'}

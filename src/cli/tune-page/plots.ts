@@ -92,8 +92,8 @@ export function timelinePlot({ timeline }: TuneReport): Plot {
     })),
   )
   return {
-    ...{ id: 'timeline', title: `Incidents a ${lengthName(lengthMs)}, by detector`, isTime: true, isWide: false },
-    ...{ x: '', y: `incidents a ${lengthName(lengthMs)}`, mark: undefined },
+    ...{ id: 'timeline', title: `Incidents per ${lengthName(lengthMs)}, by detector`, isTime: true, isWide: false },
+    ...{ x: '', y: `incidents per ${lengthName(lengthMs)}`, mark: undefined },
     // From the begin of the first stretch to the end of the last one, where nothing stands.
     rows: [
       [(starts[0] ?? 0) / 1_000, ...columns.map(({ at }) => at), ((starts.at(-1) ?? 0) + lengthMs) / 1_000],
