@@ -1,8 +1,12 @@
 /** The detectors there are. Adding one: a file, its test, a line here (detectors/README.md). */
 import type { Detector } from './contract.ts'
+import { errorLoop } from './error-loop.ts'
+import { limitPressure } from './limit-pressure.ts'
 import { minuteSigma } from './minute-sigma.ts'
+import { poolShare } from './pool-share.ts'
 import { retryStorm } from './retry-storm.ts'
 import { sequentialSurge } from './sequential-surge.ts'
+import { silence } from './silence.ts'
 import { slotMeanMultiple } from './slot-mean-multiple.ts'
 import { weekMeanMultiple } from './week-mean-multiple.ts'
 
@@ -12,4 +16,8 @@ export const detectors: readonly Detector[] = [
   weekMeanMultiple,
   sequentialSurge,
   retryStorm,
+  errorLoop,
+  limitPressure,
+  poolShare,
+  silence,
 ]
