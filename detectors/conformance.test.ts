@@ -78,6 +78,24 @@ describe.each(detectors)('$name', detector => {
     )
   })
 
+  test('scores no higher when a threshold is turned to the side that it calls stricter', () => {
+    const names = Object.entries(detector.thresholds).flatMap(([name, { stricter }]) =>
+      stricter === 'neither' ? [] : [name],
+    )
+    fc.assert(
+      fc.property(stories, valuesOf(detector), fc.nat(), fc.nat(100), (story, values, pick, percent) => {
+        const name = names[pick % names.length] ?? ''
+        const threshold = detector.thresholds[name]
+        if (threshold === undefined) return
+        const value = values[name] ?? threshold.default
+        const end = threshold.stricter === 'lower' ? threshold.min : threshold.max
+        const turned = { ...values, [name]: value + (percent / 100) * (end - value) }
+        const [before, after] = [values, turned].map(these => scoreOf(detector.evaluate(viewOf(story), these)))
+        expect(after).toBeLessThanOrEqual((before ?? 0) * (1 + 1e-9))
+      }),
+    )
+  })
+
   test('tells the arithmetic of its score, and formulas that come to its limits', () => {
     fc.assert(
       fc.property(stories, valuesOf(detector), (story, values) => {

@@ -177,6 +177,11 @@ export interface Threshold {
   /** `×`, `calls`, `σ`, `nats`, `share` … */
   readonly unit: string
   readonly sentence: string
+  /**
+   * Which way it is turned so that less is told: higher, unless said. Tuning turns all of them so together, but those of
+   * which neither way is the stricter one. The conformance suite tests the claim.
+   */
+  readonly stricter?: 'lower' | 'neither'
 }
 
 export type Thresholds = Readonly<Record<string, Threshold>>

@@ -50,6 +50,7 @@ export const sequentialSurge = defineDetector({
       max: 100,
       unit: 'a week',
       sentence: 'a window is out of range where the key goes so far by itself less often than this',
+      stricter: 'lower',
     },
     timesBusiest: {
       default: 1.5,

@@ -12,6 +12,7 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HISTORY_OVERLAPS',
   'NOTHING_READ',
   'KEY_UNKNOWN',
+  'INCIDENT_UNKNOWN',
   'TIME_UNUSABLE',
   'STATE_TAKEN',
 ])

@@ -5,10 +5,12 @@ import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
 import { explainCommand } from './explain.ts'
+import { labelCommand } from './label.ts'
 import { learnCommand } from './learn.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
+import { tuneCommand } from './tune.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -60,6 +62,7 @@ Examples:
                                                  what would Weir have said about a recorded log?
   weir explain key_abc123 --at 2026-11-20T14:03:07Z friday.ndjson.gz --history week.ndjson.gz
                                                  … and why, or why did it say nothing?
+  weir tune november.ndjson.gz --html tune.html  fewer false alarms, and how soon? thresholds for weir.yaml
 ${exitCodesHelp}`,
     )
   for (const command of [
@@ -68,6 +71,8 @@ ${exitCodesHelp}`,
     replayCommand(),
     explainCommand(),
     plannedCommand(),
+    labelCommand(),
+    tuneCommand(),
     demoCommand(),
     configCommand(),
   ])

@@ -23,6 +23,7 @@ import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
+import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
@@ -86,6 +87,14 @@ export async function run(options: RunOptions): Promise<void> {
   }
 }
 
+/** What is told of an incident is also kept, for whoever speaks of it later by its number. */
+const loggingIncidents =
+  (incidents: IncidentLog, tell: Telemetry): Telemetry =>
+  event => {
+    if (event.name === 'incidentChanged') incidents.record(event.explanation)
+    tell(event)
+  }
+
 const hasGateway = ({ gateway, gateways }: WeirConfig): boolean =>
   gateway !== undefined || Object.keys(gateways).length > 0
 
@@ -120,70 +129,77 @@ async function watch(watching: Watch): Promise<void> {
   const stateDirectory = resolve(folder, config.state.directory)
   const source = await openSource(config, { clock, folder, telemetry })
   try {
-    await withWorkerStores(stateDirectory, telemetry, async ({ checkpoints, journal, audit, rejects }) => {
-      const { format } = config
-      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
-      const hashSecret = await loadHashSecret(stateDirectory, process.env)
-      // Those who put records into Kinesis do so again when an answer is late.
-      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
-      const decoder = nextDecoder()
-      // What comes from CloudWatch are counts, whatever the stream's records are.
-      const isTaughtByMetric = history.includes(fromCloudWatch)
-      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
-      const alert = alertPerformer(config, clock, telemetry)
-      let owners = directory
-      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
-      const metrics = await openPublisher(config, { directory, clock, telemetry })
-      const teach =
-        history.length === 0
-          ? undefined
-          : async (fresh: Engine): Promise<void> => {
-              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
-              for (const { path } of files) await checkReadable(path)
-              const logs = files.map(file => ({
-                ...file,
-                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
-              }))
-              const counts = isTaughtByMetric
-                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
-                : []
-              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
-            }
-      await withRecorder(record, { clock, telemetry }, recorder =>
-        runWorker(
-          {
-            ...{
-              source,
-              decoder,
-              nextDecoder,
-              repeats,
-              engine,
-              teach,
-              clock,
-              checkpoints,
-              journal,
-              rejects,
-              telemetry,
-              metrics,
-              recorder,
+    await withWorkerStores(
+      stateDirectory,
+      watching.telemetry,
+      async ({ checkpoints, journal, audit, incidents, rejects }) => {
+        const telemetry = loggingIncidents(incidents, watching.telemetry)
+        const { format } = config
+        const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
+        const hashSecret = await loadHashSecret(stateDirectory, process.env)
+        // Those who put records into Kinesis do so again when an answer is late.
+        const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
+        const decoder = nextDecoder()
+        // What comes from CloudWatch are counts, whatever the stream's records are.
+        const isTaughtByMetric = history.includes(fromCloudWatch)
+        const teacher = isTaughtByMetric
+          ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
+          : decoder
+        const alert = alertPerformer(config, clock, telemetry)
+        let owners = directory
+        const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+        const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+        const metrics = await openPublisher(config, { directory, clock, telemetry })
+        const teach =
+          history.length === 0
+            ? undefined
+            : async (fresh: Engine): Promise<void> => {
+                const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+                for (const { path } of files) await checkReadable(path)
+                const logs = files.map(file => ({
+                  ...file,
+                  pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+                }))
+                const counts = isTaughtByMetric
+                  ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                  : []
+                await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
+              }
+        await withRecorder(record, { clock, telemetry }, recorder =>
+          runWorker(
+            {
+              ...{
+                source,
+                decoder,
+                nextDecoder,
+                repeats,
+                engine,
+                teach,
+                clock,
+                checkpoints,
+                journal,
+                rejects,
+                telemetry,
+                metrics,
+                recorder,
+              },
+              tenants: watching.tenants,
+              performers: { alert, plan },
+              followTenants: (take, until) =>
+                follow(async tenants => {
+                  owners = tenantDirectory(tenants)
+                  await take(tenants)
+                }, until),
+              mode: config.mode,
+              checkpointEveryMs: config.state.checkpointEvery,
             },
-            tenants: watching.tenants,
-            performers: { alert, plan },
-            followTenants: (take, until) =>
-              follow(async tenants => {
-                owners = tenantDirectory(tenants)
-                await take(tenants)
-              }, until),
-            mode: config.mode,
-            checkpointEveryMs: config.state.checkpointEvery,
-          },
-          signal,
-          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-        ).finally(() => metrics?.finish(0)),
-      )
-    })
+            signal,
+            // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+          ).finally(() => metrics?.finish(0)),
+        )
+      },
+    )
   } finally {
     await source.close()
   }

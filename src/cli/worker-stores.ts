@@ -2,6 +2,7 @@
 import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
+import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 
@@ -9,6 +10,7 @@ export interface WorkerStores {
   readonly checkpoints: Checkpoints
   readonly journal: OpenedJournal
   readonly audit: AuditLog
+  readonly incidents: IncidentLog
   readonly rejects: Rejects
 }
 
@@ -30,8 +32,11 @@ export async function withWorkerStores(
     const audit = await keep(
       openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
     )
+    const incidents = await keep(
+      openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
+    )
     const rejects = await openRejects(directory)
-    await work({ checkpoints, journal, audit, rejects })
+    await work({ checkpoints, journal, audit, incidents, rejects })
   } finally {
     for (const store of opened) await store.close()
   }

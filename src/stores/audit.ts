@@ -4,12 +4,11 @@
  * three changes a minute it grows by under 2 MB on the worst of days. Whoever rotates it may do so at any time but
  * while the worker runs.
  */
-import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
-import { unwritable } from './durable.ts'
+import { openWhole, unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
 
@@ -65,15 +64,4 @@ export async function openAudit(directory: string, failed: (failure: StreamError
       await file.close()
     },
   }
-}
-
-/** A line that a crash tore off stays for people to see, but ends there: the next entry starts on a line of its own. */
-async function openWhole(directory: string, path: string) {
-  await mkdir(directory, { recursive: true })
-  const file = await open(path, 'a+')
-  const { size } = await file.stat()
-  if (size === 0) return file
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
-  if (buffer[0] !== 0x0a) await file.appendFile('\n')
-  return file
 }

@@ -1,5 +1,5 @@
 /** What stores that promise to be on disk share: a directory's entries made durable, and how it is said that they cannot be. */
-import { open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { StreamError } from '../core/errors.ts'
 
 /** A renamed file is there after a crash only once its directory is on disk too. */
@@ -10,6 +10,20 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/**
+ * A file of lines to be appended to. A line that a crash tore off stays for people to see, but ends there: the next one starts
+ * on a line of its own.
+ */
+export async function openWhole(directory: string, path: string): Promise<FileHandle> {
+  await mkdir(directory, { recursive: true })
+  const file = await open(path, 'a+')
+  const { size } = await file.stat()
+  if (size === 0) return file
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  if (buffer[0] !== 0x0a) await file.appendFile('\n')
+  return file
 }
 
 /** `what`: the store's name in a sentence, `the audit log`. */

@@ -57,22 +57,66 @@ export async function replay({
   watched,
   progressed,
 }: Replay): Promise<ReplayResult> {
-  const engine = createEngine(settings, { withHistory: history.length > 0 })
+  const replayer = createReplayer(settings, { withHistory: history.length > 0, changed, ...(decided && { decided }) })
+  const { engine } = replayer
   const historyTally = createTally()
   const tally = createTally()
   let inputs = 0
   const teach = (input: BatchInput): void => {
-    advance(engine, input)
+    replayer.teach(input)
     if (++inputs % 1024 === 0) progressed?.(historyTally, () => engineStatus(engine))
   }
   await readCanonically(history, decoder, historyTally, teach, { lastMayJump: false })
   if (history.length > 0) {
     if (historyTally.calls + historyTally.paneRows === 0) throw nothingRead('history', historyTally)
-    advance(engine, { kind: 'history-ended' })
+    replayer.endHistory()
   }
-  const knownUntil = engineStatus(engine).knownUntil
 
+  let isEnough = false
+  const judge = (input: BatchInput): void => {
+    replayer.begin(input)
+    if (watched !== undefined) {
+      isEnough = watched(engine, input.arrivedAt)
+      if (isEnough) return
+    }
+    replayer.take(input)
+    if (++inputs % 1024 === 0) progressed?.(tally, () => engineStatus(engine))
+  }
+  await readCanonically(logs, decoder, tally, judge, watched === undefined ? {} : { isEnough: () => isEnough })
+  const span = replayer.span()
+  if (span === undefined) throw nothingRead('log', tally)
+  if (!isEnough) {
+    watched?.(engine, Number.POSITIVE_INFINITY)
+    replayer.take({ kind: 'end' })
+    watched?.(engine, Number.POSITIVE_INFINITY)
+  }
+  replayer.flush()
+  return { history: historyTally, log: tally, status: engineStatus(engine), span }
+}
+
+/** An engine that is fed a history and then a log, by whoever reads them. */
+export interface Replayer {
+  readonly engine: Engine
+  teach(input: BatchInput): void
+  endHistory(): void
+  /** Before each input of the log is taken. Throws HISTORY_OVERLAPS at the first. */
+  begin(input: BatchInput): void
+  take(input: EngineInput): void
+  /** After the last input: tells what waits for others of its moment. */
+  flush(): void
+  /** First and last event time that was begun, epoch ms. */
+  span(): { readonly from: number; readonly to: number } | undefined
+}
+
+export function createReplayer(
+  settings: EngineSettings,
+  { withHistory, changed, decided }: Pick<Replay, 'changed' | 'decided'> & { readonly withHistory: boolean },
+): Replayer {
+  const engine = createEngine(settings, { withHistory })
   const inOrder = createOrder(changed)
+  let knownUntil: number | undefined
+  let from: number | undefined
+  let to = 0
   const take = (input: EngineInput): void => {
     const { effects, changes } = advance(engine, input)
     for (const change of changes) inOrder.add(change)
@@ -83,31 +127,26 @@ export async function replay({
       take({ kind: 'outcome', at, report: { effectId: effect.id, outcome: obeyed(effect) } })
     }
   }
-  let from: number | undefined
-  let to = 0
-  let isEnough = false
-  const judge = (input: BatchInput): void => {
-    if (from === undefined) {
-      from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
-      if (knownUntil !== undefined && from < knownUntil) throw historyOverlaps(from, knownUntil)
-    }
-    to = input.arrivedAt
-    if (watched !== undefined) {
-      isEnough = watched(engine, to)
-      if (isEnough) return
-    }
-    take(input)
-    if (++inputs % 1024 === 0) progressed?.(tally, () => engineStatus(engine))
+  return {
+    engine,
+    teach(input) {
+      advance(engine, input)
+    },
+    endHistory() {
+      advance(engine, { kind: 'history-ended' })
+      knownUntil = engineStatus(engine).knownUntil
+    },
+    begin(input) {
+      if (from === undefined) {
+        from = firstTime(input.batch, input.from, input.to, input.arrivedAt)
+        if (knownUntil !== undefined && from < knownUntil) throw historyOverlaps(from, knownUntil)
+      }
+      to = input.arrivedAt
+    },
+    take,
+    flush: inOrder.flush,
+    span: () => (from === undefined ? undefined : { from, to }),
   }
-  await readCanonically(logs, decoder, tally, judge, watched === undefined ? {} : { isEnough: () => isEnough })
-  if (from === undefined) throw nothingRead('log', tally)
-  if (!isEnough) {
-    watched?.(engine, Number.POSITIVE_INFINITY)
-    take({ kind: 'end' })
-    watched?.(engine, Number.POSITIVE_INFINITY)
-  }
-  inOrder.flush()
-  return { history: historyTally, log: tally, status: engineStatus(engine), span: { from, to } }
 }
 
 const obeyed = (effect: Effect): Outcome =>
@@ -137,7 +176,7 @@ function createOrder(changed: (change: Explanation) => void) {
   }
 }
 
-function nothingRead(what: 'log' | 'history', { rejected }: LogTally): StreamError {
+export function nothingRead(what: 'log' | 'history', { rejected }: LogTally): StreamError {
   const reasons = [...rejected].map(([reason, lines]) => `${lines} × ${reason}`).join(', ')
   return new StreamError('NOTHING_READ', `No call was found in the ${what}${reasons === '' ? '' : ` (${reasons})`}`, {
     retry: 'never',

@@ -106,6 +106,7 @@ export type TelemetryEvent =
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
   | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
   | { readonly name: 'auditFailed'; readonly because: string }
+  | { readonly name: 'incidentUnlogged'; readonly because: string }
   | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
   | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
   | { readonly name: 'commitFailed'; readonly because: string }
@@ -149,6 +150,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'rejectsSummarised':
     case 'keysForgotten':
     case 'commitFailed':
+    case 'incidentUnlogged':
     case 'recordingStopped':
     case 'effectLeftOpen':
     case 'effectTroubled':
@@ -252,6 +254,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'incidentUnlogged':
+      return `${event.because}; what was decided is told all the same, and can be labelled by its time`
     case 'recordingBegan':
       return `Recording into ${event.directory}, at most ${grouped(Math.round(event.maxBytes / 1_000_000))} MB`
     case 'recordingStopped':

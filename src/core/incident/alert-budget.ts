@@ -15,7 +15,8 @@ import type { KnownKeys } from '../state/known-keys.ts'
 import { lastTold } from '../state/own-reach.ts'
 import { type EpochMs, HOUR_MS } from '../vocabulary.ts'
 
-const ALERTS_PER_PAGE = 20
+/** So many alerts of low severity, which wake nobody, are as bad as a page. */
+export const ALERTS_PER_PAGE = 20
 
 /** Times a week that one key may be told of by chance. */
 export function timesAllowed({ state, settings }: Engine): number {

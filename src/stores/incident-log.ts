@@ -1,0 +1,107 @@
+/**
+ * What was told of which incident when, so that a person can speak of it later by its number: `incidents.ndjson`, a line a
+ * change. It is no part of the state: a change that a crash has repeated stands there twice, and one that the disk
+ * refused is told and missing. Bounded: `incidents.ndjson` becomes `incidents.1.ndjson` at 5 MB, some 25,000 changes, and
+ * the one before is gone.
+ */
+import { appendFile, mkdir, readFile, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StreamError } from '../core/errors.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
+import type { EpochMs } from '../core/vocabulary.ts'
+import { unwritable } from './durable.ts'
+
+export type LoggedChange = Pick<
+  Explanation,
+  'incidentId' | 'keyId' | 'phase' | 'kind' | 'severity' | 'onsetAt' | 'decidedAt'
+>
+
+export interface IncidentLog {
+  /** Never waits, never fails. */
+  record(change: LoggedChange): void
+  close(): Promise<void>
+}
+
+const fileName = 'incidents.ndjson'
+const olderName = 'incidents.1.ndjson'
+const defaultFileBytes = 5 * 1024 * 1024
+
+export async function openIncidentLog(
+  directory: string,
+  failed: (failure: StreamError) => void,
+  { maxFileBytes = defaultFileBytes } = {},
+): Promise<IncidentLog> {
+  const path = join(directory, fileName)
+  await mkdir(directory, { recursive: true }).catch(cause => {
+    throw unwritable('the incident log', directory, cause)
+  })
+  let bytes = await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  let last: Promise<void> = Promise.resolve()
+  async function append(line: string): Promise<void> {
+    try {
+      if (bytes > 0 && bytes + line.length > maxFileBytes) {
+        await rename(path, join(directory, olderName))
+        bytes = 0
+      }
+      await appendFile(path, line)
+      bytes += line.length
+    } catch (cause) {
+      failed(unwritable('the incident log', path, cause))
+    }
+  }
+  return {
+    record(change) {
+      const line = lineOf(change)
+      last = last.then(() => append(line))
+    },
+    close: () => last,
+  }
+}
+
+function lineOf({ incidentId, keyId, phase, kind, severity, onsetAt, decidedAt }: LoggedChange): string {
+  return `${JSON.stringify({ incidentId, keyId, phase, kind, severity, onsetAt, decidedAt })}\n`
+}
+
+export interface LoggedIncident extends Pick<LoggedChange, 'incidentId' | 'keyId' | 'kind' | 'severity'> {
+  /** From its onset to what was told of it last. */
+  readonly from: EpochMs
+  readonly to: EpochMs
+}
+
+/**
+ * The incident of this id, the last of several: where a worker has lost its state, its incidents are numbered anew. Undefined
+ * where nothing is known of it. A worker may write meanwhile: a line without its end is none yet.
+ */
+export async function findIncident(directory: string, incidentId: string): Promise<LoggedIncident | undefined> {
+  let found: LoggedIncident | undefined
+  for (const name of [olderName, fileName]) {
+    const text = await readFile(join(directory, name), 'utf8').catch(() => '')
+    for (const line of text.split('\n')) {
+      const change = line.includes(incidentId) ? changeOf(line) : undefined
+      if (change?.incidentId === incidentId) found = joined(found, change)
+    }
+  }
+  return found
+}
+
+/** Of a line that is not whole nothing is known. */
+function changeOf(line: string): LoggedChange | undefined {
+  try {
+    return JSON.parse(line) as LoggedChange
+  } catch {
+    return undefined
+  }
+}
+
+/** After its end an id speaks of another incident. */
+const APART_MS = 60 * 60_000
+
+function joined(before: LoggedIncident | undefined, change: LoggedChange): LoggedIncident {
+  const { incidentId, keyId, kind, severity, onsetAt, decidedAt } = change
+  const isSame = before !== undefined && onsetAt <= before.to + APART_MS && decidedAt >= before.from
+  const from = isSame ? Math.min(before.from, onsetAt) : onsetAt
+  return { incidentId, keyId, kind, severity, from, to: Math.max(isSame ? before.to : decidedAt, decidedAt) }
+}
