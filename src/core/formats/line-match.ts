@@ -45,9 +45,11 @@ export const apiKeyPart = 4
 export const latencyPart = 5
 export const bytesPart = 6
 export const tailPart = 7
-export const amountPart = 8
+export const routePart = 8
+export const sourcePart = 9
+export const amountPart = 10
 /** The one amount that a row must have, though it may be 0. */
-export const callsPart = 9
+export const callsPart = 11
 export const amountParts = 9
 
 /**
@@ -68,6 +70,12 @@ export interface Found {
   keyTo: number
   secretFrom: number
   secretTo: number
+  /** The route and the source, the same way. Of the route also whether it is written with escapes. */
+  routeFrom: number
+  routeTo: number
+  isRouteEscaped: boolean
+  sourceFrom: number
+  sourceTo: number
   /** Of a count row, by part from `amountPart` on. */
   readonly amounts: Float64Array
   /** The first eight digits of a time, as two words, and what they say: they change once in a hundred seconds. */
@@ -83,6 +91,11 @@ export const createFound = (): Found => ({
   keyTo: -1,
   secretFrom: -1,
   secretTo: -1,
+  routeFrom: -1,
+  routeTo: -1,
+  isRouteEscaped: false,
+  sourceFrom: -1,
+  sourceTo: -1,
   amounts: new Float64Array(amountParts),
   timeHead: 0,
   timeNeck: 0,
@@ -115,6 +128,8 @@ export function matchLine(
   found.hasTime = false
   found.keyFrom = -1
   found.secretFrom = -1
+  found.routeFrom = -1
+  found.sourceFrom = -1
 
   let settled = 0
   let at = start
@@ -168,6 +183,8 @@ function readPart(
 ): number {
   if (part === timePart) return readTime(form, bytes, view, batch.time, row, found)
   if (part === keyIdPart || part === apiKeyPart) return readName(part, form, view, found)
+  if (part === routePart) return readRoute(form, view, found)
+  if (part === sourcePart) return readSource(form, view, found)
 
   const number = readNumber(form, bytes, view, found)
   if (number === miss) return miss
@@ -234,6 +251,31 @@ function readName(part: number, form: number, view: DataView, found: Found): num
     found.secretFrom = from
     found.secretTo = to
   }
+  return 0
+}
+
+/** A route may hold escapes: some writers escape each of its slashes. Whether they are such is for who makes a number of it. */
+function readRoute(form: number, view: DataView, found: Found): number {
+  const from = found.at
+  const plainTo = endOfValue(form, view, found)
+  const isEscaped = plainTo < 0 && (form & (bareForm | escapedForm)) === 0
+  const to = isEscaped ? endOfText(view, from) : plainTo
+  if (to < 0) return miss
+  found.at = to
+  if (isNothing(form, view, from, to)) return nothing
+  found.routeFrom = from
+  found.routeTo = to
+  found.isRouteEscaped = isEscaped
+  return 0
+}
+
+function readSource(form: number, view: DataView, found: Found): number {
+  const from = found.at
+  const to = endOfValue(form, view, found)
+  if (to < 0) return miss
+  if (isNothing(form, view, from, to)) return nothing
+  found.sourceFrom = from
+  found.sourceTo = to
   return 0
 }
 
