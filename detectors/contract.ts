@@ -66,6 +66,42 @@ export interface SequentialEvidence {
   readonly usualCalls: number
 }
 
+/**
+ * Which routes (paths, without their queries) this key calls. Counted in whole stretches of ten seconds, the last of which has
+ * ended at `at` or up to ten seconds before.
+ */
+export interface RoutesSeen {
+  /** Distinct ones; off by some percent, and of more than 3,000 only that there are that many. */
+  readonly last60s: number
+  readonly last5min: number
+  /** The one that was called most in the last five minutes, with a few others that share its count. */
+  readonly mostCalled: {
+    readonly calls: number
+    /** How many times less its calls in ten seconds differ than chance would have it: 1 is chance, 8 a machine's interval. */
+    readonly evenness: number
+  }
+  /** Undefined until an hour of minutes with calls is known. */
+  readonly usual: RoutesUsual | undefined
+}
+
+export interface RoutesUsual {
+  /** Distinct routes of a minute with calls: the middle, and what minutes hardly exceed. */
+  readonly perMinute: number
+  readonly upperPerMinute: number
+  /** The same upper end for calls in five minutes of one route that is called as evenly as clockwork. */
+  readonly upperEvenCalls: number
+}
+
+/** From which networks this key is used. A new place is one where it was first seen within the last 24 h. */
+export interface PlacesSeen {
+  /** Calls from new places in the last five minutes, in whole stretches of ten seconds. */
+  readonly callsFromNew: number
+  readonly newToday: number
+  /** New places a day in the week before that. */
+  readonly newPerDay: number
+  readonly known: number
+}
+
 /** All that is known of one key at one moment of event time. */
 export interface TenantView {
   readonly keyId: string
@@ -82,10 +118,14 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
+  /** Undefined where no call of the last minutes has a route. */
+  readonly routes: RoutesSeen | undefined
+  /** Undefined where no call has a source, while the first three days teach which places are its own, and for one without a home. */
+  readonly places: PlacesSeen | undefined
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm'
+export type Kind = 'surge' | 'retry-storm' | 'enumeration' | 'new-place' | 'stuck-poller'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -131,6 +171,23 @@ export interface Threshold {
 export type Thresholds = Readonly<Record<string, Threshold>>
 export type Values<T extends Thresholds> = { readonly [name in keyof T]: number }
 
+/** Up to where a detector has nothing to say. What is left out is of no matter to it. */
+export interface Rest {
+  /** Sequential evidence. */
+  readonly nats?: number
+  /** 5xx in the last ten seconds. */
+  readonly failures?: number
+  /** Distinct routes in the last 60 s. */
+  readonly routes?: number
+  /** Of the route that is called most. */
+  readonly evenness?: number
+  /** In the last five minutes. */
+  readonly callsFromNew?: number
+}
+
+/** What a line of a log need not have. */
+export type LogField = 'route' | 'source'
+
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
   readonly name: string
@@ -143,16 +200,18 @@ export interface Detector<T extends Thresholds = Thresholds> {
    */
   readonly early: boolean
   /**
-   * Whether its score is 0 (or it is silent) while there is no sequential evidence and no 5xx in the last ten seconds: then
-   * it need not be asked of a calm key, which most are. The conformance suite tests the claim.
+   * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx in the last ten seconds, no
+   * route, no evenness, and no call from a new place. Then it need not be asked of a calm key, which most are. The
+   * conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean
   /**
-   * How much it takes before its score can exceed `score`: it does not while no sequential evidence is above `nats`
-   * and at most `failures` 5xx came in the last ten seconds. Where it rests when calm and does not say, both are 0. The
-   * conformance suite tests the claim.
+   * How much it takes before its score can exceed `score`: it does not while no part of `Rest` is exceeded. Where it rests
+   * when calm and does not say, nothing may stir at all. The conformance suite tests the claim.
    */
-  restsBelow?(values: Values<T>, score: number): { readonly nats: number; readonly failures: number }
+  restsBelow?(values: Values<T>, score: number): Rest
+  /** The field without which it is blind. It is read from a log only where a detector that needs it is asked. */
+  readonly needs?: LogField
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

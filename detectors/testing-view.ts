@@ -7,7 +7,9 @@ import type {
   Counts,
   Detector,
   Finding,
+  PlacesSeen,
   PlainBaseline,
+  RoutesSeen,
   SequentialEvidence,
   TenantView,
   Usual,
@@ -25,6 +27,8 @@ export interface Story {
   readonly seconds?: readonly Second[]
   readonly usual?: Partial<Usual> | undefined
   readonly plain?: Partial<PlainBaseline>
+  readonly routes?: RoutesSeen | undefined
+  readonly places?: PlacesSeen | undefined
 }
 
 /** Ten calls a second, one in a thousand fails, and it varies by a tenth: a middling tenant of a payment API. */
@@ -66,6 +70,8 @@ export function viewOf(story: Story = {}): TenantView {
     slotSoFar: soFar(SLOT_MS),
     usual,
     plain: { ...middlingPlain, ...story.plain },
+    routes: story.routes,
+    places: story.places,
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
 }

@@ -2,10 +2,11 @@
  * Asks the detectors about one view. What opens an incident is asked first; the others only when there is something to
  * corroborate, so that quiet keys cost two questions a look.
  */
-import type { Detector, Evidence, Finding, TenantView } from '../../detectors/contract.ts'
+import type { Detector, Evidence, Finding, Kind, LogField, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
+import type { ReadPlaces } from './formats/decoder.ts'
 import type { Calm } from './state/tenant-view.ts'
 
 export interface ConfiguredDetector {
@@ -53,15 +54,28 @@ export function createJury(config: WeirConfig): Jury {
 const SURELY = 1 - 1e-9
 
 function calmFor(asked: readonly ConfiguredDetector[], interest: number): Calm | undefined {
-  let nats = Number.POSITIVE_INFINITY
-  let failures = Number.POSITIVE_INFINITY
+  const calm = { ...NOTHING_MATTERS }
   for (const { detector, values } of asked) {
     if (!detector.restsWhenCalm) return undefined
-    const rest = detector.restsBelow?.(values, interest) ?? { nats: 0, failures: 0 }
-    nats = Math.min(nats, rest.nats * SURELY)
-    failures = Math.min(failures, rest.failures * SURELY)
+    const rest = detector.restsBelow?.(values, interest) ?? NOTHING_STIRS
+    for (const part of restParts) calm[part] = Math.min(calm[part], (rest[part] ?? Number.POSITIVE_INFINITY) * SURELY)
   }
-  return { nats, failures }
+  return calm
+}
+
+/** A key of which even the least is of interest rests with this. */
+export const NOTHING_STIRS: Calm = { nats: 0, failures: 0, routes: 0, evenness: 0, callsFromNew: 0 }
+const restParts = Object.keys(NOTHING_STIRS) as readonly (keyof Calm)[]
+const NOTHING_MATTERS = Object.fromEntries(restParts.map(part => [part, Number.POSITIVE_INFINITY])) as Record<
+  keyof Calm,
+  number
+>
+
+/** Which fields somebody reads of a log: what no enabled detector needs is not looked for. */
+export function fieldsRead(config: WeirConfig): ReadPlaces {
+  const isRead = (field: LogField): boolean =>
+    detectors.some(({ name, needs }) => needs === field && config.detectors[name]?.enabled === true)
+  return { route: isRead('route'), source: isRead('source') }
 }
 
 const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> =>
@@ -103,22 +117,23 @@ export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   return { score, voices }
 }
 
-/** The finding that names the misbehaviour: harm before surprise, then the higher score. */
+/** The finding that names the misbehaviour: harm first, then what says more than that there is much, then the higher score. */
 export function leading({ voices }: Judgement): Voice | undefined {
   let best: Voice | undefined
   for (const voice of voices) {
     if (voice.finding.score <= 1) continue
-    const isHarm = voice.finding.kind === 'retry-storm'
-    const bestIsHarm = best?.finding.kind === 'retry-storm'
-    if (
-      best === undefined ||
-      (isHarm && !bestIsHarm) ||
-      (isHarm === bestIsHarm && voice.finding.score > best.finding.score)
-    ) {
-      best = voice
-    }
+    const ahead = best === undefined ? 1 : RANKS[voice.finding.kind] - RANKS[best.finding.kind]
+    if (best === undefined || ahead > 0 || (ahead === 0 && voice.finding.score > best.finding.score)) best = voice
   }
   return best
+}
+
+const RANKS: Readonly<Record<Kind, number>> = {
+  'retry-storm': 2,
+  'new-place': 1,
+  enumeration: 1,
+  'stuck-poller': 1,
+  surge: 0,
 }
 
 export const scoresOf = ({ voices }: Judgement): Explanation['detectors'] =>

@@ -29,7 +29,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     if (activity === undefined) continue
     const known = knowledgeFor(key, owner, slot, 'early')
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
-    const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond))
+    const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond, owner.keys))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
   if (suspects.length > 0) decide(engine, owner, suspects, out)
@@ -85,7 +85,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   }
   const { calm } = engine.jury
   if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
-  const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
+  const judgement = judge(engine.jury, finalView(key, activity, known, second + 1, owner.keys))
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 

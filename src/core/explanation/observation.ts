@@ -76,14 +76,14 @@ function placeOf({ state }: Engine, keyId: ApiKeyId): Place | undefined {
 function earlyViewOf(owner: Owner, key: KeyState, endSecond: number): TenantView {
   const copy = { ...key }
   const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  return structuredClone(earlyView(copy, copiedActivity(key), known, endSecond))
+  return structuredClone(earlyView(copy, copiedActivity(key), known, endSecond, owner.keys))
 }
 
 function finalViewOf(owner: Owner, key: KeyState): TenantView {
   const copy = { ...key }
   const endSecond = owner.closedToSecond
   const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'final')
-  return structuredClone(finalView(copy, copiedActivity(key), known, endSecond))
+  return structuredClone(finalView(copy, copiedActivity(key), known, endSecond, owner.keys))
 }
 
 function copiedActivity({ activity }: KeyState): KeyActivity {

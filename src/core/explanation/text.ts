@@ -214,6 +214,24 @@ const kinds: Readonly<
     sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
     measure: '5xx in',
   },
+  enumeration: {
+    name: 'enumeration',
+    sentence:
+      'Enumeration: this key calls one route after another that it does not usually call, as who takes, or tries out, all there is.',
+    measure: 'distinct routes in 60 s',
+  },
+  'new-place': {
+    name: 'key at a new place',
+    sentence:
+      'New place: this key is called from a network where it was not used before. If nobody has moved, it may be in other hands.',
+    measure: 'calls from new places',
+  },
+  'stuck-poller': {
+    name: 'stuck poller',
+    sentence:
+      'Stuck poller: this key calls one route again and again at an even interval, without a pause, which it does not usually do.',
+    measure: 'calls of one route',
+  },
   platform: {
     name: 'platform incident',
     sentence:

@@ -250,8 +250,8 @@ function writtenValue(path: string, isBare: boolean, time: number, chance: Chanc
 
 /** Some writers escape each slash; hardly any escapes what need not be. */
 function writtenPath(path: string, chance: Chance): string {
-  if (chance(3) > 0) return `"${path}"`
-  return `"${path.replaceAll('/', '\\/')}${chance(8) === 0 ? '\\u0041' : ''}"`
+  if (chance(6) > 0) return `"${path}"`
+  return `"${path.replaceAll('/', '\\/')}${chance(20) === 0 ? '\\u0041' : ''}"`
 }
 
 /** A line that was cut off, or into which something came. */

@@ -14,6 +14,7 @@ import {
   type SequentialModel,
   sequentialModel,
 } from './accumulator.ts'
+import type { CallPlaces } from './call-places.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
@@ -34,6 +35,8 @@ export interface KeyActivity {
   minute: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
+  /** Made with the first call that has a route or a source. */
+  places: CallPlaces | undefined
 }
 
 /** What is usual in one slot, worked out once and used for all looks in it. */
@@ -102,6 +105,7 @@ export const createActivity = (): KeyActivity => ({
   lastFailure: 0,
   minute: -1,
   latency: undefined,
+  places: undefined,
 })
 
 export function latencyOf(activity: KeyActivity): LatencyBlocks {

@@ -8,6 +8,7 @@
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
+import { hasPlaces } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
@@ -20,9 +21,20 @@ import {
   unlearnMinute,
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
+import {
+  addNewPlaceCall,
+  addRoute,
+  createCallPlaces,
+  evenCalls,
+  rememberedSource,
+  rememberSource,
+  routesIn,
+  stretchPlace,
+} from './call-places.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
+import { learnRoutes, noteSource } from './known-places.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
   addCall,
@@ -149,7 +161,9 @@ export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, groups
     const timeMs = batch.time[groups.from + offset] as number
     const second = Math.floor(timeMs / SECOND_MS)
     if (second >= owner.closedToSecond) {
+      const run = offset
       offset = countRun(owner, key, second, batch, groups, offset)
+      if (hasPlaces(batch)) countPlaces(owner, key, second, batch, groups, run, offset)
       continue
     }
     owner.calls++
@@ -189,6 +203,38 @@ function countRun(
   owner.calls += calls
   return offset
 }
+
+/** Where the calls of a run went and came from: the rows from `first` to `end` of a group, all of this second. */
+function countPlaces(
+  owner: Owner,
+  key: KeyState,
+  second: number,
+  { route: routes, source: sources }: CallBatch,
+  { from, next }: CallGroups,
+  first: number,
+  end: number,
+): void {
+  const { activity } = key
+  if (activity === undefined) return
+  for (let offset = first; offset !== end; offset = next[offset] as number) {
+    const [route, source] = [routes[from + offset] as number, sources[from + offset] as number]
+    if (route === 0 && source === 0) continue
+    activity.places ??= createCallPlaces()
+    const { places } = activity
+    const place = stretchPlace(places, second, owner.closedToSecond)
+    if (place >= 0 && route !== 0) addRoute(places, place, route)
+    if (source === 0) continue
+    const hour = Math.floor(second / SECONDS_PER_HOUR)
+    let isNew = rememberedSource(places, source, hour)
+    if (isNew === undefined) {
+      isNew = noteSource(owner.keys.places, key.number, source, hour)
+      rememberSource(places, source, hour, isNew)
+    }
+    if (place >= 0 && isNew) addNewPlaceCall(places, place, second)
+  }
+}
+
+const SECONDS_PER_HOUR = 3_600
 
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
   owner.lateCalls += calls
@@ -352,7 +398,13 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
+    if (isNotLearned(key, minute)) continue
+    learnMinute(owner.keys, key.number, minute, seen)
+    const places = key.activity?.places
+    if (!places?.hasRoutes) continue
+    const end = (minute + 1) * 60
+    const lesson = { routes: routesIn(places, end, 60), evenCalls: evenCalls(places, end) }
+    learnRoutes(owner.keys.places, key.number, minute, lesson)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)

@@ -3,10 +3,13 @@
  * the final look counts closed panes only. One view object serves all looks (no garbage a look): detectors read it
  * during `evaluate` and keep nothing of it.
  */
-import type { Counts, TenantView, WindowCounts } from '../../../detectors/contract.ts'
+import type { Counts, Rest, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
+import { callsFromNewPlaces, hasFewRoutes, mostCalledRoute, routesIn } from './call-places.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import type { KnownKeys } from './known-keys.ts'
+import { placesKnown, routesUsual } from './known-places.ts'
 import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { createWindows, rollTo, type WindowSums } from './window.ts'
 
@@ -47,6 +50,8 @@ function createReusedView(): ReusedView {
     usual: undefined,
     plain,
     sequential: [],
+    routes: undefined,
+    places: undefined,
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
 }
@@ -57,36 +62,44 @@ const reused = createReusedView()
  * The view at `endSecond` (exclusive) with open panes. Valid until the next view is made. Windows are made for a key that
  * somebody asks about, and rolled when somebody asks: most keys never are.
  */
-export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+export function earlyView(
+  key: KeyState,
+  activity: KeyActivity,
+  known: SlotKnowledge,
+  endSecond: number,
+  keys: KnownKeys,
+): TenantView {
   activity.earlyWindows ??= createWindows()
   rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { early, accumulators, panes } = activity
   const { model } = known
   if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
+  showPlaces(key, activity, 'early', endSecond, keys)
   return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
 }
 
 /** The view at the end of the last closed pane. Valid until the next view is made. */
-export function finalView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+export function finalView(
+  key: KeyState,
+  activity: KeyActivity,
+  known: SlotKnowledge,
+  endSecond: number,
+  keys: KnownKeys,
+): TenantView {
   activity.windows ??= createWindows()
   rollTo(activity.windows, activity.panes, endSecond)
+  showPlaces(key, activity, 'final', endSecond, keys)
   return fill(key, known, activity.windows.sums, 'final', endSecond, activity.accumulators)
 }
 
-/** Of a key with no more than this nobody who is asked has anything to say. Failures: 5xx in ten seconds. */
-export interface Calm {
-  readonly nats: number
-  readonly failures: number
-}
+/** Of a key with no more than this nobody who is asked has anything to say. */
+export type Calm = Readonly<Required<Rest>>
 
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
-export function isCalmEarly(
-  activity: KeyActivity,
-  { model }: SlotKnowledge,
-  endSecond: number,
-  { nats, failures }: Calm,
-): boolean {
+export function isCalmEarly(activity: KeyActivity, { model }: SlotKnowledge, endSecond: number, calm: Calm): boolean {
+  const { nats, failures } = calm
+  if (!staysPut(activity, 'early', endSecond, calm)) return false
   const { early, accumulators, panes } = activity
   if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
   if (!failsLittle(activity, panes.end - 1, endSecond, failures)) return false
@@ -95,8 +108,25 @@ export function isCalmEarly(
 }
 
 /** … and in a final look at the pane that was closed last. */
-export const isCalmFinally = (activity: KeyActivity, endSecond: number, { nats, failures }: Calm): boolean =>
-  mostNats(activity.accumulators) <= nats && failsLittle(activity, activity.panes.firstOpen - 1, endSecond, failures)
+export const isCalmFinally = (activity: KeyActivity, endSecond: number, calm: Calm): boolean =>
+  mostNats(activity.accumulators) <= calm.nats &&
+  failsLittle(activity, activity.panes.firstOpen - 1, endSecond, calm.failures) &&
+  staysPut(activity, 'final', endSecond, calm)
+
+/** Whether it calls what it always calls, from where it always does. */
+function staysPut(
+  { places }: KeyActivity,
+  look: 'early' | 'final',
+  endSecond: number,
+  { routes, evenness, callsFromNew }: Calm,
+): boolean {
+  if (places === undefined) return true
+  return (
+    callsFromNewPlaces(places, endSecond) <= callsFromNew &&
+    (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, look, routes)) &&
+    (evenness === Number.POSITIVE_INFINITY || mostCalledRoute(places, endSecond, look).evenness <= evenness)
+  )
+}
 
 /** `last`: the newest pane to look at. */
 function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {
@@ -104,6 +134,31 @@ function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecon
   if (lastFailure < fromSecond) return true
   if (most <= 0) return false
   return countSince(panes, { count: STATUS_5XX, last, fromSecond, enough: most }) <= most
+}
+
+/** What is usual of them, and so a detector's answer, is what was learned by now. */
+function showPlaces(
+  { number }: KeyState,
+  { places }: KeyActivity,
+  look: 'early' | 'final',
+  endSecond: number,
+  keys: KnownKeys,
+): void {
+  const { view } = reused
+  view.routes = undefined
+  view.places = undefined
+  if (places?.hasRoutes) {
+    const { calls, evenness } = mostCalledRoute(places, endSecond, look)
+    view.routes = {
+      last60s: routesIn(places, endSecond, 60),
+      last5min: routesIn(places, endSecond, 300),
+      mostCalled: { calls, evenness },
+      usual: routesUsual(keys.places, number),
+    }
+  }
+  const known = places?.hasSources ? placesKnown(keys.places, number, Math.floor(endSecond / 3_600)) : undefined
+  if (places !== undefined && known !== undefined)
+    view.places = { callsFromNew: callsFromNewPlaces(places, endSecond), ...known }
 }
 
 function fill(
