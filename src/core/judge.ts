@@ -2,11 +2,12 @@
  * Asks the detectors about one view. What opens an incident is asked first; the others only when there is something to
  * corroborate, so that quiet keys cost two questions a look.
  */
-import type { Detector, Evidence, Finding, Kind, LogField, TenantView } from '../../detectors/contract.ts'
+import type { Detector, Evidence, Finding, LogField, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { ReadPlaces } from './formats/decoder.ts'
+import { aheadOf } from './incident/kind-rank.ts'
 import type { Calm } from './state/tenant-view.ts'
 
 export interface ConfiguredDetector {
@@ -117,23 +118,15 @@ export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   return { score, voices }
 }
 
-/** The finding that names the misbehaviour: harm first, then what says more than that there is much, then the higher score. */
+/** The finding that names the misbehaviour: the kind that says most, then the higher score. */
 export function leading({ voices }: Judgement): Voice | undefined {
   let best: Voice | undefined
   for (const voice of voices) {
     if (voice.finding.score <= 1) continue
-    const ahead = best === undefined ? 1 : RANKS[voice.finding.kind] - RANKS[best.finding.kind]
+    const ahead = best === undefined ? 1 : aheadOf(voice.finding.kind, best.finding.kind)
     if (best === undefined || ahead > 0 || (ahead === 0 && voice.finding.score > best.finding.score)) best = voice
   }
   return best
-}
-
-const RANKS: Readonly<Record<Kind, number>> = {
-  'retry-storm': 2,
-  'new-place': 1,
-  enumeration: 1,
-  'stuck-poller': 1,
-  surge: 0,
 }
 
 export const scoresOf = ({ voices }: Judgement): Explanation['detectors'] =>

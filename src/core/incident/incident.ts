@@ -18,6 +18,7 @@ import type { Evidence } from '../../../detectors/contract.ts'
 import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
+import { aheadOf } from './kind-rank.ts'
 
 /** What one look at a misbehaving key found. */
 export interface Signal {
@@ -213,11 +214,16 @@ const acts = (action: Action): boolean => action.kind === 'throttle' || action.k
 function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'signal'>): Step {
   const story = worse(incident.story, event.signal)
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
+  // As soon as it is known what the calls are, people are told: a surge may turn out to be somebody else's.
+  const isNamed = aheadOf(event.signal.kind, story.signal.kind) > 0
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
   const standsAlone = story.isMerged && !isPlatforms(event.action)
-  if (!escalates && !changes && !standsAlone) return { incident: { ...incident, story } }
+  if (!escalates && !isNamed && !changes && !standsAlone) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
-  const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
+  const onsetAt = Math.min(story.signal.onsetAt, event.signal.onsetAt)
+  // A name that says more makes it no less severe.
+  const severity = isNamed && story.signal.severity === 'high' ? 'high' : event.signal.severity
+  const signal = { ...event.signal, onsetAt, severity }
   const isMerged = isPlatforms(event.action)
   return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
 }

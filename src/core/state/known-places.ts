@@ -1,5 +1,5 @@
 /**
- * What is kept for weeks of the routes and places of a key, for keys whose calls have any: a cell of 128 bytes in a slab of its
+ * What is kept for weeks of the routes and places of a key, for keys whose calls have any: a cell of 152 bytes in a slab of its
  * own.
  *
  * - The last twelve networks that it was used from, each as 16 bits of its keyed hash with the hours in which it was first and
@@ -7,7 +7,8 @@
  * - How many distinct routes its minutes usually have, and how often it calls one route as evenly as clockwork: so that who
  *   crawls or polls by trade is known to.
  *
- * A key's first three days teach which places are its own. After that a place is new for a day, whether or not anybody was told.
+ * A key's first three days teach which places are its own, and at least 24 hours in which it called. After that a place is new
+ * for a day, whether or not anybody was told.
  * One that is used from more places than are kept is at home nowhere, and nothing is said of its places for two weeks.
  * Mutable on purpose.
  */
@@ -32,13 +33,18 @@ const ROUTES_UPPER = 4
 const EVEN_UPPER = 5
 /** Hour of the last time that a place gave way which had been seen lately; 0 = never. */
 const ROAMED = 6
-const ENTRIES_AT = 7 * 8
+/** How many hours had a call, the newest of them, and the hour from which on its places were known; 0 = not yet. */
+const CALLING_HOURS = 7
+const NEWEST_HOUR = 8
+const LEARNED = 9
+const ENTRIES_AT = 10 * 8
 /** Three numbers of 16 bits each. */
 const MOST_PLACES = 12
 const CELL_BYTES = ENTRIES_AT + MOST_PLACES * 6
 
 const HOURS_PER_DAY = 24
 const LEARNING_HOURS = 3 * HOURS_PER_DAY
+const LEARNING_CALLING_HOURS = 24
 const NEW_FOR_HOURS = HOURS_PER_DAY
 const ROAMS_FOR_HOURS = 14 * HOURS_PER_DAY
 const MOST_HOURS = 65_535
@@ -115,23 +121,37 @@ export function noteSource(places: KnownPlaces, key: number, source: number, hou
   const { slab } = places
   const cell = makeCell(places, key, hour)
   const now = hoursSince(slab, cell, hour)
+  const learned = learnHour(slab, cell, now)
   const entries = entriesOf(slab, cell)
   const print = source & 0xffff || 1
   let oldest = 0
   for (let at = 0; at < entries.length; at += 3) {
     const held = entries[at] as number
-    if (held === print) return isNewPlace(meet(slab, cell, entries, at, now), now)
+    if (held === print) return isNewPlace(meet(slab, cell, entries, at, now), now, learned)
     if (held === 0) {
       entries.set([print, now, now], at)
       markChanged(slab, cell)
-      return isNewPlace(now, now)
+      return isNewPlace(now, now, learned)
     }
     if (isOlder(entries, at, oldest)) oldest = at
   }
   if (now - (entries[oldest + 2] as number) < ROAMS_FOR_HOURS) setDouble(slab, cell, ROAMED, Math.max(1, now))
   entries.set([print, now, now], oldest)
   markChanged(slab, cell)
-  return isNewPlace(now, now)
+  return isNewPlace(now, now, learned)
+}
+
+/** Counts the hour, and answers from which hour on the key's places have been known; 0 where that is not yet. */
+function learnHour(slab: Slab, cell: number, now: number): number {
+  const learned = doubleOf(slab, cell, LEARNED)
+  const isCounted = doubleOf(slab, cell, CALLING_HOURS) > 0 && now <= doubleOf(slab, cell, NEWEST_HOUR)
+  if (learned > 0 || isCounted) return learned
+  const hours = doubleOf(slab, cell, CALLING_HOURS) + 1
+  setDouble(slab, cell, CALLING_HOURS, hours)
+  setDouble(slab, cell, NEWEST_HOUR, now)
+  if (now < LEARNING_HOURS || hours <= LEARNING_CALLING_HOURS) return 0
+  setDouble(slab, cell, LEARNED, now)
+  return now
 }
 
 /** Seen again: when it was seen first. */
@@ -158,7 +178,8 @@ function entriesOf(slab: Slab, cell: number): Uint16Array {
   return new Uint16Array(buffer, byteAt(slab, cell) + ENTRIES_AT, MOST_PLACES * 3)
 }
 
-const isNewPlace = (first: number, now: number): boolean => first >= LEARNING_HOURS && now - first < NEW_FOR_HOURS
+const isNewPlace = (first: number, now: number, learned: number): boolean =>
+  learned > 0 && first >= learned && now - first < NEW_FOR_HOURS
 
 export interface PlacesKnown {
   /** Places that were seen first in the last day, those of the first three days left out. */
@@ -176,7 +197,8 @@ export function placesKnown(places: KnownPlaces, key: number, hour: number): Pla
   if (cell < 0) return undefined
   const now = hoursSince(slab, cell, hour)
   const roamed = doubleOf(slab, cell, ROAMED)
-  if (now < LEARNING_HOURS || (roamed > 0 && now - roamed < ROAMS_FOR_HOURS)) return undefined
+  const learned = doubleOf(slab, cell, LEARNED)
+  if (learned === 0 || (roamed > 0 && now - roamed < ROAMS_FOR_HOURS)) return undefined
   const weekHours = 7 * HOURS_PER_DAY
   let newToday = 0
   let newBefore = 0
@@ -184,13 +206,13 @@ export function placesKnown(places: KnownPlaces, key: number, hour: number): Pla
   const entries = entriesOf(slab, cell)
   for (let at = 0; at < entries.length && entries[at] !== 0; at += 3) {
     const first = entries[at + 1] as number
-    if (isNewPlace(first, now)) newToday++
+    if (isNewPlace(first, now, learned)) newToday++
     else {
       known++
-      if (first >= LEARNING_HOURS && now - first < NEW_FOR_HOURS + weekHours) newBefore++
+      if (first >= learned && now - first < NEW_FOR_HOURS + weekHours) newBefore++
     }
   }
-  const days = Math.min(weekHours, Math.max(HOURS_PER_DAY, now - LEARNING_HOURS - NEW_FOR_HOURS)) / HOURS_PER_DAY
+  const days = Math.min(weekHours, Math.max(HOURS_PER_DAY, now - learned - NEW_FOR_HOURS)) / HOURS_PER_DAY
   return { newToday, newPerDay: newBefore / days, known }
 }
 
