@@ -96,7 +96,7 @@ export interface RoutesSeen {
     /** How many times less its calls in ten seconds differ than chance would have it: 1 is chance, 8 a machine's interval. */
     readonly evenness: number
   }
-  /** Undefined until an hour of minutes with calls is known. */
+  /** Undefined until ten minutes with calls are known. */
   readonly usual: RoutesUsual | undefined
 }
 

@@ -30,12 +30,14 @@ test('who crawls by trade is left alone, and so is who opens a page with a hundr
   expect(scoreOf(seen({ last60s: 100, last5min: 110 }))).toBeLessThan(1)
 })
 
-test('a tiny tenant that calls each of its twenty routes is told of by nobody', () => {
-  const tiny = seen({ last60s: 20, last5min: 20, usual: { perMinute: 1, upperPerMinute: 1, upperEvenCalls: 0 } })
-  expect(scoreOf(tiny)).toBeLessThan(1)
+test('a tiny tenant may call each of its twenty routes in peace, and not two hundred', () => {
+  const usual = { perMinute: 1, upperPerMinute: 1, upperEvenCalls: 0 }
+  const tiny = { usual: { callsPerMinute: 1, upperPerMinute: 2 }, seconds: repeat(300, { status2xx: 2 }) }
+  expect(scoreOf(seen({ last60s: 20, last5min: 20, usual }), tiny)).toBeLessThan(1)
+  expect(scoreOf(seen({ last60s: 120, last5min: 200, usual }), tiny)).toBeGreaterThan(1)
 })
 
-test('it is blind without routes, and silent until an hour of them is known', () => {
+test('it is blind without routes, and silent until ten minutes of them are known', () => {
   expect(scoreOf(undefined)).toBeUndefined()
   expect(scoreOf(seen({ last60s: 900, last5min: 2_000, usual: undefined }))).toBeUndefined()
 })

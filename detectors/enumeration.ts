@@ -6,7 +6,7 @@
  *     score = min( distinct routes of the last 60 s ÷ max( routesFloor, timesUsual × upper end of a usual minute's routes × growth ),
  *                  distinct routes of the last 5 min ÷ routesIn5min )
  *
- *     growth = max( 1, calls of the last 60 s ÷ upper end of a usual minute's calls )
+ *     growth = max( 1, calls of the last 60 s ÷ max( 20, upper end of a usual minute's calls ) )
  *
  * Where ids are in the paths, a busy client has many routes: a sale brings four times the calls and so four times the routes. So
  * routes must grow beyond what calls did; and since calls that are missing would raise that limit, it waits for final looks.
@@ -23,7 +23,7 @@ export const enumeration = defineDetector({
   restsWhenCalm: true,
   opens: true,
   needs: 'route',
-  silence: 'an hour of minutes with routes must be known before there is anything usual about them',
+  silence: 'ten minutes with routes must be known before there is anything usual about them',
   thresholds: {
     routesFloor: {
       default: 60,
@@ -65,6 +65,9 @@ export const enumeration = defineDetector({
   },
 })
 
+/** Of who calls less, a few calls tell nothing of how its routes grow with them. */
+const LEAST_CALLS = 20
+
 type Limits = Readonly<Record<'routesFloor' | 'timesUsual' | 'routesIn5min', number>>
 
 function comparisonsOf(
@@ -72,7 +75,7 @@ function comparisonsOf(
   routes: RoutesSeen & { readonly usual: RoutesUsual },
   { routesFloor, timesUsual, routesIn5min }: Limits,
 ): readonly Comparison[] {
-  const growth = usual === undefined ? 1 : Math.max(1, last60s.calls / Math.max(1, usual.upperPerMinute))
+  const growth = usual === undefined ? 1 : Math.max(1, last60s.calls / Math.max(LEAST_CALLS, usual.upperPerMinute))
   const upperRoutes = routes.usual.upperPerMinute
   return [
     {

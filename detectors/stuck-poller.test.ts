@@ -34,7 +34,7 @@ test('beside ten thousand calls a minute a poller of one a second is lost, and n
   expect(scoreOf(seen({ calls: 300, evenness: 90 }), { usual: { callsPerMinute: 10_000 } })).toBeLessThan(1)
 })
 
-test('it is blind without routes, and silent until an hour of them is known', () => {
+test('it is blind without routes, and silent until ten minutes of them are known', () => {
   expect(scoreOf(undefined)).toBeUndefined()
   expect(scoreOf({ ...seen({ calls: 300, evenness: 90 }), usual: undefined })).toBeUndefined()
 })

@@ -19,7 +19,7 @@ export const stuckPoller = defineDetector({
   restsWhenCalm: true,
   opens: true,
   needs: 'route',
-  silence: 'an hour of minutes with routes must be known before there is anything usual about them',
+  silence: 'ten minutes with routes must be known before there is anything usual about them',
   thresholds: {
     callsFloor: {
       default: 60,

@@ -64,8 +64,8 @@ describe('what routes a minute usually has', () => {
   }
   const times = (count: number, routes: number): readonly number[] => Array<number>(count).fill(routes)
 
-  test('is unknown for an hour of minutes', () => {
-    expect(learned(times(59, 4))).toBeUndefined()
+  test('is unknown for ten minutes', () => {
+    expect(learned(times(9, 4))).toBeUndefined()
     expect(learned(times(60, 4))).toEqual({ perMinute: 4, upperPerMinute: expect.closeTo(4, 0), upperEvenCalls: 0 })
   })
 

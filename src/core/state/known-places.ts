@@ -217,7 +217,7 @@ export function placesKnown(places: KnownPlaces, key: number, hour: number): Pla
 }
 
 /** So many minutes with a call must be known before any of this is usual. */
-const LEAST_MINUTES = 60
+const LEAST_MINUTES = 10
 /** What counts of the middle: the last thousand minutes with a call, the newer the more. */
 const MIDDLE_MINUTES = 1_000
 /** The upper end goes a twentieth of the way up to what is above it, and is halved in a week of minutes that stay below. */
@@ -251,7 +251,7 @@ export interface RoutesUsual {
   readonly upperEvenCalls: number
 }
 
-/** Undefined until an hour of minutes with calls is known. */
+/** Undefined until ten minutes with calls are known. */
 export function routesUsual(places: KnownPlaces, key: number): RoutesUsual | undefined {
   const { slab } = places
   const cell = cellOf(places, key)
