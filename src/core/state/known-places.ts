@@ -220,9 +220,15 @@ export function placesKnown(places: KnownPlaces, key: number, hour: number): Pla
 const LEAST_MINUTES = 10
 /** What counts of the middle: the last thousand minutes with a call, the newer the more. */
 const MIDDLE_MINUTES = 1_000
-/** The upper end goes a twentieth of the way up to what is above it, and is halved in a week of minutes that stay below. */
+/**
+ * The upper end goes a twentieth of the way up to what is above it, and is halved in a week of minutes that stay below. Twice as
+ * much as it is, or as is little, is all that a minute may teach: what nobody expected must not become usual while it is told.
+ */
 const RISES = 1 / 20
 const FALLS = Math.LN2 / (7 * 1_440)
+const MOST_TIMES = 2
+const FEW_ROUTES = 10
+const FEW_EVEN_CALLS = 60
 
 /** Learns what a minute with a call had: distinct routes, and calls of one route that came by clockwork. */
 export function learnRoutes(
@@ -237,12 +243,14 @@ export function learnRoutes(
   const middle = doubleOf(slab, cell, ROUTES)
   setDouble(slab, cell, MINUTES, minutes)
   setDouble(slab, cell, ROUTES, middle + (seen.routes - middle) / Math.min(minutes, MIDDLE_MINUTES))
-  setDouble(slab, cell, ROUTES_UPPER, upperAfter(doubleOf(slab, cell, ROUTES_UPPER), seen.routes))
-  setDouble(slab, cell, EVEN_UPPER, upperAfter(doubleOf(slab, cell, EVEN_UPPER), seen.evenCalls))
+  setDouble(slab, cell, ROUTES_UPPER, upperAfter(doubleOf(slab, cell, ROUTES_UPPER), seen.routes, FEW_ROUTES))
+  setDouble(slab, cell, EVEN_UPPER, upperAfter(doubleOf(slab, cell, EVEN_UPPER), seen.evenCalls, FEW_EVEN_CALLS))
 }
 
-const upperAfter = (upper: number, seen: number): number =>
-  seen > upper ? upper + RISES * (seen - upper) : upper * (1 - FALLS)
+function upperAfter(upper: number, seen: number, few: number): number {
+  const lesson = Math.min(seen, MOST_TIMES * Math.max(upper, few))
+  return lesson > upper ? upper + RISES * (lesson - upper) : upper * (1 - FALLS)
+}
 
 export interface RoutesUsual {
   readonly perMinute: number
