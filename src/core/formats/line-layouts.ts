@@ -8,10 +8,11 @@
 import { type CallBatch, type PaneRow, roomForCall } from '../call-batch.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import type { FieldSlots } from './field-slots.ts'
+import { createFound } from './found.ts'
 import type { Members } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import { type Layout, layoutOf, shapeHash } from './layout.ts'
-import { createFound, matchLine } from './line-match.ts'
+import { matchLine } from './line-match.ts'
 import { isPossible } from './panes.ts'
 import type { Places } from './places.ts'
 

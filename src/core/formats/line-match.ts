@@ -9,6 +9,7 @@
  */
 import type { CallBatch } from '../call-batch.ts'
 import { parseNumber, parseTime } from './field-text.ts'
+import type { Found } from './found.ts'
 
 /** So much may be read after the newline at which a line ends: the longest text between two values, and a word. */
 export const slackBytes = 512
@@ -50,7 +51,6 @@ export const sourcePart = 9
 export const amountPart = 10
 /** The one amount that a row must have, though it may be 0. */
 export const callsPart = 11
-export const amountParts = 9
 
 /**
  * Bits of a form: the value stands without quotes; where there is none, another field would have to be asked; its quotes
@@ -59,48 +59,6 @@ export const amountParts = 9
 export const bareForm = 1
 export const strictForm = 2
 export const escapedForm = 4
-
-/** What was found on the line that was matched last, besides the columns. One a reader. */
-export interface Found {
-  /** Where a scan has come to. */
-  at: number
-  hasTime: boolean
-  /** The key id and the raw key, as they stand; `from` is -1 where there is none. */
-  keyFrom: number
-  keyTo: number
-  secretFrom: number
-  secretTo: number
-  /** The route and the source, the same way. Of the route also whether it is written with escapes. */
-  routeFrom: number
-  routeTo: number
-  isRouteEscaped: boolean
-  sourceFrom: number
-  sourceTo: number
-  /** Of a count row, by part from `amountPart` on. */
-  readonly amounts: Float64Array
-  /** The first eight digits of a time, as two words, and what they say: they change once in a hundred seconds. */
-  timeHead: number
-  timeNeck: number
-  timeBase: number
-}
-
-export const createFound = (): Found => ({
-  at: 0,
-  hasTime: false,
-  keyFrom: -1,
-  keyTo: -1,
-  secretFrom: -1,
-  secretTo: -1,
-  routeFrom: -1,
-  routeTo: -1,
-  isRouteEscaped: false,
-  sourceFrom: -1,
-  sourceTo: -1,
-  amounts: new Float64Array(amountParts),
-  timeHead: 0,
-  timeNeck: 0,
-  timeBase: 0.5,
-})
 
 const noStatus = 0
 const unmeasured = -1

@@ -8,7 +8,6 @@
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
-import { hasPlaces } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import {
@@ -21,20 +20,9 @@ import {
   unlearnMinute,
 } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import {
-  addNewPlaceCall,
-  addRoute,
-  createCallPlaces,
-  evenCalls,
-  rememberedSource,
-  rememberSource,
-  routesIn,
-  stretchPlace,
-} from './call-places.ts'
 import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
-import { learnRoutes, noteSource } from './known-places.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import {
   addCall,
@@ -48,6 +36,8 @@ import {
   paneSecond,
   STATUS_5XX,
 } from './pane.ts'
+import { countPlaces, learnRoutesOf } from './place-count.ts'
+import { isGap, type QuietStretch } from './quiet-stretch.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
@@ -89,16 +79,6 @@ export interface Owner extends OwnedKeys {
   rowsUntil: number
   calls: number
   lateCalls: number
-}
-
-/** Minutes in which nobody called: a gap in delivery, or a quiet night. Known only when calls come again. */
-interface QuietStretch {
-  fromMinute: number
-  minutes: number
-  /** The stretch holds the beginning, or the seam between history and stream: nothing is known of it. */
-  isUnknown: boolean
-  /** Calls a minute of the whole stream before it, averaged over about a quarter of an hour. */
-  recentPerMinute: number
 }
 
 /** Name of the one owner of a stream that is not keyed; of a keyed one it holds what the history taught. */
@@ -165,9 +145,7 @@ export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, groups
     const timeMs = batch.time[groups.from + offset] as number
     const second = Math.floor(timeMs / SECOND_MS)
     if (second >= owner.closedToSecond) {
-      const run = offset
       offset = countRun(owner, key, second, batch, groups, offset)
-      if (hasPlaces(batch)) countPlaces(owner, key, second, batch, groups, run, offset)
       continue
     }
     owner.calls++
@@ -181,12 +159,14 @@ function countRun(
   owner: Owner,
   key: KeyState,
   second: number,
-  { time, status: statuses, latencyMs: latencies, bytes }: CallBatch,
-  { from, next }: CallGroups,
+  batch: CallBatch,
+  groups: CallGroups,
   first: number,
 ): number {
   const activity = key.activity ?? activate(owner, key)
   const { panes, earlyWindows } = activity
+  const { time, status: statuses, latencyMs: latencies, bytes } = batch
+  const { from, next } = groups
   const index = paneOf(owner, key, activity, second)
   const neededFrom = owner.closedToSecond - LATENCY_SECONDS
   const start = second * SECOND_MS
@@ -205,40 +185,9 @@ function countRun(
     calls++
   }
   owner.calls += calls
+  countPlaces(owner, key, second, batch, groups, { first, end: offset })
   return offset
 }
-
-/** Where the calls of a run went and came from: the rows from `first` to `end` of a group, all of this second. */
-function countPlaces(
-  owner: Owner,
-  key: KeyState,
-  second: number,
-  { route: routes, source: sources }: CallBatch,
-  { from, next }: CallGroups,
-  first: number,
-  end: number,
-): void {
-  const { activity } = key
-  if (activity === undefined) return
-  for (let offset = first; offset !== end; offset = next[offset] as number) {
-    const [route, source] = [routes[from + offset] as number, sources[from + offset] as number]
-    if (route === 0 && source === 0) continue
-    activity.places ??= createCallPlaces()
-    const { places } = activity
-    const place = stretchPlace(places, second, owner.closedToSecond)
-    if (place >= 0 && route !== 0) addRoute(places, place, route)
-    if (source === 0) continue
-    const hour = Math.floor(second / SECONDS_PER_HOUR)
-    let isNew = rememberedSource(places, source, hour)
-    if (isNew === undefined) {
-      isNew = noteSource(owner.keys.places, key.number, source, hour)
-      rememberSource(places, source, hour, isNew)
-    }
-    if (place >= 0 && isNew) addNewPlaceCall(places, place, second)
-  }
-}
-
-const SECONDS_PER_HOUR = 3_600
 
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
   owner.lateCalls += calls
@@ -407,11 +356,7 @@ function learnKeys(owner: Owner, minute: number): void {
     noteMinuteReach(key, owner.keys, minute, seen.calls)
     noteSlotReach(owner, key.number, minute)
     learnMinute(owner.keys, key.number, minute, seen)
-    const places = key.activity?.places
-    if (!places?.hasRoutes) continue
-    const end = (minute + 1) * 60
-    const lesson = { routes: routesIn(places, end, 60), evenCalls: evenCalls(places, end) }
-    learnRoutes(owner.keys.places, key.number, minute, lesson)
+    learnRoutesOf(owner.keys, key, minute)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)
@@ -515,14 +460,6 @@ function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, call
 
 /** Calls in the busiest minute of the last seven days; 0 when none is known. */
 export const busiestMinute = ({ busiestMinutes }: Owner): number => Math.max(0, ...busiestMinutes.values())
-
-/** A stream that brought this many calls in as long a time just before does not fall silent by chance. */
-const GAP_CALLS = 50
-/** Nights come slowly: only this much of a long silence is held against it. */
-const GAP_MINUTES = 15
-
-const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
-  isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
 
 const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
 
