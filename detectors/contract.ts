@@ -35,7 +35,9 @@ export interface Usual {
   readonly slotUpperPerMinute: number
   /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
   readonly dispersion: number
-  /** Share of calls that failed (5xx), 0..1. */
+  /** Shares of calls, 0..1: answered 4xx but 429, refused (429), and failed (5xx). The older a call, the less it weighs. */
+  readonly clientErrorShare: number
+  readonly refusedShare: number
   readonly failureShare: number
   /** Mean latency, ms; undefined where the log has none. */
   readonly latencyMs: number | undefined
@@ -53,6 +55,8 @@ export interface OwnReach {
   /** By itself it goes beyond r × `upperCalls` about perWeek · r^-tail times a week. */
   readonly perWeek: number
   readonly tail: number
+  /** A tail that little knowledge cannot exclude: what wakes people goes by this. */
+  readonly cautiousTail: number
   /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined under two known days. */
   readonly busiestCalls: number | undefined
 }
@@ -118,6 +122,17 @@ export interface PlacesSeen {
   readonly known: number
 }
 
+/** What this key takes of the pool of concurrent executions that serves all clients (a Lambda function's, a worker pool's). */
+export interface PoolUse {
+  /** As configured: so many can run at once. */
+  readonly concurrency: number
+  /**
+   * Executions of this key that ran at once, over the last ten seconds: Little's law, rate × mean latency. What was refused
+   * (429) never ran. A call whose latency the log lacks counts nothing.
+   */
+  readonly executions: number
+}
+
 /** All that is known of one key at one moment of event time. */
 export interface TenantView {
   readonly keyId: string
@@ -138,10 +153,26 @@ export interface TenantView {
   readonly routes: RoutesSeen | undefined
   /** Undefined where no call has a source, while the first three days teach which places are its own, and for one without a home. */
   readonly places: PlacesSeen | undefined
+  /**
+   * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked
+   * at after each whole minute in which others called, up to five; never across a gap in delivery.
+   */
+  readonly silentSeconds: number
+  /** Undefined where no pool is configured. */
+  readonly pool: PoolUse | undefined
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm' | 'enumeration' | 'new-place' | 'stuck-poller'
+export type Kind =
+  | 'surge'
+  | 'retry-storm'
+  | 'error-loop'
+  | 'limit-pressure'
+  | 'pool-share'
+  | 'silence'
+  | 'enumeration'
+  | 'new-place'
+  | 'stuck-poller'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -204,6 +235,12 @@ export interface Rest {
   readonly evenness?: number
   /** In the last five minutes. */
   readonly callsFromNew?: number
+  /** 4xx in the last sixty seconds: at most so many, or at most this share of the calls. In final looks alone. */
+  readonly clientErrors?: { readonly count: number; readonly share: number }
+  /** 429s in the last sixty seconds. */
+  readonly refused?: number
+  /** Of the pool, 0..1. */
+  readonly poolShare?: number
 }
 
 /** What a line of a log need not have. */
@@ -222,8 +259,8 @@ export interface Detector<T extends Thresholds = Thresholds> {
    */
   readonly early: boolean
   /**
-   * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx in the last ten seconds, no
-   * route, no evenness, and no call from a new place. Then it need not be asked of a calm key, which most are. The
+   * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx and nothing in the pool in
+   * the last ten seconds, no 4xx or 429 in the last sixty, no route that is new or called evenly, no call from a new place; and it has just called. Then it need not be asked of a calm key, which most are. The
    * conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean

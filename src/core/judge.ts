@@ -2,12 +2,12 @@
  * Asks the detectors about one view. What opens an incident is asked first; the others only when there is something to
  * corroborate, so that quiet keys cost two questions a look.
  */
-import type { Detector, Evidence, Finding, LogField, TenantView } from '../../detectors/contract.ts'
+import type { Detector, Evidence, Finding, Kind, LogField, Rest, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { ReadPlaces } from './formats/decoder.ts'
-import { aheadOf } from './incident/kind-rank.ts'
+import { compareHarm } from './incident/response.ts'
 import type { Calm } from './state/tenant-view.ts'
 
 export interface ConfiguredDetector {
@@ -45,32 +45,44 @@ export function createJury(config: WeirConfig): Jury {
     open,
     corroborateEarly: corroborate.filter(early),
     corroborate,
-    calmEarly: calmFor(open.filter(early), interest),
-    calm: calmFor(open, interest),
+    calmEarly: calmFor(open.filter(early), interest, config),
+    calm: calmFor(open, interest, config),
     interest,
+  }
+}
+
+/** What `Rest` says of all who are asked, together. */
+function calmFor(asked: readonly ConfiguredDetector[], interest: number, { pool }: WeirConfig): Calm | undefined {
+  const rests: Rest[] = []
+  for (const { detector, values } of asked) {
+    if (!detector.restsWhenCalm) return undefined
+    rests.push(detector.restsBelow?.(values, interest) ?? NOTHING_STIRS)
+  }
+  const least = (of: (rest: Rest) => number | undefined): number =>
+    Math.min(...rests.map(rest => (of(rest) ?? Number.POSITIVE_INFINITY) * SURELY), Number.POSITIVE_INFINITY)
+  return {
+    nats: least(({ nats }) => nats),
+    failures: least(({ failures }) => failures),
+    clientErrors: {
+      count: least(({ clientErrors }) => clientErrors?.count),
+      share: least(({ clientErrors }) => clientErrors?.share),
+    },
+    refused: least(({ refused }) => refused),
+    routes: least(({ routes }) => routes),
+    evenness: least(({ evenness }) => evenness),
+    callsFromNew: least(({ callsFromNew }) => callsFromNew),
+    executions: pool === undefined ? Number.POSITIVE_INFINITY : least(({ poolShare }) => poolShare) * pool.concurrency,
   }
 }
 
 /** A little less than what the detectors allow: a sum in another order may differ in its last bits. */
 const SURELY = 1 - 1e-9
 
-function calmFor(asked: readonly ConfiguredDetector[], interest: number): Calm | undefined {
-  const calm = { ...NOTHING_MATTERS }
-  for (const { detector, values } of asked) {
-    if (!detector.restsWhenCalm) return undefined
-    const rest = detector.restsBelow?.(values, interest) ?? NOTHING_STIRS
-    for (const part of restParts) calm[part] = Math.min(calm[part], (rest[part] ?? Number.POSITIVE_INFINITY) * SURELY)
-  }
-  return calm
+/** A detector that does not say with what it rests, rests with this. */
+const NOTHING_STIRS: Rest = {
+  ...{ nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, poolShare: 0 },
+  ...{ routes: 0, evenness: 0, callsFromNew: 0 },
 }
-
-/** A key of which even the least is of interest rests with this. */
-export const NOTHING_STIRS: Calm = { nats: 0, failures: 0, routes: 0, evenness: 0, callsFromNew: 0 }
-const restParts = Object.keys(NOTHING_STIRS) as readonly (keyof Calm)[]
-const NOTHING_MATTERS = Object.fromEntries(restParts.map(part => [part, Number.POSITIVE_INFINITY])) as Record<
-  keyof Calm,
-  number
->
 
 /** Which fields somebody reads of a log: what no enabled detector needs is not looked for. */
 export function fieldsRead(config: WeirConfig): ReadPlaces {
@@ -123,10 +135,17 @@ export function leading({ voices }: Judgement): Voice | undefined {
   let best: Voice | undefined
   for (const voice of voices) {
     if (voice.finding.score <= 1) continue
-    const ahead = best === undefined ? 1 : aheadOf(voice.finding.kind, best.finding.kind)
-    if (best === undefined || ahead > 0 || (ahead === 0 && voice.finding.score > best.finding.score)) best = voice
+    const order = best === undefined ? 1 : compareHarm(voice.finding.kind, best.finding.kind)
+    if (order > 0 || (order === 0 && voice.finding.score > (best?.finding.score ?? 0))) best = voice
   }
   return best
+}
+
+/** What those who may open an incident speak of, and what names it. */
+export function kindsIn({ voices }: Judgement, lead: Voice): readonly Kind[] {
+  return voices
+    .filter(voice => voice === lead || (voice.opens && voice.finding.score > 1))
+    .map(voice => voice.finding.kind)
 }
 
 export const scoresOf = ({ voices }: Judgement): Explanation['detectors'] =>

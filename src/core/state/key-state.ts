@@ -17,6 +17,7 @@ import {
 import type { CallPlaces } from './call-places.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
+import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
@@ -31,6 +32,9 @@ export interface KeyActivity {
   readonly early: EarlyEvidence
   /** Second of the newest call that failed (5xx). */
   lastFailure: number
+  /** … that was refused (429). */
+  lastRefusal: number
+  readonly minuteErrors: MinuteErrors
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
   /** Made with the first call that has a latency. */
@@ -103,6 +107,8 @@ export const createActivity = (): KeyActivity => ({
   accumulators: createAccumulators(),
   early: createEarlyEvidence(),
   lastFailure: 0,
+  lastRefusal: 0,
+  minuteErrors: createMinuteErrors(),
   minute: -1,
   latency: undefined,
   places: undefined,

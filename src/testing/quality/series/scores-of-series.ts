@@ -8,7 +8,7 @@
 import type { TenantView } from '../../../../detectors/contract.ts'
 import { createBatch, type KeyTable, type PaneRow } from '../../../core/call-batch.ts'
 import { advance, createEngine, type EngineSettings } from '../../../core/engine.ts'
-import { type ConfiguredDetector, type Jury, NOTHING_STIRS } from '../../../core/judge.ts'
+import type { ConfiguredDetector, Jury } from '../../../core/judge.ts'
 import { type ApiKeyId, type PartitionId, SECOND_MS } from '../../../core/vocabulary.ts'
 import type { LabelledSeries } from '../contract.ts'
 import { callsPerMinuteOf, evenCounts, scaleOf, secondsOfRow } from './panes-of-series.ts'
@@ -69,12 +69,16 @@ function listening(jury: Jury, heard: Heard): Jury {
       },
     },
   })
+  const noEvidence = {
+    ...{ nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, executions: 0 },
+    ...{ routes: 0, evenness: 0, callsFromNew: 0 },
+  }
   return {
     ...jury,
     openEarly: jury.openEarly.map(overheard),
     open: jury.open.map(overheard),
-    calmEarly: jury.calmEarly && NOTHING_STIRS,
-    calm: jury.calm && NOTHING_STIRS,
+    calmEarly: jury.calmEarly && noEvidence,
+    calm: jury.calm && noEvidence,
   }
 }
 
