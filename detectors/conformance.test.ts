@@ -123,6 +123,8 @@ describe.each(detectors)('$name', detector => {
           ...{ sequential, last10s: { ...view.last10s, status5xx: 0 } },
           last60s: { ...view.last60s, status4xx: 0, status429: 0 },
           ...{ silentSeconds: 0, pool: view.pool && { ...view.pool, executions: 0 } },
+          routes: view.routes && { ...view.routes, last60s: 0, mostCalled: { ...view.routes.mostCalled, evenness: 0 } },
+          places: view.places && { ...view.places, callsFromNew: 0 },
         }
         expect(scoreOf(detector.evaluate(calm, defaultValues(detector)))).toBe(0)
       }),
@@ -160,7 +162,7 @@ describe.each(detectors.filter(({ early }) => early))('$name', detector => {
 function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
   const { nats, failures, refused, poolShare, clientErrors } = rest
   const most = (counted: number, limit = Number.POSITIVE_INFINITY) => Math.min(counted, limit)
-  const { last10s, last60s, pool } = view
+  const { last10s, last60s, pool, routes, places } = view
   const errors = [clientErrors?.count, clientErrors && clientErrors.share * last60s.calls]
   return errors.map(limit => ({
     ...view,
@@ -168,6 +170,12 @@ function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
     silentSeconds: 0,
     last10s: { ...last10s, status5xx: most(last10s.status5xx, failures) },
     last60s: { ...last60s, status4xx: most(last60s.status4xx, limit), status429: most(last60s.status429, refused) },
+    routes: routes && {
+      ...routes,
+      last60s: most(routes.last60s, rest.routes),
+      mostCalled: { ...routes.mostCalled, evenness: most(routes.mostCalled.evenness, rest.evenness) },
+    },
+    places: places && { ...places, callsFromNew: most(places.callsFromNew, rest.callsFromNew) },
     pool: pool && { ...pool, executions: most(pool.executions, poolShare && poolShare * pool.concurrency) },
   }))
 }
@@ -232,12 +240,26 @@ const plain = fc.record({
   slotMinuteStdDev: fc.option(rate, { nil: undefined }),
   weekMinuteMean: fc.option(rate, { nil: undefined }),
 })
+const routes = fc.record({
+  last60s: count,
+  last5min: count,
+  mostCalled: fc.record({ calls: count, evenness: fc.double({ min: 0, max: 100, noNaN: true }) }),
+  usual: fc.option(fc.record({ perMinute: rate, upperPerMinute: rate, upperEvenCalls: rate }), { nil: undefined }),
+})
+const places = fc.record({
+  callsFromNew: count,
+  newToday: fc.nat(12),
+  newPerDay: fc.nat(84).map(week => week / 7),
+  known: fc.nat(12),
+})
 const stories: fc.Arbitrary<Story> = fc.record({
   at: fc.nat(600).map(second => HALF_PAST + second * 1_000),
   seconds: fiveMinutes,
   usual: fc.option(usual, { nil: undefined }),
   plain,
   concurrency: fc.option(fc.integer({ min: 1, max: 5_000 }), { nil: undefined }),
+  routes: fc.option(routes, { nil: undefined }),
+  places: fc.option(places, { nil: undefined }),
 })
 
 const missingCalls = fc.array(fc.tuple(fc.nat(299), anySecond), { minLength: 1, maxLength: 20 })

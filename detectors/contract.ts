@@ -86,6 +86,42 @@ export interface SequentialEvidence {
   readonly usualCalls: number
 }
 
+/**
+ * Which routes (paths, without their queries) this key calls. Counted in whole stretches of ten seconds, the last of which has
+ * ended at `at` or up to ten seconds before.
+ */
+export interface RoutesSeen {
+  /** Distinct ones; off by some percent, and of more than 3,000 only that there are that many. */
+  readonly last60s: number
+  readonly last5min: number
+  /** The one that was called most in the last five minutes, with a few others that share its count. */
+  readonly mostCalled: {
+    readonly calls: number
+    /** How many times less its calls in ten seconds differ than chance would have it: 1 is chance, 8 a machine's interval. */
+    readonly evenness: number
+  }
+  /** Undefined until ten minutes with calls are known. */
+  readonly usual: RoutesUsual | undefined
+}
+
+export interface RoutesUsual {
+  /** Distinct routes of a minute with calls: the middle, and what minutes hardly exceed. */
+  readonly perMinute: number
+  readonly upperPerMinute: number
+  /** The same upper end for calls in five minutes of one route that is called as evenly as clockwork. */
+  readonly upperEvenCalls: number
+}
+
+/** From which networks this key is used. A new place is one where it was first seen within the last 24 h. */
+export interface PlacesSeen {
+  /** Calls from new places in the last five minutes, in whole stretches of ten seconds. */
+  readonly callsFromNew: number
+  readonly newToday: number
+  /** New places a day in the week before that. */
+  readonly newPerDay: number
+  readonly known: number
+}
+
 /** What this key takes of the pool of concurrent executions that serves all clients (a Lambda function's, a worker pool's). */
 export interface PoolUse {
   /** As configured: so many can run at once. */
@@ -121,6 +157,10 @@ export interface TenantView {
   /** How many times the upper end of the usual is planned now; left out, 1: nothing is. So many more calls bring so many more failures. */
   readonly plannedTimes?: number
   readonly sequential: readonly SequentialEvidence[]
+  /** Undefined where no call of the last minutes has a route. */
+  readonly routes: RoutesSeen | undefined
+  /** Undefined where no call has a source, while the first three days teach which places are its own, and for one without a home. */
+  readonly places: PlacesSeen | undefined
   /**
    * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked
    * at after each whole minute in which others called, up to five; never across a gap in delivery.
@@ -131,7 +171,16 @@ export interface TenantView {
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm' | 'error-loop' | 'limit-pressure' | 'pool-share' | 'silence'
+export type Kind =
+  | 'surge'
+  | 'retry-storm'
+  | 'error-loop'
+  | 'limit-pressure'
+  | 'pool-share'
+  | 'silence'
+  | 'enumeration'
+  | 'new-place'
+  | 'stuck-poller'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -193,6 +242,12 @@ export interface Rest {
   readonly nats?: number
   /** 5xx in the last ten seconds. */
   readonly failures?: number
+  /** Distinct routes in the last 60 s. */
+  readonly routes?: number
+  /** Of the route that is called most. */
+  readonly evenness?: number
+  /** In the last five minutes. */
+  readonly callsFromNew?: number
   /** 4xx in the last sixty seconds: at most so many, or at most this share of the calls. In final looks alone. */
   readonly clientErrors?: { readonly count: number; readonly share: number }
   /** 429s in the last sixty seconds. */
@@ -200,6 +255,9 @@ export interface Rest {
   /** Of the pool, 0..1. */
   readonly poolShare?: number
 }
+
+/** What a line of a log need not have. */
+export type LogField = 'route' | 'source'
 
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
@@ -215,7 +273,7 @@ export interface Detector<T extends Thresholds = Thresholds> {
   readonly early: boolean
   /**
    * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx and nothing in the pool in
-   * the last ten seconds, no 4xx or 429 in the last sixty; and it has just called. Then it need not be asked of a calm key, which most are. The
+   * the last ten seconds, no 4xx or 429 in the last sixty, no route that is new or called evenly, no call from a new place; and it has just called. Then it need not be asked of a calm key, which most are. The
    * conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean
@@ -224,6 +282,8 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * when calm and does not say, nothing may stir at all. The conformance suite tests the claim.
    */
   restsBelow?(values: Values<T>, score: number): Rest
+  /** The field without which it is blind. It is read from a log only where a detector that needs it is asked. */
+  readonly needs?: LogField
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

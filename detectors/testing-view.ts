@@ -7,7 +7,9 @@ import type {
   Counts,
   Detector,
   Finding,
+  PlacesSeen,
   PlainBaseline,
+  RoutesSeen,
   SequentialEvidence,
   TenantView,
   Usual,
@@ -28,6 +30,8 @@ export interface Story {
   /** Of the pool that all clients share; undefined: none is configured. */
   readonly concurrency?: number | undefined
   readonly plannedTimes?: number
+  readonly routes?: RoutesSeen | undefined
+  readonly places?: PlacesSeen | undefined
 }
 
 /** Ten calls a second, one in a thousand fails, and it varies by a tenth: a middling tenant of a payment API. */
@@ -80,6 +84,8 @@ export function viewOf(story: Story = {}): TenantView {
     silentSeconds: silentIn(seconds),
     pool: story.concurrency === undefined ? undefined : { concurrency: story.concurrency, executions: ran(story) },
     plannedTimes: story.plannedTimes ?? 1,
+    routes: story.routes,
+    places: story.places,
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
 }

@@ -14,6 +14,7 @@ import { type Clock, scaledClock, systemClock } from '../clock.ts'
 import { type Mode, type TenantsConfig, tenantsSchema, weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import { fieldsRead } from '../core/judge.ts'
 import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import { fridayBug, type RetryBug } from '../simulation/clients.ts'
 import { createGateway } from '../simulation/gateway.ts'
@@ -89,7 +90,13 @@ async function play(
       gateway: { endpoint: servedGateway.endpoint },
       alerts: { sns: { topicArn, endpoint: servedSns.endpoint } },
     })
-    const decoder = createDecoder({ format: config.format, fields: config.fields, hashSecret: 'demo', maxRecordBytes })
+    const decoder = createDecoder({
+      format: config.format,
+      fields: config.fields,
+      hashSecret: 'demo',
+      maxRecordBytes,
+      reads: fieldsRead(config),
+    })
     const tally = tallyOthers(decoder, culprit)
     const story = followStory({ clock, terminal, bug, signal })
     const telemetry = (event: TelemetryEvent): void => {

@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts'
 import type { FormatName } from '../core/config/config.ts'
 import { engineSettings, engineStatus } from '../core/engine.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
+import { fieldsRead } from '../core/judge.ts'
 import { knowledgeOf } from '../core/knowledge.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
@@ -53,7 +54,10 @@ export async function learnLogs(
     const checkpoints = await openCheckpoints(directory)
     try {
       const hashSecret = await loadHashSecret(directory, process.env)
-      const decoding = { format: options.format ?? config.format, fields: config.fields, hashSecret, maxRecordBytes }
+      const decoding = {
+        ...{ format: options.format ?? config.format, fields: config.fields, hashSecret, maxRecordBytes },
+        reads: fieldsRead(config),
+      }
       const notes = createLogNotes(createDecoder(decoding))
       const logs: BareLog[] = []
       for (const path of paths)

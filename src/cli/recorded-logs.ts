@@ -5,6 +5,7 @@ import type { Mode } from '../core/config/config.ts'
 import { type EngineSettings, engineSettings } from '../core/engine.ts'
 import { createDecoder, type Decoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import type { FormatName } from '../core/formats/field-names.ts'
+import { fieldsRead } from '../core/judge.ts'
 import { type FoundFile, findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import type { BareLog } from '../worker/bare-log.ts'
@@ -46,7 +47,7 @@ export async function openRecordedLogs(
   const format = options.format ?? settings.config.format
   const fields = await withHeaderOf(paths, { format, fields: settings.config.fields, maxRecordBytes })
   const hashSecret = await borrowHashSecret(resolve(settings.config.state.directory), process.env)
-  const decoding = { format, fields, hashSecret, maxRecordBytes }
+  const decoding = { format, fields, hashSecret, maxRecordBytes, reads: fieldsRead(settings.config) }
   const open = ({ path, folder }: FoundFile): BareLog => ({
     path,
     folder,

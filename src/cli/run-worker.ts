@@ -14,6 +14,7 @@ import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
@@ -139,7 +140,8 @@ async function watch(watching: Watch): Promise<void> {
         const hashSecret = await loadHashSecret(stateDirectory, process.env)
         // Those who put records into Kinesis do so again when an answer is late.
         const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats })
+        const reads = fieldsRead(config)
+        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
         const decoder = nextDecoder()
         // What comes from CloudWatch are counts, whatever the stream's records are.
         const isTaughtByMetric = history.includes(fromCloudWatch)

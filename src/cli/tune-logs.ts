@@ -134,10 +134,9 @@ async function checkWritable(path: string): Promise<void> {
 /** The other configuration on the same stream; where it names no tenants, with the same ones. */
 async function otherSettings(path: string, settings: EngineSettings): Promise<Other> {
   const loaded = await loadConfig(path, { readFile: file => readFile(file, 'utf8'), acts: false })
-  const own = engineSettings(loaded.config, loaded.tenants.tenants, loaded.tenants.planned)
+  const { tenants, ...rest } = engineSettings(loaded.config, loaded.tenants.tenants, loaded.tenants.planned)
   const hasTenants = loaded.files.length > 1
-  const { tenants, planned } = hasTenants ? own : settings
-  return { name: path, settings: { ...own, keyed: settings.keyed, tenants, planned } }
+  return { name: path, settings: { ...rest, keyed: settings.keyed, tenants: hasTenants ? tenants : settings.tenants } }
 }
 
 interface Other {

@@ -76,6 +76,12 @@ export interface CallBatch {
   latencyMs: Float64Array
   /** Response length in bytes; -1 when the line has none. */
   bytes: Float64Array
+  /**
+   * Hash of the path that was called, its query left out, and keyed hash of the network that it was called from; 0 where the
+   * line has none. Without places where no detector reads them (`wantPlaces`), so that they cost nothing then.
+   */
+  route: Int32Array
+  source: Int32Array
   panes: PaneRow[]
   /** How many lines were refused, by reason; `samples` holds the first few of each. */
   rejected: Map<RejectionReason, number>
@@ -89,6 +95,7 @@ export function createBatch(keys: KeyTable = { ids: [] }, capacity = 1024): Call
     length: 0,
     keys,
     ...createColumns(capacity),
+    ...noPlaces(),
     panes: [],
     rejected: new Map(),
     samples: [],
@@ -97,6 +104,8 @@ export function createBatch(keys: KeyTable = { ids: [] }, capacity = 1024): Call
 }
 
 export type Columns = Pick<CallBatch, 'key' | 'time' | 'status' | 'latencyMs' | 'bytes'>
+export type PlaceColumns = Pick<CallBatch, 'route' | 'source'>
+export type AllColumns = Columns & PlaceColumns
 
 /** `allocate`: where the columns are not to be in memory of their own, but in memory that threads share. */
 export function createColumns(
@@ -110,6 +119,20 @@ export function createColumns(
     latencyMs: new Float64Array(allocate(8 * capacity)),
     bytes: new Float64Array(allocate(8 * capacity)),
   }
+}
+
+export const createPlaceColumns = (
+  capacity: number,
+  allocate: (bytes: number) => ArrayBufferLike = bytes => new ArrayBuffer(bytes),
+): PlaceColumns => ({ route: new Int32Array(allocate(4 * capacity)), source: new Int32Array(allocate(4 * capacity)) })
+
+const noPlaces = (): PlaceColumns => createPlaceColumns(0)
+
+export const hasPlaces = ({ route }: PlaceColumns): boolean => route.length > 0
+
+/** Makes sure that the batch has columns for routes and sources; of calls that are in it none is known. */
+export function wantPlaces(batch: CallBatch): void {
+  if (!hasPlaces(batch)) Object.assign(batch, createPlaceColumns(Math.max(1, batch.key.length)))
 }
 
 export function clearBatch(batch: CallBatch): void {
@@ -154,11 +177,20 @@ function grow(batch: CallBatch): void {
   batch.status = widen(new Uint16Array(capacity), batch.status)
   batch.latencyMs = widen(new Float64Array(capacity), batch.latencyMs)
   batch.bytes = widen(new Float64Array(capacity), batch.bytes)
+  if (!hasPlaces(batch)) return
+  batch.route = widen(new Int32Array(capacity), batch.route)
+  batch.source = widen(new Int32Array(capacity), batch.source)
 }
+
+/** All columns that the batch has. */
+export const columnsOf = (batch: AllColumns) => [
+  ...[batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes],
+  ...(hasPlaces(batch) ? [batch.route, batch.source] : []),
+]
 
 /** Takes the calls of these rows, in ascending order, out of the batch. */
 export function removeCalls(batch: CallBatch, rows: readonly number[]): void {
-  for (const column of [batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes]) {
+  for (const column of columnsOf(batch)) {
     for (let index = 0; index < rows.length; index++) {
       const row = rows[index] as number
       column.copyWithin(row - index, row + 1, rows[index + 1] ?? batch.length)
@@ -170,7 +202,7 @@ export function removeCalls(batch: CallBatch, rows: readonly number[]): void {
 /** Appends what was decoded elsewhere, with key numbers of the same table. */
 export function appendCalls(
   batch: CallBatch,
-  more: Pick<CallBatch, 'length' | 'panes' | 'rejected' | 'samples'> & { readonly columns: Columns },
+  more: Pick<CallBatch, 'length' | 'panes' | 'rejected' | 'samples'> & { readonly columns: AllColumns },
 ): void {
   const { columns, length } = more
   while (batch.length + length > batch.key.length) grow(batch)
@@ -179,8 +211,20 @@ export function appendCalls(
   batch.status.set(columns.status.subarray(0, length), batch.length)
   batch.latencyMs.set(columns.latencyMs.subarray(0, length), batch.length)
   batch.bytes.set(columns.bytes.subarray(0, length), batch.length)
+  appendPlaces(batch, columns, length)
   batch.length += length
   for (const row of more.panes) batch.panes.push(row)
   for (const [reason, count] of more.rejected) batch.rejected.set(reason, (batch.rejected.get(reason) ?? 0) + count)
   batch.samples.push(...more.samples)
+}
+
+function appendPlaces(batch: CallBatch, columns: PlaceColumns, length: number): void {
+  if (hasPlaces(columns)) {
+    wantPlaces(batch)
+    batch.route.set(columns.route.subarray(0, length), batch.length)
+    batch.source.set(columns.source.subarray(0, length), batch.length)
+  } else if (hasPlaces(batch)) {
+    batch.route.fill(0, batch.length, batch.length + length)
+    batch.source.fill(0, batch.length, batch.length + length)
+  }
 }

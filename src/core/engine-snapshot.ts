@@ -20,12 +20,13 @@ export interface EngineSnapshot {
 }
 
 /** Of an owner by its name, and of the one of whole tenants. */
-const slabsOf = (id: string): SlabNames => ({ records: `records ${id}`, rows: `rows ${id}` })
-const tenantSlabs: SlabNames = { records: 'tenant records', rows: 'tenant rows' }
+const slabsOf = (id: string): SlabNames => ({ records: `records ${id}`, rows: `rows ${id}`, places: `places ${id}` })
+const tenantSlabs: SlabNames = { records: 'tenant records', rows: 'tenant rows', places: 'tenant places' }
 
 interface SlabNames {
   readonly records: string
   readonly rows: string
+  readonly places: string
 }
 
 export function snapshot({ state }: Engine): EngineSnapshot {
@@ -34,6 +35,7 @@ export function snapshot({ state }: Engine): EngineSnapshot {
   const keep = ({ place: _, ...owner }: Owner, names: SlabNames): KeptOwner => {
     slabs.set(names.records, owner.keys.records)
     slabs.set(names.rows, owner.keys.rows)
+    slabs.set(names.places, owner.keys.places.slab)
     return { ...owner, keys: keepKnownKeys(owner.keys) }
   }
   for (const [id, owner] of state.owners) owners.set(id, keep(owner, slabsOf(id)))
@@ -46,8 +48,10 @@ export function restoreState({ state, slabs }: EngineSnapshot): EngineState {
   const bringBack = (owner: KeptOwner, names: SlabNames): Owner => {
     const records = slabs.get(names.records)
     const rows = slabs.get(names.rows)
-    if (records === undefined || rows === undefined) throw new Error(`the checkpoint has no ${names.records}`)
-    const keys = restoreKnownKeys(owner.keys, { records, rows })
+    const places = slabs.get(names.places)
+    if (records === undefined || rows === undefined || places === undefined)
+      throw new Error(`the checkpoint has no ${names.records}`)
+    const keys = restoreKnownKeys(owner.keys, { records, rows, places })
     return { ...owner, keys, place: placesOf(owner.live, keys) }
   }
   for (const [id, owner] of state.owners) owners.set(id, bringBack(owner, slabsOf(id)))

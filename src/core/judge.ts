@@ -2,10 +2,11 @@
  * Asks the detectors about one view. What opens an incident is asked first; the others only when there is something to
  * corroborate, so that quiet keys cost two questions a look.
  */
-import type { Detector, Evidence, Finding, Kind, Rest, TenantView } from '../../detectors/contract.ts'
+import type { Detector, Evidence, Finding, Kind, LogField, Rest, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
+import type { ReadPlaces } from './formats/decoder.ts'
 import { compareHarm } from './incident/response.ts'
 import type { Calm } from './state/tenant-view.ts'
 
@@ -67,6 +68,9 @@ function calmFor(asked: readonly ConfiguredDetector[], interest: number, { pool 
       share: least(({ clientErrors }) => clientErrors?.share),
     },
     refused: least(({ refused }) => refused),
+    routes: least(({ routes }) => routes),
+    evenness: least(({ evenness }) => evenness),
+    callsFromNew: least(({ callsFromNew }) => callsFromNew),
     executions: pool === undefined ? Number.POSITIVE_INFINITY : least(({ poolShare }) => poolShare) * pool.concurrency,
   }
 }
@@ -74,7 +78,18 @@ function calmFor(asked: readonly ConfiguredDetector[], interest: number, { pool 
 /** A little less than what the detectors allow: a sum in another order may differ in its last bits. */
 const SURELY = 1 - 1e-9
 
-const NOTHING_STIRS: Rest = { nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, poolShare: 0 }
+/** A detector that does not say with what it rests, rests with this. */
+const NOTHING_STIRS: Rest = {
+  ...{ nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, poolShare: 0 },
+  ...{ routes: 0, evenness: 0, callsFromNew: 0 },
+}
+
+/** Which fields somebody reads of a log: what no enabled detector needs is not looked for. */
+export function fieldsRead(config: WeirConfig): ReadPlaces {
+  const isRead = (field: LogField): boolean =>
+    detectors.some(({ name, needs }) => needs === field && config.detectors[name]?.enabled === true)
+  return { route: isRead('route'), source: isRead('source') }
+}
 
 const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> =>
   Object.fromEntries(
@@ -122,7 +137,7 @@ export function judge(jury: Jury, view: TenantView): Judgement | undefined {
   return { score, voices }
 }
 
-/** The finding that names the misbehaviour: harm before surprise, then the higher score. */
+/** The finding that names the misbehaviour: the kind that says most, then the higher score. */
 export function leading({ voices }: Judgement): Voice | undefined {
   let best: Voice | undefined
   for (const voice of voices) {

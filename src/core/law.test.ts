@@ -36,6 +36,8 @@ const calls: fc.Arbitrary<Call[]> = fc
     inOrder(...bursts.map(({ key, from, ...burst }) => steady(key, { ...burst, from: TEN + from }))).map(call => ({
       ...call,
       latencyMs: call.at % 977,
+      route: 1 + Math.imul(call.at % 997, 0x9e3779b1),
+      source: 1 + (call.at % 3),
     })),
   )
   .filter(found => found.length > 0)

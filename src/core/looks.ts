@@ -39,7 +39,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
     if (activity.lastFailure >= endSecond - 1) failing++
     const known = knowledgeFor(key, owner, slot, 'early', planOf(plan, tenants, key.keyId))
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
-    const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency }))
+    const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency, keys: owner.keys }))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
   if (failing > 0) watchPlatform(engine, owner, { failing, calling: keys.length }, out)
@@ -124,7 +124,10 @@ function lookFinal(
   const { calm } = engine.jury
   if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
   const concurrency = engine.settings.config.pool?.concurrency
-  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond: second + 1, concurrency }))
+  const judgement = judge(
+    engine.jury,
+    finalView({ key, activity, known, endSecond: second + 1, concurrency, keys: owner.keys }),
+  )
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 
@@ -139,7 +142,7 @@ function lookAtSilent(engine: Engine, owner: Owner, key: KeyState, minute: numbe
   const known = knowledgeFor(key, owner, slotOf(minute * MINUTE_MS), 'final')
   const endSecond = (minute + 1) * 60
   const concurrency = engine.settings.config.pool?.concurrency
-  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond, concurrency }))
+  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond, concurrency, keys: owner.keys }))
   return judgement && { key, at: endSecond * SECOND_MS, judgement, known }
 }
 

@@ -4,7 +4,7 @@
  */
 import { deserialize, serialize } from 'node:v8'
 import type { z } from 'zod'
-import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow } from './call-batch.ts'
+import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow, wantPlaces } from './call-batch.ts'
 import { tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
 import type { EngineInput } from './engine-input.ts'
@@ -12,8 +12,10 @@ import type { EngineSnapshot } from './engine-snapshot.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, Outcome } from './incident/effect.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
+import { callsFromNewPlaces } from './state/call-places.ts'
 import type { KeyState } from './state/key-state.ts'
 import { idOf, isKnown } from './state/known-keys.ts'
+import { placesKnown, routesUsual } from './state/known-places.ts'
 import { findLive } from './state/live-keys.ts'
 import type { Owner } from './state/owner.ts'
 import type { KeyPanes } from './state/pane.ts'
@@ -32,6 +34,9 @@ export interface Call {
   readonly at: EpochMs
   readonly status?: number
   readonly latencyMs?: number
+  /** Hashes, as a decoder makes them. */
+  readonly route?: number
+  readonly source?: number
 }
 
 /** As users write them: durations with units, all else left to its default. */
@@ -143,13 +148,16 @@ export const obeyed = (effect: Effect): Outcome =>
 
 export function batchOf(calls: readonly Call[], table: KeyTable): CallBatch {
   const batch = createBatch(table, Math.max(1, calls.length))
-  for (const { key, at, status = 200, latencyMs = -1 } of calls) {
+  if (calls.some(({ route, source }) => route !== undefined || source !== undefined)) wantPlaces(batch)
+  for (const { key, at, status = 200, latencyMs = -1, route = 0, source = 0 } of calls) {
     const row = nextRow(batch)
     batch.key[row] = keyIn(table, key)
     batch.time[row] = at
     batch.status[row] = status
     batch.latencyMs[row] = latencyMs
     batch.bytes[row] = -1
+    batch.route[row] = route
+    batch.source[row] = source
   }
   return batch
 }
@@ -256,6 +264,11 @@ export function learned({ state }: Engine) {
         baseline: baselineOf(owner.keys, number),
         windows: activity && closedSums(activity.panes, owner.closedToSecond),
         accumulators: activity?.accumulators,
+        places: {
+          ...routesUsual(owner.keys.places, number),
+          ...placesKnown(owner.keys.places, number, Math.floor(owner.closedToSecond / 3_600)),
+          callsFromNew: activity?.places && callsFromNewPlaces(activity.places, owner.closedToSecond),
+        },
       })),
   }))
 }

@@ -45,6 +45,9 @@ export interface RecordedBatch {
   readonly status: Column
   readonly latencyMs: Column
   readonly bytes: Column
+  /** Where somebody read them, and any call had one. */
+  readonly route?: Int32Array | undefined
+  readonly source?: Int32Array | undefined
   readonly panes: Extract<EngineInput, { kind: 'batch' }>['batch']['panes']
   /** Keys not named before in this segment, in the order of their numbers. */
   readonly newKeys: readonly ApiKeyId[]

@@ -13,6 +13,7 @@ import {
   appendCalls,
   type CallBatch,
   clearBatch,
+  columnsOf,
   createBatch,
   type KeyTable,
   type PaneRow,
@@ -255,8 +256,7 @@ function takeSecond(reader: Reader, tally: LogTally, lastMayJump: boolean): Batc
 /** Makes room in the batch by what was taken of it already. */
 function dropTaken(reader: Reader): void {
   const { batch, row } = reader
-  for (const column of [batch.key, batch.time, batch.status, batch.latencyMs, batch.bytes])
-    column.copyWithin(0, row, batch.length)
+  for (const column of columnsOf(batch)) column.copyWithin(0, row, batch.length)
   batch.length -= row
   batch.panes.splice(0, reader.pane)
   reader.row = 0

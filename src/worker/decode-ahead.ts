@@ -11,7 +11,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import type { CallBatch, Columns, KeyTable, PaneRow } from '../core/call-batch.ts'
+import type { AllColumns, CallBatch, KeyTable, PaneRow } from '../core/call-batch.ts'
 import type { DecoderOptions } from '../core/formats/decoder.ts'
 import type { ApiKeyId } from '../core/vocabulary.ts'
 import type { SourceFault } from '../sources/source.ts'
@@ -21,7 +21,7 @@ export interface DecodedPiece extends Pick<CallBatch, 'length' | 'panes' | 'reje
   readonly kind: 'decoded'
   readonly payloadBytes: number
   /** At least `length` long; good until the next piece is asked for. */
-  readonly columns: Columns
+  readonly columns: AllColumns
 }
 
 export interface ThreadTask {

@@ -3,7 +3,7 @@
  * memory that both threads see. It stays a few pieces ahead of whoever takes them, and no more.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { clearBatch, createBatch, createColumns } from '../core/call-batch.ts'
+import { clearBatch, createBatch, createColumns, createPlaceColumns } from '../core/call-batch.ts'
 import { createDecoder, type DecoderOptions } from '../core/formats/decoder.ts'
 import { type FilePiece, readFilePieces, readPlainPieces } from '../sources/file-pieces.ts'
 import { type FromThread, packRows, postedCounter, type ThreadTask, takenCounter } from './decode-ahead.ts'
@@ -23,9 +23,12 @@ parentPort?.once('message', ({ options, port }: Instruction) => {
 async function run({ path, ahead, counters }: ThreadTask, options: DecoderOptions, port: MessagePort): Promise<void> {
   const decoder = createDecoder(options)
   // One more than may wait: the one that is being written.
+  const shared = (bytes: number) => new SharedArrayBuffer(bytes)
+  const readsPlaces = options.reads?.route === true || options.reads?.source === true
   const batches = Array.from({ length: ahead + 1 }, () => ({
     ...createBatch(decoder.keys, 0),
-    ...createColumns(columnRows, bytes => new SharedArrayBuffer(bytes)),
+    ...createColumns(columnRows, shared),
+    ...createPlaceColumns(readsPlaces ? columnRows : 0, shared),
   }))
   let posted = 0
   let keysSent = 0
@@ -49,14 +52,14 @@ async function run({ path, ahead, counters }: ThreadTask, options: DecoderOption
     const batch = batches[posted % batches.length] ?? createBatch(decoder.keys)
     clearBatch(batch)
     decoder.decode(payload, position, batch)
-    const { key, time, status, latencyMs, bytes, panes, rejected, samples, length } = batch
+    const { key, time, status, latencyMs, bytes, route, source, panes, rejected, samples, length } = batch
     const newKeys = decoder.keys.ids.slice(keysSent)
     keysSent += newKeys.length
     post({
       kind: 'decoded',
       payloadBytes: payload.length,
       length,
-      columns: { key, time, status, latencyMs, bytes },
+      columns: { key, time, status, latencyMs, bytes, route, source },
       rows: packRows(panes),
       rejected,
       samples,

@@ -128,6 +128,8 @@ function createNumbering() {
           status: batch.status.subarray(from, end),
           latencyMs: batch.latencyMs.subarray(from, end),
           bytes: batch.bytes.subarray(from, end),
+          route: batch.route.subarray(from, end),
+          source: batch.source.subarray(from, end),
         },
       })
       for (let row = first; row < to.length; row++) to.key[row] = known[to.key[row] as number] as number

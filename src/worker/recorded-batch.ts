@@ -2,7 +2,7 @@
  * A batch of calls as a recording keeps it, and back: the columns, each in the narrowest type that loses nothing (a call
  * takes 14 bytes instead of 30), and the keys that are new.
  */
-import { appendCalls, createBatch, type KeyTable } from '../core/call-batch.ts'
+import { type AllColumns, appendCalls, type CallBatch, createBatch, type KeyTable } from '../core/call-batch.ts'
 import type { Column, RecordedBatch } from '../stores/recording-entry.ts'
 import type { BatchInput } from './bare-log.ts'
 
@@ -19,9 +19,16 @@ export function recordedBatch(input: BatchInput, keysNamed: number): RecordedBat
     status: batch.status.slice(from, to),
     latencyMs: narrowed(batch.latencyMs.subarray(from, to)),
     bytes: narrowed(batch.bytes.subarray(from, to)),
+    ...placesOf(batch, from, to),
     panes: batch.panes.slice(panesFrom, panesTo),
     newKeys: batch.keys.ids.slice(keysNamed),
   }
+}
+
+/** Nothing where no call has any: an empty column is one that nobody filled. */
+function placesOf(batch: CallBatch, from: number, to: number): Pick<RecordedBatch, 'route' | 'source'> {
+  const [route, source] = [batch.route.slice(from, to), batch.source.slice(from, to)]
+  return route.some(Boolean) || source.some(Boolean) ? { route, source } : {}
 }
 
 function timesOf(times: Float64Array): Pick<RecordedBatch, 'time' | 'timeFrom'> {
@@ -54,8 +61,10 @@ export function batchInputOf(recorded: RecordedBatch, keys: KeyTable): BatchInpu
   return { kind: 'batch', partition, batch, from: 0, to: length, panesFrom: 0, panesTo: panes.length, arrivedAt }
 }
 
-function columnsOf({ key, time, timeFrom, status, latencyMs, bytes }: RecordedBatch) {
+function columnsOf({ key, time, timeFrom, status, latencyMs, bytes, route, source }: RecordedBatch): AllColumns {
   return {
+    route: Int32Array.from(route ?? []),
+    source: Int32Array.from(source ?? []),
     key: Int32Array.from(key),
     time: Float64Array.from(time, since => since + timeFrom),
     status: Uint16Array.from(status),

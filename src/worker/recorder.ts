@@ -119,7 +119,10 @@ export function restoredSettings({ config, tenants, ...settings }: RecordedSetti
 /** About, in bytes: it says when to write, not what is written. */
 function sizeOf(input: RecordedInput): number {
   if (input.kind !== 'batch') return 100
-  const { key, time, status, latencyMs, bytes, panes, newKeys } = input
-  const columns = [key, time, status, latencyMs, bytes].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const { key, time, status, latencyMs, bytes, route, source, panes, newKeys } = input
+  const columns = [key, time, status, latencyMs, bytes, route, source].reduce(
+    (sum, column) => sum + (column?.byteLength ?? 0),
+    0,
+  )
   return 300 + columns + 200 * panes.length + 20 * newKeys.length
 }

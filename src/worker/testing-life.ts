@@ -12,6 +12,7 @@ import { engineSettings } from '../core/engine.ts'
 import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
+import { fieldsRead } from '../core/judge.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
@@ -99,7 +100,13 @@ export async function live(life: Life) {
   const repeats = createRepeats()
   const decoder = createDecoder({
     repeats,
-    ...{ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes: 1_000_000 },
+    ...{
+      format: 'auto',
+      fields: config.fields,
+      hashSecret: 'for tests',
+      maxRecordBytes: 1_000_000,
+      reads: fieldsRead(config),
+    },
   })
   const { record } = life
   const stopped = (because: string): void =>

@@ -46,10 +46,10 @@ function decoded(decoder: Decoder, lines: readonly string[]) {
   const batch = createBatch(decoder.keys)
   const payload = Buffer.from(lines.join('\n'))
   decoder.decode(payload, '0', batch)
-  const { key, time, status, latencyMs, bytes, length, panes, rejected, samples } = batch
+  const { key, time, status, latencyMs, bytes, route, source, length, panes, rejected, samples } = batch
   return {
     ...({ kind: 'decoded', payloadBytes: payload.length, length, panes, rejected, samples } as const),
-    columns: { key, time, status, latencyMs, bytes },
+    columns: { key, time, status, latencyMs, bytes, route, source },
   }
 }
 

@@ -178,6 +178,12 @@ const fields = z.strictObject({
   latencySeconds: fieldName([]).describe('the same in seconds, as nginx’s $request_time'),
   latencyMicros: fieldName([]).describe('the same in microseconds, as Apache’s %D'),
   bytes: fieldName(usualNames.bytes).describe('length of the answer, bytes'),
+  route: fieldName(usualNames.route).describe(
+    'path that was called, also with its method before it; a hash of it without its query is counted, and forgotten in minutes',
+  ),
+  source: fieldName(usualNames.source).describe(
+    'address it was called from, as the gateway saw it; a keyed hash of its network (/24, /48) is kept',
+  ),
   header: z
     .string()
     .regex(/[,;\t]/)

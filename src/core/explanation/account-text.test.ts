@@ -88,6 +88,9 @@ test('a decision not to act is told with what was missing, and each score with i
     '  week-mean-multiple  0.267, only corroborates',
     '      80 ÷ 300 = 0.267   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
     '  pool-share          silent: no pool is configured (`pool.concurrency`), or how long its calls usually run is not known',
+    '  enumeration         silent: it is blind, no call of the last minutes has a route (`fields.route`)',
+    '  new-place           silent: it is blind, no call of the last minutes has a source (`fields.source`)',
+    '  stuck-poller        silent: it is blind, no call of the last minutes has a route (`fields.route`)',
   ])
 })
 
@@ -96,7 +99,7 @@ test('an incident is told with what was done, and why no more', () => {
     'a at 2026-03-04 10:00:40 UTC',
     '',
     'Incident a#1 was open: a surge, severity low, begun at 2026-03-04 10:00:30 UTC, opened at 2026-03-04 10:00:33 UTC.',
-    "Client's limit was not changed: it is busy, and so far harms nobody. (mode: enforce)",
+    "Client's limit was not changed: so far it harms nobody else. (mode: enforce)",
     'It closes when no score has been above 0.5 for 1 min 0 s.',
     'Above 1, and only to corroborate what others open: minute-sigma 2.57.',
     '',
@@ -132,6 +135,9 @@ test('an incident is told with what was done, and why no more', () => {
     '  week-mean-multiple  0.634, only corroborates',
     '      190 ÷ 300 = 0.634   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
     '  pool-share          silent: no pool is configured (`pool.concurrency`), or how long its calls usually run is not known',
+    '  enumeration         silent: it is blind, no call of the last minutes has a route (`fields.route`)',
+    '  new-place           silent: it is blind, no call of the last minutes has a source (`fields.source`)',
+    '  stuck-poller        silent: it is blind, no call of the last minutes has a route (`fields.route`)',
     '',
     'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
     '  yes  12.3 × the upper end of its usual; many is 10 × or more',

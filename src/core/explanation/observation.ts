@@ -3,7 +3,7 @@
  * came of it once the engine had looked as well. The core's own view and the detectors' own answers: nothing is derived a
  * second time. Looked at on copies, so that the engine decides what it would have decided unseen.
  */
-import type { Detector, Finding, TenantView } from '../../../detectors/contract.ts'
+import type { Detector, Finding, LogField, TenantView } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
 import { type Engine, watching } from '../engine-state.ts'
@@ -66,7 +66,10 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   // Who may not judge what is still to come in is asked of what is closed.
   const isClosedAsked = owner.closedToSecond >= 0 && detectors.some(detector => !detector.early)
   const closed = isClosedAsked ? finalViewOf(engine, place) : early
-  const testimonies = detectors.map(detector => testify(engine, detector, detector.early ? early : closed))
+  const lacks = (field: LogField): boolean => key.activity?.places?.[has[field]] !== true
+  const testimonies = detectors.map(detector =>
+    testify(engine, detector, { view: detector.early ? early : closed, lacks }),
+  )
   const plan = planNow(engine, keyId, endSecond)
   const planned = plan && early.usual && plannedUse(plan.stretches, early.usual, early.last60s.calls)
   return { view: early, testimonies, planned, phase: key.incident.phase }
@@ -93,7 +96,9 @@ function earlyViewOf(engine: Engine, { owner, key }: Place, endSecond: number): 
   const copy = { ...key }
   const known = knownAt(engine, owner, copy, endSecond, 'early')
   const { concurrency } = engine.settings.config.pool ?? {}
-  return structuredClone(earlyView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
+  return structuredClone(
+    earlyView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency, keys: owner.keys }),
+  )
 }
 
 function finalViewOf(engine: Engine, { owner, key }: Place): TenantView {
@@ -101,7 +106,9 @@ function finalViewOf(engine: Engine, { owner, key }: Place): TenantView {
   const endSecond = owner.closedToSecond
   const known = knownAt(engine, owner, copy, endSecond, 'final')
   const { concurrency } = engine.settings.config.pool ?? {}
-  return structuredClone(finalView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
+  return structuredClone(
+    finalView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency, keys: owner.keys }),
+  )
 }
 
 function knownAt(
@@ -127,15 +134,27 @@ function copiedActivity({ activity }: KeyState): KeyActivity {
   return copy
 }
 
-function testify({ jury }: Engine, detector: Detector, view: TenantView): Testimony {
-  const { name } = detector
+const has = { route: 'hasRoutes', source: 'hasSources' } as const
+
+/** `lacks`: which field no call of the key's last minutes has. */
+interface Shown {
+  readonly view: TenantView
+  readonly lacks: (field: LogField) => boolean
+}
+
+function testify({ jury }: Engine, detector: Detector, { view, lacks }: Shown): Testimony {
+  const { name, needs } = detector
   const isThis = (one: ConfiguredDetector) => one.detector === detector
   const configured = jury.open.find(isThis) ?? jury.corroborate.find(isThis)
   if (configured === undefined) return { kind: 'disabled', name }
   const { opens, values } = configured
   const finding = detector.evaluate(shownTo(detector, view), values)
   if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
-  return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
+  const because =
+    needs !== undefined && lacks(needs)
+      ? `it is blind, no call of the last minutes has a ${needs} (\`fields.${needs}\`)`
+      : (detector.silence ?? 'it has nothing to say of this')
+  return { kind: 'silent', name, opens, because }
 }
 
 /** The least rises that `sequential-surge` would see, as it is configured; undefined where nothing is usual or it is off. */

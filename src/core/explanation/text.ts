@@ -70,13 +70,13 @@ export function subjectText(keyId: Explanation['keyId'], tenant: Explanation['te
 }
 
 /**
- * The rate, where the rate is out of the band. A kind that is no rate may stay inside it (a retry storm of a tenant that
- * calls little): then the line names what is unusual instead.
+ * The rate, where the rate is out of the band. A storm may stay inside it (of a tenant that calls little), and other kinds are
+ * about no rate at all: then the line names what is unusual instead.
  */
 function rateLine({ kind, current, expected, evidence }: Explanation): string {
-  const measured = kinds[kind].measure
+  const { measure: measured, isNoRate } = kinds[kind]
   const own = measured && evidence.find(({ measure }) => measure.includes(measured))
-  if (own && !(expected && current.callsPerMinute > expected.upperPerMinute)) {
+  if (own && (isNoRate || !(expected && current.callsPerMinute > expected.upperPerMinute))) {
     const measure = cleanText(own.measure)
     const usual = own.usual === undefined ? 'unknown (no history)' : `${threeFigures(own.usual)} ${measure}`
     return `Current: ${threeFigures(own.observed)} ${measure}. Expected: ${usual}.`
@@ -232,15 +232,42 @@ export function limitLines(action: Action): readonly string[] {
 /** Follows "a". */
 export const kindName = (kind: IncidentKind): string => kinds[kind].name
 
-/** What each kind is; `name` follows "a"; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
+/**
+ * What each kind is; `name` follows "a"; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that
+ * speaks for a kind: alone where it is about no rate of calls.
+ */
 const kinds: Readonly<
-  Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
+  Record<
+    IncidentKind,
+    { readonly name: string; readonly sentence: string; readonly measure?: string; readonly isNoRate?: true }
+  >
 > = {
   surge: { name: 'surge', sentence: 'Surge: this key calls far more often than it usually does at this time.' },
   'retry-storm': {
     name: 'retry storm',
     sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
     measure: '5xx in',
+  },
+  enumeration: {
+    name: 'enumeration',
+    sentence:
+      'Enumeration: this key calls one route after another that it does not usually call, as who takes, or tries out, all there is.',
+    measure: 'distinct routes in 60 s',
+    isNoRate: true,
+  },
+  'new-place': {
+    name: 'key at a new place',
+    sentence:
+      'New place: this key is called from a network where it was not used before. If nobody has moved, it may be in other hands.',
+    measure: 'calls from new places',
+    isNoRate: true,
+  },
+  'stuck-poller': {
+    name: 'stuck poller',
+    sentence:
+      'Stuck poller: this key calls one route again and again at an even interval, without a pause, which it does not usually do.',
+    measure: 'calls of one route',
+    isNoRate: true,
   },
   'error-loop': {
     name: 'loop of errors',
@@ -279,7 +306,7 @@ export const basisText = (days: number): string =>
 
 const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',
-  'no-harm': 'it is busy, and so far harms nobody',
+  'no-harm': 'so far it harms nobody else',
   exempt: 'this tenant is exempt from throttling',
   anonymous: 'these calls carry no API key, so there is no limit to lower',
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',

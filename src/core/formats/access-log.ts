@@ -7,6 +7,13 @@ import type { EpochMs } from '../vocabulary.ts'
 import { chosen, decided, type FieldSlots, isPresent, type Spans, sourceOf } from './field-slots.ts'
 import { parseNumber, parseTime } from './field-text.ts'
 import type { KeyNames } from './key-names.ts'
+import type { Places } from './places.ts'
+
+/** What the values of a call become numbers by; `places` where routes and sources are asked for. */
+export interface CallNumbers {
+  readonly names: KeyNames
+  readonly places: Places | undefined
+}
 
 /** Status where a line has none. */
 const noStatus = 0
@@ -21,7 +28,7 @@ export function addCall(
   line: Buffer,
   { roles }: FieldSlots,
   spans: Spans,
-  names: KeyNames,
+  { names, places }: CallNumbers,
   eventTime: EpochMs | undefined,
 ): RejectionReason | undefined {
   const timeSlot = chosen(spans, roles.time)
@@ -40,6 +47,10 @@ export function addCall(
   batch.status[row] = status
   batch.latencyMs[row] = measured(line, spans, chosen(spans, roles.latencyMs))
   batch.bytes[row] = measured(line, spans, chosen(spans, roles.bytes))
+  if (places !== undefined) {
+    batch.route[row] = placeAt(places.routeOf, line, spans, chosen(spans, roles.route))
+    batch.source[row] = placeAt(places.sourceOf, line, spans, chosen(spans, roles.source))
+  }
   batch.key[row] = key ?? names.anonymous()
   return key === undefined ? 'no-key' : undefined
 }
@@ -52,7 +63,10 @@ export function isSalvageable({ roles }: FieldSlots, spans: Spans): boolean {
 
 /** Whether anything on the line is a field of an access log. */
 export const hasCallField = ({ roles }: FieldSlots, spans: Spans): boolean =>
-  Object.values(roles).some(candidates => isPresent(spans, candidates))
+  callRoles.some(role => isPresent(spans, roles[role]))
+
+/** A path or an address alone is no sign of a call: much else has one. */
+const callRoles = ['keyId', 'apiKey', 'time', 'status', 'latencyMs', 'bytes'] as const
 
 function keyOf(line: Buffer, roles: FieldSlots['roles'], spans: Spans, names: KeyNames): number | undefined {
   const id = decided(spans, roles.keyId)
@@ -66,6 +80,14 @@ function measured(line: Buffer, spans: Spans, slot: number): number {
   if (slot < 0) return unmeasured
   const value = numberAt(parseNumber, line, spans, slot)
   return Number.isNaN(value) ? unmeasured : value
+}
+
+/** 0 where there is none. */
+function placeAt(numberOf: Places['routeOf'], line: Buffer, spans: Spans, slot: number): number {
+  if (slot < 0) return 0
+  const bytes = sourceOf(spans, slot, line)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return numberOf(view, spans.from[slot] ?? 0, spans.to[slot] ?? 0)
 }
 
 type Parse = (bytes: Buffer, from: number, to: number) => number

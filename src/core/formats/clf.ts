@@ -12,10 +12,9 @@
  *   quoted in the log format, and the key id stand before it where the server does not escape.
  * - On a 401 the user's name is what somebody claimed: such a call is nobody's.
  */
-import { addCall } from './access-log.ts'
+import { addCall, type CallNumbers } from './access-log.ts'
 import { absent, empty, type FieldSlots, plain, put, putDecoded, type Spans } from './field-slots.ts'
 import { endOfString } from './json-members.ts'
-import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
 
 const places = 'host ident authuser time request status bytes referer userAgent'.split(' ')
@@ -29,7 +28,7 @@ const backslash = 0x5c
 const [openBracket, closeBracket] = [0x5b, 0x5d]
 const noSlots: readonly number[] = []
 
-export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames): TakeLine {
+export function createClfLine(fields: FieldSlots, spans: Spans, numbers: CallNumbers): TakeLine {
   const slotsOfPlace = placesOf(fields)
   const fill = (slots: readonly number[], bytes: Buffer, from: number, to: number): void => {
     for (const slot of slots) if (spans.kind[slot] === absent) put(spans, slot, bytes, from, to)
@@ -85,7 +84,7 @@ export function createClfLine(fields: FieldSlots, spans: Spans, names: KeyNames)
     readRest(bytes, split + 2, to)
     if (saysNothing(bytes, identEnd + 1, userEnd) || isUnauthorized(bytes, fields, spans))
       for (const slot of slotsOfPlace[authuserPlace] ?? noSlots) spans.kind[slot] = empty
-    return addCall(batch, bytes, fields, spans, names, eventTime)
+    return addCall(batch, bytes, fields, spans, numbers, eventTime)
   }
 }
 

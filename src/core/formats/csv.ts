@@ -7,10 +7,9 @@
  * quoted moves no other tenant's id into its place, and one that gets a quote through swallows no line but its own: the
  * price is that a line end within a cell, which RFC 4180 allows and no access log writes, is a bad row.
  */
-import { addCall } from './access-log.ts'
+import { addCall, type CallNumbers } from './access-log.ts'
 import { absent, type FieldSlots, put, putDecoded, type Spans } from './field-slots.ts'
 import { parseNumber, parseTime } from './field-text.ts'
-import type { KeyNames } from './key-names.ts'
 import type { TakeLine } from './text-lines.ts'
 
 const quote = 0x22
@@ -56,7 +55,12 @@ function isValue(text: string): boolean {
 }
 
 /** Without `header` the first line that names a column for the time is it; lines before that are refused. */
-export function createCsvLine(fields: FieldSlots, spans: Spans, names: KeyNames, header: string | undefined): TakeLine {
+export function createCsvLine(
+  fields: FieldSlots,
+  spans: Spans,
+  numbers: CallNumbers,
+  header: string | undefined,
+): TakeLine {
   let columns = header === undefined ? undefined : columnsOf(csvHeaderOf(header), fields)
   const cells: Cell[] = []
   const isTime = (name: string): boolean =>
@@ -82,7 +86,7 @@ export function createCsvLine(fields: FieldSlots, spans: Spans, names: KeyNames,
       if (cell !== undefined)
         for (const slot of slots) if (spans.kind[slot] === absent) putCell(spans, slot, bytes, cell)
     }
-    const reason = addCall(batch, bytes, fields, spans, names, eventTime)
+    const reason = addCall(batch, bytes, fields, spans, numbers, eventTime)
     return reason === 'bad-time' && takesAsHeader(bytes, from, to) ? undefined : reason
   }
 }

@@ -4,17 +4,19 @@
  *
  * payload → KPL? its records → gzip, zstd? inflate → lines → access log | pane | envelope → its messages' lines
  */
-import { type CallBatch, type KeyTable, type RejectionReason, reject } from '../call-batch.ts'
+import { type CallBatch, type KeyTable, type RejectionReason, reject, wantPlaces } from '../call-batch.ts'
 import type { Position } from '../vocabulary.ts'
+import type { CallNumbers } from './access-log.ts'
 import { createClfLine } from './clf.ts'
 import { createCsvLine } from './csv.ts'
 import { excerptOf } from './excerpt.ts'
 import { type FieldNames, type FieldSettings, type FormatName, fieldNamesOf, recommendedFields } from './field-names.ts'
 import { createFieldSlots, createSpans, type LookedFor, paneFields } from './field-slots.ts'
 import { type Inflated, inflate, isGzip } from './gzip.ts'
-import { createKeyNames, type KeyNames } from './key-names.ts'
+import { createKeyNames } from './key-names.ts'
 import { isKpl, recordsOfKpl } from './kpl.ts'
 import { createLineReader, type LineReader } from './lines.ts'
+import { createPlaces } from './places.ts'
 import type { Repeats } from './repeats.ts'
 import { createTextReader, orEnveloped } from './text-lines.ts'
 import { inflateZstd, isZstd } from './zstd.ts'
@@ -45,6 +47,14 @@ export interface DecoderOptions {
   readonly maxRecordBytes: number
   /** Knows again what the stream may bring twice; without it everything counts. */
   readonly repeats?: Repeats | undefined
+  /** Which of these somebody reads; nothing is done for the others. */
+  readonly reads?: ReadPlaces | undefined
+}
+
+/** Whether anybody asks what was called, and from where. */
+export interface ReadPlaces {
+  readonly route: boolean
+  readonly source: boolean
 }
 
 /** What a record may hold, and what an envelope's messages may. `auto` looks at each line anew. */
@@ -73,13 +83,15 @@ export function createDecoder({
   hashSecret,
   maxRecordBytes,
   repeats,
+  reads,
 }: DecoderOptions): Decoder {
   const names = createKeyNames(hashSecret)
-  const fieldNames = fieldNamesOf(format, settings)
+  const fieldNames = onlyRead(fieldNamesOf(format, settings), reads)
+  const places = fieldNames.route.length + fieldNames.source.length > 0 ? createPlaces(hashSecret) : undefined
   const known = knownNames(fieldNames)
   const jsonReader = (wanted: LookedFor, messages: LineReader | undefined): LineReader =>
-    createLineReader({ fields: createFieldSlots(fieldNames, wanted), names, known, messages })
-  const text = textReader(format, fieldNames, settings.header, names)
+    createLineReader({ fields: createFieldSlots(fieldNames, wanted), names, places, known, messages })
+  const text = textReader(format, fieldNames, settings.header, { names, places })
   const messages = (): LineReader => text ?? jsonReader(lookedForInMessages(format), undefined)
   const json = jsonReader(lookedFor[format], lookedFor[format].envelopes ? messages() : undefined)
   const reader = text === undefined ? json : orEnveloped(text, json)
@@ -118,6 +130,7 @@ export function createDecoder({
   return {
     keys: names.table,
     decode(payload, position, batch) {
+      if (places !== undefined) wantPlaces(batch)
       const record = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
       if (!isKpl(record) || record.length > maxRecordBytes) {
         take(record, position, batch, maxRecordBytes)
@@ -136,17 +149,23 @@ export function createDecoder({
   }
 }
 
+const onlyRead = (names: FieldNames, reads: ReadPlaces | undefined): FieldNames => ({
+  ...names,
+  route: reads?.route === true ? names.route : [],
+  source: reads?.source === true ? names.source : [],
+})
+
 function textReader(
   format: FormatName,
   fieldNames: FieldNames,
   header: string | undefined,
-  names: KeyNames,
+  numbers: CallNumbers,
 ): LineReader | undefined {
   if (format !== 'clf' && format !== 'csv') return undefined
   const fields = createFieldSlots(fieldNames, onlyCalls)
   const spans = createSpans(fields)
   return createTextReader(
-    format === 'clf' ? createClfLine(fields, spans, names) : createCsvLine(fields, spans, names, header),
+    format === 'clf' ? createClfLine(fields, spans, numbers) : createCsvLine(fields, spans, numbers, header),
   )
 }
 

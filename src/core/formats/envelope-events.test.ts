@@ -12,14 +12,21 @@ const seed = Number(process.env.WEIR_FUZZ_SEED ?? 20_260_102)
 
 function createReading() {
   const { fields } = weirSchema.parse({})
-  const decoder = createDecoder({ format: 'auto', fields, hashSecret: 'a secret of the test', maxRecordBytes: 1 << 25 })
+  const decoder = createDecoder({
+    format: 'auto',
+    fields,
+    hashSecret: 'a secret of the test',
+    maxRecordBytes: 1 << 25,
+    reads: { route: true, source: true },
+  })
   return (record: string): readonly string[] => {
     const batch = createBatch(decoder.keys)
     decoder.decode(Buffer.from(record), '7', batch)
-    const { key, time, status, latencyMs, bytes, keys, panes, rejected, samples, controlMessages } = batch
+    const { key, time, status, latencyMs, bytes, route, source, keys, panes, rejected, samples, controlMessages } =
+      batch
     return [
       ...Array.from({ length: batch.length }, (_, row) =>
-        [keys.ids[key[row]!], time[row], status[row], latencyMs[row], bytes[row]].join(' '),
+        [keys.ids[key[row]!], time[row], status[row], latencyMs[row], bytes[row], route[row], source[row]].join(' '),
       ),
       ...panes.map(row => JSON.stringify({ ...row, key: keys.ids[row.key] })),
       ...[...rejected].sort().map(String),

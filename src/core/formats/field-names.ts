@@ -18,6 +18,10 @@ export interface FieldNames {
   readonly status: readonly string[]
   readonly latency: readonly string[]
   readonly bytes: readonly string[]
+  /** What was called: a path, also where a method stands before it. */
+  readonly route: readonly string[]
+  /** From where: an address. */
+  readonly source: readonly string[]
   /** Milliseconds in one of what the latency is written in. */
   readonly latencyUnitMs: number
 }
@@ -29,13 +33,18 @@ export type LatencySetting = keyof typeof latencyUnitsMs
 type Names = readonly string[]
 /** `fields:` as the user wrote it: what is left out has the names of the format. */
 export type FieldSettings = {
-  readonly [name in 'keyId' | 'apiKey' | 'time' | 'status' | 'bytes' | LatencySetting]?: Names | undefined
+  readonly [name in 'keyId' | 'apiKey' | 'time' | 'status' | 'bytes' | 'route' | 'source' | LatencySetting]?:
+    | Names
+    | undefined
 } & {
   /** Header line of a CSV. */
   readonly header?: string | undefined
 }
 
-const none: FieldNames = { keyId: [], apiKey: [], time: [], status: [], latency: [], bytes: [], latencyUnitMs: 1 }
+const none: FieldNames = {
+  ...{ keyId: [], apiKey: [], time: [], status: [], latency: [], bytes: [], route: [], source: [] },
+  latencyUnitMs: 1,
+}
 
 /** API Gateway's recommended format, and what others commonly write. */
 export const usualNames: FieldNames = {
@@ -46,6 +55,8 @@ export const usualNames: FieldNames = {
   status: ['status', 'responseStatus', 'status_code'],
   latency: ['responseLatency', 'latency', 'latencyMs'],
   bytes: ['responseLength', 'bytes'],
+  route: ['path', 'uri', 'request_uri', 'resourcePath', 'routeKey'],
+  source: ['sourceIp', 'ip', 'client_ip', 'remote_addr'],
 }
 
 /** The log format that the README recommends, in its order. */
@@ -72,7 +83,15 @@ export const recommendedFields = [
 
 const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
   // Fields of a text line have places; these are the names of the places (clf.ts).
-  clf: { ...none, keyId: ['authuser'], time: ['time'], status: ['status'], bytes: ['bytes'] },
+  clf: {
+    ...none,
+    keyId: ['authuser'],
+    time: ['time'],
+    status: ['status'],
+    bytes: ['bytes'],
+    route: ['request'],
+    source: ['host'],
+  },
   // kong.log.serialize (kong/pdk/log.lua): the credential's id, the consumer's where the plugin knows no credential.
   // `request.headers` holds the raw `apikey` and whatever else a client sent: nothing in it is looked at.
   kong: {
@@ -82,6 +101,8 @@ const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
     status: ['response.status'],
     latency: ['latencies.request'],
     bytes: ['response.size'],
+    route: ['request.uri'],
+    source: ['client_ip'],
   },
   // The names that Istio's default format and Envoy's documentation use; the key id is the user's own to add.
   envoy: {
@@ -91,6 +112,9 @@ const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
     status: ['response_code'],
     latency: ['duration'],
     bytes: ['bytes_sent'],
+    // Never x_forwarded_for, of which a client writes what it likes.
+    route: ['path', ':path'],
+    source: ['downstream_remote_address', 'downstream_remote_address_without_port'],
   },
   // Named after nginx's variables; $request_time is in seconds.
   nginx: {
@@ -101,6 +125,8 @@ const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
     latency: ['request_time'],
     latencyUnitMs: latencyUnitsMs.latencySeconds,
     bytes: ['bytes_sent', 'body_bytes_sent'],
+    route: ['uri', 'request_uri', 'request'],
+    source: ['remote_addr'],
   },
   // The default entry (apisix/utils/log-util.lua), and a `log_format` of variables under their own names; the latency of
   // such a one is in seconds, which the settings must say.
@@ -111,6 +137,8 @@ const namesOfFormat: Readonly<Partial<Record<FormatName, FieldNames>>> = {
     status: ['response.status', 'status'],
     latency: ['latency'],
     bytes: ['response.size', 'bytes_sent'],
+    route: ['request.uri', 'uri', 'request_uri'],
+    source: ['client_ip', 'remote_addr'],
   },
 }
 
@@ -129,6 +157,8 @@ export function fieldNamesOf(format: FormatName, named: FieldSettings): FieldNam
     status: named.status ?? shipped.status,
     latency: latency?.names ?? shipped.latency,
     bytes: named.bytes ?? shipped.bytes,
+    route: named.route ?? shipped.route,
+    source: named.source ?? shipped.source,
     latencyUnitMs: latency?.unitMs ?? shipped.latencyUnitMs,
   }
 }

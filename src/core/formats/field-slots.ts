@@ -20,9 +20,11 @@ export const paneFields = [
 ] as const
 export type PaneField = (typeof paneFields)[number]
 
-export type Role = 'keyId' | 'apiKey' | 'time' | 'status' | 'latencyMs' | 'bytes'
+export type Role = 'keyId' | 'apiKey' | 'time' | 'status' | 'latencyMs' | 'bytes' | 'route' | 'source'
 /** With a value of each of these a call is complete; the raw key is only asked for where the id is missing. */
 const settlingRoles = ['keyId', 'time', 'status', 'latencyMs', 'bytes'] as const
+/** What a call may have besides: it is read wherever it stands, also behind what completes the call. */
+const placeRoles = ['route', 'source'] as const
 
 /**
  * Names that are looked for in an object, and in the objects within it. What is left of a dotted name at any depth may
@@ -46,12 +48,15 @@ export interface FieldSlots {
   readonly root: NameNode
   /** Slots of a role's candidate names, the preferred first. Empty where access-log lines are not looked for. */
   readonly roles: Readonly<Record<Role, readonly number[]>>
-  /** Slots below this belong to roles. */
+  /** Slots below this belong to roles; from `placeSlots` on to those of places. */
+  readonly placeSlots: number
   readonly roleSlots: number
   /** By slot: the bit of the role that a value there settles, since no other candidate can come before it; else 0. */
   readonly settles: Int32Array
-  /** All the bits; 0 where nothing is ever settled. */
+  /** All the bits of a complete call; 0 where nothing is ever settled. */
   readonly allSettled: number
+  /** The bits of the places that are asked for: with these too nothing more on a line matters. */
+  readonly placesSettled: number
   readonly pane: Readonly<Record<PaneField, number>> | undefined
   readonly envelope: { readonly messageType: number; readonly logEvents: number } | undefined
 }
@@ -77,7 +82,7 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
           return slot
         })
       : []
-  const roles = {
+  const required = {
     keyId: candidates(names.keyId),
     apiKey: candidates(names.apiKey),
     time: candidates(names.time),
@@ -85,6 +90,8 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
     latencyMs: candidates(names.latency),
     bytes: candidates(names.bytes),
   }
+  const placeSlots = count
+  const roles = { ...required, route: candidates(names.route), source: candidates(names.source) }
   const roleSlots = count
   const pane = lookedFor.panes
     ? (Object.fromEntries(paneFields.map(name => [name, slotOf(name)])) as Record<PaneField, number>)
@@ -94,13 +101,16 @@ export function createFieldSlots(names: FieldNames, lookedFor: LookedFor): Field
     : undefined
 
   const settles = new Int32Array(count)
-  for (const [bit, role] of settlingRoles.entries()) {
+  let placesSettled = 0
+  for (const [bit, role] of [...settlingRoles, ...placeRoles].entries()) {
     const preferred = roles[role][0]
-    if (preferred !== undefined) settles[preferred] = 1 << bit
+    if (preferred === undefined) continue
+    settles[preferred] = 1 << bit
+    if (preferred >= placeSlots) placesSettled |= 1 << bit
   }
   const allSettled = lookedFor.calls ? (1 << settlingRoles.length) - 1 : 0
   const byName = root.values
-  return { count, byName, root, roles, roleSlots, settles, allSettled, pane, envelope }
+  return { count, byName, root, roles, placeSlots, roleSlots, settles, allSettled, placesSettled, pane, envelope }
 }
 
 const emptyNode = (): NameNode => ({ values: new Map(), objects: new Map(), lengths: new Uint8Array(longName + 1) })

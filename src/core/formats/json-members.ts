@@ -4,7 +4,8 @@
  *
  * - The first member of a name counts, and of an object's name too, whatever it holds. A client that gets quotes through
  *   into its `userAgent`, which stands last, could otherwise write another tenant's key id behind it.
- * - What stands before a break has been read. Where every field of a call is settled, nothing after it matters.
+ * - What stands before a break has been read. Where every field of a call is settled, nothing after it matters but its
+ *   route and source.
  * - Strings and numbers are values; `null`, `true`, `false`, objects and arrays are as if absent. So is a bare `-`,
  *   which is what a log format without quotes writes for a missing number.
  * - Objects are looked into for the names that lead there, arrays never.
@@ -79,7 +80,8 @@ export function readMembers(bytes: Buffer, from: number, to: number, fields: Fie
   return { end: end < 0 ? undefined : end, isSettled: isSettled(line), valueFrom, valueTo, slots, isFlat }
 }
 
-const isSettled = ({ fields, settled }: Reading): boolean => fields.allSettled !== 0 && settled === fields.allSettled
+const isSettled = ({ fields: { allSettled }, settled }: Reading): boolean =>
+  allSettled !== 0 && (settled & allSettled) === allSettled
 
 /** Just after the object that begins at `from`, or -1 where it breaks off. Without `names` only values are gathered. */
 function readObject(line: Reading, from: number, names: NameNode | undefined, depth: number): number {
@@ -100,7 +102,7 @@ function readObject(line: Reading, from: number, names: NameNode | undefined, de
     at = skipSpace(bytes, at + 1, to)
     const end = bytes[at] === openBrace ? readInner(line, at, within, depth) : endOfValue(bytes, at, to)
     if (end < 0) return -1
-    if (named.length > 0 && !isSettled(line)) putFirst(line, named, at, end)
+    if (named.length > 0) putFirst(line, named, at, end)
     // An object under a name that is asked for is in the way of a value under that name, and would not be seen there.
     if (bytes[at] === openBracket || (bytes[at] === openBrace && named.length > 0)) line.isFlat = false
     if (line.isFlat && bytes[at] !== openBrace) {
@@ -138,12 +140,15 @@ function readInner(line: Reading, at: number, names: NameNode | undefined, depth
 
 function putFirst(line: Reading, named: readonly number[], at: number, end: number): void {
   const { spans, fields } = line
+  const isComplete = isSettled(line)
   for (const slot of named) {
-    if (spans.kind[slot] !== absent) continue
+    if (spans.kind[slot] !== absent || (isComplete && !isPlace(fields, slot))) continue
     putValue(line.bytes, at, end, slot, spans)
     if ((spans.kind[slot] ?? absent) >= plain) line.settled |= fields.settles[slot] ?? 0
   }
 }
+
+const isPlace = ({ placeSlots, roleSlots }: FieldSlots, slot: number): boolean => slot >= placeSlots && slot < roleSlots
 
 /** Just after the value that begins at `from`, or -1. Depth is counted, not recursed into: nesting costs no stack. */
 export function endOfValue(bytes: Buffer, from: number, to: number): number {

@@ -14,8 +14,10 @@ import {
   keyIdPart,
   latencyPart,
   nothingPart,
+  routePart,
   type Shape,
   slackBytes,
+  sourcePart,
   statusPart,
   strictForm,
   tailPart,
@@ -100,7 +102,7 @@ export function layoutOf(
     code: Int32Array.from([...code, tailPart]),
     texts: Float64Array.from(texts),
     tail: after,
-    allSettled: isPane ? 0 : fields.allSettled,
+    allSettled: isPane || fields.allSettled === 0 ? 0 : fields.allSettled | fields.placesSettled,
     isPane,
     isEscaped,
   }
@@ -138,7 +140,7 @@ function partsOf({ slots }: Members, fields: FieldSlots, isPane: boolean): reado
   if (envelope !== undefined && (has(envelope.messageType) || has(envelope.logEvents))) return undefined
   const mayBePane = pane !== undefined && [pane.start, pane.seconds, pane.calls].every(has)
   const settled = [...memberOf.keys()].reduce((bits, slot) => bits | (fields.settles[slot] ?? 0), 0)
-  const mayBeSettled = fields.allSettled !== 0 && settled === fields.allSettled
+  const mayBeSettled = fields.allSettled !== 0 && (settled & fields.allSettled) === fields.allSettled
   if (isPane ? mayBeSettled : mayBePane) return undefined
 
   const played: Played[] = slots.map(() => silent)
@@ -174,5 +176,7 @@ const partOf: Readonly<Record<Role, number>> = {
   apiKey: apiKeyPart,
   latencyMs: latencyPart,
   bytes: bytesPart,
+  route: routePart,
+  source: sourcePart,
 }
 const callRoles = Object.keys(partOf) as readonly Role[]

@@ -8,11 +8,13 @@
 import { type CallBatch, type PaneRow, roomForCall } from '../call-batch.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import type { FieldSlots } from './field-slots.ts'
+import { createFound } from './found.ts'
 import type { Members } from './json-members.ts'
 import type { KeyNames } from './key-names.ts'
 import { type Layout, layoutOf, shapeHash } from './layout.ts'
-import { createFound, matchLine } from './line-match.ts'
+import { matchLine } from './line-match.ts'
 import { isPossible } from './panes.ts'
+import type { Places } from './places.ts'
 
 /** A stretch of lines. `view` shows the same bytes and `slackBytes` more behind the last newline. */
 export interface Lines {
@@ -35,8 +37,18 @@ export interface LineLayouts {
 /** A log has one shape, or one with and one without what is not always there. The least recently matched goes. */
 const mostLayouts = 8
 
-/** `isEscaped`: the lines are strings in envelopes, and are read as they stand there; what is learned from is not. */
-export function createLineLayouts(fields: FieldSlots, names: KeyNames, isEscaped = false): LineLayouts {
+interface LayoutOptions {
+  /** The lines are strings in envelopes, and are read as they stand there; what is learned from is not. */
+  readonly isEscaped?: boolean
+  /** Where routes and sources are asked for. */
+  readonly places?: Places | undefined
+}
+
+export function createLineLayouts(
+  fields: FieldSlots,
+  names: KeyNames,
+  { isEscaped = false, places }: LayoutOptions = {},
+): LineLayouts {
   const layouts: { readonly layout: Layout; matchedAt: number }[] = []
   let current = 0
   let matches = 0
@@ -55,10 +67,25 @@ export function createLineLayouts(fields: FieldSlots, names: KeyNames, isEscaped
       if (eventTime === undefined) return false
       batch.time[batch.length] = eventTime
     }
+    if (places !== undefined && !placed(places, view, batch)) return false
     const key = keyOf(bytes, view)
     isKeyless = key === undefined
     batch.key[batch.length] = key ?? names.anonymous()
     batch.length++
+    return true
+  }
+
+  /** Puts route and source where the call's other values are; false where only the thorough reader can. */
+  const placed = (places: Places, view: DataView, batch: CallBatch): boolean => {
+    const { routeFrom, routeTo, isRouteEscaped, sourceFrom, sourceTo } = found
+    let route = 0
+    if (routeFrom >= 0 && !isRouteEscaped) route = places.routeOf(view, routeFrom, routeTo)
+    else if (routeFrom >= 0) {
+      route = places.escapedRouteOf(view, routeFrom, routeTo)
+      if (route === 0) return false
+    }
+    batch.route[batch.length] = route
+    batch.source[batch.length] = sourceFrom < 0 ? 0 : places.sourceOf(view, sourceFrom, sourceTo)
     return true
   }
 

@@ -9,6 +9,7 @@
  */
 import type { CallBatch } from '../call-batch.ts'
 import { parseNumber, parseTime } from './field-text.ts'
+import type { Found } from './found.ts'
 
 /** So much may be read after the newline at which a line ends: the longest text between two values, and a word. */
 export const slackBytes = 512
@@ -45,10 +46,11 @@ export const apiKeyPart = 4
 export const latencyPart = 5
 export const bytesPart = 6
 export const tailPart = 7
-export const amountPart = 8
+export const routePart = 8
+export const sourcePart = 9
+export const amountPart = 10
 /** The one amount that a row must have, though it may be 0. */
-export const callsPart = 9
-export const amountParts = 9
+export const callsPart = 11
 
 /**
  * Bits of a form: the value stands without quotes; where there is none, another field would have to be asked; its quotes
@@ -57,37 +59,6 @@ export const amountParts = 9
 export const bareForm = 1
 export const strictForm = 2
 export const escapedForm = 4
-
-/** What was found on the line that was matched last, besides the columns. One a reader. */
-export interface Found {
-  /** Where a scan has come to. */
-  at: number
-  hasTime: boolean
-  /** The key id and the raw key, as they stand; `from` is -1 where there is none. */
-  keyFrom: number
-  keyTo: number
-  secretFrom: number
-  secretTo: number
-  /** Of a count row, by part from `amountPart` on. */
-  readonly amounts: Float64Array
-  /** The first eight digits of a time, as two words, and what they say: they change once in a hundred seconds. */
-  timeHead: number
-  timeNeck: number
-  timeBase: number
-}
-
-export const createFound = (): Found => ({
-  at: 0,
-  hasTime: false,
-  keyFrom: -1,
-  keyTo: -1,
-  secretFrom: -1,
-  secretTo: -1,
-  amounts: new Float64Array(amountParts),
-  timeHead: 0,
-  timeNeck: 0,
-  timeBase: 0.5,
-})
 
 const noStatus = 0
 const unmeasured = -1
@@ -115,6 +86,8 @@ export function matchLine(
   found.hasTime = false
   found.keyFrom = -1
   found.secretFrom = -1
+  found.routeFrom = -1
+  found.sourceFrom = -1
 
   let settled = 0
   let at = start
@@ -168,6 +141,8 @@ function readPart(
 ): number {
   if (part === timePart) return readTime(form, bytes, view, batch.time, row, found)
   if (part === keyIdPart || part === apiKeyPart) return readName(part, form, view, found)
+  if (part === routePart) return readRoute(form, view, found)
+  if (part === sourcePart) return readSource(form, view, found)
 
   const number = readNumber(form, bytes, view, found)
   if (number === miss) return miss
@@ -234,6 +209,31 @@ function readName(part: number, form: number, view: DataView, found: Found): num
     found.secretFrom = from
     found.secretTo = to
   }
+  return 0
+}
+
+/** A route may hold escapes: some writers escape each of its slashes. Whether they are such is for who makes a number of it. */
+function readRoute(form: number, view: DataView, found: Found): number {
+  const from = found.at
+  const plainTo = endOfValue(form, view, found)
+  const isEscaped = plainTo < 0 && (form & (bareForm | escapedForm)) === 0
+  const to = isEscaped ? endOfText(view, from) : plainTo
+  if (to < 0) return miss
+  found.at = to
+  if (isNothing(form, view, from, to)) return nothing
+  found.routeFrom = from
+  found.routeTo = to
+  found.isRouteEscaped = isEscaped
+  return 0
+}
+
+function readSource(form: number, view: DataView, found: Found): number {
+  const from = found.at
+  const to = endOfValue(form, view, found)
+  if (to < 0) return miss
+  if (isNothing(form, view, from, to)) return nothing
+  found.sourceFrom = from
+  found.sourceTo = to
   return 0
 }
 

@@ -15,6 +15,7 @@ import type { KeyNames } from './key-names.ts'
 import { createLineLayouts, type LineLayouts, type Lines } from './line-layouts.ts'
 import { slackBytes } from './line-match.ts'
 import { looksLikePane, paneOf } from './panes.ts'
+import type { Places } from './places.ts'
 
 /** Where lines go, and where they came from. */
 export interface Origin {
@@ -39,6 +40,7 @@ export interface LineReader {
 export interface LineReaderOptions {
   readonly fields: FieldSlots
   readonly names: KeyNames
+  readonly places?: Places | undefined
   /** Field names that an excerpt may show. */
   readonly known: ReadonlySet<string>
   /** Reads the messages of envelopes, where envelopes are looked for. */
@@ -60,12 +62,13 @@ const alwaysCopied = 4 * 1024
 
 /** `layouts` is the fast reader; whatever it is, the same is read, and only a test has reason to give another. */
 export function createLineReader(
-  { fields, names, known, messages }: LineReaderOptions,
-  layouts: LineLayouts = createLineLayouts(fields, names),
+  { fields, names, places, known, messages }: LineReaderOptions,
+  layouts: LineLayouts = createLineLayouts(fields, names, { places }),
 ): LineReader {
   const spans = createSpans(fields)
   /** Learned from the messages of envelopes, for those that follow. */
-  const strings = fields.envelope === undefined ? createLineLayouts(fields, names, true) : undefined
+  const strings =
+    fields.envelope === undefined ? createLineLayouts(fields, names, { isEscaped: true, places }) : undefined
   let copy = createScratch(usuallyCopied)
   const onlyPanes = fields.roleSlots === 0 && fields.pane !== undefined
   const onlyEnvelopes = fields.roleSlots === 0 && fields.envelope !== undefined
@@ -132,7 +135,7 @@ export function createLineReader(
   ): RejectionReason | undefined => {
     switch (content) {
       case 'call':
-        return addCall(origin.batch, stretch.bytes, fields, spans, names, origin.eventTime)
+        return addCall(origin.batch, stretch.bytes, fields, spans, { names, places }, origin.eventTime)
       case 'pane':
         return takePane(stretch, origin)
       case 'envelope':

@@ -1,20 +1,22 @@
 /** Decoding, and what came of it, for the tests of formats. */
 import { type CallBatch, createBatch } from '../call-batch.ts'
-import { createDecoder } from './decoder.ts'
+import { createDecoder, type ReadPlaces } from './decoder.ts'
 import type { FieldSettings, FormatName } from './field-names.ts'
 
 export interface Decoding {
   readonly format?: FormatName
   readonly fields?: FieldSettings
   readonly maxRecordBytes?: number
+  readonly hashSecret?: string
+  readonly reads?: ReadPlaces
 }
 
 /** One decoder reads all `payloads`, each as the record at position `7`. */
 export function decode(
   payloads: string | Uint8Array | readonly (string | Uint8Array)[],
-  { format = 'auto', fields = {}, maxRecordBytes = 1 << 20 }: Decoding = {},
+  { format = 'auto', fields = {}, maxRecordBytes = 1 << 20, hashSecret = 'a secret of the test', reads }: Decoding = {},
 ): CallBatch {
-  const decoder = createDecoder({ format, fields, hashSecret: 'a secret of the test', maxRecordBytes })
+  const decoder = createDecoder({ format, fields, hashSecret, maxRecordBytes, reads })
   const batch = createBatch(decoder.keys)
   for (const payload of [payloads].flat()) decoder.decode(Buffer.from(payload), '7', batch)
   return batch

@@ -19,11 +19,15 @@ const others = [
   'bytes',
   'x',
   'st\u0061tus',
+  'path',
+  'ip',
 ]
 /** What stands before a stroke is an object, which neighbours share. */
 const nested = [
   'auth/key_id',
   'auth/owner',
+  'request/uri',
+  'request/from',
   'times/started',
   'response/status',
   'response/size',
@@ -99,6 +103,16 @@ const texts = [
   '-',
   '5f1c0b52-7d5e-4f0e-9a35',
   '!',
+]
+const paths = ['/v1/items/17', '/v1/items/17?page=2', 'GET /v1/items HTTP/1.1', '/v1', '/a?', '?', '-', 'items']
+const addresses = [
+  '192.0.2.1',
+  '192.0.2.77',
+  '198.51.100.3:4711',
+  '2001:db8:7::1',
+  '[2001:db8::1]:80',
+  '999.1.1.1',
+  'unknown',
 ]
 const oddTexts = ['Mozilla/5.0 (X11; Linux!) "', 'naïve – ünïcode', '}{', 'back\\slash', 'x'.repeat(70)]
 /** As they stand in the line. */
@@ -228,8 +242,16 @@ function writtenValue(path: string, isBare: boolean, time: number, chance: Chanc
     return asNumber(isUsual ? pick(chance, ['200', '404', '429', '502']) : pick(chance, numbers))
   if (/status\dxx|latency|length|bytes|calls|seconds|^x$|^request$|^size$/i.test(name))
     return asNumber(isUsual ? String(chance(name === 'calls' ? 100_000 : 900)) : pick(chance, numbers))
+  if (isUsual && /path|uri/i.test(name)) return writtenPath(pick(chance, paths), chance)
+  if (isUsual && /ip$|^from$/i.test(name)) return `"${pick(chance, addresses)}"`
   const text = chance(50) === 0 ? pick(chance, oddTexts) : pick(chance, texts)
   return `"${chance(4) === 0 ? text : JSON.stringify(text).slice(1, -1)}"`
+}
+
+/** Some writers escape each slash; hardly any escapes what need not be. */
+function writtenPath(path: string, chance: Chance): string {
+  if (chance(6) > 0) return `"${path}"`
+  return `"${path.replaceAll('/', '\\/')}${chance(20) === 0 ? '\\u0041' : ''}"`
 }
 
 /** A line that was cut off, or into which something came. */

@@ -124,6 +124,9 @@ export function severityOf(kind: Kind, standing: Standing): Severity {
     case 'error-loop':
     case 'limit-pressure':
     case 'silence':
+    case 'enumeration':
+    case 'new-place':
+    case 'stuck-poller':
       return 'low'
     case 'surge': {
       const { isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
@@ -141,13 +144,16 @@ export const SOON_SECONDS = 2 * 60
 /** Which of two kinds names the misbehaviour where both are seen: above 0 the first, 0 where either may. */
 export const compareHarm = (one: IncidentKind, other: IncidentKind): number => HARM[one] - HARM[other]
 
-/** A storm fills the pool and is refused as well, and any of them may be a surge: the cause names it. */
+/** A storm fills the pool and is refused as well, and any of them may be a surge: the cause names it. What fails all the same may come evenly, or from elsewhere. */
 const HARM: Readonly<Record<IncidentKind, number>> = {
-  platform: 4,
-  'retry-storm': 3,
-  'pool-share': 2,
-  'error-loop': 1,
-  'limit-pressure': 1,
-  silence: 1,
+  platform: 5,
+  'retry-storm': 4,
+  'pool-share': 3,
+  'error-loop': 2,
+  'limit-pressure': 2,
+  silence: 2,
+  enumeration: 1,
+  'new-place': 1,
+  'stuck-poller': 1,
   surge: 0,
 }

@@ -17,6 +17,7 @@ import {
   sequentialModel,
 } from './accumulator.ts'
 import { slotOf } from './baseline.ts'
+import type { CallPlaces } from './call-places.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
@@ -42,6 +43,8 @@ export interface KeyActivity {
   minute: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
+  /** Made with the first call that has a route or a source. */
+  places: CallPlaces | undefined
 }
 
 /** What is usual in one slot, worked out once and used for all looks in it. */
@@ -122,6 +125,7 @@ export const createActivity = (): KeyActivity => ({
   minuteErrors: createMinuteErrors(),
   minute: -1,
   latency: undefined,
+  places: undefined,
 })
 
 export function latencyOf(activity: KeyActivity): LatencyBlocks {

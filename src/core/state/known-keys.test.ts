@@ -55,7 +55,7 @@ describe('known keys', () => {
             expected.delete(keyId)
           }
         }
-        const restored = restoreKnownKeys(structuredClone(keepKnownKeys(keys)), keys)
+        const restored = restoreKnownKeys(structuredClone(keepKnownKeys(keys)), { ...keys, places: keys.places.slab })
         for (const all of [keys, restored]) {
           expect(all.size).toBe(expected.size)
           for (const [keyId, baseline] of expected) {

@@ -7,6 +7,7 @@
  */
 import { EMPTY_HASH, hashOn } from '../byte-hash.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
+import { createKnownPlaces, forgetPlaces, type KnownPlaces, movePlaces, restoreKnownPlaces } from './known-places.ts'
 import {
   addCell,
   byteAt,
@@ -74,6 +75,8 @@ export interface KnownKeysKept {
 export interface KnownKeys extends KnownKeysKept {
   readonly records: Slab
   readonly rows: Slab
+  /** Of those whose calls have a route or a source. */
+  readonly places: KnownPlaces
   /** Open addressing over the ids, at most half full: number + 1, and 0 where free. */
   index: Int32Array<ArrayBuffer>
 }
@@ -89,22 +92,24 @@ export const createKnownKeys = (): KnownKeys => ({
   excluded: new Map(),
   records: createSlab(RECORD_BYTES),
   rows: createSlab(ROW_BYTES),
+  places: createKnownPlaces(),
   index: new Int32Array(64),
 })
 
 export function keepKnownKeys(keys: KnownKeys): KnownKeysKept {
-  const { records: _, rows: __, index: ___, ...kept } = keys
+  const { records: _, rows: __, places: ___, index: ____, ...kept } = keys
   return kept
 }
 
 /** As it was before a checkpoint: the index is made again from the records. */
 export function restoreKnownKeys(
   kept: KnownKeysKept,
-  slabs: { readonly records: Slab; readonly rows: Slab },
+  slabs: { readonly records: Slab; readonly rows: Slab; readonly places: Slab },
 ): KnownKeys {
   let slots = 64
   while (slots < slabs.records.cells * 2) slots *= 2
-  const keys: KnownKeys = { ...kept, ...slabs, index: new Int32Array(slots) }
+  const places = restoreKnownPlaces(slabs.places)
+  const keys: KnownKeys = { ...kept, ...slabs, places, index: new Int32Array(slots) }
   for (let key = 0; key < slabs.records.cells; key++) {
     if (isKnown(keys, key)) putIntoIndex(keys, key)
   }
@@ -155,6 +160,7 @@ export function addKey(keys: KnownKeys, keyId: ApiKeyId): number {
 export function removeKey(keys: KnownKeys, key: number): void {
   takeFromIndex(keys, placeOf(keys, idOf(keys, key)))
   dropRows(keys, key)
+  forgetPlaces(keys.places, key)
   keys.longIds.delete(key)
   keys.excluded.delete(key)
   const from = byteAt(keys.records, key)
@@ -247,6 +253,7 @@ export function moveKey(from: KnownKeys, key: number, to: KnownKeys): number {
     const slots = bytesOf(from.rows, row).subarray(begin, begin + ROW_BYTES - OWNER_BYTES)
     bytesOf(to.rows, copy).set(slots, byteAt(to.rows, copy) + OWNER_BYTES)
   }
+  movePlaces(from.places, key, to.places, moved)
   const excluded = from.excluded.get(key)
   if (excluded !== undefined) to.excluded.set(moved, excluded)
   removeKey(from, key)

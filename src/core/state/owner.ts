@@ -18,6 +18,8 @@ import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from '
 import { seenInMinute } from './minute-seen.ts'
 import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
+import { countPlaces, learnRoutesOf } from './place-count.ts'
+import { isGap, type QuietStretch } from './quiet-stretch.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
@@ -59,16 +61,6 @@ export interface Owner extends OwnedKeys {
   rowsUntil: number
   calls: number
   lateCalls: number
-}
-
-/** Minutes in which nobody called: a gap in delivery, or a quiet night. Known only when calls come again. */
-interface QuietStretch {
-  fromMinute: number
-  minutes: number
-  /** The stretch holds the beginning, or the seam between history and stream: nothing is known of it. */
-  isUnknown: boolean
-  /** Calls a minute of the whole stream before it, averaged over about a quarter of an hour. */
-  recentPerMinute: number
 }
 
 /** Name of the one owner of a stream that is not keyed; of a keyed one it holds what the history taught. */
@@ -149,12 +141,14 @@ function countRun(
   owner: Owner,
   key: KeyState,
   second: number,
-  { time, status: statuses, latencyMs: latencies, bytes }: CallBatch,
-  { from, next }: CallGroups,
+  batch: CallBatch,
+  groups: CallGroups,
   first: number,
 ): number {
   const activity = key.activity ?? activate(owner, key)
   const { panes, earlyWindows } = activity
+  const { time, status: statuses, latencyMs: latencies, bytes } = batch
+  const { from, next } = groups
   const index = paneOf(owner, key, activity, second)
   const neededFrom = owner.closedToSecond - LATENCY_SECONDS
   const start = second * SECOND_MS
@@ -173,6 +167,7 @@ function countRun(
     calls++
   }
   owner.calls += calls
+  countPlaces(owner, key, second, batch, groups, { first, end: offset })
   return offset
 }
 
@@ -354,6 +349,7 @@ function learnKeys(owner: Owner, minute: number): void {
       noteMinuteReach(key, owner.keys, minute, seen.calls)
       noteSlotReach(owner, key.number, minute)
       learnMinute(owner.keys, key.number, minute, seen)
+      learnRoutesOf(owner.keys, key, minute)
     }
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
@@ -430,14 +426,6 @@ function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, call
 
 /** Calls in the busiest minute of the last seven days; 0 when none is known. */
 export const busiestMinute = ({ busiestMinutes }: Owner): number => Math.max(0, ...busiestMinutes.values())
-
-/** A stream that brought this many calls in as long a time just before does not fall silent by chance. */
-const GAP_CALLS = 50
-/** Nights come slowly: only this much of a long silence is held against it. */
-const GAP_MINUTES = 15
-
-const isGap = ({ minutes, isUnknown, recentPerMinute }: QuietStretch): boolean =>
-  isUnknown || (minutes >= 2 && recentPerMinute * Math.min(minutes, GAP_MINUTES) >= GAP_CALLS)
 
 const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
 

@@ -28,7 +28,7 @@ function scoresAfter(engine: Engine, given: readonly Call[]): Record<string, num
   const owner = engine.state.owners.get('')!
   const key = stateOf(engine, 'key')
   const known = knowledgeFor(key, owner, Math.floor((END - 1) / 300), 'early')
-  const view = earlyView({ key, activity: key.activity!, known, endSecond: END, concurrency: 50 })
+  const view = earlyView({ key, activity: key.activity!, known, endSecond: END, concurrency: 50, keys: owner.keys })
   return Object.fromEntries(
     detectors
       .filter(({ early }) => early)
@@ -75,7 +75,7 @@ describe('an early look', () => {
     const owner = engine.state.owners.get('')!
     const key = stateOf(engine, 'key')
     const known = knowledgeFor(key, owner, Math.floor(TEN / 300_000), 'early')
-    const asked = { key, activity: key.activity!, known, concurrency: undefined }
+    const asked = { key, activity: key.activity!, known, concurrency: undefined, keys: owner.keys }
     expect(earlyView({ ...asked, endSecond: TEN / 1_000 + 20 })).toMatchObject({
       look: 'early',
       at: TEN + 20_000,

@@ -14,7 +14,10 @@ import {
   mostNats,
   sequentialEvidence,
 } from './accumulator.ts'
+import { callsFromNewPlaces, hasFewRoutes, mostCalledRoute, routesIn } from './call-places.ts'
 import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
+import type { KnownKeys } from './known-keys.ts'
+import { placesKnown, routesUsual } from './known-places.ts'
 import { errsLittle } from './minute-errors.ts'
 import {
   CALLS,
@@ -70,6 +73,8 @@ function createReusedView(): ReusedView {
     sequential: [],
     silentSeconds: 0,
     pool: undefined,
+    routes: undefined,
+    places: undefined,
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
 }
@@ -83,6 +88,8 @@ export interface Asked {
   readonly known: SlotKnowledge
   readonly endSecond: number
   readonly concurrency: number | undefined
+  /** The owner's: what is known of the key's routes and places. */
+  readonly keys: KnownKeys
 }
 
 /**
@@ -97,6 +104,7 @@ export function earlyView(asked: Asked): TenantView {
   const { model } = known
   if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
+  showPlaces(asked, 'early')
   return fill(asked, activity.earlyWindows.sums, 'early', evidence)
 }
 
@@ -105,6 +113,7 @@ export function finalView(asked: Asked): TenantView {
   const { activity, endSecond } = asked
   activity.windows ??= createWindows()
   rollTo(activity.windows, activity.panes, endSecond)
+  showPlaces(asked, 'final')
   return fill(asked, activity.windows.sums, 'final', activity.accumulators)
 }
 
@@ -125,15 +134,15 @@ export interface Calm {
   readonly refused: number
   /** Executions at once. */
   readonly executions: number
+  readonly routes: number
+  readonly evenness: number
+  readonly callsFromNew: number
 }
 
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
-export function isCalmEarly(
-  activity: KeyActivity,
-  known: SlotKnowledge,
-  endSecond: number,
-  { nats, failures, refused, executions }: Calm,
-): boolean {
+export function isCalmEarly(activity: KeyActivity, known: SlotKnowledge, endSecond: number, calm: Calm): boolean {
+  const { nats, failures, refused, executions } = calm
+  if (!staysPut(activity, 'early', endSecond, calm)) return false
   const { early, panes } = activity
   const { model } = known
   if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
@@ -153,7 +162,23 @@ export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Ca
     failsLittle(activity, last, endSecond, calm.failures) &&
     isRefusedLittle(activity, last, endSecond, calm.refused) &&
     runsLittle(activity, last, endSecond, calm.executions) &&
-    errsLittle(activity.minuteErrors, activity.panes, endSecond, calm.clientErrors)
+    errsLittle(activity.minuteErrors, activity.panes, endSecond, calm.clientErrors) &&
+    staysPut(activity, 'final', endSecond, calm)
+  )
+}
+
+/** Whether it calls what it always calls, from where it always does. */
+function staysPut(
+  { places }: KeyActivity,
+  look: 'early' | 'final',
+  endSecond: number,
+  { routes, evenness, callsFromNew }: Calm,
+): boolean {
+  if (places === undefined) return true
+  return (
+    callsFromNewPlaces(places, endSecond) <= callsFromNew &&
+    (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, look, routes)) &&
+    (evenness === Number.POSITIVE_INFINITY || mostCalledRoute(places, endSecond, look).evenness <= evenness)
   )
 }
 
@@ -163,6 +188,25 @@ function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecon
   if (lastFailure < fromSecond) return true
   if (most <= 0) return false
   return countSince(panes, { count: STATUS_5XX, last, fromSecond, enough: most }) <= most
+}
+
+/** What is usual of them, and so a detector's answer, is what was learned by now. */
+function showPlaces({ key: { number }, activity: { places }, endSecond, keys }: Asked, look: 'early' | 'final'): void {
+  const { view } = reused
+  view.routes = undefined
+  view.places = undefined
+  if (places?.hasRoutes) {
+    const { calls, evenness } = mostCalledRoute(places, endSecond, look)
+    view.routes = {
+      last60s: routesIn(places, endSecond, 60),
+      last5min: routesIn(places, endSecond, 300),
+      mostCalled: { calls, evenness },
+      usual: routesUsual(keys.places, number),
+    }
+  }
+  const known = places?.hasSources ? placesKnown(keys.places, number, Math.floor(endSecond / 3_600)) : undefined
+  if (places !== undefined && known !== undefined)
+    view.places = { callsFromNew: callsFromNewPlaces(places, endSecond), ...known }
 }
 
 function isRefusedLittle({ lastRefusal, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {

@@ -14,7 +14,7 @@ import type { Random } from '../../simulation/random.ts'
 /** A Monday, 00:00 UTC: where judging begins. History is the seven days before it. */
 export const judgedFrom = Date.UTC(2026, 9, 12)
 
-/** One call as the gateway would log it. `route` and `source` wait for the detectors that will read them. */
+/** One call as the gateway would log it. */
 export interface MadeCall {
   /** Epoch ms. */
   readonly at: number
@@ -55,6 +55,8 @@ export interface RealTenant {
   countsOf(from: number, seconds: number): Uint32Array
   /** The same stretch call by call, oldest first, as many in each second. */
   callsOf(from: number, seconds: number): readonly MadeCall[]
+  /** So many calls in any second (epoch ms), as it makes them: of a week that is only counted, where they went and came from. */
+  samplesOf(second: number, calls: number): readonly MadeCall[]
 }
 
 /** What an injector is given. */
@@ -86,6 +88,8 @@ export interface Misbehaviour {
   readonly sentence: string
   /** What it should be called. `undefined`: no detector of ours has a name for it yet. */
   readonly kind: Kind | undefined
+  /** How long after it is told first it may still be given that name; a minute unless said. */
+  readonly namedWithinSeconds?: number
   /** Peak, as a multiple of usual; undefined where the rate is not the point. */
   readonly multiple: number | undefined
   /** Whether to throttle it is right. */

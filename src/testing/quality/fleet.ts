@@ -7,8 +7,9 @@ import { advance, createEngine, type EngineSettings } from '../../core/engine.ts
 import { DAY_MS, type EpochMs, type PartitionId, SECOND_MS, SLOT_MS } from '../../core/vocabulary.ts'
 import { createRandom } from '../../simulation/random.ts'
 import { copyOf, type EngineCopy } from '../../worker/engine-copy.ts'
-import { type HistoryRow, judgedFrom, type RealTenant } from './contract.ts'
+import { type HistoryRow, judgedFrom, type MadeCall, type RealTenant } from './contract.ts'
 import { type AnswerShares, answering, type CountedAnswers, sharesOf } from './counted-answers.ts'
+import { addMadeCall } from './made-calls.ts'
 
 export interface Fleet {
   readonly tenants: readonly RealTenant[]
@@ -45,26 +46,64 @@ export function weekBefore(tenant: RealTenant, at: EpochMs): readonly HistoryRow
 /** How counted calls are answered is drawn, from this. */
 const seed = 20_261_012
 
+interface Taught {
+  readonly at: EpochMs
+  weekOf(key: number): readonly HistoryRow[]
+  /** Whether a call of each minute is shown for itself, so that it is known where the tenant's calls go and come from. */
+  readonly showsPlaces?: boolean
+}
+
 /**
  * What an engine knows that was taught each tenant's week (`weekOf` its place) before `at`: under every configuration the
  * same, since counts are not judged.
  */
 export function taught(
-  { keys }: Fleet,
+  { tenants, keys }: Fleet,
   settings: EngineSettings,
-  { at, weekOf }: { readonly at: EpochMs; weekOf(key: number): readonly HistoryRow[] },
+  { at, weekOf, showsPlaces = false }: Taught,
 ): EngineCopy {
   const weeks = keys.ids.map((_, key) => packed(weekOf(key), at - WEEK_MS))
   const engine = createEngine(settings, { withHistory: true })
   for (let slot = 0; slot < SLOTS; slot++) {
     const start = at - WEEK_MS + slot * SLOT_MS
     const batch = createBatch(keys, 1)
-    for (const [key, week] of weeks.entries())
-      if (callsAt(week, slot) > 0) batch.panes.push(paneOf(key, start, SLOT_SECONDS, answersAt(week, slot)))
+    const samples: { readonly key: number; readonly call: MadeCall }[] = []
+    for (const [key, week] of weeks.entries()) {
+      if (callsAt(week, slot) === 0) continue
+      const answers = answersAt(week, slot)
+      const shown = showsPlaces ? samplesIn(tenants[key], start, answers) : []
+      batch.panes.push(paneOf(key, start, SLOT_SECONDS, without(answers, shown)))
+      for (const call of shown) samples.push({ key, call })
+    }
+    for (const { key, call } of samples.sort((one, other) => one.call.at - other.call.at)) addMadeCall(batch, key, call)
     if (batch.panes.length > 0) advance(engine, inputOf(batch, start + SLOT_MS - 1))
   }
   advance(engine, { kind: 'history-ended' })
   return copyOf(engine)
+}
+
+/** One call in each of the slot's minutes, if there were so many and all went well. */
+function samplesIn(
+  tenant: RealTenant,
+  start: EpochMs,
+  { status2xx, latencyCount }: CountedAnswers,
+): readonly MadeCall[] {
+  const count = Math.min(SLOT_SECONDS / 60, status2xx, latencyCount)
+  return Array.from({ length: count }, (_, minute) => tenant.samplesOf(start + (minute * 60 + 30) * SECOND_MS, 1))
+    .flat()
+    .map(call => ({ ...call, status: 200 }))
+}
+
+/** What is left of counted answers when these calls were taken out of them: together they are what they were. */
+function without(answers: CountedAnswers, calls: readonly MadeCall[]): CountedAnswers {
+  const latencyMs = calls.reduce((sum, call) => sum + call.latencyMs, 0)
+  return {
+    ...answers,
+    calls: answers.calls - calls.length,
+    status2xx: answers.status2xx - calls.length,
+    latencySumMs: Math.max(0, answers.latencySumMs - latencyMs),
+    latencyCount: answers.latencyCount - calls.length,
+  }
 }
 
 const SLOTS = WEEK_MS / SLOT_MS

@@ -51,8 +51,8 @@ function playCase(stage: Stage, number: number, misbehaviour: Misbehaviour, { ke
   const week = stage.weeks[key]
   const scene = sceneOf(tenant, week, { from: stage.from, historyTo: stage.at, name: misbehaviour.name })
   const play = counted(misbehaviour.start(scene), scene)
-  const { name, kind, multiple, seconds } = misbehaviour
-  const watched = playScene({ stage, played: [{ key, play }], seconds, until: 'told' })
+  const { name, kind, multiple, seconds, namedWithinSeconds } = misbehaviour
+  const watched = playScene({ stage, played: [{ key, play }], seconds, until: 'told', namedWithinSeconds })
   const onsetAt = play.onsetAt()
   const played: Case | undefined =
     // A loop that never closed: nothing to be found.

@@ -6,13 +6,14 @@
  *
  * Time is event time alone, as in a replay: a second is looked at when the next call of anybody shows that it is over.
  */
-import { type CallBatch, clearBatch, createBatch, nextRow, type PaneRow } from '../../core/call-batch.ts'
+import { type CallBatch, clearBatch, columnsOf, createBatch, type PaneRow } from '../../core/call-batch.ts'
 import { advance, type Engine } from '../../core/engine.ts'
-import { type EpochMs, MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
+import { type EpochMs, SECOND_MS } from '../../core/vocabulary.ts'
 import { copyOf, type EngineCopy, engineFrom } from '../../worker/engine-copy.ts'
 import type { Configuration } from './configuration.ts'
 import type { HistoryRow, MadeCall, Play, RealTenant } from './contract.ts'
 import { type Fleet, fleetOf, inputOf, panesBySecond, taught, weekBefore } from './fleet.ts'
+import { addMadeCall } from './made-calls.ts'
 import { type Telling, tellingsOf } from './telling.ts'
 
 /** The last closed second is a delivery time behind the newest call; detectors that wait for it have so much longer. */
@@ -20,7 +21,7 @@ const AFTER_SECONDS = 40
 /** Its own traffic, judged, before anything is played: whoever was told of by then was so by itself. */
 const WARM_UP_SECONDS = 600
 /** Once an incident is open it may still turn worse, or be given its right name. */
-const WATCHED_AFTER_OPENING_MS = MINUTE_MS
+const NAMED_WITHIN_SECONDS = 60
 
 export interface Stage {
   readonly fleet: Fleet
@@ -69,7 +70,7 @@ function warmedUp(
 ): readonly ReadyEngine[] {
   const [first] = configurations
   if (first === undefined) return []
-  const known = taught(fleet, first.settings, { at, weekOf: key => weeks[key] })
+  const known = taught(fleet, first.settings, { at, weekOf: key => weeks[key], showsPlaces: true })
   return configurations.map(configuration => {
     const engine = engineOf({ configuration, copy: known })
     const batch = createBatch(fleet.keys, 1)
@@ -103,6 +104,8 @@ export interface SceneSet {
   readonly seconds: number
   /** An engine is watched until it has told of this key, and a minute longer; of a whole platform, to the end. */
   readonly until: 'told' | 'over'
+  /** How much longer, where not a minute. */
+  readonly namedWithinSeconds?: number | undefined
 }
 
 /** What one configuration made of a scene. */
@@ -121,7 +124,13 @@ interface Watching {
   stopsAt: EpochMs
 }
 
-export function playScene({ stage, played, seconds, until }: SceneSet): readonly Watched[] {
+export function playScene({
+  stage,
+  played,
+  seconds,
+  until,
+  namedWithinSeconds = NAMED_WITHIN_SECONDS,
+}: SceneSet): readonly Watched[] {
   const { fleet, from, ready, panes } = stage
   const playedIds = played.map(({ key }) => fleet.keys.ids[key])
   const watching = ready.map(each => watch(each, until === 'told' ? playedIds : []))
@@ -140,7 +149,7 @@ export function playScene({ stage, played, seconds, until }: SceneSet): readonly
       for (const telling of give(each.engine, batch, at)) {
         each.tellings.push(telling)
         if (until === 'told' && playedIds.includes(telling.keyId) && !telling.isPlatforms)
-          each.stopsAt = Math.min(each.stopsAt, telling.at + WATCHED_AFTER_OPENING_MS)
+          each.stopsAt = Math.min(each.stopsAt, telling.at + namedWithinSeconds * SECOND_MS)
       }
     }
   }
@@ -175,7 +184,7 @@ function scriptOf({ tenants }: Fleet, { key, play }: Played, from: EpochMs, seco
   const own = bySecond(tenant.callsOf(from, seconds + AFTER_SECONDS), from)
   return (second: number, batch: CallBatch): void => {
     const calls = own.get(second) ?? []
-    for (const call of second < seconds ? play.second(second, calls) : calls) addCall(batch, key, call)
+    for (const call of second < seconds ? play.second(second, calls) : calls) addMadeCall(batch, key, call)
   }
 }
 
@@ -190,26 +199,13 @@ function bySecond(calls: readonly MadeCall[], from: EpochMs): ReadonlyMap<number
   return seconds
 }
 
-function addCall(batch: CallBatch, key: number, { at, status, latencyMs }: MadeCall): void {
-  const row = nextRow(batch)
-  batch.key[row] = key
-  batch.time[row] = at
-  batch.status[row] = status
-  batch.latencyMs[row] = latencyMs
-  batch.bytes[row] = -1
-}
-
 /** Calls of several scripts, merged: as one log would hold them. */
 function inOrderOfTime(batch: CallBatch): void {
   const rows = Array.from({ length: batch.length }, (_, row) => row)
   rows.sort((one, other) => batch.time[one] - batch.time[other])
-  const [key, time] = [batch.key.slice(0, batch.length), batch.time.slice(0, batch.length)]
-  const [status, latencyMs] = [batch.status.slice(0, batch.length), batch.latencyMs.slice(0, batch.length)]
-  for (const [to, from] of rows.entries()) {
-    batch.key[to] = key[from]
-    batch.time[to] = time[from]
-    batch.status[to] = status[from]
-    batch.latencyMs[to] = latencyMs[from]
+  for (const column of columnsOf(batch)) {
+    const before = column.slice(0, batch.length)
+    for (const [to, from] of rows.entries()) column[to] = before[from]
   }
 }
 

@@ -14,6 +14,7 @@ export function steadyTenant(id: string, { perSecond = 1, days = 1 } = {}): Real
     history: () => weekOf(300 * perSecond),
     countsOf: (_, seconds) => new Uint32Array(seconds).fill(perSecond),
     callsOf,
+    samplesOf: (second, calls) => callsOf(second, 1).slice(0, calls),
   }
 }
 

@@ -13,7 +13,8 @@ const PAUSES_SECONDS = { least: 20, most: 60 }
 export const leakedKey: Misbehaviour = {
   name: 'leaked-key',
   sentence: 'a second source uses the key beside its owner, in stretches of a minute or two',
-  kind: undefined,
+  kind: 'new-place',
+  namedWithinSeconds: 300,
   multiple: undefined,
   harms: false,
   seconds: 1_800,

@@ -18,9 +18,9 @@ test('a call that was put in is made and answered like the tenant’s own', () =
   expect(Math.abs(meanMs - 80)).toBeLessThan(3)
 })
 
-test('of a tenant that never called there is a likely manner all the same', () => {
-  const [call] = callsOf(sceneOf({ callsPerSecond: 0 }), 1)
-  expect(call).toMatchObject({ route: '/v1/payments', source: '192.0.2.1' })
+test('of a tenant that is silent for the hour the manner is the one that it has otherwise', () => {
+  const calls = callsOf(sceneOf({ callsPerSecond: 0 }), 100)
+  expect(new Set(calls.map(({ source }) => source))).toEqual(new Set(['198.51.100.1', '198.51.100.2']))
 })
 
 test('nothing is asked of a tenant beyond what is judged', () => {

@@ -1,7 +1,7 @@
 /**
  * How a tenant calls: on which routes, from where, how it is answered. What is put beside its calls looks like them, so
  * that nothing but the misbehaviour itself gives it away. Routes and sources are those of its calls after `from` (of an
- * hour at most), shares and latency those of its week.
+ * hour at most, or of others where it makes none), shares and latency those of its week.
  */
 import { MINUTE_MS } from '../../../core/vocabulary.ts'
 import { type HistoryRow, judgedFrom, type MadeCall, type RealTenant, type Scene } from '../contract.ts'
@@ -20,8 +20,6 @@ type Place = Pick<MadeCall, 'route' | 'source'>
 
 const PLACES_MOST = 40
 const MINUTES_MOST = 60
-/** Of a tenant that is silent for the whole hour. */
-const unknownPlace: Place = { route: '/v1/payments', source: '192.0.2.1' }
 const unknownAnswers: Answers = { failureShare: 0.002, rejectedShare: 0.02, latencyMs: 80 }
 /** Spread of a latency's logarithm. */
 const SIGMA = 0.5
@@ -32,7 +30,7 @@ export function mannerOf({ tenant, from, random }: Scene): Manner {
   return {
     ...answers,
     call(at) {
-      const { route, source } = places[random.integer(places.length)] ?? unknownPlace
+      const { route, source } = places[random.integer(places.length)]
       const latencyMs = Math.max(1, Math.round(random.lognormal({ mean: answers.latencyMs, sigma: SIGMA })))
       const place = random.uniform()
       if (place < answers.failureShare) return { at, status: 500, latencyMs, route, source }
@@ -51,7 +49,8 @@ function placesOf(tenant: RealTenant, from: number): readonly Place[] {
     if (at + MINUTE_MS > tenant.judgedTo) break
     for (const { route, source } of tenant.callsOf(at, 60).slice(0, PLACES_MOST)) places.push({ route, source })
   }
-  return places
+  // Of a tenant that is silent for the whole hour: as it calls otherwise.
+  return places.length > 0 ? places : tenant.samplesOf(lookFrom, PLACES_MOST)
 }
 
 /** A tenant's week takes long to draw up (seconds for a large one) and is always the same, so it is asked for once. */

@@ -12,7 +12,8 @@ const MISSING_SHARE = 0.04
 export const scraping: Misbehaviour = {
   name: 'scraping',
   sentence: 'items are read by rising numbers, each a route of its own, at the usual rate (at least two a second)',
-  kind: undefined,
+  kind: 'enumeration',
+  namedWithinSeconds: 300,
   multiple: undefined,
   harms: false,
   seconds: 900,

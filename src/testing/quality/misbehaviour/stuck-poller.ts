@@ -13,7 +13,9 @@ const SHORTEST_MS = 5
 export const stuckPoller: Misbehaviour = {
   name: 'stuck-poller',
   sentence: 'one call is repeated at an exact interval without end, and about doubles what is usual',
-  kind: undefined,
+  kind: 'stuck-poller',
+  // That it goes on without a pause takes five minutes to see.
+  namedWithinSeconds: 600,
   multiple: undefined,
   harms: false,
   seconds: 3_600,

@@ -39,6 +39,7 @@ export function testingTenant({
     judgedTo: judgedFrom + judgedDays * DAY_MS,
     history: () => weekOf(callsPerSecond),
     countsOf: (from, seconds) => Uint32Array.from(secondsOf(from, seconds), countOf),
+    samplesOf: callsIn,
     callsOf: (from, seconds) => secondsOf(from, seconds).flatMap(at => callsIn(at, countOf(at))),
   }
 }

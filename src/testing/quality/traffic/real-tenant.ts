@@ -35,6 +35,7 @@ export function realTenant({ id, set, original = id, judgedDays, arrivals }: Ten
       }
       return rows
     },
+    samplesOf: (second, calls) => callsOfSecond(id, answering, second, calls),
     callsOf(from, seconds) {
       const start = Math.floor(from / SECOND_MS) * SECOND_MS
       const calls: MadeCall[] = []
