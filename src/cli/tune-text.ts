@@ -278,7 +278,7 @@ function labelLines({ unlabelled }: TuneReport): readonly string[] {
   if (unlabelled.length === 0) return []
   return [
     '',
-    `${counted(unlabelled.length, 'incident')} told at present ${unlabelled.length === 1 ? 'has' : 'have'} no label, and each counts as half a false alarm. Those that say most:`,
+    `${counted(unlabelled.length, 'incident')} told at present ${unlabelled.length === 1 ? 'has' : 'have'} no label, so half of each counts as a false alarm. Those that say most:`,
     ...unlabelled.slice(0, LABELS_ASKED).map(incident => `  ${labelCommandFor(incident)}`),
     ...(unlabelled.some(isHashed) ? [HASHED] : []),
   ]

@@ -55,7 +55,7 @@ Examples:
   weir tune week.ndjson.gz --tries 0 --against other.yaml      two configurations over the same history
   weir label key_b1001#1 false-alarm                           … so that the next tuning knows better
 
-An incident that nobody has labelled counts as half a false alarm. Each setting is replayed as a whole, since what is decided
+Of an incident that nobody has labelled half counts as a false alarm. Each setting is replayed as a whole, since what is decided
 changes what is known later: 24 of them take about as long as 24 replays, shared by all cores, and 14 bytes a call in the
 temporary folder.
 ${exitCodesHelp}`,

@@ -241,7 +241,7 @@ function labelSection({ unlabelled }: TuneReport): Markup {
   if (unlabelled.length === 0) return html``
   return html`<section>
 <h2>What nobody has labelled</h2>
-<p>${counted(unlabelled.length, 'incident')} told now ${unlabelled.length === 1 ? 'counts' : 'count'} as half a false alarm each. A label of one of these says most:</p>
+<p>${counted(unlabelled.length, 'incident')} told now: half of each counts as a false alarm. A label of one of these says most:</p>
 <pre>${unlabelled.slice(0, MOST_LABELS).map(labelCommandFor).join('\n')}</pre>
 ${unlabelled.some(isHashed) ? html`<p class="soft">${HASHED}</p>` : undefined}
 </section>`
