@@ -1,6 +1,7 @@
 /**
- * What the engine says of each row of a series: the highest score that any look at a second of it gave, of the
- * detectors that may open an incident, as the settings have them. It is the engine of the worker; its jury is only listened to.
+ * What the engine newly tells at each row of a series. Of a row it says the highest score that any look at a second of it
+ * gave, of the detectors that may open an incident, as the settings have them; of that, what is news (`newly-told.ts`) is the
+ * row's score. It is the engine of the worker; its jury is only listened to.
  *
  * Beside the series somebody calls steadily, once in ten seconds: so the engine can tell that a value of silence is one,
  * and that a gap in the series is a gap in what was delivered.
@@ -11,6 +12,7 @@ import { advance, createEngine, type EngineSettings } from '../../../core/engine
 import type { ConfiguredDetector, Jury } from '../../../core/judge.ts'
 import { type ApiKeyId, type PartitionId, SECOND_MS } from '../../../core/vocabulary.ts'
 import type { LabelledSeries } from '../contract.ts'
+import { newlyTold } from './newly-told.ts'
 import { callsPerMinuteOf, evenCounts, scaleOf, secondsOfRow } from './panes-of-series.ts'
 
 const SERIES = 'series' as ApiKeyId
@@ -25,7 +27,7 @@ export function scoresOfSeries(series: LabelledSeries, settings: EngineSettings)
   const hear = ({ keyId, at }: TenantView, score: number): void => {
     if (keyId !== SERIES || score <= 0) return
     const row = rowAt(series.times, at - SECOND_MS)
-    scores[row] = Math.max(scores[row], score / (1 + score))
+    scores[row] = Math.max(scores[row], score)
   }
   const engine = createEngine(settings)
   const heard = { ...engine, jury: listening(engine.jury, hear) }
@@ -37,7 +39,7 @@ export function scoresOfSeries(series: LabelledSeries, settings: EngineSettings)
       advance(heard, batchOf(keys, series.times[row] + from * SECOND_MS, counts.subarray(from, from + BATCH_SECONDS)))
   }
   advance(heard, { kind: 'end' })
-  return scores
+  return newlyTold(series.times, scores).map(score => score / (1 + score))
 }
 
 /** The row that is under way at this time. */
