@@ -120,6 +120,23 @@ describe.each(detectors)('$name', detector => {
     )
   })
 
+  test('stays at or below any score as long as there are more calls than the share that it says it takes', () => {
+    fc.assert(
+      fc.property(stories, valuesOf(detector), fc.double({ min: 0, max: 2, noNaN: true }), (story, values, score) => {
+        const share = detector.restsAbove?.(values, score)
+        const view = viewOf(story)
+        if (share === undefined || view.usual === undefined) return
+        const calls = Math.max(view.last5min.calls, 5 * share * view.usual.callsPerMinute)
+        const enough = { ...view, last5min: { ...view.last5min, calls } }
+        expect(scoreOf(detector.evaluate(enough, values))).toBeLessThanOrEqual(score * (1 + 1e-9))
+      }),
+    )
+  })
+
+  test('is asked by what stirs, or by what is missing', () => {
+    if (detector.restsAbove !== undefined) expect([detector.early, detector.restsWhenCalm]).toEqual([false, false])
+  })
+
   test.runIf(detector.early)('may judge an early look: its score only rises when missing calls arrive', () => {
     fc.assert(
       fc.property(stories, missingCalls, (story, missing) => {
@@ -194,6 +211,7 @@ const stories: fc.Arbitrary<Story> = fc.record({
   seconds: fiveMinutes,
   usual: fc.option(usual, { nil: undefined }),
   plain,
+  steadySeconds: fc.nat(1_000),
 })
 
 const missingCalls = fc.array(fc.tuple(fc.nat(299), anySecond), { minLength: 1, maxLength: 20 })

@@ -82,10 +82,12 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
+  /** For how long the key has called without a pause of a minute, as of the newest closed pane. */
+  readonly steadySeconds: number
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm'
+export type Kind = 'surge' | 'retry-storm' | 'fall'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -153,6 +155,12 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * conformance suite tests the claim.
    */
   restsBelow?(values: Values<T>, score: number): { readonly nats: number; readonly failures: number }
+  /**
+   * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five
+   * minutes have more than this share of the usual calls. It is asked in the first final look of each five-minute slot, and
+   * in all from then on until it is so again. The conformance suite tests the claim.
+   */
+  restsAbove?(values: Values<T>, score: number): number
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

@@ -1,5 +1,6 @@
 /** The detectors there are. Adding one: a file, its test, a line here (detectors/README.md). */
 import type { Detector } from './contract.ts'
+import { fall } from './fall.ts'
 import { minuteSigma } from './minute-sigma.ts'
 import { retryStorm } from './retry-storm.ts'
 import { sequentialSurge } from './sequential-surge.ts'
@@ -12,4 +13,5 @@ export const detectors: readonly Detector[] = [
   weekMeanMultiple,
   sequentialSurge,
   retryStorm,
+  fall,
 ]

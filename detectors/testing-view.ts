@@ -25,6 +25,8 @@ export interface Story {
   readonly seconds?: readonly Second[]
   readonly usual?: Partial<Usual> | undefined
   readonly plain?: Partial<PlainBaseline>
+  /** As long as the story, unless it says otherwise. */
+  readonly steadySeconds?: number
 }
 
 /** Ten calls a second, one in a thousand fails, and it varies by a tenth: a middling tenant of a payment API. */
@@ -66,6 +68,7 @@ export function viewOf(story: Story = {}): TenantView {
     slotSoFar: soFar(SLOT_MS),
     usual,
     plain: { ...middlingPlain, ...story.plain },
+    steadySeconds: story.steadySeconds ?? seconds.length,
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
 }

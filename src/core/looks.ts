@@ -10,6 +10,7 @@ import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
+import { isLull, noteSteady } from './state/lull.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
@@ -77,14 +78,16 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const known = knowledgeFor(key, owner, slot, 'final')
   const { model } = known
   const calls = paneCalls(panes, closePane(panes))
+  noteSteady(activity, second)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (model !== undefined) {
     accumulate(accumulators, model, second, calls)
     settle(activity, known, second)
   }
-  const { calm } = engine.jury
-  if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
+  const { calm, lull } = engine.jury
+  const isQuiet = lull !== undefined && isLull(activity, known, second, lull)
+  if (!isQuiet && calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
   const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }

@@ -214,6 +214,10 @@ const kinds: Readonly<
     sentence: 'Retry storm: calls that failed are sent again at once, and fail again.',
     measure: '5xx in',
   },
+  fall: {
+    name: 'fall',
+    sentence: 'Fall: this key still calls, but far less often than it usually does at this time.',
+  },
   platform: {
     name: 'platform incident',
     sentence:

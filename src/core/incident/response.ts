@@ -99,6 +99,7 @@ export function isDominant(standing: Standing): boolean {
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {
   if (kind === 'retry-storm') return 'high'
+  if (kind === 'fall') return 'low'
   const { isManyTimes, isMostOfExcess, isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
   const drowns = isMostOfCalls && isBeyondProven
   return isManyTimes && isMostOfExcess && (drowns || othersFail) ? 'high' : 'low'

@@ -32,6 +32,9 @@ export interface KeyActivity {
   lastFailure: number
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
+  /** Second since which there is a closed pane in every minute, and from which on it is to be looked for a lull: lull.ts. */
+  steadySince: number
+  lullFrom: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
 }
@@ -101,6 +104,8 @@ export const createActivity = (): KeyActivity => ({
   early: createEarlyEvidence(),
   lastFailure: 0,
   minute: -1,
+  steadySince: 0,
+  lullFrom: 0,
   latency: undefined,
 })
 

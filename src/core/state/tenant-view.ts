@@ -7,6 +7,7 @@ import type { Counts, TenantView, WindowCounts } from '../../../detectors/contra
 import { SECOND_MS } from '../vocabulary.ts'
 import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
+import { steadySeconds } from './lull.ts'
 import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
 import { createWindows, rollTo, type WindowSums } from './window.ts'
 
@@ -47,6 +48,7 @@ function createReusedView(): ReusedView {
     usual: undefined,
     plain,
     sequential: [],
+    steadySeconds: 0,
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
 }
@@ -63,6 +65,7 @@ export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowl
   const { early, accumulators, panes } = activity
   const { model } = known
   if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
+  reused.view.steadySeconds = steadySeconds(activity, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
   return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
 }
@@ -71,6 +74,7 @@ export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowl
 export function finalView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
   activity.windows ??= createWindows()
   rollTo(activity.windows, activity.panes, endSecond)
+  reused.view.steadySeconds = steadySeconds(activity, endSecond)
   return fill(key, known, activity.windows.sums, 'final', endSecond, activity.accumulators)
 }
 
