@@ -71,7 +71,7 @@ describe('on Friday', () => {
 test('in the sale the client is told and left alone, with the questions of harm and their answers', async () => {
   const text = await said('key_b1001', '2025-11-28T10:10:00Z', { story: 'sale', mode: 'enforce' })
   expect(text).toContain('Incident key_b1001#1 was open: a surge, severity low')
-  expect(text).toContain("Client's limit was not changed: it is busy, and so far harms nobody. (mode: enforce)")
+  expect(text).toContain("Client's limit was not changed: so far it harms nobody. (mode: enforce)")
   expect(text).toContain('Harm, by the last 10 s.')
   expect(text).toMatch(/no {3}[\d.]+ × the upper end of its usual; many is 10 × or more/)
 })

@@ -71,6 +71,7 @@ test('a decision not to act is told with what was missing, and each score with i
     '      110 ÷ 73.9 = 1.49   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
     '  week-mean-multiple  0.367, only corroborates',
     '      110 ÷ 300 = 0.367   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
+    '  fall                silent: it has paused within five minutes, or too few days of this time are known',
   ])
 })
 
@@ -79,7 +80,7 @@ test('an incident is told with what was done, and why no more', () => {
     'a at 2026-03-04 10:00:40 UTC',
     '',
     'Incident a#1 was open: a surge, severity low, begun at 2026-03-04 10:00:30 UTC, opened at 2026-03-04 10:00:37 UTC.',
-    "Client's limit was not changed: it is busy, and so far harms nobody. (mode: enforce)",
+    "Client's limit was not changed: so far it harms nobody. (mode: enforce)",
     'It closes when no score has been above 0.5 for 1 min 0 s.',
     'Above 1, and only to corroborate what others open: minute-sigma 2.57.',
     '',
@@ -104,6 +105,7 @@ test('an incident is told with what was done, and why no more', () => {
     '      190 ÷ 73.9 = 2.57   calls in this minute so far   limit: slotMinuteMean 58.6 + sigmas 2 × slotMinuteStdDev 7.66',
     '  week-mean-multiple  0.634, only corroborates',
     '      190 ÷ 300 = 0.634   calls in this minute so far   limit: timesUsual 5 × weekMinuteMean 59.9',
+    '  fall                silent: it has paused within five minutes, or too few days of this time are known',
     '',
     'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
     '  yes  12.3 × the upper end of its usual; many is 10 × or more',

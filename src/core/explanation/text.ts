@@ -232,7 +232,7 @@ export const basisText = (days: number): string =>
 
 const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',
-  'no-harm': 'it is busy, and so far harms nobody',
+  'no-harm': 'so far it harms nobody',
   exempt: 'this tenant is exempt from throttling',
   anonymous: 'these calls carry no API key, so there is no limit to lower',
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
