@@ -158,7 +158,7 @@ export interface Detector<T extends Thresholds = Thresholds> {
   /**
    * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five
    * minutes have more than this share of the usual calls. It is asked in the first final look of each five-minute slot, and
-   * in all from then on until it is so again. The conformance suite tests the claim.
+   * in all from then on as long as a score is of interest. The conformance suite tests the claim.
    */
   restsAbove?(values: Values<T>, score: number): number
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */

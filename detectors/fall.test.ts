@@ -28,7 +28,7 @@ test('a tenant of ten calls a second that makes one has fallen', () => {
 test('a quiet five minutes of a tenant whose days go as low are no fall', () => {
   const usual = { callsPerMinute: 600, lowerPerMinute: 100 }
 
-  expect(judge(fall, { usual, seconds: calls(1) })?.score).toBe(540 / 1_000)
+  expect(judge(fall, { usual, seconds: calls(1) })?.score).toBe(540 / 1_500)
 })
 
 test('four of ten calls left are no fall of a steady tenant, three are', () => {

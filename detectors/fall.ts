@@ -29,7 +29,7 @@ export const fall = defineDetector({
   opens: true,
   thresholds: {
     timesBand: {
-      default: 2,
+      default: 3,
       min: 1,
       max: 100,
       unit: '×',

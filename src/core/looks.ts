@@ -10,7 +10,7 @@ import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
-import { isLull, noteSteady } from './state/lull.ts'
+import { isLull, noteSteady, restFromLull } from './state/lull.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
@@ -89,6 +89,7 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const isQuiet = lull !== undefined && isLull(activity, known, second, lull)
   if (!isQuiet && calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
   const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
+  if (isQuiet && judgement === undefined) restFromLull(activity, second)
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 

@@ -235,6 +235,7 @@ export function learned({ state }: Engine) {
         baseline: baselineOf(owner.keys, number),
         windows: activity && closedSums(activity.panes, owner.closedToSecond),
         accumulators: activity?.accumulators,
+        lull: activity && { steadySince: activity.steadySince, lullFrom: activity.lullFrom },
       })),
   }))
 }

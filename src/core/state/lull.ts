@@ -2,7 +2,7 @@
  * Whether a key has become so quiet that somebody may want to ask why. What is missing leaves no evidence, and looking for it
  * in every second of every key would cost more than all else. So it is looked for once in a slot, in the first final look
  * at the key (a walk over its panes until enough calls are found, which for a key as it should be is most of five minutes
- * of seconds), and from then on in all of them until there are enough again.
+ * of seconds); and only where somebody then finds it of interest in all looks, until nobody does or there are enough again.
  */
 import { SECOND_MS, SLOT_MS } from '../vocabulary.ts'
 import type { KeyActivity, SlotKnowledge } from './key-state.ts'
@@ -24,8 +24,13 @@ export function isLull(activity: KeyActivity, { usual }: SlotKnowledge, second: 
   if (second < activity.lullFrom) return false
   const enough = usual === undefined || usual.days === 0 ? 0 : share * usual.callsPerMinute * (SLOT_SECONDS / 60)
   if (enough > 0 && callsUpTo(activity.panes, second, enough) <= enough) return true
-  activity.lullFrom = (Math.floor(second / SLOT_SECONDS) + 1) * SLOT_SECONDS
+  restFromLull(activity, second)
   return false
+}
+
+/** There is nothing to be said of it: not before the next slot. */
+export function restFromLull(activity: KeyActivity, second: number): void {
+  activity.lullFrom = (Math.floor(second / SLOT_SECONDS) + 1) * SLOT_SECONDS
 }
 
 /** For how long the key has called without such a pause, up to the end of its newest closed pane; 0 where it pauses now. */

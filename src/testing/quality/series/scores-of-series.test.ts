@@ -34,15 +34,6 @@ test('a row far beyond all others is above the threshold in that very row, and n
   expect(Math.max(...scores.subarray(0, 40))).toBeLessThan(0.5)
 })
 
-test('a trouble that lasts is told when it begins, and its further rows are no news', () => {
-  const scores = scoresOfSeries(
-    series(row => (row >= 40 ? 60 : undefined)),
-    settings,
-  )
-  expect(scores[40]).toBeGreaterThan(0.5)
-  expect([...scores.subarray(41)].filter(score => score > 0.5)).toEqual([])
-})
-
 test('the same series has the same scores', () => {
   const jump = series(row => (row > 50 ? 40 : undefined))
   expect(scoresOfSeries(jump, settings)).toEqual(scoresOfSeries(jump, settings))

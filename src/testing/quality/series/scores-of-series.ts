@@ -1,7 +1,7 @@
 /**
- * What the engine newly tells at each row of a series. Of a row it says the highest score that any look at a second of it
- * gave, of the detectors that may open an incident, as the settings have them; of that, what is news (`newly-told.ts`) is the
- * row's score. It is the engine of the worker; its jury is only listened to.
+ * What the engine says of each row of a series: the highest score that any look at a second of it gave, of the
+ * detectors that may open an incident, as the settings have them. It is the engine of the worker; its jury is only listened
+ * to. Which of these rows somebody would be told of: `told-rows.ts`.
  *
  * Beside the series somebody calls steadily, once in ten seconds: so the engine can tell that a value of silence is one,
  * and that a gap in the series is a gap in what was delivered.
@@ -12,7 +12,6 @@ import { advance, createEngine, type EngineSettings } from '../../../core/engine
 import type { ConfiguredDetector, Jury } from '../../../core/judge.ts'
 import { type ApiKeyId, type PartitionId, SECOND_MS } from '../../../core/vocabulary.ts'
 import type { LabelledSeries } from '../contract.ts'
-import { newlyTold } from './newly-told.ts'
 import { callsPerMinuteOf, evenCounts, scaleOf, secondsOfRow } from './panes-of-series.ts'
 
 const SERIES = 'series' as ApiKeyId
@@ -39,7 +38,7 @@ export function scoresOfSeries(series: LabelledSeries, settings: EngineSettings)
       advance(heard, batchOf(keys, series.times[row] + from * SECOND_MS, counts.subarray(from, from + BATCH_SECONDS)))
   }
   advance(heard, { kind: 'end' })
-  return newlyTold(series.times, scores).map(score => score / (1 + score))
+  return scores.map(score => score / (1 + score))
 }
 
 /** The row that is under way at this time. */
