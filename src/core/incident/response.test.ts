@@ -86,6 +86,10 @@ describe('harm', () => {
     expect(severityOf('surge', { ...standing, timesUpper: undefined })).toBe('low')
   })
 
+  test('is not what a fall does, whoever makes it and whatever goes on beside it', () => {
+    expect(severityOf('fall', { ...standing, othersFail: true })).toBe('low')
+  })
+
   test('is what a dominant surge does when the others have begun to fail', () => {
     const smaller = { ...standing, fleetCalls: 5_000, othersFail: true }
     expect(severityOf('surge', smaller)).toBe('high')
