@@ -3,8 +3,8 @@
  * detectors that may open an incident, as the settings have them. It is the engine of the worker; its jury is only listened
  * to. Which of these rows somebody would be told of: `told-rows.ts`.
  *
- * Beside the series somebody calls steadily, once in ten seconds: so the engine can tell that a value of silence is one,
- * and that a gap in the series is a gap in what was delivered.
+ * Beside the series somebody calls steadily, once in ten seconds, while it has values: so a gap in the series is a gap in what
+ * was delivered.
  */
 import type { TenantView } from '../../../../detectors/contract.ts'
 import { createBatch, type KeyTable, type PaneRow } from '../../../core/call-batch.ts'
