@@ -31,6 +31,8 @@ export interface Usual {
   /** The band: the 5th and 95th percentile of what a minute of this slot brings, calls a minute. */
   readonly lowerPerMinute: number
   readonly upperPerMinute: number
+  /** The upper end for whole five-minute slots: minutes stray farther. Calls a minute. */
+  readonly slotUpperPerMinute: number
   /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
   readonly dispersion: number
   /** Share of calls that failed (5xx), 0..1. */
@@ -39,6 +41,20 @@ export interface Usual {
   readonly latencyMs: number | undefined
   /** How many of the last seven days have this slot; 0 when it was taken from this day's last hour alone. */
   readonly days: number
+  /** How far the key goes by itself, in windows of 10 s, 60 s and 5 min: shortest first. */
+  readonly reaches: readonly OwnReach[]
+}
+
+/** How far a key goes by itself in windows of one length: how often its own traffic leaves the band, and by how much. */
+export interface OwnReach {
+  readonly seconds: 10 | 60 | 300
+  /** Upper end of what such a window usually brings at this time of day, calls; 20 at least. */
+  readonly upperCalls: number
+  /** By itself it goes beyond r × `upperCalls` about perWeek · r^-tail times a week. */
+  readonly perWeek: number
+  readonly tail: number
+  /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined under two known days. */
+  readonly busiestCalls: number | undefined
 }
 
 /** The three plain statistics that the original design's rules compare with. Each undefined under one observed day. */
@@ -118,6 +134,11 @@ export interface Finding {
   readonly evidence: readonly Evidence[]
   /** When it began, as far as the detector can tell, epoch ms. */
   readonly since: number
+  /**
+   * How often a week this key would go so far by itself, by its own past (`OwnReach`): what the alert budget compares.
+   * Left out by detectors that speak of harm, whatever is usual.
+   */
+  readonly timesAWeek?: number | undefined
 }
 
 /** One tunable number: declared once, from which configuration, help and the catalogue are made. */
@@ -136,6 +157,7 @@ export type Values<T extends Thresholds> = { readonly [name in keyof T]: number 
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
   readonly name: string
+  /** What it speaks of; a finding that lacks what makes it that is a surge. */
   readonly kind: Kind
   /** One sentence for the catalogue: what it sees. */
   readonly sees: string

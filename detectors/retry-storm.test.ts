@@ -29,7 +29,15 @@ test('a tenant that answers each failure with ten calls more is told with its fa
       { measure: 'extra calls per 5xx', observed: 8, usual: 0 },
     ],
     since: HALF_PAST - 10_000,
+    timesAWeek: expect.closeTo(0.0002, 4),
   })
+})
+
+test('a sale at many times the usual is a surge, though the usual few failures multiply with it', () => {
+  const sale = repeat(10, { status2xx: 5_000, status5xx: 25 })
+
+  expect(judge(retryStorm, { seconds: sale })).toMatchObject({ kind: 'surge' })
+  expect(judge(retryStorm, { seconds: sale })?.score).toBeGreaterThan(1)
 })
 
 test('an outage is no retry storm: everything fails, but nobody calls more often', () => {

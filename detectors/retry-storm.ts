@@ -9,10 +9,12 @@
  * counts are compared, never the share of calls that fail: that share falls when good calls arrive later, and this
  * detector judges early looks. A 429 is no failure: an account-wide limit gives every victim 429s.
  *
+ * Which it is called, a storm or a surge, says the share that fails: of a sale at 500 × the usual few failures multiply too.
+ *
  * Without history nothing is known of the usual, and only very many failures count, whatever the demand.
  */
 import { type Comparison, defineDetector, type Usual, type WindowCounts } from './contract.ts'
-import { leastOf, perMinute } from './statistics.ts'
+import { leastOf, perMinute, rarestTimesAWeek } from './statistics.ts'
 
 export const retryStorm = defineDetector({
   name: 'retry-storm',
@@ -43,6 +45,14 @@ export const retryStorm = defineDetector({
       unit: '×',
       sentence: 'more calls than this multiple of the upper end of what is usual',
     },
+    failingShare: {
+      default: 0.1,
+      min: 0,
+      max: 1,
+      unit: 'share',
+      sentence:
+        'called a retry storm where more of its calls fail than this and than three times the usual share; else a surge',
+    },
     failuresUnknown: {
       default: 300,
       min: 1,
@@ -55,11 +65,12 @@ export const retryStorm = defineDetector({
     nats: Number.POSITIVE_INFINITY,
     failures: score * Math.min(failureFloor, failuresUnknown),
   }),
-  evaluate({ at, last10s, usual }, values) {
+  evaluate(view, values) {
+    const { at, last10s, usual } = view
     const usually = usual && usualIn(last10s.seconds, usual)
     const comparisons = comparisonsOf(last10s, usually, values)
     return {
-      kind: 'retry-storm',
+      kind: isFailing(last10s, usual, values) ? 'retry-storm' : 'surge',
       score: leastOf(comparisons),
       comparisons,
       evidence: [
@@ -68,11 +79,22 @@ export const retryStorm = defineDetector({
         ...(usually ? [extraCallsPerFailure(last10s, usually.calls)] : []),
       ],
       since: at - last10s.seconds * 1_000,
+      timesAWeek: rarestTimesAWeek(view),
     }
   },
 })
 
-type Limits = Readonly<Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failuresUnknown', number>>
+const TIMES_USUAL_SHARE = 3
+
+/** Of a surge the usual few failures multiply too. A share may fall when good calls come in: it names, and opens nothing. */
+function isFailing({ calls, status5xx }: WindowCounts, usual: Usual | undefined, { failingShare }: Limits): boolean {
+  const most = Math.min(1, Math.max(failingShare, TIMES_USUAL_SHARE * (usual?.failureShare ?? 0)))
+  return status5xx >= most * calls
+}
+
+type Limits = Readonly<
+  Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failingShare' | 'failuresUnknown', number>
+>
 
 function usualIn(seconds: number, usual: Usual) {
   const minutes = seconds / 60

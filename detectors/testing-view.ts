@@ -35,9 +35,15 @@ const middlingUsual: Usual = {
   lowerPerMinute: 500,
   upperPerMinute: 700,
   dispersion: 0.01,
+  slotUpperPerMinute: 660,
   failureShare: 0.001,
   latencyMs: undefined,
   days: 7,
+  reaches: [
+    { seconds: 10, upperCalls: 130, perWeek: 0.4, tail: 4, busiestCalls: 200 },
+    { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, busiestCalls: 900 },
+    { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, busiestCalls: 3_600 },
+  ],
 }
 const middlingPlain: PlainBaseline = {
   slotMeanCalls: 3_000,

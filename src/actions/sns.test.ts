@@ -173,6 +173,7 @@ function alert(changed: Partial<Explanation>): AlertEffect {
       phase: 'open',
       kind: 'surge',
       severity: 'high',
+      telling: 'alerted',
       onsetAt,
       decidedAt: onsetAt + 3_000,
       current: { calls: 2_501, seconds: 3, callsPerMinute: 50_020 },

@@ -12,7 +12,14 @@ const reading: Reading = {
 }
 
 const storm: Explanation = {
-  ...{ incidentId: 'key_abc123#1', keyId: 'key_abc123', phase: 'open', kind: 'retry-storm', severity: 'high' },
+  ...{
+    incidentId: 'key_abc123#1',
+    keyId: 'key_abc123',
+    phase: 'open',
+    kind: 'retry-storm',
+    severity: 'high',
+    telling: 'alerted',
+  },
   tenant: { id: 'client-a', name: 'Client A', contact: 'client-a-sre@partner.com', escalation: undefined },
   ...{ onsetAt: noon - 2_000, decidedAt: noon, current: { calls: 1_667, seconds: 2, callsPerMinute: 50_000 } },
   expected: { callsPerMinute: 500, lowerPerMinute: 400, upperPerMinute: 600, days: 7 },

@@ -5,6 +5,8 @@ import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
+import type { Openings } from './incident/openings.ts'
+import type { Surveys } from './incident/owner-survey.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { Owner } from './state/owner.ts'
@@ -24,6 +26,8 @@ export interface EngineState {
   tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
+  /** How often clients turn wrong; undefined until the first look. */
+  openings: Openings | undefined
   /** Arrival clock: the latest arrival or tick, epoch ms. */
   now: EpochMs
   isHistory: boolean
@@ -46,6 +50,8 @@ export interface Engine {
   lookup: WeakMap<KeyTable, Map<Owner, KeyNumbers>>
   /** The same for the tenants whose keys they are. */
   tenantLookup: WeakMap<KeyTable, KeyNumbers>
+  /** What decisions of this moment have asked about. A cache: never asked for what has changed since. */
+  readonly surveys: Surveys
 }
 
 export interface KeyNumbers {

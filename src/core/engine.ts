@@ -73,6 +73,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     tenantWide: undefined,
     platform: { phase: 'quiet' },
     platformIncidents: 0,
+    openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
     rejected: { future: 0, tooOld: 0 },
@@ -87,6 +88,7 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
   state,
   lookup: new WeakMap(),
   tenantLookup: new WeakMap(),
+  surveys: new WeakMap(),
   measuring: createMeasuring(settings.config),
 })
 
@@ -439,12 +441,14 @@ function endHistory(engine: Engine): void {
       if (read(owner.keys, number, INCIDENTS) > 0) write(owner.keys, number, INCIDENTS, 0)
     }
     owner.incidents.clear()
+    owner.limited.clear()
     owner.wrong.clear()
     owner.time.partitions.clear()
     owner.quiet.isUnknown = true
   }
   state.platform = { phase: 'quiet' }
   state.platformIncidents = 0
+  state.openings = undefined
   state.isHistory = false
 }
 

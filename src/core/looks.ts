@@ -5,7 +5,7 @@
 
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
-import { judge } from './judge.ts'
+import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
@@ -54,22 +54,26 @@ export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: 
     }
     // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
     if (suspects.length > 1) suspects.sort(byKeyId)
-    for (const suspect of suspects) {
-      noteWrong(engine, owner, suspect)
-      decide(engine, owner, [suspect], out)
-    }
+    for (const suspect of suspects) noteWrong(engine, owner, suspect)
+    if (suspects.length > 0) decide(engine, owner, suspects, out)
   })
 }
 
 const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one.keyId < other.keyId ? -1 : 1)
 
-/** Wrong from a score above 1 on, and for as long after the last one above the stay level as an incident takes to close. */
+/**
+ * Wrong from a harmful finding above 1 on, and for as long after the last one above the stay level as an incident takes to
+ * close. A surge or a fall that harms nobody is learned: robustly, so that once is nothing, and what comes again and again is usual.
+ */
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
   const until = at + engine.settings.config.incident.closesAfter
   if (key.wrong !== undefined && at <= key.wrong.until) key.wrong = { ...key.wrong, until }
-  else if (judgement.score > 1)
+  else if (isHarmful(judgement))
     turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
+
+const isHarmful = ({ voices }: Judgement): boolean =>
+  voices.some(({ opens, finding: { score, kind } }) => opens && score > 1 && kind !== 'surge' && kind !== 'fall')
 
 function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, slot: number): Suspect | undefined {
   const { activity } = key

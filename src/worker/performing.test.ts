@@ -6,7 +6,15 @@ import type { AlertEffect, Effect, Outcome } from '../core/incident/effect.ts'
 import { createPerforming } from './performing.ts'
 
 const explanation: Explanation = {
-  ...{ incidentId: 'k1#1', keyId: 'k1', tenant: undefined, phase: 'open', kind: 'surge', severity: 'high' },
+  ...{
+    incidentId: 'k1#1',
+    keyId: 'k1',
+    tenant: undefined,
+    phase: 'open',
+    kind: 'surge',
+    severity: 'high',
+    telling: 'alerted',
+  },
   ...{ onsetAt: 0, decidedAt: 1_000, current: { calls: 9, seconds: 1, callsPerMinute: 540 }, expected: undefined },
   ...{ detectors: [], evidence: [], mode: 'enforce', action: { kind: 'none' } },
 }

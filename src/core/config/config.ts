@@ -28,6 +28,20 @@ function parseDuration(text: string): number {
   return Number.parseFloat(text) * (unitMs[unit] ?? Number.NaN)
 }
 
+const perWeek = { hour: 7 * 24, day: 7, week: 1, month: 7 / 30 } as const
+
+/** So many times in a stretch of time; parsed to times a week. */
+const rate = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)? per (hour|day|week|month)$/)
+    .transform(text => {
+      const [times = '', , unit = 'week'] = text.split(' ')
+      return Number(times) * perWeek[unit as keyof typeof perWeek]
+    })
+    .prefault(fallback)
+    .meta({ expected: 'a number of times per hour, day, week or month, e.g. 1 per week' })
+
 const awsClient = {
   region: z.string().optional().describe('AWS region; without it the SDK’s own chain (AWS_REGION, profile) decides'),
   endpoint: z.url().optional().describe('another endpoint, e.g. a simulation on loopback'),
@@ -287,6 +301,9 @@ export const weirSchema = z.strictObject({
     .enum(['observe', 'suggest', 'enforce'])
     .default('observe')
     .describe('observe: alert only; suggest: say which limit it would set; enforce: set it'),
+  alertBudget: rate('1 per week').describe(
+    'how often the whole fleet may wake people for nothing: pages on surprise alone; alerts of low severity are 20 times that',
+  ),
   source: z
     .discriminatedUnion('kind', [kafkaSource, kinesisSource, fileSource])
     .optional()

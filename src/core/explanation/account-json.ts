@@ -2,11 +2,11 @@
  * An account as machines read it: `weir explain --json`, described field by field in README.md beside this file. A promise
  * like those of json.ts: what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
  */
-import type { Comparison, Counts } from '../../../detectors/contract.ts'
+import type { Comparison, Counts, OwnReach } from '../../../detectors/contract.ts'
 import { harmOf, type Standing } from '../incident/response.ts'
 import { type Account, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
 import { incidentBody, terminalSafe, times } from './json.ts'
-import type { Testimony } from './observation.ts'
+import { surgeSeen, type Testimony } from './observation.ts'
 
 /** One line of JSON, without the line break. */
 export function accountLine(account: Account): string {
@@ -29,7 +29,8 @@ export function accountLine(account: Account): string {
         minuteSoFar: countsJson(view.minuteSoFar),
         slotSoFar: countsJson(view.slotSoFar),
       },
-      usual: usual ? { ...usual, latencyMs: usual.latencyMs ?? null } : null,
+      usual: usual ? { ...usual, latencyMs: usual.latencyMs ?? null, reaches: usual.reaches.map(reachJson) } : null,
+      detectable: surgeSeen(observation)?.map(seen => ({ ...seen, multiple: seen.multiple ?? null })) ?? null,
       plain: {
         slotMeanCalls: plain.slotMeanCalls ?? null,
         slotMinuteMean: plain.slotMinuteMean ?? null,
@@ -68,6 +69,8 @@ const nearestJson = (nearest: Spoken) => ({
   ...{ name: nearest.name, score: nearest.finding.score },
   needed: missingOf(nearest).map(({ measure, observed, limit }) => ({ measure, moreThan: limit, observed })),
 })
+
+const reachJson = (reach: OwnReach) => ({ ...reach, busiestCalls: reach.busiestCalls ?? null })
 
 /** In this order, whatever the view's own is. */
 const countsJson = ({ calls, status2xx, status4xx, status429, status5xx }: Counts) => ({

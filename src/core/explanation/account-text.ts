@@ -14,7 +14,7 @@ import { limitIn } from '../../../detectors/statistics.ts'
 import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incident/response.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
-import type { Observation, Testimony } from './observation.ts'
+import { type Observation, surgeSeen, type Testimony } from './observation.ts'
 import {
   actionLine,
   bandText,
@@ -40,6 +40,7 @@ export function accountText(account: Account): string {
     '',
     ...countedLines(observation.view),
     ...usualLines(observation.view),
+    ...reachLines(observation),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
@@ -109,9 +110,10 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
   const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
-  if (verdict.kind === 'opened') return `opened: ${what}.`
+  const noted = told.telling === 'noted' ? ' Noted only: it is not rare enough for the alert budget.' : ''
+  if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
-  return `${course}: ${what}, opened at ${timeText(openedAt)}.`
+  return `${course}: ${what}, opened at ${timeText(openedAt)}.${noted}`
 }
 
 function corroboratingLines(observation: Observation): readonly string[] {
@@ -155,6 +157,25 @@ function usualLines({ usual, last60s }: TenantView): readonly string[] {
   return [
     `Usual here: ${bandText(lowerPerMinute, upperPerMinute)}, ${threeFigures(callsPerMinute)} in the middle; ${threeFigures(failureShare * 100)} % fail (5xx)${latency}.`,
     `The last 60 s had ${threeFigures(times)} × the upper end. Dispersion ${threeFigures(dispersion)} (0: minutes differ as by chance). ${basisText(days)}`,
+  ]
+}
+
+/** How far it goes by itself, and from where on a rise would be seen. */
+function reachLines(observation: Observation): readonly string[] {
+  const { usual } = observation.view
+  const minute = usual?.reaches.find(({ seconds }) => seconds === 60)
+  if (usual === undefined || minute === undefined) return []
+  const { upperCalls, perWeek, tail, busiestCalls } = minute
+  const twice = perWeek * 2 ** -tail
+  const record =
+    busiestCalls === undefined ? '' : ` Its busiest minute of the last weeks: ${threeFigures(busiestCalls)}.`
+  const seen = surgeSeen(observation)?.map(({ seconds, callsPerMinute, multiple }) => {
+    const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
+    return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
+  })
+  return [
+    `By itself it goes beyond ${threeFigures(upperCalls)} calls in a minute about ${threeFigures(perWeek)} times a week, beyond twice that ${threeFigures(twice)} times.${record}`,
+    ...(seen === undefined ? [] : [`A rise would be seen from ${seen.join(', from ')} on.`]),
   ]
 }
 

@@ -57,6 +57,11 @@ export interface Explanation {
   readonly phase: 'open' | 'mitigated' | 'recovering' | 'closed'
   readonly kind: IncidentKind
   readonly severity: Severity
+  /**
+   * alerted: people are told; with-platform: a part of a platform incident, which is told in its place; noted: a surge that
+   * the alert budget leaves to whoever looks.
+   */
+  readonly telling: 'alerted' | 'with-platform' | 'noted'
   /** Best guess of the first misbehaving moment, event time. */
   readonly onsetAt: EpochMs
   /** Highest event time seen when it was decided. */

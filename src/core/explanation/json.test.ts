@@ -12,6 +12,7 @@ const explanation: Explanation = {
   phase: 'mitigated',
   kind: 'surge',
   severity: 'high',
+  telling: 'alerted',
   onsetAt,
   decidedAt: onsetAt + 3_250,
   current: { calls: 2_503, seconds: 3, callsPerMinute: 50_060 },
@@ -35,7 +36,7 @@ test('a change is one line, its fields in a fixed order, what is unknown null', 
       '"detectors":[{"name":"sequential-surge","score":12.35}],' +
       '"evidence":[{"measure":"calls/min","observed":50060,"usual":null}],' +
       '"action":{"kind":"throttled","limits":{"rateLimit":15,"burstLimit":30},"before":null,' +
-      '"expiresAt":"2026-11-20T14:13:07.000Z","expiresAtMs":1795183987000}}',
+      '"expiresAt":"2026-11-20T14:13:07.000Z","expiresAtMs":1795183987000},"telling":"alerted"}',
   )
 })
 

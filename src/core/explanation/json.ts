@@ -11,7 +11,7 @@ import { alertText } from './text.ts'
 export const changeLine = (explanation: Explanation): string => terminalSafe(JSON.stringify(incidentBody(explanation)))
 
 export function incidentBody(explanation: Explanation) {
-  const { incidentId, keyId, tenant, phase, kind, severity, onsetAt, decidedAt, detectors } = explanation
+  const { incidentId, keyId, tenant, phase, kind, severity, telling, onsetAt, decidedAt, detectors } = explanation
   return {
     schema: 'weir.incident/1',
     incidentId,
@@ -25,6 +25,7 @@ export function incidentBody(explanation: Explanation) {
     detectors,
     evidence: evidenceOf(explanation),
     action: actionOf(explanation.action),
+    telling,
   } as const
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Detector, Finding, TenantView } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
+import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
 import { type Engine, watching } from '../engine-state.ts'
 import { standingOf, surveyFleet } from '../incident/fleet.ts'
 import type { Incident } from '../incident/incident.ts'
@@ -19,6 +20,7 @@ import { findLive } from '../state/live-keys.ts'
 import type { Owner } from '../state/owner.ts'
 import { earlyView, finalView } from '../state/tenant-view.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { type Detectable, detectable, detectableIn, type SurgeLimits } from './detectable.ts'
 import type { Explanation } from './explanation.ts'
 
 /** What one detector says of a key, or why it says nothing. */
@@ -106,6 +108,15 @@ function testify({ jury }: Engine, detector: Detector, view: TenantView): Testim
   return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
 }
 
+/** The least rises that `sequential-surge` would see, as it is configured; undefined where nothing is usual or it is off. */
+export function surgeSeen({ view, testimonies }: Observation): readonly Detectable[] | undefined {
+  const surge = testimonies.find(({ name }) => name === sequentialSurge.name)
+  if (view.usual === undefined || surge?.kind !== 'spoke') return undefined
+  const values = surge.values as unknown as SurgeLimits
+  const { usual } = view
+  return detectableIn.map(seconds => detectable(usual, values, seconds))
+}
+
 /** How the key stood when event time had gone past the moment, and the engine had decided what it decides. */
 export interface Aftermath {
   /** How far event time had come. */
@@ -144,12 +155,12 @@ export function aftermathOf(engine: Engine, keyId: ApiKeyId): Aftermath | undefi
   }
 }
 
-/** As a decision of this moment would weigh it. What a survey works out for each key on its way is put back. */
+/** As a decision of this moment would weigh it. What a survey works out for each key on its way is put back, and none is kept. */
 function standingNow(engine: Engine, { owner, key }: Place): Standing {
   const before = [...watching(engine.state)].flatMap(({ active }) =>
     [...active].map(one => [one, one.earlySlot] as const),
   )
-  const standing = standingOf(surveyFleet(engine, new Set()), engine, owner, key)
+  const standing = standingOf(surveyFleet({ ...engine, surveys: new WeakMap() }), engine, owner, key)
   for (const [one, slot] of before) one.earlySlot = slot
   return standing
 }

@@ -9,8 +9,9 @@ import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import { holdsLimit, type Incident, type IncidentEvent } from './incident.ts'
+import { allowance, isHeard } from './alert-budget.ts'
+import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { currentOf, measured } from './measure.ts'
 import { platformSick } from './platform.ts'
@@ -25,7 +26,7 @@ export interface Suspect {
   readonly known: SlotKnowledge
 }
 
-/** Suspects of one look, most dangerous first. What the fleet says is asked once, and only when it matters. */
+/** Suspects of one look, most dangerous first. What the fleet says is asked once for all of them, and only when it matters. */
 export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[], out: Out): void {
   const apart = suspects.filter(({ key }) => !isToldByKin(engine, key))
   const wrong = apart.filter(({ judgement }) => judgement.score > 1)
@@ -34,12 +35,14 @@ export function decide(engine: Engine, owner: Owner, suspects: readonly Suspect[
   }
   if (wrong.length === 0) return
   const undecided = wrong.filter(({ key }) => isUndecided(key.incident))
-  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Set(undecided.map(({ key }) => key)))
-  const excessOf = ({ key }: Suspect) => survey?.keys.get(key)?.excess ?? 0
-  for (const suspect of wrong.sort((one, other) => excessOf(other) - excessOf(one))) {
+  const survey = undecided.length === 0 ? undefined : surveyFleet(engine, new Map(undecided.map(kindBySuspect)))
+  const danger = ({ key }: Suspect): number => (survey === undefined ? 0 : excessOf(survey, owner, key))
+  for (const suspect of wrong.sort((one, other) => danger(other) - danger(one))) {
     signal(engine, owner, suspect, survey, out)
   }
 }
+
+const kindBySuspect = ({ key, judgement }: Suspect) => [key, leading(judgement)?.finding.kind] as const
 
 /** Whether a signal could change what is done: a throttled tenant's cannot. */
 const isUndecided = (incident: Incident): boolean =>
@@ -52,12 +55,13 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const lead = leading(judgement)
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
-  const severity = standing === undefined ? 'low' : severityOf(lead.finding.kind, standing)
-  const isPlatform =
-    survey !== undefined &&
-    standing !== undefined &&
-    (isPlatformSick(survey, config.platform) || state.platform.phase === 'open') &&
-    !isDominant(standing)
+  const { kind } = lead.finding
+  const timesAWeek = kind === 'surge' ? rarity(judgement) : undefined
+  const allowed = allowance(engine)
+  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
+  const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
+  const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
+  const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -66,14 +70,13 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       severity,
       usual: known.usual,
       isPlatformIncident: isPlatform,
-      throttledTenants: throttledBeside(state, key),
+      throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
     },
     config.throttle,
   )
-  if (isPlatform && survey !== undefined && isPlatformSick(survey, config.platform))
-    platformSick(engine, owner, survey, out)
+  if (isPlatform && isSick) platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: IncidentEvent = {
     kind: 'signal',
@@ -84,7 +87,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       at,
       decidedAt: owner.time.highest,
       onsetAt,
-      kind: lead.finding.kind,
+      kind,
       severity,
       detectors: scoresOf(judgement),
       evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
@@ -95,17 +98,26 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
         upperPerMinute: known.usual.upperPerMinute,
         days: known.usual.days,
       },
+      timesAWeek,
+      isHeard: severity === 'high' || isHeard(owner.keys, key.number, { at, timesAWeek, allowed }),
     },
   }
   step(engine, owner, key, event, out)
 }
 
-function throttledBeside(state: EngineState, beside: KeyState): number {
-  let throttled = 0
-  for (const owner of watching(state)) {
-    for (const key of owner.incidents) if (key !== beside && holdsLimit(key.incident)) throttled++
-  }
-  return throttled
+/** By whichever of those that speak of a surge finds it rarest; undefined where none compares with the key's own past. */
+function rarity({ voices }: Judgement): number | undefined {
+  let rarest: number | undefined
+  for (const { finding } of voices)
+    if (finding.timesAWeek !== undefined && finding.score > 1)
+      rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, finding.timesAWeek)
+  return rarest
+}
+
+function limitedBeside(state: EngineState, beside: KeyState): number {
+  let others = 0
+  for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
+  return others
 }
 
 /** Sequential evidence knows best when it began; without it, the leading detector says. */

@@ -3,126 +3,133 @@
  * when a decision asks for it, from the last ten seconds of the keys that call; so it costs nothing in quiet times.
  *
  * Many keys wrong at the same moment are a platform incident: the API is sick, not its clients. Told once, nobody
- * throttled, but for one who makes most of the trouble.
+ * throttled, but for one who makes most of the trouble. What counts as many:
+ *
+ * - failing, or retrying what fails: so many clients, and such a share of those active, as the user says (`platform`);
+ * - wrong in any other way (a surge may have any reason): as many, but all within one minute, and more than chance
+ *   brings in this fleet (openings.ts). In a small fleet three of ten are soon wrong at once, each for itself.
+ *
+ * Once that is told, whoever is wrong is part of it, until they are no longer many.
  */
 
+import type { Kind } from '../../../detectors/contract.ts'
 import type { WeirConfig } from '../config/config.ts'
-import { type TenantDirectory, tenantWideId } from '../config/tenants.ts'
-import type { Engine } from '../engine-state.ts'
-import { slotOf } from '../state/baseline.ts'
-import { type KeyState, knowledgeFor } from '../state/key-state.ts'
+import { type Engine, watching } from '../engine-state.ts'
+import type { IncidentKind } from '../explanation/explanation.ts'
+import type { KeyState } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
-import { paneCalls, paneCount, paneSecond, STATUS_5XX, STATUS_429 } from '../state/pane.ts'
-import { type ApiKeyId, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { areTooMany, openingsFrom } from './openings.ts'
+import { clientOf, type OwnerSurvey, SURVEY_SECONDS, sumKey, surveyOwner } from './owner-survey.ts'
 import type { Standing } from './response.ts'
 
-const SURVEY_SECONDS = 10
-/** A key is failing when this share of what it called (429s left out) answered 5xx, and at least so many calls did. */
-const FAILING_SHARE = 0.2
-const FAILING_CALLS = 5
 const MINUTES_PER_DAY = 1_440
 /** A key counts as wrong for this long after it was last seen so. */
 const WRONG_FOR_MS = 60 * SECOND_MS
 
-interface KeySums {
-  readonly calls: number
-  readonly excess: number
-  readonly timesUpper: number | undefined
-  readonly isFailing: boolean
-}
-
 export interface FleetSurvey {
-  readonly keys: ReadonlyMap<KeyState, KeySums>
-  /** Clients of whom a key is failing: several keys of one tenant are one client. */
+  readonly owners: ReadonlyMap<Owner, OwnerSurvey>
   readonly failingClients: ReadonlySet<string>
   readonly calls: number
   readonly excess: number
-  /** Keys that call enough to be seen failing: a long tail of small ones must not hide that all large ones fail. */
+  /** Clients that call enough to be seen failing: a long tail of small ones must not hide that all large ones fail. */
   readonly active: number
   readonly provenCalls: number
   readonly failing: number
-  /** Keys with an incident that is not over, as of the survey. */
+  /** Clients failing, or with an incident of retries after failures that is not over. */
+  readonly inTrouble: number
+  /** Clients with any incident that is not over, as of the survey; and those for whom it is the first minute of it. */
   readonly wrong: number
+  readonly newlyWrong: number
 }
 
-/** Surveys the ten seconds before each owner's newest second. `newlyWrong`: keys whose signal is about to be decided on. */
-export function surveyFleet(
-  { state: { owners, tenantWide }, settings: { tenants } }: Engine,
-  newlyWrong: ReadonlySet<KeyState>,
-): FleetSurvey {
-  const keys = new Map<KeyState, KeySums>()
-  let calls = 0
-  let excess = 0
-  let provenMinute = 0
-  const activeClients = new Set<string>()
-  const failingClients = new Set<string>()
-  const wrongClients = new Set([...newlyWrong].map(({ keyId }) => clientOf(tenants, keyId)))
-  const noteWrong = (owner: Owner): void => {
-    for (const { keyId, incident } of owner.incidents) {
-      if (incident.phase === 'quiet' || incident.phase === 'suspected') continue
-      if (incident.story.lastBadAt >= owner.time.highest - WRONG_FOR_MS) wrongClients.add(clientOf(tenants, keyId))
-    }
-  }
-  if (tenantWide !== undefined) noteWrong(tenantWide)
+/** Keys whose signal is about to be decided on, and how they are wrong. */
+type Undecided = ReadonlyMap<KeyState, Kind | undefined>
+
+/** Surveys the ten seconds before each owner's newest second. */
+export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): FleetSurvey {
+  const {
+    surveys: kept,
+    state: { owners },
+    settings: { tenants },
+  } = engine
+  const surveyed = new Map<Owner, OwnerSurvey>()
   for (const [id, owner] of owners) {
-    const endSecond = Math.floor(owner.time.highest / SECOND_MS) + 1
-    if (id !== SHARED_OWNER) provenMinute += busiestMinute(owner)
-    noteWrong(owner)
     // Its time stands still once the partitions' goes on: what it saw last is not now.
-    if (id === SHARED_OWNER && owners.size > 1) continue
-    for (const key of owner.active) {
-      const sums = sumKey(owner, key, endSecond)
-      if (sums.calls === 0) continue
-      keys.set(key, sums)
-      calls += sums.calls
-      excess += sums.excess
-      const client = clientOf(tenants, key.keyId)
-      if (sums.isFailing) failingClients.add(client)
-      if (sums.calls >= FAILING_CALLS) activeClients.add(client)
+    if (id !== SHARED_OWNER || owners.size === 1) surveyed.set(owner, surveyOwner(kept, tenants, owner))
+  }
+  const surveys = [...surveyed.values()]
+  const failingClients = unionOf(surveys.map(({ failingClients }) => failingClients))
+  return {
+    owners: surveyed,
+    failingClients,
+    calls: surveys.reduce((sum, { calls }) => sum + calls, 0),
+    excess: surveys.reduce((sum, { excess }) => sum + excess, 0),
+    active: unionOf(surveys.map(({ activeClients }) => activeClients)).size,
+    provenCalls: provenCalls(engine),
+    failing: failingClients.size,
+    ...wrongClients(engine, undecided, failingClients),
+  }
+}
+
+/** Of one set that set itself: most streams are one owner's. */
+function unionOf(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
+  const [first, ...others] = sets
+  if (others.length === 0) return first ?? new Set()
+  const union = new Set(first)
+  for (const other of others) for (const one of other) union.add(one)
+  return union
+}
+
+function wrongClients(
+  { state, settings: { tenants } }: Engine,
+  undecided: Undecided,
+  failing: ReadonlySet<string>,
+): Pick<FleetSurvey, 'inTrouble' | 'wrong' | 'newlyWrong'> {
+  const inTrouble = new Set(failing)
+  const wrong = new Set<string>()
+  const newlyWrong = new Set<string>()
+  const note = (keyId: ApiKeyId, kind: IncidentKind | undefined, isNew: boolean): void => {
+    const client = clientOf(tenants, keyId)
+    wrong.add(client)
+    if (kind === 'retry-storm') inTrouble.add(client)
+    if (isNew) newlyWrong.add(client)
+  }
+  for (const [{ keyId, incident }, kind] of undecided) note(keyId, kind, !('story' in incident))
+  for (const { incidents, time } of watching(state)) {
+    for (const { keyId, incident } of incidents) {
+      if (!('story' in incident)) continue
+      const { lastBadAt, openedAt, signal } = incident.story
+      const since = time.highest - WRONG_FOR_MS
+      if (lastBadAt >= since) note(keyId, signal.kind, openedAt >= since)
     }
   }
+  return { inTrouble: inTrouble.size, wrong: wrong.size, newlyWrong: newlyWrong.size }
+}
+
+/** Calls in ten seconds that the whole fleet has been seen to carry. */
+function provenCalls({ state: { owners } }: Engine): number {
+  // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
+  if (![...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)) return Number.POSITIVE_INFINITY
+  let ofPartitions = 0
+  for (const [id, owner] of owners) if (id !== SHARED_OWNER) ofPartitions += busiestMinute(owner)
   // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
   const shared = owners.get(SHARED_OWNER)
-  if (shared !== undefined) provenMinute = Math.max(provenMinute, busiestMinute(shared))
-  // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
-  const isProven = [...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)
-  const provenCalls = isProven ? (provenMinute * SURVEY_SECONDS) / 60 : Number.POSITIVE_INFINITY
-  const [active, failing, wrong] = [activeClients.size, failingClients.size, wrongClients.size]
-  return { keys, failingClients, calls, excess, active, provenCalls, failing, wrong }
+  const minute = shared === undefined ? ofPartitions : Math.max(ofPartitions, busiestMinute(shared))
+  return (minute * SURVEY_SECONDS) / 60
 }
 
-/** Whose key it is, or of one that is nobody's the key itself. */
-const clientOf = ({ byKey }: TenantDirectory, keyId: ApiKeyId): string => {
-  const tenantId = byKey.get(keyId)?.tenantId
-  return tenantId === undefined ? keyId : tenantWideId(tenantId)
-}
+/** What a key called; a tenant as a whole is not among the keys surveyed, or its calls would count twice. */
+const sumsOf = (survey: FleetSurvey, owner: Owner, key: KeyState) =>
+  survey.owners.get(owner)?.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
 
-function sumKey(owner: Owner, key: KeyState, endSecond: number): KeySums {
-  const panes = key.activity?.panes
-  let calls = 0
-  let refused = 0
-  let failures = 0
-  if (panes !== undefined) {
-    for (let index = panes.end - 1; index >= panes.first; index--) {
-      if (paneSecond(panes, index) < endSecond - SURVEY_SECONDS) break
-      calls += paneCalls(panes, index)
-      refused += paneCount(panes, index, STATUS_429)
-      failures += paneCount(panes, index, STATUS_5XX)
-    }
-  }
-  const { usual } = knowledgeFor(key, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  const upper = usual === undefined ? undefined : (usual.upperPerMinute * SURVEY_SECONDS) / 60
-  return {
-    calls,
-    excess: upper === undefined ? 0 : Math.max(0, calls - upper),
-    timesUpper: upper === undefined ? undefined : calls / Math.max(upper, 1),
-    isFailing: failures >= FAILING_CALLS && failures >= FAILING_SHARE * (calls - refused),
-  }
-}
+/** Calls of a key beyond what is usual, of one that is surveyed. */
+export const excessOf = (survey: FleetSurvey, owner: Owner, key: KeyState): number =>
+  survey.owners.get(owner)?.keys.get(key)?.excess ?? 0
 
-/** `owner`: whose key it is. A tenant as a whole is not among the keys surveyed, or its calls would count twice. */
+/** `owner`: whose key it is. */
 export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Owner, key: KeyState): Standing {
-  const own = survey.keys.get(key) ?? sumKey(owner, key, Math.floor(owner.time.highest / SECOND_MS) + 1)
+  const own = sumsOf(survey, owner, key)
   const ownClient = clientOf(settings.tenants, key.keyId)
   const othersFailing = survey.failing - (survey.failingClients.has(ownClient) ? 1 : 0)
   return {
@@ -136,10 +143,14 @@ export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Own
   }
 }
 
-/** Whether so many keys are wrong or failing that it cannot be their own doing. */
-export const isPlatformSick = (survey: FleetSurvey, rules: WeirConfig['platform']): boolean =>
-  Math.max(survey.wrong, survey.failing) >= manyKeys(survey, rules) ||
-  (survey.active >= 2 && survey.failing >= survey.active)
+/** Whether so many clients are wrong that it cannot be their own doing. `at`: the newest event time of who asks. */
+export function isPlatformSick({ state, settings }: Engine, survey: FleetSurvey, at: EpochMs): boolean {
+  const { active, failing, inTrouble, wrong, newlyWrong } = survey
+  const many = manyKeys(survey, settings.config.platform)
+  if (inTrouble >= many || (active >= 2 && failing >= active)) return true
+  if (state.platform.phase === 'open') return wrong >= many
+  return newlyWrong >= many && areTooMany(state.openings ?? openingsFrom(at), at, newlyWrong)
+}
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

@@ -226,6 +226,8 @@ describe('an outcome that is not what was wanted', () => {
           evidence: [],
           current: { calls: 1, seconds: 1, callsPerMinute: 60 },
           expected: undefined,
+          timesAWeek: undefined,
+          isHeard: true,
         },
         action: { kind: 'throttle', limits: { rateLimit: 1, burstLimit: 2 }, expiresAt: 10 },
         incidentId: 'key#1',

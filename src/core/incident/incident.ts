@@ -31,6 +31,10 @@ export interface Signal {
   readonly evidence: readonly Evidence[]
   readonly current: Explanation['current']
   readonly expected: Explanation['expected']
+  /** How often a week the key would do this by itself, by its own past; undefined where that is not what it is about. */
+  readonly timesAWeek: number | undefined
+  /** Whether people are alerted: not where the alert budget says that it is not rare enough. */
+  readonly isHeard: boolean
 }
 
 /** What is told of an incident, whatever phase it is in. */
@@ -41,8 +45,8 @@ export interface Story {
   /** Event time of the last look with a score above the stay level. */
   readonly lastBadAt: EpochMs
   readonly action: Action
-  /** Part of a platform incident, which is told in its place: it opens and closes unheard. What comes of its limit is told. */
-  readonly isMerged: boolean
+  /** What comes of a limit is alerted in any case. */
+  readonly telling: Explanation['telling']
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
   /** How many throttles, restores and alerts it has had: the ordinals in their ids. */
@@ -183,7 +187,7 @@ function newStory({ signal, incidentId }: Of<'signal'>): Story {
     signal,
     lastBadAt: signal.at,
     action: { kind: 'none' },
-    isMerged: false,
+    telling: 'noted',
     refused: undefined,
     throttles: 0,
     restores: 0,
@@ -195,11 +199,14 @@ const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: M
 
 /** Open, newly or again: told, and throttled when the policy says so. */
 function opened(before: Story, event: Of<'signal'>): Step {
-  const isMerged = isPlatforms(event.action)
+  const telling = tellingOf(event)
   const isRelapse = before.action.kind !== 'none'
-  const alert = !isMerged && (!isRelapse || acts(toldAction(before, event.action)))
-  return { ...withAction({ ...before, isMerged }, event), phase: 'open', alert }
+  const alert = telling === 'alerted' && (!isRelapse || acts(toldAction(before, event.action)))
+  return { ...withAction({ ...before, telling }, event), phase: 'open', alert }
 }
+
+const tellingOf = ({ action, signal }: Of<'signal'>): Story['telling'] =>
+  isPlatforms(action) ? 'with-platform' : signal.isHeard ? 'alerted' : 'noted'
 
 const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
 
@@ -214,12 +221,12 @@ function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'si
   const story = worse(incident.story, event.signal)
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
-  const standsAlone = story.isMerged && !isPlatforms(event.action)
-  if (!escalates && !changes && !standsAlone) return { incident: { ...incident, story } }
+  const telling = tellingOf(event)
+  const isNowHeard = telling === 'alerted' && story.telling !== 'alerted'
+  if (!escalates && !changes && !isNowHeard) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
-  const isMerged = isPlatforms(event.action)
-  return { ...withAction({ ...story, signal, isMerged }, event), alert: !isMerged }
+  return { ...withAction({ ...story, signal, telling }, event), alert: telling === 'alerted' }
 }
 
 function withAction(story: Story, { action }: Of<'signal'>): Step {
@@ -288,7 +295,7 @@ function onRecovering(
     if (event.now - givingBack.doneAt < rules.closesAfterMs) return { incident }
   }
   if (event.eventTime - story.lastBadAt < rules.closesAfterMs) return { incident }
-  return { incident: { phase: 'quiet' }, phase: 'closed', alert: !story.isMerged, ended: story }
+  return { incident: { phase: 'quiet' }, phase: 'closed', alert: story.telling === 'alerted', ended: story }
 }
 
 /** `action`: what is told meanwhile, where that is not the restore itself. */
@@ -335,7 +342,7 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       ...(outcome.missed !== undefined && { missed: outcome.missed }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
-    if (story.isMerged) return giveBack({ ...story, action }, 'full', 'platform-incident')
+    if (story.telling === 'with-platform') return giveBack({ ...story, action }, 'full', 'platform-incident')
     return { incident: { phase: 'mitigated', story: { ...story, action }, throttle: asked }, phase: 'mitigated' }
   }
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
@@ -394,7 +401,7 @@ function onExempted(incident: Incident): Step {
   }
 }
 
-const merged = (story: Story): Story => ({ ...story, isMerged: true })
+const merged = (story: Story): Story => ({ ...story, telling: 'with-platform' })
 
 /** Whether a limit is lowered, or on its way down or up, because of this incident. */
 export const holdsLimit = (incident: Incident): boolean =>

@@ -8,6 +8,7 @@ import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Signal, Story } from './incident.ts'
+import { openingsFrom, usualOpenings } from './openings.ts'
 import { isDominant } from './response.ts'
 import { eventTimeOf, explain, step } from './storyline.ts'
 
@@ -22,6 +23,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     return
   }
   state.platformIncidents++
+  const openings = state.openings ?? openingsFrom(at)
   const action: Action = { kind: 'held', because: 'platform-incident' }
   const found: Signal = {
     at,
@@ -32,11 +34,18 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     detectors: [],
     evidence: [
       { measure: 'keys wrong at once', observed: survey.wrong, usual: undefined },
+      {
+        measure: 'of these, wrong only since a minute',
+        observed: survey.newlyWrong,
+        usual: usualOpenings(openings, at),
+      },
       { measure: 'keys failing at once', observed: survey.failing, usual: undefined },
       { measure: 'keys calling', observed: survey.active, usual: undefined },
     ],
     current: { calls: survey.calls, seconds: 10, callsPerMinute: survey.calls * 6 },
     expected: undefined,
+    timesAWeek: undefined,
+    isHeard: true,
   }
   const story: Story = {
     incidentId: `platform#${state.platformIncidents}`,
@@ -44,7 +53,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     signal: found,
     lastBadAt: at,
     action,
-    isMerged: false,
+    telling: 'alerted',
     refused: undefined,
     throttles: 0,
     restores: 0,
@@ -68,11 +77,12 @@ function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
 
 export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const { state, settings } = engine
+  state.openings ??= openingsFrom(owner.time.highest)
   if (state.platform.phase !== 'open') return
   // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
   const isSeen = at === owner.time.highest
-  if (isSeen && isPlatformSick(surveyFleet(engine, new Set()), settings.config.platform)) {
+  if (isSeen && isPlatformSick(engine, surveyFleet(engine), owner.time.highest)) {
     state.platform = { ...state.platform, lastSickAt: state.now }
     return
   }

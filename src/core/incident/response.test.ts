@@ -8,10 +8,12 @@ const usual: Usual = {
   callsPerMinute: 500,
   lowerPerMinute: 400,
   upperPerMinute: 600,
+  slotUpperPerMinute: 600,
   dispersion: 0.01,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,
+  reaches: [],
 }
 const harmful: ResponseQuestion = {
   mode: 'enforce',

@@ -7,13 +7,15 @@ import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
+import { noteTold } from '../state/own-reach.ts'
 import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
-import { awaited, follow, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import { awaited, follow, holdsLimit, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
+import { opened, openingsFrom } from './openings.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
   for (const owner of watching(engine.state)) {
@@ -62,13 +64,22 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
   key.incident = taken.incident
   if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
   else owner.incidents.add(key)
-  if (wasQuiet && taken.phase === 'open') key.incidents++
+  if (holdsLimit(taken.incident)) owner.limited.add(key)
+  else owner.limited.delete(key)
+  if (wasQuiet && taken.phase === 'open') noteOpening(engine, owner, key)
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
     accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
     key.activity.early.isStale = true
   }
   tell(engine, owner, key, taken, out)
+}
+
+/** What opens while the API is known to be sick tells nothing of what clients do by themselves. */
+function noteOpening({ state }: Engine, { time }: Owner, key: KeyState): void {
+  key.incidents++
+  if (state.platform.phase === 'quiet')
+    state.openings = opened(state.openings ?? openingsFrom(time.highest), time.highest)
 }
 
 /** A limit was raised just now: only what is called from here on is evidence of a relapse. */
@@ -96,6 +107,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
   if (taken.alert === true) {
     const alerts = story.alerts + 1
+    if (phase === 'open' && story.signal.timesAWeek !== undefined)
+      noteTold(owner.keys, key.number, { at: story.signal.at, timesAWeek: story.signal.timesAWeek })
     if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
@@ -131,6 +144,7 @@ export function explain(
     phase,
     kind: seen.kind,
     severity: seen.severity,
+    telling: story.telling,
     onsetAt: seen.onsetAt,
     decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
     current: seen.current,

@@ -96,6 +96,8 @@ const signalAt = (now: number, severity: Severity): Signal => ({
   evidence: [],
   current: { calls: 800, seconds: 1, callsPerMinute: 48_000 },
   expected: undefined,
+  timesAWeek: undefined,
+  isHeard: true,
 })
 
 function actionText(action: Action): string {

@@ -24,10 +24,12 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   callsPerMinute,
   lowerPerMinute: callsPerMinute,
   upperPerMinute: callsPerMinute,
+  slotUpperPerMinute: callsPerMinute,
   dispersion,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,
+  reaches: [],
 })
 
 /** The header's formula, second by second, one accumulator. */

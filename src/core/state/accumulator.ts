@@ -53,6 +53,9 @@ function quietCalls(perCall: number, perSecond: number): number {
   return calls * perCall - perSecond > 0 ? calls - 1 : calls
 }
 
+/** A whole minute without a call ends whatever it was: of a tenant that hardly calls each silent second says next to nothing. */
+const SILENCE_SECONDS = 60
+
 /** Words an accumulator: nats, the second since which it grew, calls since, usual calls since. */
 const WORDS = 4
 
@@ -82,7 +85,7 @@ export function accumulate(into: Accumulators, model: SequentialModel, second: n
   for (let index = 0; index < MULTIPLES.length; index++) {
     const at = index * WORDS
     const perSecond = model.perSecond[index] as number
-    let nats = bank[at] as number
+    let nats = silent >= SILENCE_SECONDS ? 0 : (bank[at] as number)
     if (nats > 0 && silent > 0) {
       nats -= silent * perSecond
       bank[at + 3] = (bank[at + 3] as number) + silent * model.usualPerSecond
@@ -217,7 +220,8 @@ export function sequentialEvidence(
   return MULTIPLES.map((multiple, index) => {
     const at = index * WORDS
     const nats = (accumulators.bank[at] as number) - silent * (model.perSecond[index] as number)
-    if (nats <= 0) return { multiple, nats: 0, since: (endSecond - 1) * SECOND_MS, calls: 0, usualCalls: 0 }
+    if (nats <= 0 || silent >= SILENCE_SECONDS)
+      return { multiple, nats: 0, since: (endSecond - 1) * SECOND_MS, calls: 0, usualCalls: 0 }
     return {
       multiple,
       nats,

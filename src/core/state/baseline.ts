@@ -35,6 +35,7 @@ import {
   TOTALS,
   write,
 } from './known-keys.ts'
+import { inheritReach } from './own-reach.ts'
 import { byteAt, bytesOf, markChanged } from './slab.ts'
 import { callsCodeOf, callsOf, drawOf, type SlotSums, spreadCodeOf, squaresOf } from './slot-code.ts'
 
@@ -298,6 +299,7 @@ export function learnHistory(keys: KnownKeys, key: number, others: readonly Base
     if (past < slot - 1) settle(keys, key, past, sums)
     else learnInto(keys, key, past, sums.calls, sums.squares)
   }
+  inheritReach(keys, key, others)
   const today = Math.floor(slot / SLOTS_PER_DAY)
   for (const other of others) {
     const known = Math.floor(read(other.keys, other.key, SLOT) / SLOTS_PER_DAY)

@@ -39,8 +39,11 @@ export const DAYS = 7
 /** Four for each day: calls, failures, latency sum, calls with a latency. */
 export const DAY_TOTALS = DAY_ROWS + DAYS
 export const TOTALS = 4
+/** How far the key goes by itself: own-reach.ts says what these mean. */
+export const REACH = DAY_TOTALS + DAYS * TOTALS
+const REACH_WORDS = 22
 /** Bytes of the id, which follow; 0 = the record is free, -1 = too long an id, see `longIds`. */
-const ID_LENGTH = DAY_TOTALS + DAYS * TOTALS
+const ID_LENGTH = REACH + REACH_WORDS
 const ID_BYTES = 40
 const RECORD_BYTES = (ID_LENGTH + 1) * 8 + ID_BYTES
 

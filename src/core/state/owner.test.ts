@@ -40,8 +40,8 @@ describe('an owner of keys', () => {
   test('takes minutes since the onset back when they turn out to lie in an incident', () => {
     const stream = streamInto(createEngine(settings))
     const usual = steady('a', { perSecond: 1, from: TEN, seconds: 3_600 })
-    // So slow a rise that its first minute is closed and learned before the evidence is enough.
-    const rise = steady('a', { perSecond: 3, from: TEN + 1_845_000, seconds: 300 })
+    // It begins in the last seconds of a minute, which is closed and learned before the failures are enough.
+    const rise = steady('a', { perSecond: 9, from: TEN + 1_857_500, seconds: 300, status: 503 })
     live(stream, inOrder(usual, rise))
     const baseline = plainKey(stream.engine, 'a')
     const minuteOf = (ms: number) => ms / 60_000

@@ -36,6 +36,7 @@ import {
   paneSecond,
   STATUS_5XX,
 } from './pane.ts'
+import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
 import { addStraggler, addStragglers, paneInserted } from './window.ts'
@@ -48,6 +49,8 @@ export interface Owner extends OwnedKeys {
   readonly active: Set<KeyState>
   /** Keys whose incident is not quiet. */
   readonly incidents: Set<KeyState>
+  /** Of these, keys whose limit is lowered, or on its way down or up. */
+  readonly limited: Set<KeyState>
   /** Keys in a stretch that final looks found wrong. */
   readonly wrong: Set<KeyState>
   readonly time: EventTime
@@ -95,6 +98,7 @@ export const createOwner = (): Owner => ({
   place: new Int32Array(64),
   active: new Set(),
   incidents: new Set(),
+  limited: new Set(),
   wrong: new Set(),
   time: createEventTime(),
   coverage: createCoverage(),
@@ -211,6 +215,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
+  noteSlotReach(owner, number, firstMinute)
   learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
 }
 
@@ -352,7 +357,10 @@ function learnKeys(owner: Owner, minute: number): void {
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
-    if (!isNotLearned(key, minute)) learnMinute(owner.keys, key.number, minute, seen)
+    if (isNotLearned(key, minute)) continue
+    noteMinuteReach(key, owner.keys, minute, seen.calls)
+    noteSlotReach(owner, key.number, minute)
+    learnMinute(owner.keys, key.number, minute, seen)
   }
   if (calls !== undefined) countMinute(owner, minute, calls)
   owner.keysByMinute.set(minute, owner.minuteKeys)

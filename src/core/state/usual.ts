@@ -8,6 +8,7 @@ import { BASELINE_DAYS, SLOTS_PER_DAY } from '../vocabulary.ts'
 import { RING, slotSumsOf, totalsOf, weekCalls } from './baseline.ts'
 import { type Coverage, coveredMask, MINUTES_PER_SLOT, runningAt } from './coverage.ts'
 import { FIRST_MINUTE, type KnownKeys, read, SLOT } from './known-keys.ts'
+import { ownReaches } from './own-reach.ts'
 
 const ALL_MINUTES = 0b11111
 const MINUTES_PER_DAY = 1_440
@@ -88,41 +89,34 @@ const UPPER_SHARE = 0.95
 /** A normal value is above its mean by more than so many standard deviations in 5 of 100 cases. */
 const BAND_SIGMAS = 1.645
 const MOST_DISPERSION = 10
+/** From so many days on, what came on one of them alone is not usual. */
+const DAYS_TO_TELL = 4
+
+/** What slots of the last days, or of the last hour, say of one. */
+interface Sample {
+  readonly slots: readonly SlotRate[]
+  /** Of each day the busiest of the slot and its neighbours; none where the last hour stands in. */
+  readonly days: readonly number[]
+  /** How many days have the slot itself. */
+  readonly knownDays: number
+}
 
 /**
  * What a minute of this slot usually brings, robustly: the median over the same slot and its neighbours of the last
- * seven days; the band joins the spread between slots with the spread of minutes inside one, in quadrature.
+ * seven days. The band's upper end is what two of the days reached, so that a batch is usual when it has come twice at this
+ * time of day, and once is not; it joins the spread between days with that of minutes inside a slot, in quadrature.
  * undefined when neither a day nor the last hour is known.
  */
 export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: number): Usual | undefined {
-  let slots: SlotRate[] = []
-  let days = 0
-  for (let day = 1; day <= BASELINE_DAYS; day++) {
-    const same = slot - day * SLOTS_PER_DAY
-    for (let one = same - NEIGHBOURS; one <= same + NEIGHBOURS; one++) {
-      const rate = one < slot - RING ? undefined : slotRate(keys, key, coverage, one)
-      if (rate !== undefined) slots.push(rate)
-      if (rate !== undefined && one === same) days++
-    }
-  }
-  if (days === 0) {
-    // No day has this slot yet: the last hour stands in, the slot under way with it, so that a new key is soon known.
-    slots = []
-    let minutes = 0
-    for (let back = 0; back <= RECENT_SLOTS; back++) {
-      const rate = slotRate(keys, key, coverage, slot - back)
-      if (rate !== undefined) slots.push(rate)
-      minutes += knownMinutes(keys, key, coverage, slot - back)
-    }
-    if (minutes < LEAST_RECENT_MINUTES) return undefined
-  }
-
-  const rates = slots.map(({ perMinute }) => perMinute).sort((one, other) => one - other)
+  const sample = lastDays(keys, key, coverage, slot) ?? lastHour(keys, key, coverage, slot)
+  if (sample === undefined) return undefined
+  const { slots, knownDays } = sample
+  const rates = slots.map(({ perMinute }) => perMinute).sort(ascending)
   const middle = medianSorted(rates)
   const within = median(slots.map(({ variance }) => variance))
   // Few values hide the spread between days: the fewer there are, the wider the band is taken to be.
   const unseen = middle / (2 * Math.sqrt(slots.length))
-  const above = Math.max(quantileSorted(rates, UPPER_SHARE) - middle, unseen)
+  const above = Math.max(upperRate(sample, rates) - middle, unseen)
   const below = Math.max(middle - quantileSorted(rates, LOWER_SHARE), unseen)
   const minuteSpread = BAND_SIGMAS * BAND_SIGMAS * within
   const between = Math.max(above, below) / BAND_SIGMAS
@@ -131,11 +125,53 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
     callsPerMinute: middle,
     lowerPerMinute: Math.max(0, middle - Math.sqrt(below * below + minuteSpread)),
     upperPerMinute: middle + Math.sqrt(above * above + minuteSpread),
+    slotUpperPerMinute: middle + above,
     dispersion: middle === 0 ? 0 : clamp((within - middle + between * between) / (middle * middle), 0, MOST_DISPERSION),
     failureShare: calls === 0 ? 0 : failures / calls,
     latencyMs: latencyCount === 0 ? undefined : latencySumMs / latencyCount,
-    days,
+    days: knownDays,
+    reaches: ownReaches(keys, key, slot, middle + above),
   }
+}
+
+const ascending = (one: number, other: number): number => one - other
+
+function lastDays(keys: KnownKeys, key: number, coverage: Coverage, slot: number): Sample | undefined {
+  const slots: SlotRate[] = []
+  const days: number[] = []
+  let knownDays = 0
+  for (let day = 1; day <= BASELINE_DAYS; day++) {
+    const same = slot - day * SLOTS_PER_DAY
+    let busiest = -1
+    for (let one = same - NEIGHBOURS; one <= same + NEIGHBOURS; one++) {
+      const rate = one < slot - RING ? undefined : slotRate(keys, key, coverage, one)
+      if (rate === undefined) continue
+      slots.push(rate)
+      if (rate.perMinute > busiest) busiest = rate.perMinute
+      if (one === same) knownDays++
+    }
+    if (busiest >= 0) days.push(busiest)
+  }
+  return knownDays === 0 ? undefined : { slots, days, knownDays }
+}
+
+/** No day has this slot yet: the last hour stands in, the slot under way with it, so that a new key is soon known. */
+function lastHour(keys: KnownKeys, key: number, coverage: Coverage, slot: number): Sample | undefined {
+  const slots: SlotRate[] = []
+  let minutes = 0
+  for (let back = 0; back <= RECENT_SLOTS; back++) {
+    const rate = slotRate(keys, key, coverage, slot - back)
+    if (rate !== undefined) slots.push(rate)
+    minutes += knownMinutes(keys, key, coverage, slot - back)
+  }
+  return minutes < LEAST_RECENT_MINUTES ? undefined : { slots, days: [], knownDays: 0 }
+}
+
+/** What two of the days reached; of a few days the busiest, of the last hour a quantile. */
+function upperRate({ days }: Sample, rates: readonly number[]): number {
+  if (days.length === 0) return quantileSorted([...rates], UPPER_SHARE)
+  const sorted = [...days].sort(ascending)
+  return sorted.at(days.length < DAYS_TO_TELL ? -1 : -2) as number
 }
 
 interface SlotRate {

@@ -2,9 +2,10 @@
 import { castFor } from './casting.ts'
 import type { Configuration } from './configuration.ts'
 import type { BusyDay, RealTenant } from './contract.ts'
-import { createStage, type Played, playScene, type Stage, type Watched, withWeek } from './quality-run.ts'
+import { createStage, type Played, playScene, type Stage, withWeek } from './quality-run.ts'
 import { sceneOf } from './scene.ts'
-import { verdictOf } from './verdict.ts'
+import type { Telling } from './telling.ts'
+import { type Judged, verdictOf } from './verdict.ts'
 
 export interface BusySet {
   readonly tenants: readonly RealTenant[]
@@ -17,17 +18,15 @@ export interface BusySet {
   readonly say: (line: string) => void
 }
 
-/** One tenant's busy day under one configuration; undefined where an incident of it was open before. */
-export interface BusyTenant {
-  readonly name: string
-  readonly configuration: string
-  readonly isTold: boolean
-  readonly isPaged: boolean
-  readonly throttles: boolean
+/** One tenant's busy day. */
+export interface BusyCase extends Judged {
+  /** Epoch ms: when the day begins. */
+  readonly from: number
 }
 
 /** A day on which the API itself is sick, under one configuration. */
 export interface SickDay {
+  readonly stage: number
   readonly name: string
   readonly configuration: string
   /** How often it was told that the API is sick. */
@@ -36,10 +35,12 @@ export interface SickDay {
   readonly told: number
   readonly paged: number
   readonly throttled: number
+  /** Of the platform, and of keys under their own names. */
+  readonly tellings: readonly Telling[]
 }
 
 export interface Busy {
-  readonly tenants: readonly BusyTenant[]
+  readonly tenants: readonly BusyCase[]
   readonly sick: readonly SickDay[]
 }
 
@@ -47,22 +48,19 @@ export function busy({ tenants, days, configurations, stage: number, at, perSize
   const seconds = Math.max(...days.map(({ seconds }) => seconds))
   const stage = createStage({ tenants, at, seconds, configurations })
   say(`${new Date(stage.from).toISOString()}, ${stage.fleet.tenants.length} tenants`)
-  const told: BusyTenant[] = []
+  const told: BusyCase[] = []
   const sick: SickDay[] = []
   for (const day of days) {
-    if (day.scope === 'platform') sick.push(...sickDay(stage, day))
-    else told.push(...tenantsDay(stage, day, { stream: `${day.name} ${number}`, perSize }))
+    if (day.scope === 'platform') sick.push(...sickDay(stage, number, day))
+    else told.push(...tenantsDay(stage, number, day, perSize))
     say(day.name)
   }
   return { tenants: told, sick }
 }
 
-function tenantsDay(
-  stage: Stage,
-  day: BusyDay,
-  drawn: { readonly stream: string; readonly perSize: number },
-): readonly BusyTenant[] {
-  return castFor(stage.fleet, { suits: () => true, ...drawn }).flatMap(({ key, tenant }) => {
+function tenantsDay(stage: Stage, number: number, day: BusyDay, perSize: number): readonly BusyCase[] {
+  const drawn = { stream: `${day.name} ${number}`, perSize }
+  return castFor(stage.fleet, { suits: () => true, ...drawn }).map(({ key, tenant }) => {
     const usual = stage.weeks[key]
     const scene = sceneOf(tenant, usual, { from: stage.from, historyTo: stage.at, name: day.name })
     const week = day.before?.(usual, scene)
@@ -72,19 +70,16 @@ function tenantsDay(
       seconds: day.seconds,
       until: 'over',
     })
-    return watched.flatMap(each => busyTenant(each, day.name, tenant.id))
+    return {
+      ...{ stage: number, name: day.name, from: stage.from },
+      ...{ tenant: tenant.id, set: tenant.set, callsPerMinute: tenant.callsPerMinute },
+      usualPerMinute: scene.usualPerSecond * 60,
+      verdicts: Object.fromEntries(watched.map(each => [each.configuration, verdictOf(each, tenant.id)])),
+    }
   })
 }
 
-function busyTenant(watched: Watched, name: string, keyId: string): readonly BusyTenant[] {
-  const { configuration } = watched
-  const verdict = verdictOf(watched, keyId)
-  if (verdict.kind === 'open before') return []
-  if (verdict.kind === 'missed') return [{ name, configuration, isTold: false, isPaged: false, throttles: false }]
-  return [{ name, configuration, isTold: true, isPaged: verdict.isPaged, throttles: verdict.throttles }]
-}
-
-function sickDay(stage: Stage, day: BusyDay): readonly SickDay[] {
+function sickDay(stage: Stage, number: number, day: BusyDay): readonly SickDay[] {
   const played: readonly Played[] = stage.fleet.tenants.map((tenant, key) => ({
     key,
     play: day.start(sceneOf(tenant, stage.weeks[key], { from: stage.from, historyTo: stage.at, name: day.name })),
@@ -93,12 +88,13 @@ function sickDay(stage: Stage, day: BusyDay): readonly SickDay[] {
     const own = tellings.filter(({ kind, isPlatforms }) => kind !== 'platform' && !isPlatforms)
     const keysOf = (some: typeof own): number => new Set(some.map(({ keyId }) => keyId)).size
     return {
-      ...{ name: day.name, configuration },
+      ...{ stage: number, name: day.name, configuration },
       platformAlerts: new Set(tellings.filter(({ kind }) => kind === 'platform').map(({ incidentId }) => incidentId))
         .size,
       told: keysOf(own),
       paged: keysOf(own.filter(({ severity }) => severity === 'high')),
       throttled: keysOf(own.filter(({ throttles }) => throttles)),
+      tellings: tellings.filter(({ isPlatforms }) => !isPlatforms),
     }
   })
 }

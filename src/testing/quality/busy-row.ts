@@ -1,6 +1,7 @@
 /** Busy days, summed up: how often a client was told of, paged for or throttled that did nothing wrong. */
 import type { Busy } from './busy-part.ts'
 import { shareOf } from './found-row.ts'
+import { foundCases, judgedCases } from './verdict.ts'
 
 export interface BusyRow {
   readonly configuration: string
@@ -24,12 +25,19 @@ export interface SickRow {
 }
 
 export function busyRows({ tenants }: Busy): readonly BusyRow[] {
-  return grouped(tenants).map(({ configuration, of, some }) => ({
-    ...{ configuration, of, cases: some.length },
-    told: shareOf(some.filter(({ isTold }) => isTold).length, some.length),
-    paged: shareOf(some.filter(({ isPaged }) => isPaged).length, some.length),
-    throttled: shareOf(some.filter(({ throttles }) => throttles).length, some.length),
-  }))
+  const names = ['all', ...new Set(tenants.map(({ name }) => name))]
+  return Object.keys(tenants[0]?.verdicts ?? {}).flatMap(configuration =>
+    names.map(of => {
+      const cases = judgedCases(tenants, configuration).filter(({ name }) => of === 'all' || name === of)
+      const told = foundCases(cases, configuration)
+      return {
+        ...{ configuration, of, cases: cases.length },
+        told: shareOf(told.length, cases.length),
+        paged: shareOf(told.filter(({ verdict }) => verdict.isPaged).length, cases.length),
+        throttled: shareOf(told.filter(({ verdict }) => verdict.throttles).length, cases.length),
+      }
+    }),
+  )
 }
 
 export function sickRows({ sick }: Busy): readonly SickRow[] {

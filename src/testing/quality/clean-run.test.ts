@@ -20,7 +20,9 @@ test('whatever is told of clean traffic is counted, by the worst that was told o
     ...tenant,
     judgedTo: judgedFrom + day / 24,
   }))
-  const [clean] = cleanRun({ tenants, days: 1 / 24, configurations: [whole], say: () => {} })
+  const {
+    clean: [clean],
+  } = cleanRun({ tenants, days: 1 / 24, configurations: [whole], say: () => {} })
   const { low, high, ...rest } = clean!
   expect(low + high).toBe(1)
   expect(rest).toMatchObject({ configuration: 'whole', tenants: 4, platform: 0 })

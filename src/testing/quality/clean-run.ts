@@ -9,7 +9,7 @@ import { engineFrom } from '../../worker/engine-copy.ts'
 import type { Configuration } from './configuration.ts'
 import { judgedFrom, type RealTenant } from './contract.ts'
 import { fleetOf, inputOf, panesBySecond, taught, weekBefore } from './fleet.ts'
-import { tellingsOf } from './telling.ts'
+import { type Telling, tellingsOf } from './telling.ts'
 
 export interface CleanSet {
   readonly tenants: readonly RealTenant[]
@@ -31,26 +31,35 @@ export interface Clean {
   readonly platform: number
 }
 
-interface Worst {
+/** One incident of clean traffic, by the worst that was told of it. */
+export interface CleanIncident {
+  readonly configuration: string
+  readonly tenants: number
   readonly isPaged: boolean
   readonly throttles: boolean
-  readonly isPlatform: boolean
+  /** What was told first. */
+  readonly told: Telling
+}
+
+export interface CleanRun {
+  readonly clean: readonly Clean[]
+  readonly incidents: readonly CleanIncident[]
 }
 
 /** Ten minutes at once: a week of panes would not fit into memory. */
 const STRETCH_SECONDS = 600
 
-export function cleanRun({ tenants, days, configurations, say }: CleanSet): readonly Clean[] {
+export function cleanRun({ tenants, days, configurations, say }: CleanSet): CleanRun {
   const fleet = fleetOf(tenants)
   const [first] = configurations
-  if (first === undefined) return []
+  if (first === undefined) return { clean: [], incidents: [] }
   const weekOf = (key: number) => weekBefore(tenants[key], judgedFrom)
   const known = taught(fleet, first.settings, { at: judgedFrom, weekOf })
   say(`${tenants.length} tenants, their weeks are known`)
   const judging = configurations.map(({ name, settings }) => ({
     name,
     engine: engineFrom(settings, structuredClone(known)),
-    incidents: new Map<string, Worst>(),
+    incidents: new Map<string, CleanIncident>(),
   }))
   const batch = createBatch(fleet.keys, 1)
   const end = judgedFrom + days * DAY_MS
@@ -60,14 +69,15 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): read
       if (panes.length === 0) continue
       batch.panes = panes
       const input = inputOf(batch, from + second * SECOND_MS + SECOND_MS - 1)
-      for (const { engine, incidents } of judging) {
+      for (const { name, engine, incidents } of judging) {
         for (const telling of tellingsOf(advance(engine, input))) {
           if (telling.isPlatforms) continue
           const before = incidents.get(telling.incidentId)
           incidents.set(telling.incidentId, {
+            ...{ configuration: name, tenants: tenants.length },
             isPaged: telling.severity === 'high' || before?.isPaged === true,
             throttles: telling.throttles || before?.throttles === true,
-            isPlatform: telling.kind === 'platform',
+            told: before?.told ?? telling,
           })
         }
       }
@@ -80,17 +90,20 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): read
     (sum, { judgedTo }) => sum + (Math.min(judgedTo, end) - judgedFrom) / (7 * DAY_MS),
     0,
   )
-  return judging.map(({ name, incidents }) =>
-    cleanOf(name, [...incidents.values()], { tenants: tenants.length, days, tenantWeeks }),
-  )
+  return {
+    clean: judging.map(({ name, incidents }) =>
+      cleanOf(name, [...incidents.values()], { tenants: tenants.length, days, tenantWeeks }),
+    ),
+    incidents: judging.flatMap(({ incidents }) => [...incidents.values()]),
+  }
 }
 
 function cleanOf(
   configuration: string,
-  incidents: readonly Worst[],
+  incidents: readonly CleanIncident[],
   fleet: Pick<Clean, 'tenants' | 'days' | 'tenantWeeks'>,
 ): Clean {
-  const clients = incidents.filter(({ isPlatform }) => !isPlatform)
+  const clients = incidents.filter(({ told }) => told.kind !== 'platform')
   return {
     configuration,
     ...fleet,

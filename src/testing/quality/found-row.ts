@@ -1,7 +1,7 @@
 /** How much was found, how soon, how severe and under what name: by misbehaviour, by the tenant's size and by configuration. */
 import { quantileSorted } from 'simple-statistics'
 import { type Size, sizeOf, sizes } from './size.ts'
-import type { Case, Found } from './verdict.ts'
+import { type Case, type Found, foundCases, judgedCases } from './verdict.ts'
 
 export interface Delay {
   readonly median: number
@@ -64,19 +64,6 @@ function foundRow(cases: readonly Case[], about: Pick<FoundRow, 'configuration' 
         ? undefined
         : shareOf(named.filter(({ each, verdict }) => each.kind === verdict.named).length, named.length),
   }
-}
-
-export const judgedCases = (cases: readonly Case[], configuration: string): readonly Case[] =>
-  cases.filter(({ verdicts }) => verdicts[configuration]?.kind !== 'open before')
-
-export function foundCases(
-  cases: readonly Case[],
-  configuration: string,
-): readonly { readonly each: Case; readonly verdict: Found }[] {
-  return cases.flatMap(each => {
-    const verdict = each.verdicts[configuration]
-    return verdict?.kind === 'found' ? [{ each, verdict }] : []
-  })
 }
 
 /** What was told before the onset (a loop that was still closing) was told at once. */

@@ -5,16 +5,17 @@
 import type { Figure, Limit } from '../bench/figure.ts'
 import { spreadOf } from '../bench/ratio.ts'
 import { busyRows, sickRows } from './busy-row.ts'
-import type { Clean } from './clean-run.ts'
-import { delayOf, delaySeconds, foundCases, judgedCases, shareOf } from './found-row.ts'
+import type { Clean, CleanIncident } from './clean-run.ts'
+import { delayOf, delaySeconds, shareOf } from './found-row.ts'
 import { precision, precisionRows, type Ran } from './precision-row.ts'
 import { sizeOf } from './size.ts'
-import type { Case } from './verdict.ts'
+import { type Case, foundCases, judgedCases } from './verdict.ts'
 
 const judged = 'whole'
 
 export interface Measured extends Ran {
   readonly cleanRuns: readonly Clean[]
+  readonly cleanIncidents: readonly CleanIncident[]
   readonly series: readonly SeriesScore[]
 }
 

@@ -59,10 +59,10 @@ function playCase(stage: Stage, number: number, misbehaviour: Misbehaviour, { ke
     onsetAt === undefined
       ? undefined
       : {
-          ...{ name, kind, multiple, onsetAt },
+          ...{ stage: number, name, kind, multiple, onsetAt },
           harms: harms(misbehaviour, play, second => othersIn(stage, key, second)),
-          tenant: tenant.id,
-          callsPerMinute: tenant.callsPerMinute,
+          ...{ tenant: tenant.id, set: tenant.set, callsPerMinute: tenant.callsPerMinute },
+          usualPerMinute: scene.usualPerSecond * 60,
           isSteady: isSteady(week),
           isBeyondOwn: (multiple ?? 0) * scene.usualPerSecond * 300 > busiestSlot(week),
           excessAt: play.excessAt(),

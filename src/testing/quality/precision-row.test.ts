@@ -1,25 +1,24 @@
 import { expect, test } from 'vitest'
 import { precision, precisionRows } from './precision-row.ts'
-import type { Case, Verdict } from './verdict.ts'
+import { foundAt, played, toldOf } from './testing-case.ts'
 
-const paged: Verdict = {
-  ...{ kind: 'found', at: 0, named: 'surge', isPaged: true, throttles: true, detectors: [] },
-}
-const played = (harms: boolean): Case => ({
-  ...{ name: 'a', tenant: 'a', callsPerMinute: 1, kind: 'surge', multiple: 10, harms, isSteady: true },
-  ...{ isBeyondOwn: true, onsetAt: 0, excessAt: 0, verdicts: { whole: paged } },
-})
+const paged = foundAt(0, { isPaged: true, throttles: true })
 
 test('a throttle is right where there is harm; bystanders, busy days, a sick API and clean traffic are wrong', () => {
   const [row] = precisionRows(
     {
       injected: {
-        cases: [played(true), played(false)],
-        bystanders: { whole: [{ stage: 0, keyId: 'b', isPaged: true, throttles: false }] },
+        cases: [played(paged, { harms: true }), played(paged, { harms: false })],
+        bystanders: { whole: [{ stage: 0, keyId: 'b', isPaged: true, throttles: false, told: toldOf('b') }] },
       },
       busy: {
-        tenants: [{ name: 'sale', configuration: 'whole', isTold: true, isPaged: true, throttles: true }],
-        sick: [{ name: 'outage', configuration: 'whole', platformAlerts: 2, told: 3, paged: 1, throttled: 1 }],
+        tenants: [{ ...played(paged), name: 'sale', from: 0 }],
+        sick: [
+          {
+            ...{ stage: 0, name: 'outage', configuration: 'whole', tellings: [] },
+            ...{ platformAlerts: 2, told: 3, paged: 1, throttled: 1 },
+          },
+        ],
       },
       clean: [
         {

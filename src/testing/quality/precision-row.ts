@@ -5,8 +5,8 @@
  */
 import type { Busy } from './busy-part.ts'
 import type { Clean } from './clean-run.ts'
-import { foundCases } from './found-row.ts'
 import type { Injected } from './injected-part.ts'
+import { foundCases } from './verdict.ts'
 
 export interface PrecisionRow {
   readonly configuration: string
@@ -33,7 +33,7 @@ function precisionOf({ injected, busy, clean }: Ran, configuration: string): Omi
   const found = foundCases(injected?.cases ?? [], configuration)
   const throttled = found.filter(({ verdict }) => verdict.throttles)
   const others = injected?.bystanders[configuration] ?? []
-  const busyTenants = (busy?.tenants ?? []).filter(each => each.configuration === configuration)
+  const busyTenants = foundCases(busy?.tenants ?? [], configuration)
   const sick = (busy?.sick ?? []).filter(each => each.configuration === configuration)
   const quiet = clean.filter(each => each.configuration === configuration)
   return {
@@ -42,7 +42,7 @@ function precisionOf({ injected, busy, clean }: Ran, configuration: string): Omi
       wrong: sum([
         throttled.filter(({ each }) => !each.harms).length,
         others.filter(({ throttles }) => throttles).length,
-        busyTenants.filter(({ throttles }) => throttles).length,
+        busyTenants.filter(({ verdict }) => verdict.throttles).length,
         ...sick.map(({ throttled }) => throttled),
         ...quiet.map(({ throttles }) => throttles),
       ]),
@@ -51,7 +51,7 @@ function precisionOf({ injected, busy, clean }: Ran, configuration: string): Omi
       right: found.filter(({ verdict }) => verdict.isPaged).length + sick.filter(isTold).length,
       wrong: sum([
         others.filter(({ isPaged }) => isPaged).length,
-        busyTenants.filter(({ isPaged }) => isPaged).length,
+        busyTenants.filter(({ verdict }) => verdict.isPaged).length,
         ...sick.map(({ paged, platformAlerts }) => paged + Math.max(0, platformAlerts - 1)),
         ...quiet.map(({ high, platform }) => high + platform),
       ]),

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads'
 import { figureText, isMet } from '../bench/figure.ts'
 import { built } from '../bench/part.ts'
 import { busyRows, sickRows } from './busy-row.ts'
+import { caseLines } from './case-lines.ts'
 import { sharedRun } from './clean-run.ts'
 import { againstFloors } from './floors.ts'
 import { foundRows } from './found-row.ts'
@@ -20,16 +21,18 @@ import { jsonOf, pageWith, type QualityResults } from './quality-results.ts'
 import type { FromWorker } from './quality-worker.ts'
 import { distinct } from './verdict.ts'
 
-const usage = `npm run bench:quality -- [--small] [--held-out] [--only ${partNames.join(',')}] [--keep]
+const usage = `npm run bench:quality -- [--small] [--held-out] [--only ${partNames.join(',')}] [--keep] [--cases FILE]
 
   --small     under a minute: for CI, which fails when a share falls back
   --held-out  the tenants that nothing was tuned on, instead of the others
   --only A,B  these parts only
   --keep      write the figures of a whole run into the documentation
+  --cases F   write each judged case, and each incident told in clean traffic, to this file: a line of JSON each
 `
 
 interface Options extends Asked {
   readonly keep: boolean
+  readonly cases: string | undefined
 }
 
 function asked(): Options | undefined {
@@ -39,6 +42,7 @@ function asked(): Options | undefined {
       'held-out': { type: 'boolean', default: false },
       only: { type: 'string' },
       keep: { type: 'boolean', default: false },
+      cases: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -49,11 +53,13 @@ function asked(): Options | undefined {
   if (values.keep && (values.small || names !== undefined))
     throw new Error(`--keep wants a whole run: neither --small nor --only\n\n${usage}`)
   const parts = partNames.filter(part => names === undefined || names.includes(part))
-  return { parts, small: values.small, heldOut: values['held-out'], keep: values.keep }
+  return { parts, small: values.small, heldOut: values['held-out'], keep: values.keep, cases: values.cases }
 }
 
-async function quality({ keep, ...what }: Options): Promise<boolean> {
-  const results = resultsOf(await measure(jobsOf(what)), what)
+async function quality({ keep, cases, ...what }: Options): Promise<boolean> {
+  const measured = await measure(jobsOf(what))
+  if (cases !== undefined) writeFileSync(cases, caseLines(measured).join(''))
+  const results = resultsOf(measured, what)
   for (const figure of results.goals) console.log(`${isMet(figure) ? '✓' : '✗'} ${figureText(figure)}`)
   const text = jsonOf(results)
   writeFileSync('quality-results.json', text)
@@ -128,6 +134,7 @@ function merged(results: readonly JobResult[]): Measured {
         : { tenants: busy.flatMap(({ tenants }) => tenants), sick: busy.flatMap(({ sick }) => sick) },
     cleanRuns,
     clean: sharedRun(cleanRuns),
+    cleanIncidents: results.flatMap(result => (result.part === 'clean' ? result.incidents : [])),
     series: results.flatMap(result => (result.part === 'series' ? result.series : [])),
   }
 }

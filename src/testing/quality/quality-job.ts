@@ -5,7 +5,7 @@
 import { HOUR_MS } from '../../core/vocabulary.ts'
 import { busyDays } from './busy/index.ts'
 import { type Busy, busy } from './busy-part.ts'
-import { type Clean, cleanRun } from './clean-run.ts'
+import { type CleanRun, cleanRun } from './clean-run.ts'
 import { configurations, theOriginalThree, whole } from './configuration.ts'
 import { judgedFrom } from './contract.ts'
 import type { SeriesScore } from './goals.ts'
@@ -45,7 +45,7 @@ export type Job = Common &
   )
 
 export type JobResult =
-  | { readonly part: 'clean'; readonly clean: readonly Clean[] }
+  | ({ readonly part: 'clean' } & CleanRun)
   | { readonly part: 'injected'; readonly injected: Injected }
   | { readonly part: 'busy'; readonly busy: Busy }
   | { readonly part: 'series'; readonly series: readonly SeriesScore[] }
@@ -90,7 +90,7 @@ export function runJob(job: Job, say: (line: string) => void): JobResult {
   switch (job.part) {
     case 'clean': {
       const tenants = manyTenants(job.tenants, { heldOut, mostPerSecond: job.mostPerSecond })
-      return { part: 'clean', clean: cleanRun({ tenants, days: job.days, configurations: asked, say }) }
+      return { part: 'clean', ...cleanRun({ tenants, days: job.days, configurations: asked, say }) }
     }
     case 'injected': {
       const stage = stageOf(job.stage)

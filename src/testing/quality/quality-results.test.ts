@@ -16,7 +16,14 @@ const clean = {
 }
 const results: QualityResults = {
   ...{ schema: 'weir.quality/1', small: false, heldOut: false, passed: false },
-  goals: goalsOf({ injected: undefined, busy: undefined, clean: [], cleanRuns: [clean], series: [] }),
+  goals: goalsOf({
+    injected: undefined,
+    busy: undefined,
+    clean: [],
+    cleanRuns: [clean],
+    cleanIncidents: [],
+    series: [],
+  }),
   found: [
     {
       ...{ configuration: 'whole', of: 'surge-10x', tenants: 'all', cases: 8, openBefore: 2 },

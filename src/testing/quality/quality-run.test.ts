@@ -58,7 +58,7 @@ test('who has always called so is not told of: a week may be another than the te
     played: [{ key: 0, play: calling(30) }],
     ...{ seconds: 120, until: 'told' },
   })
-  expect(verdictOf(watched!, 'played')).toEqual({ kind: 'missed' })
+  expect(verdictOf(watched!, 'played')).toEqual({ kind: 'missed', isMerged: false })
   const [unlearned] = played(calling(30))
   expect(verdictOf(unlearned!, 'played')).toMatchObject({ kind: 'found' })
 })

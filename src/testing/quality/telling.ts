@@ -1,5 +1,5 @@
 /** What people were told of one key: an incident opened, turned worse, or a limit was suggested. */
-import type { Kind } from '../../../detectors/contract.ts'
+import type { Evidence, Kind } from '../../../detectors/contract.ts'
 import type { Decisions } from '../../core/engine-input.ts'
 import type { Explanation } from '../../core/explanation/explanation.ts'
 
@@ -14,15 +14,18 @@ export interface Telling {
   readonly throttles: boolean
   /** Whether it was told as part of a sick platform only, and not under the key's own name. */
   readonly isPlatforms: boolean
-  readonly detectors: readonly string[]
+  /** What it was told with: the scores above the threshold, what was seen and what is usual. */
+  readonly detectors: Explanation['detectors']
+  readonly current: Explanation['current']
+  readonly expected: Explanation['expected']
+  readonly evidence: readonly Evidence[]
 }
 
 export const tellingsOf = ({ changes }: Decisions): readonly Telling[] =>
   changes
     .filter(({ phase }) => phase === 'open')
-    .map(({ keyId, incidentId, decidedAt, kind, severity, action, detectors }) => ({
-      ...{ keyId, incidentId, kind, severity, at: decidedAt },
+    .map(({ keyId, incidentId, decidedAt, kind, severity, action, detectors, current, expected, evidence }) => ({
+      ...{ keyId, incidentId, kind, severity, at: decidedAt, detectors, current, expected, evidence },
       throttles: action.kind === 'suggest' || action.kind === 'throttle',
       isPlatforms: action.kind === 'held' && action.because === 'platform-incident' && kind !== 'platform',
-      detectors: detectors.map(({ name }) => name),
     }))
