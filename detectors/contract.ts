@@ -35,7 +35,9 @@ export interface Usual {
   readonly slotUpperPerMinute: number
   /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
   readonly dispersion: number
-  /** Share of calls that failed (5xx), 0..1. */
+  /** Shares of calls, 0..1: answered 4xx but 429, refused (429), and failed (5xx). The older a call, the less it weighs. */
+  readonly clientErrorShare: number
+  readonly refusedShare: number
   readonly failureShare: number
   /** Mean latency, ms; undefined where the log has none. */
   readonly latencyMs: number | undefined
@@ -53,6 +55,8 @@ export interface OwnReach {
   /** By itself it goes beyond r × `upperCalls` about perWeek · r^-tail times a week. */
   readonly perWeek: number
   readonly tail: number
+  /** A tail that little knowledge cannot exclude: what wakes people goes by this. */
+  readonly cautiousTail: number
   /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined under two known days. */
   readonly busiestCalls: number | undefined
 }
@@ -82,6 +86,17 @@ export interface SequentialEvidence {
   readonly usualCalls: number
 }
 
+/** What this key takes of the pool of concurrent executions that serves all clients (a Lambda function's, a worker pool's). */
+export interface PoolUse {
+  /** As configured: so many can run at once. */
+  readonly concurrency: number
+  /**
+   * Executions of this key that ran at once, over the last ten seconds: Little's law, rate × mean latency. What was refused
+   * (429) never ran. A call whose latency the log lacks counts nothing.
+   */
+  readonly executions: number
+}
+
 /** All that is known of one key at one moment of event time. */
 export interface TenantView {
   readonly keyId: string
@@ -98,12 +113,19 @@ export interface TenantView {
   readonly usual: Usual | undefined
   readonly plain: PlainBaseline
   readonly sequential: readonly SequentialEvidence[]
+  /**
+   * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked
+   * at after each whole minute in which others called, up to five; never across a gap in delivery.
+   */
+  readonly silentSeconds: number
   /** For how long the key has called without a pause of a minute, as of the newest closed pane. */
   readonly steadySeconds: number
+  /** Undefined where no pool is configured. */
+  readonly pool: PoolUse | undefined
 }
 
 /** What misbehaviour a finding speaks of. */
-export type Kind = 'surge' | 'retry-storm' | 'fall'
+export type Kind = 'surge' | 'retry-storm' | 'error-loop' | 'limit-pressure' | 'pool-share' | 'silence' | 'fall'
 
 /** One measured thing beside what is usual: the alert, explain and the page all print these. */
 export interface Evidence {
@@ -154,6 +176,20 @@ export interface Threshold {
 export type Thresholds = Readonly<Record<string, Threshold>>
 export type Values<T extends Thresholds> = { readonly [name in keyof T]: number }
 
+/** Up to where a detector has nothing to say. What is left out is of no matter to it. */
+export interface Rest {
+  /** Sequential evidence. */
+  readonly nats?: number
+  /** 5xx in the last ten seconds. */
+  readonly failures?: number
+  /** 4xx in the last sixty seconds: at most so many, or at most this share of the calls. In final looks alone. */
+  readonly clientErrors?: { readonly count: number; readonly share: number }
+  /** 429s in the last sixty seconds. */
+  readonly refused?: number
+  /** Of the pool, 0..1. */
+  readonly poolShare?: number
+}
+
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
   readonly name: string
@@ -167,16 +203,16 @@ export interface Detector<T extends Thresholds = Thresholds> {
    */
   readonly early: boolean
   /**
-   * Whether its score is 0 (or it is silent) while there is no sequential evidence and no 5xx in the last ten seconds: then
-   * it need not be asked of a calm key, which most are. The conformance suite tests the claim.
+   * Whether its score is 0 (or it is silent) while nothing stirs: no sequential evidence, no 5xx and nothing in the pool in
+   * the last ten seconds, no 4xx or 429 in the last sixty; and it has just called. Then it need not be asked of a calm key, which most are. The
+   * conformance suite tests the claim.
    */
   readonly restsWhenCalm: boolean
   /**
-   * How much it takes before its score can exceed `score`: it does not while no sequential evidence is above `nats`
-   * and at most `failures` 5xx came in the last ten seconds. Where it rests when calm and does not say, both are 0. The
-   * conformance suite tests the claim.
+   * How much it takes before its score can exceed `score`: it does not while no part of `Rest` is exceeded. Where it rests
+   * when calm and does not say, nothing may stir at all. The conformance suite tests the claim.
    */
-  restsBelow?(values: Values<T>, score: number): { readonly nats: number; readonly failures: number }
+  restsBelow?(values: Values<T>, score: number): Rest
   /**
    * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five
    * minutes have more than this share of the usual calls. It is asked in the first final look of each five-minute slot, and

@@ -26,7 +26,7 @@ interface Reached {
 /** A middling tenant's ten calls a second, with another past. */
 function reachesOf({ upperCalls = [130, 700, 3_300], perWeek, tail, busiest }: Reached): readonly OwnReach[] {
   return ([10, 60, 300] as const).map((seconds, index) => ({
-    ...{ seconds, perWeek, tail, upperCalls: upperCalls[index] ?? 0 },
+    ...{ seconds, perWeek, tail, cautiousTail: tail, upperCalls: upperCalls[index] ?? 0 },
     busiestCalls: busiest === 'unknown' ? undefined : 20 * seconds,
   }))
 }

@@ -16,8 +16,8 @@ import type {
 import { MINUTE_MS, periodStart, SLOT_MS } from './statistics.ts'
 import { defaultValues } from './thresholds.ts'
 
-/** What came in one second; calls are their sum. */
-export type Second = Partial<Omit<Counts, 'calls'>>
+/** What came in one second; calls are their sum. `ranMs`: how long all of them ran together. */
+export type Second = Partial<Omit<Counts, 'calls'>> & { readonly ranMs?: number }
 
 export interface Story {
   readonly at?: number
@@ -25,6 +25,8 @@ export interface Story {
   readonly seconds?: readonly Second[]
   readonly usual?: Partial<Usual> | undefined
   readonly plain?: Partial<PlainBaseline>
+  /** Of the pool that all clients share; undefined: none is configured. */
+  readonly concurrency?: number | undefined
   /** As long as the story, unless it says otherwise. */
   readonly steadySeconds?: number
 }
@@ -36,13 +38,15 @@ const middlingUsual: Usual = {
   upperPerMinute: 700,
   dispersion: 0.01,
   slotUpperPerMinute: 660,
+  clientErrorShare: 0.02,
+  refusedShare: 0,
   failureShare: 0.001,
   latencyMs: undefined,
   days: 7,
   reaches: [
-    { seconds: 10, upperCalls: 130, perWeek: 0.4, tail: 4, busiestCalls: 200 },
-    { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, busiestCalls: 900 },
-    { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, busiestCalls: 3_600 },
+    { seconds: 10, upperCalls: 130, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 200 },
+    { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 900 },
+    { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 3_600 },
   ],
 }
 const middlingPlain: PlainBaseline = {
@@ -74,7 +78,9 @@ export function viewOf(story: Story = {}): TenantView {
     slotSoFar: soFar(SLOT_MS),
     usual,
     plain: { ...middlingPlain, ...story.plain },
+    silentSeconds: silentIn(seconds),
     steadySeconds: story.steadySeconds ?? seconds.length,
+    pool: story.concurrency === undefined ? undefined : { concurrency: story.concurrency, executions: ran(story) },
     sequential: [2, 4, 16, 64].map(multiple => accumulated({ multiple, seconds, usual, at })),
   }
 }
@@ -92,6 +98,16 @@ export function judge(detector: Detector, story: Story): Finding | undefined {
 function counted({ status2xx = 0, status4xx = 0, status429 = 0, status5xx = 0 }: Second): Counts {
   return { calls: status2xx + status4xx + status429 + status5xx, status2xx, status4xx, status429, status5xx }
 }
+
+/** At the end of the story; before it there was nothing to be heard of either. */
+function silentIn(seconds: readonly Counts[]): number {
+  const last = seconds.findLastIndex(({ calls }) => calls > 0)
+  return last < 0 ? 0 : seconds.length - 1 - last
+}
+
+/** At once, over the last ten seconds. */
+const ran = ({ seconds = [] }: Story): number =>
+  seconds.slice(-10).reduce((sum, { ranMs = 0 }) => sum + ranMs, 0) / 10_000
 
 function total(counts: readonly Counts[]): Counts {
   const sum = (of: (one: Counts) => number) => counts.reduce((soFar, one) => soFar + of(one), 0)

@@ -40,7 +40,9 @@ describe('on Friday', () => {
     expect(text).toContain(
       'Client A (key_abc123) at 2025-03-14 13:58:00 UTC\n\nNothing was done: nothing that may open',
     )
-    expect(text).toContain('Those that may open one all stood at 0.')
+    expect(text).toContain(
+      'Nearest: error-loop stood at 0.104. It would have taken more than 96.2 4xx in 60 s (there were 10).',
+    )
     expect(text).toContain('Usual is based on 7 of 7 days.')
     expect(await said('key_abc123', '2025-03-14T14:00:08Z')).toContain('Nearest: sequential-surge stood at')
   })

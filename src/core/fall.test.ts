@@ -54,17 +54,38 @@ test('a key with a tenth of its calls left is told of when five minutes of a slo
   expect(told(story, { through: 800 })).toEqual(fallen)
 })
 
-test('who stops for four minutes and comes back has not fallen, and neither has one of whom nothing was delivered', () => {
+test('who stops for four minutes and comes back was silent and has not fallen; of whom nothing was delivered neither is told', () => {
   const pause = [
     [10, 200],
     [0, 240],
     [10, 500],
   ] as const
 
-  expect(told(pause)).toEqual([])
+  expect(told(pause)).toEqual([
+    '395s open key_a#1 silence low held (no-harm)',
+    '505s recovering key_a#1 silence low held (no-harm)',
+    '535s closed key_a#1 silence low held (no-harm)',
+  ])
   expect(told([[10, 940]], { gap: [200, 440] })).toEqual([])
 })
 
 test('who has called half as often for an hour is let be', () => {
   expect(told([[5, 3_600]])).toEqual([])
+})
+
+test('who falls and then stops calling altogether is told to be silent, until it calls again', () => {
+  const story = [
+    [10, 240],
+    [1, 660],
+    [0, 600],
+    [10, 240],
+  ] as const
+
+  expect(told(story)).toEqual([
+    '636s open key_a#1 fall low held (no-harm)',
+    '965s recovering key_a#1 fall low held (no-harm)',
+    '1055s open key_a#1 silence low held (no-harm)',
+    '1565s recovering key_a#1 silence low held (no-harm)',
+    '1595s closed key_a#1 silence low held (no-harm)',
+  ])
 })

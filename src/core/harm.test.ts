@@ -152,7 +152,7 @@ test('an open incident that turns out worse is a change, and not only an alert',
   const stream = streamInto(taught(settingsOf({ mode: 'suggest' }), { a: 600, b: 600, c: 600 }))
   const busy = steady('a', { perSecond: 60, from: at(10), seconds: 60 })
   live(stream, inOrder(calm('b', 10, 0, 90), calm('c', 10, 0, 90), calm('a', 10, 0, 10), busy, storm('a', 60, 50, 80)))
-  const opened = stream.changes.filter(({ phase }) => phase === 'open')
+  const opened = stream.changes.filter(({ phase, telling }) => phase === 'open' && telling === 'alerted')
   expect(opened.map(({ kind, severity, action }) => [kind, severity, action.kind])).toEqual([
     ['surge', 'low', 'held'],
     ['retry-storm', 'high', 'suggest'],

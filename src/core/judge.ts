@@ -2,10 +2,11 @@
  * Asks the detectors about one view. What opens an incident is asked first; the others only when there is something to
  * corroborate, so that quiet keys cost two questions a look.
  */
-import type { Detector, Evidence, Finding, TenantView } from '../../detectors/contract.ts'
+import type { Detector, Evidence, Finding, Kind, Rest, TenantView } from '../../detectors/contract.ts'
 import { detectors } from '../../detectors/index.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
+import { compareHarm } from './incident/response.ts'
 import type { Calm } from './state/tenant-view.ts'
 
 export interface ConfiguredDetector {
@@ -46,27 +47,38 @@ export function createJury(config: WeirConfig): Jury {
     open,
     corroborateEarly: corroborate.filter(early),
     corroborate,
-    calmEarly: calmFor(stirred.filter(early), interest),
-    calm: calmFor(stirred, interest),
+    calmEarly: calmFor(stirred.filter(early), interest, config),
+    calm: calmFor(stirred, interest, config),
     lull: lullFor(open, interest),
     interest,
+  }
+}
+
+/** What `Rest` says of all who are asked, together. */
+function calmFor(asked: readonly ConfiguredDetector[], interest: number, { pool }: WeirConfig): Calm | undefined {
+  const rests: Rest[] = []
+  for (const { detector, values } of asked) {
+    if (!detector.restsWhenCalm) return undefined
+    rests.push(detector.restsBelow?.(values, interest) ?? NOTHING_STIRS)
+  }
+  const least = (of: (rest: Rest) => number | undefined): number =>
+    Math.min(...rests.map(rest => (of(rest) ?? Number.POSITIVE_INFINITY) * SURELY), Number.POSITIVE_INFINITY)
+  return {
+    nats: least(({ nats }) => nats),
+    failures: least(({ failures }) => failures),
+    clientErrors: {
+      count: least(({ clientErrors }) => clientErrors?.count),
+      share: least(({ clientErrors }) => clientErrors?.share),
+    },
+    refused: least(({ refused }) => refused),
+    executions: pool === undefined ? Number.POSITIVE_INFINITY : least(({ poolShare }) => poolShare) * pool.concurrency,
   }
 }
 
 /** A little less than what the detectors allow: a sum in another order may differ in its last bits. */
 const SURELY = 1 - 1e-9
 
-function calmFor(asked: readonly ConfiguredDetector[], interest: number): Calm | undefined {
-  let nats = Number.POSITIVE_INFINITY
-  let failures = Number.POSITIVE_INFINITY
-  for (const { detector, values } of asked) {
-    if (!detector.restsWhenCalm) return undefined
-    const rest = detector.restsBelow?.(values, interest) ?? { nats: 0, failures: 0 }
-    nats = Math.min(nats, rest.nats * SURELY)
-    failures = Math.min(failures, rest.failures * SURELY)
-  }
-  return { nats, failures }
-}
+const NOTHING_STIRS: Rest = { nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, poolShare: 0 }
 
 function lullFor(asked: readonly ConfiguredDetector[], interest: number): number | undefined {
   let most: number | undefined
@@ -121,17 +133,17 @@ export function leading({ voices }: Judgement): Voice | undefined {
   let best: Voice | undefined
   for (const voice of voices) {
     if (voice.finding.score <= 1) continue
-    const isHarm = voice.finding.kind === 'retry-storm'
-    const bestIsHarm = best?.finding.kind === 'retry-storm'
-    if (
-      best === undefined ||
-      (isHarm && !bestIsHarm) ||
-      (isHarm === bestIsHarm && voice.finding.score > best.finding.score)
-    ) {
-      best = voice
-    }
+    const order = best === undefined ? 1 : compareHarm(voice.finding.kind, best.finding.kind)
+    if (order > 0 || (order === 0 && voice.finding.score > (best?.finding.score ?? 0))) best = voice
   }
   return best
+}
+
+/** What those who may open an incident speak of, and what names it. */
+export function kindsIn({ voices }: Judgement, lead: Voice): readonly Kind[] {
+  return voices
+    .filter(voice => voice === lead || (voice.opens && voice.finding.score > 1))
+    .map(voice => voice.finding.kind)
 }
 
 export const scoresOf = ({ voices }: Judgement): Explanation['detectors'] =>

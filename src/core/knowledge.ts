@@ -5,9 +5,9 @@
 import type { Usual } from '../../detectors/contract.ts'
 import type { Engine } from './engine-state.ts'
 import { engineStatus } from './engine-status.ts'
-import { slotOf, totalsOf } from './state/baseline.ts'
+import { callsOfLastWeek, slotOf } from './state/baseline.ts'
 import type { Coverage } from './state/coverage.ts'
-import { idOf, isKnown } from './state/known-keys.ts'
+import { idOf, isKnown, read, SLOT } from './state/known-keys.ts'
 import type { Owner } from './state/owner.ts'
 import { usualOf } from './state/usual.ts'
 import { type ApiKeyId, BASELINE_DAYS, DAY_MS, type EpochMs, MINUTE_MS, SLOT_MS, SLOTS_PER_DAY } from './vocabulary.ts'
@@ -32,7 +32,7 @@ export interface CoveredTime {
 
 export interface KeyKnowledge {
   readonly keyId: ApiKeyId
-  /** Calls learned on the last day and the six before it (UTC). */
+  /** Calls of the last seven days, as near as slots keep them: a sum of many is hardly off. */
   readonly calls: number
   /** Of the last seven: the median over the hours of a day. */
   readonly days: number
@@ -67,7 +67,7 @@ function knowledgeOfKey(
     days.push(usual?.days ?? 0)
   }
   days.sort((one, other) => one - other)
-  const { calls } = totalsOf(keys, key)
+  const calls = callsOfLastWeek(keys, key, read(keys, key, SLOT)) ?? 0
   return { keyId: idOf(keys, key), calls, days: days[TIMES_A_DAY / 2] ?? 0, usual: usualOf(keys, key, coverage, at) }
 }
 

@@ -1,21 +1,25 @@
 /**
- * The two looks at a key. Early: on all that has come so far, open panes included, by detectors whose score can only rise
- * when missing calls arrive; it may open and throttle. Final: on a pane that closes, by all detectors; from it the core learns.
+ * The looks at a key. Early: on all that has come so far, open panes included, by detectors whose score can only rise
+ * when missing calls arrive; it may open and throttle. Final: on a pane that closes, by all detectors; from it the core learns. And
+ * at those that did not call in a minute in which others did.
  */
 
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
+import { holdsLimit, isToldSilent } from './incident/incident.ts'
+import { watchPlatform } from './incident/platform.ts'
 import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
 import { accumulate, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { isLull, noteSteady, restFromLull } from './state/lull.ts'
+import { noteErrors } from './state/minute-errors.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
-import { SECOND_MS } from './vocabulary.ts'
+import { MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
   const keys = owner.dirty
@@ -23,16 +27,20 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   owner.dirty = []
   const slot = slotOf((endSecond - 1) * SECOND_MS)
   const { calmEarly } = engine.jury
+  const concurrency = engine.settings.config.pool?.concurrency
   const suspects: Suspect[] = []
+  let failing = 0
   for (const key of keys) {
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
+    if (activity.lastFailure >= endSecond - 1) failing++
     const known = knowledgeFor(key, owner, slot, 'early')
     if (calmEarly !== undefined && isCalmEarly(activity, known, endSecond, calmEarly)) continue
-    const judgement = judge(engine.jury, earlyView(key, activity, known, endSecond))
+    const judgement = judge(engine.jury, earlyView({ key, activity, known, endSecond, concurrency }))
     if (judgement !== undefined) suspects.push({ key, at: endSecond * SECOND_MS, judgement, known })
   }
+  if (failing > 0) watchPlatform(engine, owner, { failing, calling: keys.length }, out)
   if (suspects.length > 0) decide(engine, owner, suspects, out)
 }
 
@@ -45,17 +53,27 @@ export function close(engine: Engine, owner: Owner, out: Out): void {
 }
 
 export function closeOwner(engine: Engine, owner: Owner, toSecond: number, out: Out): void {
-  closeTo(owner, toSecond, measuringOf(engine, owner, out), (keys, second) => {
-    const slot = slotOf(second * SECOND_MS)
-    const suspects: Suspect[] = []
-    for (const key of keys) {
-      const suspect = lookFinal(engine, owner, key, second, slot)
-      if (suspect !== undefined) suspects.push(suspect)
-    }
-    // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
-    if (suspects.length > 1) suspects.sort(byKeyId)
-    for (const suspect of suspects) noteWrong(engine, owner, suspect)
-    if (suspects.length > 0) decide(engine, owner, suspects, out)
+  closeTo(owner, toSecond, {
+    delivered: measuringOf(engine, owner, out),
+    close(keys, second) {
+      const slot = slotOf(second * SECOND_MS)
+      const suspects: Suspect[] = []
+      for (const key of keys) {
+        const suspect = lookFinal(engine, owner, key, second, slot)
+        if (suspect !== undefined) suspects.push(suspect)
+      }
+      // In the order of key ids, so that no order of arrival shows. A look changes its own key alone: only decisions need an order.
+      if (suspects.length > 1) suspects.sort(byKeyId)
+      for (const suspect of suspects) noteWrong(engine, owner, suspect)
+      if (suspects.length > 0) decide(engine, owner, suspects, out)
+    },
+    silent(keys, minute) {
+      const suspects = keys.flatMap(key => lookAtSilent(engine, owner, key, minute) ?? []).sort(byKeyId)
+      for (const suspect of suspects) noteWrong(engine, owner, suspect)
+      // Together: of many that fall silent at once it is not their own doing. Who is told of stays so until it calls again.
+      const untold = suspects.filter(({ key }) => !isToldSilent(key.incident))
+      if (untold.length > 0) decide(engine, owner, untold, out)
+    },
   })
 }
 
@@ -81,7 +99,9 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { panes, accumulators } = activity
   const known = knowledgeFor(key, owner, slot, 'final')
   const { model } = known
-  const calls = paneCalls(panes, closePane(panes))
+  const closed = closePane(panes)
+  const calls = paneCalls(panes, closed)
+  noteErrors(activity.minuteErrors, panes, closed)
   noteSteady(activity, second)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
@@ -92,9 +112,25 @@ function lookFinal(engine: Engine, owner: Owner, key: KeyState, second: number, 
   const { calm, lull } = engine.jury
   const isQuiet = lull !== undefined && isLull(activity, known, second, lull)
   if (!isQuiet && calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
-  const judgement = judge(engine.jury, finalView(key, activity, known, second + 1))
+  const concurrency = engine.settings.config.pool?.concurrency
+  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond: second + 1, concurrency }))
   if (isQuiet && judgement === undefined) restFromLull(activity, second)
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
+}
+
+/** Who calls less often than in so many seconds of five minutes is silent by chance: not asked, so that it costs nothing. */
+const STEADY_SECONDS = 10
+
+/** After a minute without a call of this key. A limit that is lowered may be why it does not call, or why the log does not tell. */
+function lookAtSilent(engine: Engine, owner: Owner, key: KeyState, minute: number): Suspect | undefined {
+  const { activity } = key
+  if (activity === undefined || holdsLimit(key.incident)) return undefined
+  if (activity.panes.firstOpen - activity.panes.first < STEADY_SECONDS) return undefined
+  const known = knowledgeFor(key, owner, slotOf(minute * MINUTE_MS), 'final')
+  const endSecond = (minute + 1) * 60
+  const concurrency = engine.settings.config.pool?.concurrency
+  const judgement = judge(engine.jury, finalView({ key, activity, known, endSecond, concurrency }))
+  return judgement && { key, at: endSecond * SECOND_MS, judgement, known }
 }
 
 /**

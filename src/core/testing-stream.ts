@@ -151,26 +151,35 @@ const whole = (batch: CallBatch) => ({ batch, from: 0, to: batch.length, panesFr
 
 /**
  * An engine that was taught so many days up to `until`, in five-minute counts: each key with its calls a minute, one in a
- * thousand of them failed.
+ * thousand of them failed; all ran for `latencyMs`, where that is told.
  */
 export function taught(
   settings: EngineSettings,
   callsPerMinute: Readonly<Record<string, number>>,
-  { days = 2, until = TEN }: { readonly days?: number; readonly until?: EpochMs } = {},
+  {
+    days = 2,
+    until = TEN,
+    latencyMs,
+  }: { readonly days?: number; readonly until?: EpochMs; readonly latencyMs?: number } = {},
 ): Engine {
   const engine = createEngine(settings, { withHistory: true })
   const table: KeyTable = { ids: [] }
   const rates = Object.entries(callsPerMinute).map(([key, rate]) => ({ key: keyIn(table, key), calls: rate * 5 }))
   for (let start = until - days * DAY_MS; start < until; start += 5 * MINUTE_MS) {
     const batch = createBatch(table, 1)
-    const none = { status2xx: 0, status4xx: 0, status429: 0, latencySumMs: 0, latencyCount: 0, bytes: 0 }
-    for (const { key, calls } of rates)
-      batch.panes.push({ ...none, key, start, seconds: 300, calls, status5xx: Math.floor(calls / 1_000) })
+    const none = { status2xx: 0, status4xx: 0, status429: 0, bytes: 0 }
+    for (const { key, calls } of rates) {
+      const latency = latencyMs === undefined ? NO_LATENCY : { latencySumMs: calls * latencyMs, latencyCount: calls }
+      const status5xx = Math.floor(calls / 1_000)
+      batch.panes.push({ ...none, ...latency, key, start, seconds: 300, calls, status5xx })
+    }
     advance(engine, { ...whole(batch), kind: 'batch', partition: 'history' as PartitionId, arrivedAt: start })
   }
   advance(engine, { kind: 'history-ended' })
   return engine
 }
+
+const NO_LATENCY = { latencySumMs: 0, latencyCount: 0 }
 
 /** Evenly spread calls of one key over [from, to). */
 export function steady(

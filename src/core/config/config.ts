@@ -365,6 +365,16 @@ export const weirSchema = z.strictObject({
         .describe('… and at least this share of those active: then the API is sick, not its clients'),
     })
     .prefault({}),
+  pool: z
+    .strictObject({
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .describe('so many calls can run at once, of all clients together: a function’s concurrency, a worker pool'),
+    })
+    .optional()
+    .describe('what all calls run in; without it pool-share is blind'),
   detectors: z
     .strictObject(Object.fromEntries(detectors.map(detector => [detector.name, detectorSettings(detector)])))
     .prefault({}),

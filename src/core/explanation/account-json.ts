@@ -101,10 +101,11 @@ function testimonyJson(testimony: Testimony) {
 const comparisonJson = (comparison: Comparison) => ({ ...comparison, ratio: ratioOf(comparison) })
 
 function standingJson(standing: Standing) {
-  const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
+  const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls, pool } = standing
   return {
     ...{ calls, excess, timesUpper: timesUpper ?? null, fleetCalls, fleetExcess },
     provenCalls: Number.isFinite(provenCalls) ? provenCalls : null,
     harm: harmOf(standing),
+    pool: pool ? { ...pool, secondsLeft: Number.isFinite(pool.secondsLeft) ? pool.secondsLeft : null } : null,
   }
 }

@@ -11,9 +11,17 @@
 
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
-import { DOMINANT_SHARE, DOMINANT_TIMES, harmOf, type Standing } from '../incident/response.ts'
+import {
+  DOMINANT_SHARE,
+  DOMINANT_TIMES,
+  FELT_SHARE,
+  harmOf,
+  SOON_SECONDS,
+  type Standing,
+} from '../incident/response.ts'
 import { SECOND_MS } from '../vocabulary.ts'
 import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import type { IncidentKind } from './explanation.ts'
 import { type Observation, surgeSeen, type Testimony } from './observation.ts'
 import {
   actionLine,
@@ -44,7 +52,8 @@ export function accountText(account: Account): string {
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
-    ...(isSurge(verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...(isToldAs('surge', verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...(isToldAs('pool-share', verdict) ? ['', poolLine(aftermath.standing)] : []),
   ].join('\n')
 }
 
@@ -224,8 +233,8 @@ function filledIn({ formula, parts }: Comparison, { values }: Spoken): string {
   })
 }
 
-const isSurge = (verdict: Verdict): boolean =>
-  (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === 'surge'
+const isToldAs = (kind: IncidentKind, verdict: Verdict): boolean =>
+  (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === kind
 
 function harmLines(standing: Standing): readonly string[] {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
@@ -240,14 +249,27 @@ function harmLines(standing: Standing): readonly string[] {
       harm.isMostOfExcess,
       `${percent(share(excess, fleetExcess))} of everyone’s calls beyond the usual; most is ${most} or more`,
     ],
+    [
+      harm.isFelt,
+      `… which are ${percent(share(excess, fleetCalls))} of everyone’s calls; the API feels ${percent(FELT_SHARE)} or more`,
+    ],
     [harm.isMostOfCalls, `${percent(share(calls, fleetCalls))} of everyone’s calls; drowning takes ${most} or more`],
     [harm.isBeyondProven, `… while all ${exactly(fleetCalls)} calls are more than ${proven}`],
     [harm.othersFail, 'many others are failing'],
   ]
   return [
-    'Harm, by the last 10 s. A surge is severe with the first two and either the next two or the last:',
+    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
     ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
   ]
+}
+
+function poolLine({ pool }: Standing): string {
+  if (pool === undefined) return 'Harm: no pool is configured.'
+  const { concurrency, executions, secondsLeft } = pool
+  const full = `Harm, by the last 10 s: ${threeFigures(executions)} of ${exactly(concurrency)} executions at once are taken by all;`
+  if (!Number.isFinite(secondsLeft)) return `${full} they do not grow.`
+  const within = `severe is less than ${durationText(SOON_SECONDS * SECOND_MS)}`
+  return `${full} at this growth the pool runs out in ${durationText(secondsLeft * SECOND_MS)}; ${within}.`
 }
 
 const timesText = (times: number | undefined): string =>

@@ -50,10 +50,10 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   const place = placeOf(engine, keyId)
   if (place === undefined) return undefined
   const { owner, key } = place
-  const early = earlyViewOf(owner, key, Math.floor(at / SECOND_MS))
+  const early = earlyViewOf(engine, place, Math.floor(at / SECOND_MS))
   // Who may not judge what is still to come in is asked of what is closed.
   const isClosedAsked = owner.closedToSecond >= 0 && detectors.some(detector => !detector.early)
-  const closed = isClosedAsked ? finalViewOf(owner, key) : early
+  const closed = isClosedAsked ? finalViewOf(engine, place) : early
   const testimonies = detectors.map(detector => testify(engine, detector, detector.early ? early : closed))
   return { view: early, testimonies, phase: key.incident.phase }
 }
@@ -75,17 +75,19 @@ function placeOf({ state }: Engine, keyId: ApiKeyId): Place | undefined {
   return undefined
 }
 
-function earlyViewOf(owner: Owner, key: KeyState, endSecond: number): TenantView {
+function earlyViewOf({ settings }: Engine, { owner, key }: Place, endSecond: number): TenantView {
   const copy = { ...key }
   const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'early')
-  return structuredClone(earlyView(copy, copiedActivity(key), known, endSecond))
+  const { concurrency } = settings.config.pool ?? {}
+  return structuredClone(earlyView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
 }
 
-function finalViewOf(owner: Owner, key: KeyState): TenantView {
+function finalViewOf({ settings }: Engine, { owner, key }: Place): TenantView {
   const copy = { ...key }
   const endSecond = owner.closedToSecond
   const known = knowledgeFor(copy, owner, slotOf((endSecond - 1) * SECOND_MS), 'final')
-  return structuredClone(finalView(copy, copiedActivity(key), known, endSecond))
+  const { concurrency } = settings.config.pool ?? {}
+  return structuredClone(finalView({ key: copy, activity: copiedActivity(key), known, endSecond, concurrency }))
 }
 
 function copiedActivity({ activity }: KeyState): KeyActivity {

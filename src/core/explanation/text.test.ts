@@ -25,6 +25,32 @@ test('the alert of the Friday incident reads exactly so', () => {
   )
 })
 
+test('errors, refusals and executions are told in a sentence with their numbers', () => {
+  const sentenceOf = (kind: Explanation['kind'], evidence: Explanation['evidence']) =>
+    alertText(storm({ kind, evidence })).split('\n')[5]
+  const errors = [
+    { measure: '4xx in 60 s', observed: 73, usual: 10.92 },
+    { measure: '4xx in 100 calls', observed: 20.05, usual: 3 },
+  ]
+  expect(sentenceOf('error-loop', errors)).toBe(
+    'Error loop: of each hundred calls 20.1 (usually 3) are answered 4xx, 73 (usually 10.9) in the last minute. They will not succeed until the client is mended.',
+  )
+  const refusals = [
+    { measure: '429s in 60 s', observed: 1_680, usual: 0 },
+    { measure: 'accepted calls in 60 s', observed: 840, usual: undefined },
+  ]
+  expect(sentenceOf('limit-pressure', refusals)).toBe(
+    'Limit pressure: of the last minute 1,680 (usually 0) calls were refused (429), and 840 went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
+  )
+  const executions = [
+    { measure: 'concurrent executions', observed: 312, usual: 20 },
+    { measure: '% of the pool', observed: 31.2, usual: undefined },
+  ]
+  expect(sentenceOf('pool-share', executions)).toBe(
+    'Pool share: 312 (usually 20) calls of this key run at once, 31.2 % of the pool in which the calls of all clients run.',
+  )
+})
+
 test('a recovery tells when it began and what the key does now, and not the storm again', () => {
   const evidence = [{ measure: 'calls in the busiest 100 ms', observed: 3, usual: undefined }]
   const after = {
@@ -125,7 +151,8 @@ test('a fall is told by its rate beside the usual one, and nobody is called busy
     detectors: [{ name: 'fall', score: 1.47 }],
     action: { kind: 'held', because: 'no-harm' },
   })
-  expect(alertText(fallen).split('\n').slice(1, 8)).toEqual([
+  expect(alertText(fallen).split('\n').slice(0, 8)).toEqual([
+    'Client A (key_abc123) calls far less than usual.',
     'Current: 60 req/min. Expected: 400-600 req/min.',
     "Client's limit was not changed: so far it harms nobody.",
     'Contact: client-a-sre@partner.com per escalation policy.',
@@ -230,7 +257,7 @@ test('the first line tells each turn of an incident from the others', () => {
     'Client A (key_abc123) is recovering.',
     'Client A (key_abc123) could not get its limit back.',
     'Client A (key_abc123) is back to normal.',
-    'Many clients exceeded anomaly thresholds at the same time.',
+    'Many clients fail or exceed anomaly thresholds at the same time.',
     'The platform incident is over.',
   ])
 })

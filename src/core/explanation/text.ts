@@ -54,8 +54,11 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     case 'suggest':
     case 'throttle':
     case 'none':
-      if (kind === 'platform') return 'Many clients exceeded anomaly thresholds at the same time.'
-      return phase === 'recovering' ? `${who} is recovering.` : `${who} exceeded anomaly threshold.`
+      if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
+      if (phase === 'recovering') return `${who} is recovering.`
+      if (kind === 'silence') return `${who} has stopped calling.`
+      if (kind === 'fall') return `${who} calls far less than usual.`
+      return `${who} exceeded anomaly threshold.`
     default:
       return action satisfies never
   }
@@ -154,11 +157,19 @@ function evidenceLines(explanation: Explanation): readonly string[] {
 /** Whether it is told as something that was. */
 const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
 
-function presentLines({ kind, onsetAt, decidedAt, current }: Explanation): readonly string[] {
+function presentLines({ kind, onsetAt, decidedAt, current, evidence }: Explanation): readonly string[] {
   return [
-    kinds[kind].sentence,
+    kinds[kind].sentence.replace(/\{([^}]+)\}/g, (_, named) => measuredText(evidence, named)),
     `Since ${timeText(onsetAt)}, decided ${threeFigures(Math.max(0, decidedAt - onsetAt) / 1_000)} s later. Counted: ${counted(current)}.`,
   ]
+}
+
+/** `73 (usually 10.9)` */
+function measuredText(evidence: Explanation['evidence'], named: string): string {
+  const found = evidence.find(({ measure }) => measure === named)
+  if (found === undefined) return 'an unknown number of'
+  const usually = found.usual === undefined ? '' : ` (usually ${threeFigures(Number(found.usual.toFixed(2)))})`
+  return `${threeFigures(found.observed)}${usually}`
 }
 
 function pastLines({ kind, phase, onsetAt, decidedAt, current }: Explanation): readonly string[] {
@@ -204,7 +215,7 @@ export function limitLines(action: Action): readonly string[] {
 /** Follows "a". */
 export const kindName = (kind: IncidentKind): string => kinds[kind].name
 
-/** What each kind is; `name` follows "a". `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
+/** What each kind is; `name` follows "a"; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that speaks for a kind which is no rate of calls. */
 const kinds: Readonly<
   Record<IncidentKind, { readonly name: string; readonly sentence: string; readonly measure?: string }>
 > = {
@@ -218,10 +229,33 @@ const kinds: Readonly<
     name: 'fall',
     sentence: 'Fall: this key still calls, but far less often than it usually does at this time.',
   },
+  'error-loop': {
+    name: 'loop of errors',
+    sentence:
+      'Error loop: of each hundred calls {4xx in 100 calls} are answered 4xx, {4xx in 60 s} in the last minute. They will not succeed until the client is mended.',
+    measure: '4xx in 60 s',
+  },
+  'limit-pressure': {
+    name: 'run into its limit',
+    sentence:
+      'Limit pressure: of the last minute {429s in 60 s} calls were refused (429), and {accepted calls in 60 s} went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
+    measure: '429s in',
+  },
+  silence: {
+    name: 'silence',
+    sentence:
+      'Silence: no call for {seconds of silence} s of a key that calls all the time, while others call; at least {calls missing} calls are missing.',
+  },
+  'pool-share': {
+    name: 'run on the pool',
+    sentence:
+      'Pool share: {concurrent executions} calls of this key run at once, {% of the pool} % of the pool in which the calls of all clients run.',
+    measure: 'concurrent executions',
+  },
   platform: {
     name: 'platform incident',
     sentence:
-      'Platform incident: many keys are wrong at the same moment, so it is likely the API that is sick, not its clients.',
+      'Platform incident: many keys are wrong or failing at the same moment, so it is likely the API that is sick, not its clients.',
   },
 }
 

@@ -3,17 +3,18 @@
  * since when, and what is to be done about it.
  */
 
+import type { Kind } from '../../../detectors/contract.ts'
 import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
-import { evidenceOf, type Judgement, leading, scoresOf } from '../judge.ts'
+import { evidenceOf, type Judgement, kindsIn, leading, scoresOf } from '../judge.ts'
 import { grownSince } from '../state/accumulator.ts'
 import type { KeyState, SlotKnowledge } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { allowance, isHeard } from './alert-budget.ts'
+import { isHeard, timesAllowed } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Incident, IncidentEvent } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
-import { currentOf, measured } from './measure.ts'
+import { currentOf, measured, poolEvidence } from './measure.ts'
 import { platformSick } from './platform.ts'
 import { isDominant, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -56,10 +57,13 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
   const { kind } = lead.finding
-  const timesAWeek = kind === 'surge' ? rarity(judgement) : undefined
-  const allowed = allowance(engine)
-  const isRareEnough = timesAWeek === undefined || timesAWeek <= allowed.pages
-  const severity = standing === undefined || !isRareEnough ? 'low' : severityOf(kind, standing)
+  const timesSurged = rarity(judgement)
+  const timesAWeek = kind === 'surge' ? timesSurged : undefined
+  const allowed = timesAllowed(engine)
+  const isRareEnough = timesSurged === undefined || timesSurged <= allowed
+  const harms = (one: Kind): boolean =>
+    standing !== undefined && (one !== 'surge' || isRareEnough) && severityOf(one, standing) === 'high'
+  const severity = kindsIn(judgement, lead).some(harms) ? 'high' : 'low'
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
   const action = respond(
@@ -90,7 +94,12 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       kind,
       severity,
       detectors: scoresOf(judgement),
-      evidence: [...evidenceOf(judgement), ...measured(key, at), ...sharesOf(engine, key.keyId, at)],
+      evidence: [
+        ...evidenceOf(judgement),
+        ...poolEvidence(standing?.pool),
+        ...measured(key, at),
+        ...sharesOf(engine, key.keyId, at),
+      ],
       current: currentOf(key, onsetAt, at),
       expected: known.usual && {
         callsPerMinute: known.usual.callsPerMinute,

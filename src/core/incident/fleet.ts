@@ -5,7 +5,7 @@
  * Many keys wrong at the same moment are a platform incident: the API is sick, not its clients. Told once, nobody
  * throttled, but for one who makes most of the trouble. What counts as many:
  *
- * - failing, or retrying what fails: so many clients, and such a share of those active, as the user says (`platform`);
+ * - failing, retrying what fails, or refused by a limit (of many it is the account's): so many clients, and such a share of those active, as the user says (`platform`);
  * - wrong in any other way (a surge may have any reason): as many, but all within one minute, and more than chance
  *   brings in this fleet (openings.ts). In a small fleet three of ten are soon wrong at once, each for itself.
  *
@@ -18,12 +18,14 @@ import { type Engine, watching } from '../engine-state.ts'
 import type { IncidentKind } from '../explanation/explanation.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
-import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { isToldSilent, type Story } from './incident.ts'
 import { areTooMany, openingsFrom } from './openings.ts'
-import { clientOf, type OwnerSurvey, SURVEY_SECONDS, sumKey, surveyOwner } from './owner-survey.ts'
-import type { Standing } from './response.ts'
+import { clientOf, GROWTH_SECONDS, type OwnerSurvey, SURVEY_SECONDS, sumKey, surveyOwner } from './owner-survey.ts'
+import type { PoolOutlook, Standing } from './response.ts'
 
 const MINUTES_PER_DAY = 1_440
+const SILENT_TOGETHER_MS = 10 * MINUTE_MS
 /** A key counts as wrong for this long after it was last seen so. */
 const WRONG_FOR_MS = 60 * SECOND_MS
 
@@ -36,6 +38,8 @@ export interface FleetSurvey {
   readonly active: number
   readonly provenCalls: number
   readonly failing: number
+  readonly refused: number
+  readonly pool: PoolOutlook | undefined
   /** Clients failing, or with an incident of retries after failures that is not over. */
   readonly inTrouble: number
   /** Clients with any incident that is not over, as of the survey; and those for whom it is the first minute of it. */
@@ -51,12 +55,13 @@ export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): F
   const {
     surveys: kept,
     state: { owners },
-    settings: { tenants },
+    settings: { tenants, config },
   } = engine
   const surveyed = new Map<Owner, OwnerSurvey>()
   for (const [id, owner] of owners) {
     // Its time stands still once the partitions' goes on: what it saw last is not now.
-    if (id !== SHARED_OWNER || owners.size === 1) surveyed.set(owner, surveyOwner(kept, tenants, owner))
+    if (id !== SHARED_OWNER || owners.size === 1)
+      surveyed.set(owner, surveyOwner(kept, { tenants, hasPool: config.pool !== undefined }, owner))
   }
   const surveys = [...surveyed.values()]
   const failingClients = unionOf(surveys.map(({ failingClients }) => failingClients))
@@ -68,8 +73,21 @@ export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): F
     active: unionOf(surveys.map(({ activeClients }) => activeClients)).size,
     provenCalls: provenCalls(engine),
     failing: failingClients.size,
+    refused: unionOf(surveys.map(({ refusedClients }) => refusedClients)).size,
+    pool: config.pool && outlookOf(config.pool, surveys),
     ...wrongClients(engine, undecided, failingClients),
   }
+}
+
+/** As executions have grown in a minute, so they are taken to go on growing. */
+function outlookOf({ concurrency }: { readonly concurrency: number }, surveys: readonly OwnerSurvey[]): PoolOutlook {
+  const windowMs = SURVEY_SECONDS * SECOND_MS
+  const executions = surveys.reduce((sum, { ranMs }) => sum + ranMs, 0) / windowMs
+  const before = surveys.reduce((sum, { ranBeforeMs }) => sum + ranBeforeMs, 0) / windowMs
+  const growthPerSecond = (executions - before) / GROWTH_SECONDS
+  const free = Math.max(0, concurrency - executions)
+  const secondsLeft = free === 0 ? 0 : growthPerSecond > 0 ? free / growthPerSecond : Number.POSITIVE_INFINITY
+  return { concurrency, executions, secondsLeft }
 }
 
 /** Of one set that set itself: most streams are one owner's. */
@@ -99,6 +117,7 @@ function wrongClients(
   for (const { incidents, time } of watching(state)) {
     for (const { keyId, incident } of incidents) {
       if (!('story' in incident)) continue
+      if (isToldSilent(incident) && !isStillPlatforms(incident.story, time.highest)) continue
       const { lastBadAt, openedAt, signal } = incident.story
       const since = time.highest - WRONG_FOR_MS
       if (lastBadAt >= since) note(keyId, signal.kind, openedAt >= since)
@@ -106,6 +125,13 @@ function wrongClients(
   }
   return { inTrouble: inTrouble.size, wrong: wrong.size, newlyWrong: newlyWrong.size }
 }
+
+/**
+ * Who fell silent may stay so for a day, which has nothing to do with what comes of the others; many who did so at once
+ * are the platform's for a while.
+ */
+const isStillPlatforms = ({ telling, openedAt }: Story, now: EpochMs): boolean =>
+  telling === 'with-platform' && now - openedAt < SILENT_TOGETHER_MS
 
 /** Calls in ten seconds that the whole fleet has been seen to carry. */
 function provenCalls({ state: { owners } }: Engine): number {
@@ -140,17 +166,23 @@ export function standingOf(survey: FleetSurvey, { settings }: Engine, owner: Own
     fleetExcess: survey.excess,
     provenCalls: survey.provenCalls,
     othersFail: othersFailing >= manyKeys(survey, settings.config.platform),
+    pool: survey.pool,
   }
 }
 
 /** Whether so many clients are wrong that it cannot be their own doing. `at`: the newest event time of who asks. */
-export function isPlatformSick({ state, settings }: Engine, survey: FleetSurvey, at: EpochMs): boolean {
-  const { active, failing, inTrouble, wrong, newlyWrong } = survey
+export function isPlatformSick(engine: Engine, survey: FleetSurvey, at: EpochMs): boolean {
+  const { state, settings } = engine
+  const { active, failing, refused, wrong, newlyWrong } = survey
   const many = manyKeys(survey, settings.config.platform)
-  if (inTrouble >= many || (active >= 2 && failing >= active)) return true
+  if (areManyInTrouble(engine, survey) || (active >= 2 && Math.max(failing, refused) >= active)) return true
   if (state.platform.phase === 'open') return wrong >= many
   return newlyWrong >= many && areTooMany(state.openings ?? openingsFrom(at), at, newlyWrong)
 }
+
+/** Whether so many clients fail, retry what fails or are refused, though nobody may be wrong in any other way. */
+export const areManyInTrouble = ({ settings }: Engine, survey: FleetSurvey): boolean =>
+  Math.max(survey.inTrouble, survey.refused) >= manyKeys(survey, settings.config.platform)
 
 const manyKeys = ({ active }: FleetSurvey, { keys, share }: WeirConfig['platform']): number =>
   Math.max(keys, Math.ceil(share * active))

@@ -458,3 +458,26 @@ describe('a tenant that a person makes exempt', () => {
     ).toEqual(['0s open', '0s ! alert: held (no-harm)'])
   })
 })
+
+describe('what an incident is called', () => {
+  test('changes when harm is seen in what was a surge: those who follow are told, and nobody is woken again', () => {
+    expect(
+      play([
+        [0, 'surge'],
+        [30, 'errors'],
+        [31, 'errors'],
+        [32, 'surge'],
+      ]),
+    ).toEqual(['0s open', '0s ! alert: held (no-harm)', '30s open'])
+  })
+
+  test('changes with what is done about it, and a storm is no surge again', () => {
+    expect(
+      play([
+        [0, 'surge'],
+        [5, 'storm, suggest'],
+        [6, 'surge'],
+      ]),
+    ).toEqual(['0s open', '0s ! alert: held (no-harm)', '5s ! alert: suggest'])
+  })
+})

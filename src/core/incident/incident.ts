@@ -18,6 +18,7 @@ import type { Evidence } from '../../../detectors/contract.ts'
 import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
+import { compareHarm } from './response.ts'
 
 /** What one look at a misbehaving key found. */
 export interface Signal {
@@ -222,12 +223,19 @@ function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'si
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
   const telling = tellingOf(event)
-  const isNowHeard = telling === 'alerted' && story.telling !== 'alerted'
-  if (!escalates && !changes && !isNowHeard) return { incident: { ...incident, story } }
+  const isTold = escalates || changes || (telling === 'alerted' && story.telling !== 'alerted')
+  if (!isTold && compareHarm(event.signal.kind, story.signal.kind) <= 0) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
+  if (!isTold) return named(incident, { ...story, signal: { ...signal, severity: story.signal.severity } })
   return { ...withAction({ ...story, signal, telling }, event), alert: telling === 'alerted' }
 }
+
+/** Now it is known what it is. Those who follow are told; nobody is woken again, since nothing else has changed. */
+const named = (incident: Extract<Incident, { phase: 'open' }>, story: Story): Step => ({
+  incident: { ...incident, story },
+  phase: 'open',
+})
 
 function withAction(story: Story, { action }: Of<'signal'>): Step {
   if (action.kind !== 'throttle' || story.refused !== undefined) {
@@ -410,6 +418,10 @@ export const holdsLimit = (incident: Incident): boolean =>
   (incident.phase === 'recovering' &&
     incident.givingBack !== undefined &&
     !(incident.givingBack.step === 'full' && incident.givingBack.doneAt !== undefined))
+
+/** Whether people know that it has fallen silent, and it is not known to have called since. */
+export const isToldSilent = (incident: Incident): incident is Extract<Incident, { phase: 'open' }> =>
+  incident.phase === 'open' && incident.story.signal.kind === 'silence'
 
 /** The id of the throttle or restore whose outcome it waits for. */
 export const awaited = (incident: Incident): Effect['id'] | undefined =>

@@ -5,6 +5,7 @@ import type { KeyActivity, KeyState } from '../state/key-state.ts'
 import { busiestTenth, paneBytes, paneCalls, paneSecond } from '../state/pane.ts'
 import { latencyQuantile, mergedLatency } from '../state/sketches.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import type { PoolOutlook } from './response.ts'
 
 /** Calls since onset, over 1 to 60 s. */
 export function currentOf(key: KeyState, onsetAt: EpochMs, at: EpochMs): Explanation['current'] {
@@ -40,6 +41,15 @@ export function measured(key: KeyState, at: EpochMs): readonly Evidence[] {
       evidence.push({ measure: 'p99 latency in 60 s, ms', observed: Math.round(p99), usual: undefined })
   }
   return evidence
+}
+
+/** How full the pool is that all share, and how long it lasts where it fills up. */
+export function poolEvidence(pool: PoolOutlook | undefined): readonly Evidence[] {
+  if (pool === undefined) return []
+  const { concurrency, executions, secondsLeft } = pool
+  const evidence = [{ measure: `executions of all, of ${concurrency}`, observed: executions, usual: undefined }]
+  if (!Number.isFinite(secondsLeft)) return evidence
+  return [...evidence, { measure: 'seconds until the pool runs out', observed: secondsLeft, usual: undefined }]
 }
 
 function forRecentPanes(

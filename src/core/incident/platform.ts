@@ -6,11 +6,28 @@ import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
-import { type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Signal, Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
 import { isDominant } from './response.ts'
 import { eventTimeOf, explain, step } from './storyline.ts'
+
+/** Of the keys with new calls: how many failed just now, as far as one sees without adding anything up. */
+export interface FailingKeys {
+  readonly failing: number
+  readonly calling: number
+}
+
+/**
+ * Everybody's calls may fail while nobody calls more than usual: no key is suspect then, and nobody asks about the fleet. So
+ * it is looked at for its own sake where half as many fail as would be many: of those that are failing, not each fails in each second.
+ */
+export function watchPlatform(engine: Engine, owner: Owner, { failing, calling }: FailingKeys, out: Out): void {
+  const { keys, share } = engine.settings.config.platform
+  if (engine.state.platform.phase === 'open' || failing < Math.max(keys, share * calling) / 2) return
+  const survey = surveyFleet(engine)
+  if (areManyInTrouble(engine, survey)) platformSick(engine, owner, survey, out)
+}
 
 /** The name under which the platform itself stands where a key id stands otherwise. */
 const WHOLE_FLEET = '*' as ApiKeyId
@@ -40,6 +57,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
         usual: usualOpenings(openings, at),
       },
       { measure: 'keys failing at once', observed: survey.failing, usual: undefined },
+      { measure: 'keys refused at once', observed: survey.refused, usual: undefined },
       { measure: 'keys calling', observed: survey.active, usual: undefined },
     ],
     current: { calls: survey.calls, seconds: 10, callsPerMinute: survey.calls * 6 },

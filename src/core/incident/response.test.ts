@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { Usual } from '../../../detectors/contract.ts'
 import { weirSchema } from '../config/config.ts'
-import { isDominant, type ResponseQuestion, respond, type Standing, severityOf, throttledLimits } from './response.ts'
+import {
+  compareHarm,
+  isDominant,
+  type ResponseQuestion,
+  respond,
+  type Standing,
+  severityOf,
+  throttledLimits,
+} from './response.ts'
 
 const policy = weirSchema.parse({}).throttle
 const usual: Usual = {
@@ -10,6 +18,8 @@ const usual: Usual = {
   upperPerMinute: 600,
   slotUpperPerMinute: 600,
   dispersion: 0.01,
+  clientErrorShare: 0,
+  refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,
@@ -75,6 +85,7 @@ describe('harm', () => {
     fleetExcess: 1_000,
     provenCalls: 1_000,
     othersFail: false,
+    pool: undefined,
   }
   test('is what retries do by themselves', () => {
     expect(severityOf('retry-storm', { ...standing, calls: 1, excess: 0 })).toBe('high')
@@ -98,8 +109,38 @@ describe('harm', () => {
     expect(severityOf('surge', { ...smaller, excess: 499 })).toBe('low')
   })
 
+  test('is what takes more than its part of the pool where the pool runs out within minutes', () => {
+    const filling = (secondsLeft: number) => ({
+      ...standing,
+      pool: { concurrency: 1_000, executions: 700, secondsLeft },
+    })
+    expect(severityOf('pool-share', filling(0))).toBe('high')
+    expect(severityOf('pool-share', filling(120))).toBe('high')
+    expect(severityOf('pool-share', filling(121))).toBe('low')
+    expect(severityOf('pool-share', filling(Number.POSITIVE_INFINITY))).toBe('low')
+  })
+
+  test('is not what errors and refusals do, whoever is larger', () => {
+    expect(severityOf('error-loop', standing)).toBe('low')
+    expect(severityOf('limit-pressure', standing)).toBe('low')
+  })
+
+  test('is named by its cause: a storm before the pool it fills, errors before the calls they are made of', () => {
+    expect(compareHarm('retry-storm', 'pool-share')).toBeGreaterThan(0)
+    expect(compareHarm('surge', 'error-loop')).toBeLessThan(0)
+    expect(compareHarm('error-loop', 'limit-pressure')).toBe(0)
+    expect(compareHarm('fall', 'silence')).toBeLessThan(0)
+    expect(compareHarm('fall', 'surge')).toBeLessThan(0)
+  })
+
   test('has one culprit where a key makes half of all excess at ten times its usual', () => {
     expect(isDominant({ ...standing, excess: 500 })).toBe(true)
     expect(isDominant({ ...standing, excess: 499 })).toBe(false)
+  })
+
+  test('is not what a client does that is a trifle beside all others, however it has grown, while they fail', () => {
+    const trifle = { ...standing, calls: 43, excess: 35, fleetExcess: 35, fleetCalls: 1_300, othersFail: true }
+    expect(severityOf('surge', trifle)).toBe('low')
+    expect(isDominant(trifle)).toBe(false)
   })
 })

@@ -4,7 +4,7 @@
  */
 import type { Kind, Usual } from '../../../detectors/contract.ts'
 import type { Mode, WeirConfig } from '../config/config.ts'
-import type { Action, Severity } from '../explanation/explanation.ts'
+import type { Action, IncidentKind, Severity } from '../explanation/explanation.ts'
 import { ANONYMOUS, type ApiKeyId, type EpochMs, MINUTE_MS, type PlanLimits } from '../vocabulary.ts'
 
 export interface ResponseQuestion {
@@ -64,16 +64,32 @@ export interface Standing {
   readonly provenCalls: number
   /** Whether many other keys' calls are failing. */
   readonly othersFail: boolean
+  /** Of the pool in which all calls run; undefined where none is configured. */
+  readonly pool: PoolOutlook | undefined
 }
 
-/** A key that makes half of all excess, at many times its usual, is far worse than everyone. */
+/** How long the pool lasts, by everybody's executions. */
+export interface PoolOutlook {
+  readonly concurrency: number
+  /** At once, over the last ten seconds. */
+  readonly executions: number
+  /** At this growth: 0 when it is full, infinite while nothing grows. */
+  readonly secondsLeft: number
+}
+
+/**
+ * A key that makes half of all excess, at many times its usual, is far worse than everyone; if the API feels it at all: where
+ * it is a trifle beside what all call, somebody else's trouble is not its doing.
+ */
 export const DOMINANT_SHARE = 0.5
 export const DOMINANT_TIMES = 10
+export const FELT_SHARE = 0.1
 
 /** The questions that decide whether a surge harms, each with its answer. */
 export interface Harm {
   readonly isManyTimes: boolean
   readonly isMostOfExcess: boolean
+  readonly isFelt: boolean
   readonly isMostOfCalls: boolean
   readonly isBeyondProven: boolean
   readonly othersFail: boolean
@@ -82,25 +98,61 @@ export interface Harm {
 export const harmOf = (standing: Standing): Harm => ({
   isManyTimes: standing.timesUpper !== undefined && standing.timesUpper >= DOMINANT_TIMES,
   isMostOfExcess: standing.excess >= DOMINANT_SHARE * standing.fleetExcess,
+  isFelt: standing.excess >= FELT_SHARE * standing.fleetCalls,
   isMostOfCalls: standing.calls >= DOMINANT_SHARE * standing.fleetCalls,
   isBeyondProven: standing.fleetCalls > standing.provenCalls,
   othersFail: standing.othersFail,
 })
 
 export function isDominant(standing: Standing): boolean {
-  const { isManyTimes, isMostOfExcess } = harmOf(standing)
-  return isManyTimes && isMostOfExcess
+  const { isManyTimes, isMostOfExcess, isFelt } = harmOf(standing)
+  return isManyTimes && isMostOfExcess && isFelt
 }
 
 /**
- * Retries after failures harm by themselves. A surge with the usual errors harms when it drowns the others: it brings
- * more than all other clients together, at many times its usual, and together they are more than the API has been seen
- * to carry; or the others have begun to fail while it dominates.
+ * Retries after failures harm by themselves. Taking more than one's part of the pool harms when the pool runs out
+ * soon. A surge with the usual errors harms when it drowns the others: it brings more than all other clients together, at
+ * many times its usual, and together they are more than the API has been seen to carry; or the others have begun to fail
+ * while it dominates. Errors and refusals cost the API little, and are their client's own loss; so are a silence and a fall.
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {
-  if (kind === 'retry-storm') return 'high'
-  if (kind === 'fall') return 'low'
-  const { isManyTimes, isMostOfExcess, isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
-  const drowns = isMostOfCalls && isBeyondProven
-  return isManyTimes && isMostOfExcess && (drowns || othersFail) ? 'high' : 'low'
+  switch (kind) {
+    case 'retry-storm':
+      return 'high'
+    case 'pool-share':
+      return (standing.pool?.secondsLeft ?? Number.POSITIVE_INFINITY) <= SOON_SECONDS ? 'high' : 'low'
+    case 'error-loop':
+    case 'limit-pressure':
+    case 'silence':
+    case 'fall':
+      return 'low'
+    case 'surge': {
+      const { isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
+      const drowns = isMostOfCalls && isBeyondProven
+      return isDominant(standing) && (drowns || othersFail) ? 'high' : 'low'
+    }
+    default:
+      return kind satisfies never
+  }
+}
+
+/** A pool that lasts longer than this is not yet running out: who fills it may be done by then. */
+export const SOON_SECONDS = 2 * 60
+
+/** Which of two kinds names the misbehaviour where both are seen: above 0 the first, 0 where either may. */
+export const compareHarm = (one: IncidentKind, other: IncidentKind): number => HARM[one] - HARM[other]
+
+/**
+ * A storm fills the pool and is refused as well, and any of them may be a surge: the cause names it. Who has fallen may
+ * then stop calling altogether, or come back with all that waited.
+ */
+const HARM: Readonly<Record<IncidentKind, number>> = {
+  platform: 5,
+  'retry-storm': 4,
+  'pool-share': 3,
+  'error-loop': 2,
+  'limit-pressure': 2,
+  silence: 2,
+  surge: 1,
+  fall: 0,
 }

@@ -10,9 +10,18 @@ import type { KeyState } from '../state/key-state.ts'
 import { noteTold } from '../state/own-reach.ts'
 import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
-import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import type { OutcomeReport } from './effect.ts'
-import { awaited, follow, holdsLimit, type Incident, type IncidentEvent, type Step, type Story } from './incident.ts'
+import {
+  awaited,
+  follow,
+  holdsLimit,
+  type Incident,
+  type IncidentEvent,
+  isToldSilent,
+  type Step,
+  type Story,
+} from './incident.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import { opened, openingsFrom } from './openings.ts'
@@ -36,8 +45,16 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
     const panes = key.activity?.panes
     const newest = panes && panes.firstOpen > panes.first ? paneSecond(panes, panes.firstOpen - 1) : 0
     const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
+    if (isStillSilent(key, newest, eventTime)) step(engine, owner, key, { kind: 'stirring', at: eventTime }, out)
     step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
   }
+}
+
+/** Told of its silence, and not heard of since. A client that is gone for a day is gone. */
+function isStillSilent({ incident }: KeyState, newestSecond: number, eventTime: EpochMs): boolean {
+  if (!isToldSilent(incident)) return false
+  const { signal, openedAt } = incident.story
+  return newestSecond * SECOND_MS < signal.at && eventTime - openedAt < DAY_MS
 }
 
 /** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */

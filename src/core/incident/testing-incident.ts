@@ -3,7 +3,8 @@
  * time and arrival time are the same here, and a second passes every second, as ticks make it. Only tests import this file.
  */
 
-import type { Action, Severity } from '../explanation/explanation.ts'
+import type { Kind } from '../../../detectors/contract.ts'
+import type { Action } from '../explanation/explanation.ts'
 import type { Outcome } from './effect.ts'
 import { awaited, follow, type Incident, type IncidentEvent, type IncidentRules, type Signal } from './incident.ts'
 
@@ -23,6 +24,7 @@ const actions: Readonly<Record<string, (now: number) => Action>> = {
   'storm, too many': () => ({ kind: 'held', because: 'too-many-throttled' }),
   'storm, platform': () => ({ kind: 'held', because: 'platform-incident' }),
   surge: () => ({ kind: 'held', because: 'no-harm' }),
+  errors: () => ({ kind: 'held', because: 'no-harm' }),
 }
 
 const outcomes: Readonly<Record<string, Outcome>> = {
@@ -82,16 +84,16 @@ function eventOf(
   if (outcome !== undefined) return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now }
   const action = actions[happening]
   if (action === undefined) throw new Error(`the timetable knows no '${happening}'`)
-  const severity: Severity = happening === 'surge' ? 'low' : 'high'
-  return { kind: 'signal', signal: signalAt(now, severity), action: action(now), incidentId: `key#${ordinal}`, now }
+  const kind = happening === 'surge' ? 'surge' : happening === 'errors' ? 'error-loop' : 'retry-storm'
+  return { kind: 'signal', signal: signalAt(now, kind), action: action(now), incidentId: `key#${ordinal}`, now }
 }
 
-const signalAt = (now: number, severity: Severity): Signal => ({
+const signalAt = (now: number, kind: Kind): Signal => ({
   at: now,
   decidedAt: now,
   onsetAt: now - 1_000,
-  kind: severity === 'low' ? 'surge' : 'retry-storm',
-  severity,
+  kind,
+  severity: kind === 'retry-storm' ? 'high' : 'low',
   detectors: [],
   evidence: [],
   current: { calls: 800, seconds: 1, callsPerMinute: 48_000 },

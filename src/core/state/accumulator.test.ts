@@ -26,6 +26,8 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   upperPerMinute: callsPerMinute,
   slotUpperPerMinute: callsPerMinute,
   dispersion,
+  clientErrorShare: 0,
+  refusedShare: 0,
   failureShare: 0,
   latencyMs: undefined,
   days: 7,

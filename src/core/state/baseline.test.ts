@@ -48,7 +48,14 @@ function live(past: Past, kind: 'delivered' | 'gap' | 'incident', calls: number 
   const minute = past.now++
   const isIncident = kind === 'incident'
   if (calls !== undefined && !isIncident) {
-    learnMinute(past.keys, past.key, minute, { calls, failures: 0, latencySumMs: 0, latencyCount: 0 })
+    learnMinute(past.keys, past.key, minute, {
+      calls,
+      status4xx: 0,
+      status429: 0,
+      status5xx: 0,
+      latencySumMs: 0,
+      latencyCount: 0,
+    })
     past.calls.set(minute, calls)
   }
   if (isIncident) {
@@ -233,7 +240,9 @@ describe('what comes otherwise than minute by minute', () => {
         firstMinute,
         minutes: 5,
         calls: 600,
-        failures: 6,
+        status4xx: 12,
+        status429: 3,
+        status5xx: 6,
         latencySumMs: 1_200,
         latencyCount: 600,
       })
@@ -251,6 +260,8 @@ describe('what comes otherwise than minute by minute', () => {
     const usual = usualOf(rows.keys, rows.key, rows.coverage, slot)
     expect(Math.abs(usual!.callsPerMinute / 120 - 1)).toBeLessThan(WORST_CALLS_ERROR)
     expect(usual).toMatchObject({
+      clientErrorShare: 0.02,
+      refusedShare: 0.005,
       failureShare: 0.01,
       latencyMs: 2,
       days: 2,
@@ -304,7 +315,8 @@ describe('what comes otherwise than minute by minute', () => {
         const learned = (order: readonly number[]) => {
           const { keys, key } = keyFrom(MONDAY)
           for (const minute of order) {
-            const seen = { calls: 1 + minute * 97, failures: minute, latencySumMs: 4, latencyCount: 1 }
+            const answers = { status4xx: minute, status429: 1, status5xx: minute }
+            const seen = { calls: 1 + minute * 97, ...answers, latencySumMs: 4, latencyCount: 1 }
             learnMinute(keys, key, MONDAY + minute, seen)
           }
           return baselineOf(keys, key)
@@ -324,7 +336,7 @@ describe('what comes otherwise than minute by minute', () => {
         (calls, wrong) => {
           const seen = (minute: number) => ({
             calls: calls[minute] ?? 0,
-            failures: 1,
+            ...{ status4xx: 2, status429: 3, status5xx: 1 },
             latencySumMs: 4,
             latencyCount: 1,
           })

@@ -13,12 +13,12 @@
  * Memory a key: its record (`known-keys.ts`, 416 bytes) and 440 bytes for each day of the week in which it called. Mutable on purpose.
  */
 import { BASELINE_DAYS, MINUTE_MS, SLOTS_PER_DAY } from '../vocabulary.ts'
+import { addAnswers, ageAnswers, answersOf, inheritAnswers } from './answer-totals.ts'
 import { MINUTES_PER_SLOT } from './coverage.ts'
 import {
   add,
   CALLS_AT,
   DAY_ROWS,
-  DAY_TOTALS,
   dropRows,
   FIRST_MINUTE,
   type KnownKeys,
@@ -32,9 +32,9 @@ import {
   SLOT_CALLS,
   SLOT_SQUARES,
   SPREADS_AT,
-  TOTALS,
   write,
 } from './known-keys.ts'
+import type { MinuteSeen } from './minute-seen.ts'
 import { inheritReach } from './own-reach.ts'
 import { byteAt, bytesOf, markChanged } from './slab.ts'
 import { callsCodeOf, callsOf, drawOf, type SlotSums, spreadCodeOf, squaresOf } from './slot-code.ts'
@@ -48,21 +48,16 @@ export function beginBaseline(keys: KnownKeys, key: number, firstMinute: number)
   write(keys, key, SLOT, Math.floor(firstMinute / MINUTES_PER_SLOT))
 }
 
-/** What a key did in one closed minute, or in the minutes of a row. */
-export interface MinuteSeen {
-  readonly calls: number
-  readonly failures: number
-  readonly latencySumMs: number
-  readonly latencyCount: number
-}
-
 /** Calls come in any order: the key is known from its earliest on, whichever was read first. */
 export function knowFrom(keys: KnownKeys, key: number, minute: number): void {
   if (minute >= read(keys, key, FIRST_MINUTE)) return
   write(keys, key, FIRST_MINUTE, minute)
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   const isNew =
-    read(keys, key, RING_CALLS) === 0 && read(keys, key, PREVIOUS_CALLS) === 0 && read(keys, key, SLOT_CALLS) === 0
+    read(keys, key, RING_CALLS) === 0 &&
+    read(keys, key, PREVIOUS_CALLS) === 0 &&
+    read(keys, key, SLOT_CALLS) === 0 &&
+    answersOf(keys, key).calls === 0
   if (slot < read(keys, key, SLOT) && isNew) write(keys, key, SLOT, slot)
 }
 
@@ -72,7 +67,7 @@ export function learnMinute(keys: KnownKeys, key: number, minute: number, seen: 
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   moveTo(keys, key, slot)
   learnInto(keys, key, slot, seen.calls, seen.calls * seen.calls)
-  addTotals(keys, key, slot, seen, 1)
+  addAnswers(keys, key, slot, seen, 1)
 }
 
 /** Takes back what `learnMinute` was given: the minute turned out to lie in an incident. Not twice: it is excluded from then on. */
@@ -80,7 +75,7 @@ export function unlearnMinute(keys: KnownKeys, key: number, minute: number, seen
   if (minute < read(keys, key, FIRST_MINUTE) || isExcluded(keys, key, minute)) return
   const slot = Math.floor(minute / MINUTES_PER_SLOT)
   learnInto(keys, key, slot, -seen.calls, -(seen.calls * seen.calls))
-  addTotals(keys, key, slot, seen, -1)
+  addAnswers(keys, key, slot, seen, -1)
   excludeMinute(keys, key, minute)
 }
 
@@ -104,7 +99,7 @@ export function learnRow(
     learnInto(keys, key, slot, inSlot * perMinute, inSlot * squares)
     minute += inSlot
   }
-  addTotals(keys, key, Math.floor(firstMinute / MINUTES_PER_SLOT), seen, 1)
+  addAnswers(keys, key, Math.floor(firstMinute / MINUTES_PER_SLOT), seen, 1)
 }
 
 /**
@@ -136,26 +131,6 @@ function isExcluded(keys: KnownKeys, key: number, minute: number): boolean {
   return (mask & (1 << (minute % MINUTES_PER_SLOT))) !== 0
 }
 
-function addTotals(keys: KnownKeys, key: number, slot: number, seen: MinuteSeen, times: 1 | -1): void {
-  const day = Math.floor(slot / SLOTS_PER_DAY)
-  const age = Math.floor(read(keys, key, SLOT) / SLOTS_PER_DAY) - day
-  if (age >= BASELINE_DAYS) return
-  const at = DAY_TOTALS + (day % BASELINE_DAYS) * TOTALS
-  add(keys, key, at, times * seen.calls)
-  add(keys, key, at + 1, times * seen.failures)
-  add(keys, key, at + 2, times * seen.latencySumMs)
-  add(keys, key, at + 3, times * seen.latencyCount)
-}
-
-/** A key's calls, failures and latency of the last seven days, coarser than the rates. */
-export function totalsOf(keys: KnownKeys, key: number): MinuteSeen {
-  const sums = [0, 0, 0, 0]
-  for (let at = 0; at < BASELINE_DAYS * TOTALS; at++)
-    sums[at % TOTALS] = (sums[at % TOTALS] ?? 0) + read(keys, key, DAY_TOTALS + at)
-  const [calls = 0, failures = 0, latencySumMs = 0, latencyCount = 0] = sums
-  return { calls, failures, latencySumMs, latencyCount }
-}
-
 /** Where the slot is kept: aside while it is one of the last two, in the ring once it is older, nowhere beyond. */
 function learnInto(keys: KnownKeys, key: number, slot: number, calls: number, squares: number): void {
   const newest = read(keys, key, SLOT)
@@ -179,7 +154,7 @@ const isInRing = (newest: number, slot: number): boolean => slot < newest - 1 &&
 function moveTo(keys: KnownKeys, key: number, slot: number): void {
   const newest = read(keys, key, SLOT)
   if (slot <= newest) return
-  startDays(keys, key, Math.floor(newest / SLOTS_PER_DAY), Math.floor(slot / SLOTS_PER_DAY))
+  ageAnswers(keys, key, slot)
   const previous = { calls: read(keys, key, PREVIOUS_CALLS), squares: read(keys, key, PREVIOUS_SQUARES) }
   let last = { calls: read(keys, key, SLOT_CALLS), squares: read(keys, key, SLOT_SQUARES) }
   if (slot - newest > RING) {
@@ -204,13 +179,6 @@ function moveTo(keys: KnownKeys, key: number, slot: number): void {
 }
 
 const NOTHING: SlotSums = { calls: 0, squares: 0 }
-
-function startDays(keys: KnownKeys, key: number, lastDay: number, day: number): void {
-  for (let next = Math.max(lastDay + 1, day - BASELINE_DAYS + 1); next <= day; next++) {
-    const at = DAY_TOTALS + (next % BASELINE_DAYS) * TOTALS
-    for (let total = 0; total < TOTALS; total++) write(keys, key, at + total, 0)
-  }
-}
 
 /** A slot that is complete goes into the ring. The draw is made of what it holds: the same whatever order it came in. */
 function settle(keys: KnownKeys, key: number, slot: number, sums: SlotSums): void {
@@ -300,13 +268,8 @@ export function learnHistory(keys: KnownKeys, key: number, others: readonly Base
     else learnInto(keys, key, past, sums.calls, sums.squares)
   }
   inheritReach(keys, key, others)
-  const today = Math.floor(slot / SLOTS_PER_DAY)
   for (const other of others) {
-    const known = Math.floor(read(other.keys, other.key, SLOT) / SLOTS_PER_DAY)
-    for (let day = today - BASELINE_DAYS + 1; day <= known; day++) {
-      const at = DAY_TOTALS + (day % BASELINE_DAYS) * TOTALS
-      for (let total = 0; total < TOTALS; total++) add(keys, key, at + total, read(other.keys, other.key, at + total))
-    }
+    inheritAnswers(keys, key, other)
     for (const [past, minutes] of other.keys.excluded.get(other.key) ?? []) {
       for (let minute = 0; minute < MINUTES_PER_SLOT; minute++)
         if (minutes & (1 << minute)) excludeMinute(keys, key, past * MINUTES_PER_SLOT + minute)

@@ -57,3 +57,6 @@ export function runningAt(coverage: Coverage, slot: number): number {
   const oldest = coverage.newestSlot - COVERAGE_RING + 1
   return coverage.running[Math.max(slot, oldest) % COVERAGE_RING] as number
 }
+
+export const isCovered = (coverage: Coverage, minute: number): boolean =>
+  (coveredMask(coverage, Math.floor(minute / MINUTES_PER_SLOT)) & (1 << (minute % MINUTES_PER_SLOT))) !== 0

@@ -16,6 +16,7 @@ import {
 } from './accumulator.ts'
 import type { Coverage } from './coverage.ts'
 import type { KnownKeys } from './known-keys.ts'
+import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
@@ -30,6 +31,9 @@ export interface KeyActivity {
   readonly early: EarlyEvidence
   /** Second of the newest call that failed (5xx). */
   lastFailure: number
+  /** … that was refused (429). */
+  lastRefusal: number
+  readonly minuteErrors: MinuteErrors
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
   /** Second since which there is a closed pane in every minute, and from which on it is to be looked for a lull: lull.ts. */
@@ -103,6 +107,8 @@ export const createActivity = (): KeyActivity => ({
   accumulators: createAccumulators(),
   early: createEarlyEvidence(),
   lastFailure: 0,
+  lastRefusal: 0,
+  minuteErrors: createMinuteErrors(),
   minute: -1,
   steadySince: 0,
   lullFrom: 0,

@@ -30,7 +30,8 @@ const ids = fc.oneof(
 function teach(keys: KnownKeys, key: number, calls: number, days: number): void {
   beginBaseline(keys, key, MINUTE)
   for (let day = 0; day < days; day++) {
-    const seen = { calls: calls + day, failures: day, latencySumMs: calls, latencyCount: 1 }
+    const answers = { status4xx: day, status429: 2 * day, status5xx: 3 * day }
+    const seen = { calls: calls + day, ...answers, latencySumMs: calls, latencyCount: 1 }
     for (let slot = 0; slot < 3; slot++) learnMinute(keys, key, MINUTE + day * 1_440 + slot * 5, seen)
   }
 }

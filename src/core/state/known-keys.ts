@@ -1,5 +1,5 @@
 /**
- * All keys that an owner knows, a record each: its id, its baseline's totals, and where its days stand in the slab of rows.
+ * All keys that an owner knows, a record each: its id, what its baseline sums up, and where its days stand in the slab of rows.
  * A key is a number here. A million of them are some thousands of arrays and not millions of objects, and one that does not
  * call costs nothing but its bytes: it stands in a list of idle keys, longest idle first, and nobody walks that list.
  *
@@ -36,11 +36,10 @@ const IDLE_SINCE = 10
 /** Row + 1 of each day of the week; 0 = none. */
 export const DAY_ROWS = 11
 export const DAYS = 7
-/** Four for each day: calls, failures, latency sum, calls with a latency. */
-export const DAY_TOTALS = DAY_ROWS + DAYS
-export const TOTALS = 4
+/** The sums of `answer-totals.ts`, which says what each is: from the one to before the other. */
+export const ANSWERS = { from: DAY_ROWS + DAYS, to: DAY_ROWS + DAYS + 6 } as const
 /** How far the key goes by itself: own-reach.ts says what these mean. */
-export const REACH = DAY_TOTALS + DAYS * TOTALS
+export const REACH = ANSWERS.to
 const REACH_WORDS = 22
 /** Bytes of the id, which follow; 0 = the record is free, -1 = too long an id, see `longIds`. */
 const ID_LENGTH = REACH + REACH_WORDS
@@ -238,7 +237,7 @@ export function moveKey(from: KnownKeys, key: number, to: KnownKeys): number {
   notIdle(from, key)
   const moved = addKey(to, idOf(from, key))
   for (let field = 0; field < ID_LENGTH; field++) {
-    if (field < DAY_ROWS || field >= DAY_TOTALS) write(to, moved, field, read(from, key, field))
+    if (field < DAY_ROWS || field >= ANSWERS.from) write(to, moved, field, read(from, key, field))
   }
   for (let day = 0; day < DAYS; day++) {
     const row = read(from, key, DAY_ROWS + day) - 1

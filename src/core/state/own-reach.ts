@@ -44,7 +44,7 @@ const STRETCH_SLOTS = 6
 const EVENTS_FADE = 0.95
 const BUSIEST_FADE = 0.97
 /** One event moves what is known of the tail and of the busiest window by so much at most: it may have been an attack. */
-const MOST_TIMES_UPPER = 10
+const MOST_TIMES_UPPER = 30
 const MOST_TIMES_BUSIEST = 3
 /** Seen second by second for so many minutes, short windows speak for themselves. */
 const KNOWN_PANE_MINUTES = 2 * 1_440
@@ -59,8 +59,9 @@ const BAND_SIGMAS = 1.645
 /** What tenants do on average, and how much of their own it takes to outweigh it: weeks, peaks. */
 const PRIOR_PER_WEEK = 4
 const PRIOR_WEEKS = 0.1
-const PRIOR_TAIL = 2.5
-const PRIOR_PEAKS = 1
+const PRIOR_TAIL = { tail: 2.5, peaks: 1 }
+/** What cannot be excluded as long as little is known: what is alerted goes by this. */
+const CAUTIOUS_TAIL = { tail: 1, peaks: 2 }
 
 /** The upper end of what a window usually brings, calls: the band's at that rate, and what chance adds in so short a time. */
 export function upperCallsOf(length: number, upperPerMinute: number): number {
@@ -149,11 +150,15 @@ export function ownReaches(keys: KnownKeys, key: number, slot: number, upperPerM
       seconds,
       upperCalls: upperCalls(length, upperPerMinute, unknownShare),
       perWeek: (events + PRIOR_PER_WEEK * PRIOR_WEEKS) / (weeks + PRIOR_WEEKS),
-      tail: (events + PRIOR_PEAKS) / (logarithms + PRIOR_PEAKS / PRIOR_TAIL),
+      tail: shrunk(events, logarithms, PRIOR_TAIL),
+      cautiousTail: shrunk(events, logarithms, CAUTIOUS_TAIL),
       busiestCalls: days >= LEAST_DAYS ? busiest : undefined,
     }
   })
 }
+
+const shrunk = (peaks: number, logarithms: number, to: typeof PRIOR_TAIL): number =>
+  (peaks + to.peaks) / (logarithms + to.peaks / to.tail)
 
 /** Weeks that so many days are worth, when each day before counts 5 % less. */
 const fadedWeeks = (days: number): number => (1 - EVENTS_FADE ** days) / (1 - EVENTS_FADE) / 7

@@ -10,32 +10,14 @@
 import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { holdsLimit } from '../incident/incident.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
-import {
-  excludeMinute,
-  knowFrom,
-  learnLateCalls,
-  learnMinute,
-  learnRow,
-  type MinuteSeen,
-  unlearnMinute,
-} from './baseline.ts'
+import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import { type Coverage, coverMinute, createCoverage } from './coverage.ts'
+import { type Coverage, coverMinute, createCoverage, isCovered } from './coverage.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
-import {
-  addCall,
-  addCounts,
-  type KeyPanes,
-  openPane,
-  paneCalls,
-  paneCount,
-  paneLatencyCount,
-  paneLatencySumMs,
-  paneSecond,
-  STATUS_5XX,
-} from './pane.ts'
+import { seenInMinute } from './minute-seen.ts'
+import { addCall, addCounts, openPane } from './pane.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
 import { addLatency } from './sketches.ts'
 import { createEventTime, type EventTime, OPEN_SPAN_MS } from './watermark.ts'
@@ -186,12 +168,18 @@ function countRun(
     const latencyMs = latencies[row] as number
     addCall(panes, index, sinceMs, status, latencyMs, bytes[row] as number)
     if (earlyWindows !== undefined) addStraggler(earlyWindows, second, status)
-    if (status >= 500 && second > activity.lastFailure) activity.lastFailure = second
+    if (status >= 429) noteTrouble(activity, second, status)
     if (latencyMs >= 0) addLatency(latencyOf(activity), second, latencyMs, neededFrom)
     calls++
   }
   owner.calls += calls
   return offset
+}
+
+/** A call failed or was refused. */
+function noteTrouble(activity: KeyActivity, second: number, status: number): void {
+  if (status >= 500) activity.lastFailure = Math.max(activity.lastFailure, second)
+  else if (status === 429) activity.lastRefusal = Math.max(activity.lastRefusal, second)
 }
 
 function countLate(owner: Owner, key: KeyState, timeMs: EpochMs, calls: number): void {
@@ -205,7 +193,7 @@ const LATENCY_SECONDS = 61
 
 /** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
 export function teachRow(owner: Owner, number: number, row: PaneRow): void {
-  const { start, seconds, calls, status5xx, latencySumMs, latencyCount } = row
+  const { start, seconds, calls } = row
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
   const minutes = Math.max(1, Math.round(seconds / 60))
   const firstMinute = Math.floor(start / MINUTE_MS)
@@ -216,7 +204,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
   noteSlotReach(owner, number, firstMinute)
-  learnRow(owner.keys, number, { firstMinute, minutes, calls, failures: status5xx, latencySumMs, latencyCount })
+  learnRow(owner.keys, number, { ...row, firstMinute, minutes })
 }
 
 /** Counts what another tool counted in one second: a pane. */
@@ -232,7 +220,8 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
   const activity = key.activity ?? activate(owner, key)
   const { panes, earlyWindows } = activity
   const index = paneOf(owner, key, activity, second)
-  if (row.status5xx > 0) activity.lastFailure = Math.max(activity.lastFailure, second)
+  if (row.status5xx > 0) noteTrouble(activity, second, 500)
+  if (row.status429 > 0) noteTrouble(activity, second, 429)
   addCounts(panes, index, row)
   if (earlyWindows !== undefined)
     addStragglers(earlyWindows, second, [row.calls, row.status2xx, row.status4xx, row.status429, row.status5xx])
@@ -292,29 +281,30 @@ function countMinute(owner: Owner, minute: number, calls: number): void {
  */
 export type Delivered = (from: number, minute: number, counts: ReadonlyMap<number, number>) => void
 
-/**
- * Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. `close` is called for
- * each closing second with the keys that have a pane in it, in no order that means anything.
- */
-export function closeTo(
-  owner: Owner,
-  toSecond: number,
-  delivered: Delivered | undefined,
-  close: (keys: readonly KeyState[], second: number) => void,
-): void {
+/** Who is told as seconds and minutes close; of keys in no order that means anything. */
+export interface Closing {
+  /** Each closing second, with the keys that have a pane in it. */
+  close(keys: readonly KeyState[], second: number): void
+  /** Each minute that was delivered, with the keys that did not call in it and did in the five before, without a gap. */
+  silent(keys: readonly KeyState[], minute: number): void
+  readonly delivered: Delivered | undefined
+}
+
+/** Closes all seconds before `toSecond`, oldest first, and learns the minutes that end in them. */
+export function closeTo(owner: Owner, toSecond: number, closing: Closing): void {
   if (owner.closedToSecond < 0) return
   while (owner.closedToSecond < toSecond) {
     const second = owner.closedToSecond
     const keys = owner.openSeconds.get(second)
     if (keys !== undefined) {
       owner.openSeconds.delete(second)
-      close(keys, second)
+      closing.close(keys, second)
       noteMinute(owner, keys, second)
     }
     // Where nothing is open there is nothing to close but minutes: a gap of a year is stepped over by these.
     const isEmpty = owner.openSeconds.size === 0
     owner.closedToSecond = isEmpty ? Math.min(toSecond, (Math.floor(second / 60) + 1) * 60) : second + 1
-    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60, delivered)
+    if (owner.closedToSecond % 60 === 0) learnTo(owner, owner.closedToSecond / 60, closing)
   }
 }
 
@@ -329,7 +319,7 @@ function noteMinute(owner: Owner, keys: readonly KeyState[], second: number): vo
   }
 }
 
-function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined): void {
+function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): void {
   const learned = minute - 1
   const counts = delivered && countsOf(owner, learned)
   if (owner.minuteKeys.length > 0) learnKeys(owner, learned)
@@ -345,6 +335,7 @@ function learnTo(owner: Owner, minute: number, delivered: Delivered | undefined)
   if (learned >= owner.learnedToMinute) {
     const from = coverOrWait(owner, learned)
     if (from !== undefined && counts !== undefined) delivered?.(from, learned, counts)
+    if (from !== undefined) silent(silentKeys(owner, learned), learned)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
@@ -366,22 +357,6 @@ function learnKeys(owner: Owner, minute: number): void {
   owner.keysByMinute.set(minute, owner.minuteKeys)
   owner.minuteKeys = []
   owner.lessons++
-}
-
-/** What closed panes hold of a minute. */
-function seenInMinute(panes: KeyPanes, minute: number): MinuteSeen {
-  let last = panes.firstOpen
-  while (last > panes.first && paneSecond(panes, last - 1) >= (minute + 1) * 60) last--
-  let first = last
-  while (first > panes.first && paneSecond(panes, first - 1) >= minute * 60) first--
-  const seen = { calls: 0, failures: 0, latencySumMs: 0, latencyCount: 0 }
-  for (let index = first; index < last; index++) {
-    seen.calls += paneCalls(panes, index)
-    seen.failures += paneCount(panes, index, STATUS_5XX)
-    seen.latencySumMs += paneLatencySumMs(panes, index)
-    seen.latencyCount += paneLatencyCount(panes, index)
-  }
-  return seen
 }
 
 /** Calls of each key in the minute that ends; undefined where rows of more than a second had a part in it. */
@@ -477,6 +452,15 @@ const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.k
 
 /** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
 export const IDLE_MINUTES = 5
+
+/** Each key stands under the minutes it called in: so that of a minute in which it does not, it is found under its last one. */
+function silentKeys({ keysByMinute, coverage }: Owner, minute: number): readonly KeyState[] {
+  const silent: KeyState[] = []
+  for (let last = minute - 1; last >= minute - IDLE_MINUTES && isCovered(coverage, last); last--) {
+    for (const key of keysByMinute.get(last) ?? []) if (key.activity?.minute === last) silent.push(key)
+  }
+  return silent
+}
 
 /** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {

@@ -14,7 +14,7 @@ import type { PaneRow } from '../call-batch.ts'
 const HEAD = 2
 /** Words a pane in `counts`: the four counts by status, then the ten 100-ms counts. */
 const WORDS = 14
-/** Doubles a pane in `sums`: latency sum (ms), how many calls had a latency, bytes. */
+/** Doubles a pane in `sums`: latency sum (ms) of calls that were not refused, how many of them had a latency, bytes. */
 const SUMS = 3
 
 export const CALLS = 0
@@ -120,7 +120,8 @@ export function addCall(
   const tenth = at + FIRST_TENTH + (((sinceMs | 0) / 100) | 0) // as whole numbers, which divide far quicker
   counts[tenth] = (counts[tenth] as number) + 1
   const sum = sumsOf(panes, index)
-  if (latencyMs >= 0) {
+  // What was refused never ran: its latency is the gateway's own, and would hide how long calls take.
+  if (latencyMs >= 0 && kind !== STATUS_429) {
     sums[sum] = (sums[sum] as number) + latencyMs
     sums[sum + 1] = (sums[sum + 1] as number) + 1
   }

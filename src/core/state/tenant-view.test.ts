@@ -27,7 +27,8 @@ function scoresAfter(engine: Engine, given: readonly Call[]): Record<string, num
   stream.give([{ key: 'other', at: TEN + 90_000 }, ...given], { arrivedAt: TEN + 90_000 })
   const owner = engine.state.owners.get('')!
   const key = stateOf(engine, 'key')
-  const view = earlyView(key, key.activity!, knowledgeFor(key, owner, Math.floor((END - 1) / 300), 'early'), END)
+  const known = knowledgeFor(key, owner, Math.floor((END - 1) / 300), 'early')
+  const view = earlyView({ key, activity: key.activity!, known, endSecond: END, concurrency: 50 })
   return Object.fromEntries(
     detectors
       .filter(({ early }) => early)
@@ -74,7 +75,8 @@ describe('an early look', () => {
     const owner = engine.state.owners.get('')!
     const key = stateOf(engine, 'key')
     const known = knowledgeFor(key, owner, Math.floor(TEN / 300_000), 'early')
-    expect(earlyView(key, key.activity!, known, TEN / 1_000 + 20)).toMatchObject({
+    const asked = { key, activity: key.activity!, known, concurrency: undefined }
+    expect(earlyView({ ...asked, endSecond: TEN / 1_000 + 20 })).toMatchObject({
       look: 'early',
       at: TEN + 20_000,
       last10s: { calls: 21, status2xx: 20, status5xx: 1 },
@@ -82,6 +84,6 @@ describe('an early look', () => {
       minuteSoFar: { calls: 42 },
       usual: undefined,
     })
-    expect(finalView(key, key.activity!, known, TEN / 1_000)).toMatchObject({ look: 'final', last5min: { calls: 0 } })
+    expect(finalView({ ...asked, endSecond: TEN / 1_000 })).toMatchObject({ look: 'final', last5min: { calls: 0 } })
   })
 })

@@ -8,7 +8,18 @@ import { SECOND_MS } from '../vocabulary.ts'
 import { accumulateOpen, lookTo, mostEarlyNats, mostNats, sequentialEvidence } from './accumulator.ts'
 import type { KeyActivity, KeyState, SlotKnowledge } from './key-state.ts'
 import { steadySeconds } from './lull.ts'
-import { CALLS, countSince, STATUS_2XX, STATUS_4XX, STATUS_5XX, STATUS_429 } from './pane.ts'
+import { errsLittle } from './minute-errors.ts'
+import {
+  CALLS,
+  countSince,
+  type KeyPanes,
+  paneLatencySumMs,
+  paneSecond,
+  STATUS_2XX,
+  STATUS_4XX,
+  STATUS_5XX,
+  STATUS_429,
+} from './pane.ts'
 import { createWindows, rollTo, type WindowSums } from './window.ts'
 
 type Writable<T> = { -readonly [name in keyof T]: T[name] }
@@ -48,40 +59,55 @@ function createReusedView(): ReusedView {
     usual: undefined,
     plain,
     sequential: [],
+    silentSeconds: 0,
     steadySeconds: 0,
+    pool: undefined,
   }
   return { view, last10s, last60s, last5min, minuteSoFar, slotSoFar }
 }
 
 const reused = createReusedView()
 
+/** What a view is of: a key, what is usual of it, and up to which second (exclusive); of how large a pool, if there is one. */
+export interface Asked {
+  readonly key: KeyState
+  readonly activity: KeyActivity
+  readonly known: SlotKnowledge
+  readonly endSecond: number
+  readonly concurrency: number | undefined
+}
+
 /**
- * The view at `endSecond` (exclusive) with open panes. Valid until the next view is made. Windows are made for a key that
- * somebody asks about, and rolled when somebody asks: most keys never are.
+ * The view at `endSecond` with open panes. Valid until the next view is made. Windows are made for a key that somebody
+ * asks about, and rolled when somebody asks: most keys never are.
  */
-export function earlyView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+export function earlyView(asked: Asked): TenantView {
+  const { activity, known, endSecond } = asked
   activity.earlyWindows ??= createWindows()
   rollTo(activity.earlyWindows, activity.panes, endSecond)
   const { early, accumulators, panes } = activity
   const { model } = known
   if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
-  reused.view.steadySeconds = steadySeconds(activity, endSecond)
   const evidence = model === undefined ? accumulators : accumulateOpen(early, model, panes, endSecond)
-  return fill(key, known, activity.earlyWindows.sums, 'early', endSecond, evidence)
+  return fill(asked, activity.earlyWindows.sums, 'early', evidence)
 }
 
 /** The view at the end of the last closed pane. Valid until the next view is made. */
-export function finalView(key: KeyState, activity: KeyActivity, known: SlotKnowledge, endSecond: number): TenantView {
+export function finalView(asked: Asked): TenantView {
+  const { activity, endSecond } = asked
   activity.windows ??= createWindows()
   rollTo(activity.windows, activity.panes, endSecond)
-  reused.view.steadySeconds = steadySeconds(activity, endSecond)
-  return fill(key, known, activity.windows.sums, 'final', endSecond, activity.accumulators)
+  return fill(asked, activity.windows.sums, 'final', activity.accumulators)
 }
 
-/** Of a key with no more than this nobody who is asked has anything to say. Failures: 5xx in ten seconds. */
+/** Of a key with no more than this nobody who is asked has anything to say: `Rest` of all of them together. */
 export interface Calm {
   readonly nats: number
   readonly failures: number
+  readonly clientErrors: { readonly count: number; readonly share: number }
+  readonly refused: number
+  /** Executions at once. */
+  readonly executions: number
 }
 
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
@@ -89,18 +115,29 @@ export function isCalmEarly(
   activity: KeyActivity,
   { model }: SlotKnowledge,
   endSecond: number,
-  { nats, failures }: Calm,
+  { nats, failures, refused, executions }: Calm,
 ): boolean {
   const { early, accumulators, panes } = activity
   if (model !== undefined) lookTo(early, accumulators, model, panes, endSecond)
-  if (!failsLittle(activity, panes.end - 1, endSecond, failures)) return false
+  const last = panes.end - 1
+  if (!failsLittle(activity, last, endSecond, failures)) return false
+  if (!isRefusedLittle(activity, last, endSecond, refused)) return false
+  if (!runsLittle(activity, last, endSecond, executions)) return false
   if (model === undefined || mostEarlyNats(early, model, panes) <= nats) return true
   return mostNats(accumulateOpen(early, model, panes, endSecond)) <= nats
 }
 
 /** … and in a final look at the pane that was closed last. */
-export const isCalmFinally = (activity: KeyActivity, endSecond: number, { nats, failures }: Calm): boolean =>
-  mostNats(activity.accumulators) <= nats && failsLittle(activity, activity.panes.firstOpen - 1, endSecond, failures)
+export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Calm): boolean {
+  const last = activity.panes.firstOpen - 1
+  return (
+    mostNats(activity.accumulators) <= calm.nats &&
+    failsLittle(activity, last, endSecond, calm.failures) &&
+    isRefusedLittle(activity, last, endSecond, calm.refused) &&
+    runsLittle(activity, last, endSecond, calm.executions) &&
+    errsLittle(activity.minuteErrors, activity.panes, endSecond, calm.clientErrors)
+  )
+}
 
 /** `last`: the newest pane to look at. */
 function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {
@@ -110,12 +147,33 @@ function failsLittle({ lastFailure, panes }: KeyActivity, last: number, endSecon
   return countSince(panes, { count: STATUS_5XX, last, fromSecond, enough: most }) <= most
 }
 
+function isRefusedLittle({ lastRefusal, panes }: KeyActivity, last: number, endSecond: number, most: number): boolean {
+  const fromSecond = endSecond - 60
+  if (lastRefusal < fromSecond) return true
+  return countSince(panes, { count: STATUS_429, last, fromSecond, enough: most }) <= most
+}
+
+/** Costs nothing where there is no pool. */
+const runsLittle = ({ panes }: KeyActivity, last: number, endSecond: number, most: number): boolean =>
+  most === Number.POSITIVE_INFINITY || executionsIn(panes, last, endSecond) <= most
+
+/** At once over the last ten seconds, on average: Little's law. */
+function executionsIn(panes: KeyPanes, last: number, endSecond: number): number {
+  let ranMs = 0
+  for (let index = last; index >= panes.first; index--) {
+    const second = paneSecond(panes, index)
+    if (second < endSecond - POOL_SECONDS) break
+    if (second < endSecond) ranMs += paneLatencySumMs(panes, index)
+  }
+  return ranMs / (POOL_SECONDS * SECOND_MS)
+}
+
+const POOL_SECONDS = 10
+
 function fill(
-  key: KeyState,
-  known: SlotKnowledge,
+  { key, activity, known, endSecond, concurrency }: Asked,
   sums: WindowSums,
   look: 'early' | 'final',
-  endSecond: number,
   evidence: KeyActivity['accumulators'],
 ): TenantView {
   const { view } = reused
@@ -125,12 +183,24 @@ function fill(
   view.usual = known.usual
   view.plain = known.plain
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
+  const { panes } = activity
+  const last = (look === 'early' ? panes.end : panes.firstOpen) - 1
+  view.silentSeconds = silentSince(panes, last, endSecond)
+  view.steadySeconds = steadySeconds(activity, endSecond)
+  view.pool = concurrency === undefined ? undefined : { concurrency, executions: executionsIn(panes, last, endSecond) }
   copy(reused.last10s, sums.last10s)
   copy(reused.last60s, sums.last60s)
   copy(reused.last5min, sums.last5min)
   copy(reused.minuteSoFar, sums.minute)
   copy(reused.slotSoFar, sums.slot)
   return view
+}
+
+/** 0 of a key that was silent for as long as its panes tell. */
+function silentSince(panes: KeyPanes, last: number, endSecond: number): number {
+  let newest = last
+  while (newest >= panes.first && paneSecond(panes, newest) >= endSecond) newest--
+  return newest < panes.first ? 0 : endSecond - 1 - paneSecond(panes, newest)
 }
 
 function copy(into: Writable<Counts>, from: Float64Array): void {

@@ -1,8 +1,7 @@
 /** A key's baseline and id as plain values, whatever cells they stand in: what tests compare. Only tests import this file. */
-import { BASELINE_DAYS } from '../vocabulary.ts'
+import { answersOf } from './answer-totals.ts'
 import { RING, slotSumsOf } from './baseline.ts'
 import {
-  DAY_TOTALS,
   FIRST_MINUTE,
   findKey,
   type KnownKeys,
@@ -11,7 +10,6 @@ import {
   SLOT,
   SLOT_CALLS,
   SLOT_SQUARES,
-  TOTALS,
 } from './known-keys.ts'
 
 export type PlainKey = ReturnType<typeof baselineOf>
@@ -31,7 +29,7 @@ export function baselineOf(keys: KnownKeys, key: number) {
     ringCalls: read(keys, key, RING_CALLS),
     /** Of the ring and the slot before the one being learned: those with calls. */
     slots,
-    totals: Array.from({ length: BASELINE_DAYS * TOTALS }, (_, at) => read(keys, key, DAY_TOTALS + at)),
+    answers: answersOf(keys, key),
     excluded: [...(keys.excluded.get(key) ?? [])].sort(([one], [other]) => one - other),
   }
 }

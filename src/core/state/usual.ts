@@ -5,7 +5,8 @@
 import { median, medianSorted, quantileSorted } from 'simple-statistics'
 import type { PlainBaseline, Usual } from '../../../detectors/contract.ts'
 import { BASELINE_DAYS, SLOTS_PER_DAY } from '../vocabulary.ts'
-import { RING, slotSumsOf, totalsOf, weekCalls } from './baseline.ts'
+import { answersOf } from './answer-totals.ts'
+import { RING, slotSumsOf, weekCalls } from './baseline.ts'
 import { type Coverage, coveredMask, MINUTES_PER_SLOT, runningAt } from './coverage.ts'
 import { FIRST_MINUTE, type KnownKeys, read, SLOT } from './known-keys.ts'
 import { ownReaches } from './own-reach.ts'
@@ -120,14 +121,17 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
   const below = Math.max(middle - quantileSorted(rates, LOWER_SHARE), unseen)
   const minuteSpread = BAND_SIGMAS * BAND_SIGMAS * within
   const between = Math.max(above, below) / BAND_SIGMAS
-  const { failures, calls, latencySumMs, latencyCount } = totalsOf(keys, key)
+  const { calls, status4xx, status429, status5xx, latencySumMs, latencyCount } = answersOf(keys, key)
+  const shareOf = (count: number): number => (calls === 0 ? 0 : count / calls)
   return {
     callsPerMinute: middle,
     lowerPerMinute: Math.max(0, middle - Math.sqrt(below * below + minuteSpread)),
     upperPerMinute: middle + Math.sqrt(above * above + minuteSpread),
     slotUpperPerMinute: middle + above,
     dispersion: middle === 0 ? 0 : clamp((within - middle + between * between) / (middle * middle), 0, MOST_DISPERSION),
-    failureShare: calls === 0 ? 0 : failures / calls,
+    clientErrorShare: shareOf(status4xx),
+    refusedShare: shareOf(status429),
+    failureShare: shareOf(status5xx),
     latencyMs: latencyCount === 0 ? undefined : latencySumMs / latencyCount,
     days: knownDays,
     reaches: ownReaches(keys, key, slot, middle + above),

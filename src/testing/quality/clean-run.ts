@@ -114,6 +114,12 @@ function cleanOf(
   }
 }
 
+/** `7 days`, `8 hours`. */
+export function stretchText(days: number): string {
+  const [count, unit] = days < 1 ? [Math.round(days * 24), 'hour'] : [days, 'day']
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
 /** Of several runs the largest in which every configuration took part: there they can be compared. */
 export function sharedRun(runs: readonly Clean[]): readonly Clean[] {
   const all = new Set(runs.map(({ configuration }) => configuration)).size

@@ -5,7 +5,7 @@
 import type { Figure, Limit } from '../bench/figure.ts'
 import { spreadOf } from '../bench/ratio.ts'
 import { busyRows, sickRows } from './busy-row.ts'
-import type { Clean, CleanIncident } from './clean-run.ts'
+import { type Clean, type CleanIncident, stretchText } from './clean-run.ts'
 import { delayOf, delaySeconds, shareOf } from './found-row.ts'
 import { precision, precisionRows, type Ran } from './precision-row.ts'
 import { sizeOf } from './size.ts'
@@ -111,7 +111,7 @@ function kindGoal(cases: readonly Case[]): readonly Figure[] {
 const PAGES_PER_TENANT_WEEK = 1 / 200
 
 function cleanGoals({ tenants, days, tenantWeeks, low, high, throttles, platform }: Clean): readonly Figure[] {
-  const where = `clean traffic of ${tenants.toLocaleString('en')} tenants, ${days} ${days === 1 ? 'day' : 'days'}`
+  const where = `clean traffic of ${tenants.toLocaleString('en')} tenants, ${stretchText(days)}`
   const each = (count: number): number => (1_000 * count) / tenantWeeks
   const unit = 'per 1,000 tenant-weeks'
   return [

@@ -66,6 +66,7 @@ type About = Pick<Common, 'small' | 'heldOut'>
 
 const wholeJobs = (about: About): readonly Job[] => [
   ...compared.map(name => ({ part: 'series' as const, ...about, configurations: [name], set: 'nab' as const })),
+  { part: 'clean', ...about, configurations: [whole.name], tenants: 5_000, days: 4 / 24, mostPerSecond: 20 },
   { part: 'clean', ...about, configurations: compared, tenants: 200, days: 2, mostPerSecond: 20 },
   ...[0, 1, 2, 3].map(stage => ({ part: 'injected' as const, ...about, configurations: every, stage, perSize: 2 })),
   ...[0, 2].map(stage => ({ part: 'busy' as const, ...about, configurations: every, stage, perSize: 2 })),

@@ -2,7 +2,7 @@
 import { type Figure, figureRow, numberText } from '../bench/figure.ts'
 import { marksOf, withSection } from '../bench/marked-section.ts'
 import type { BusyRow, SickRow } from './busy-row.ts'
-import { type Clean, sharedRun } from './clean-run.ts'
+import { type Clean, sharedRun, stretchText } from './clean-run.ts'
 import type { FoundRow } from './found-row.ts'
 import type { SeriesScore } from './goals.ts'
 import { type PrecisionRow, precision } from './precision-row.ts'
@@ -167,7 +167,7 @@ function cleanRuns(clean: readonly Clean[]): string {
   return table(
     [
       'tenants',
-      'days',
+      'for',
       'configuration',
       'low incidents',
       'pages',
@@ -178,7 +178,7 @@ function cleanRuns(clean: readonly Clean[]): string {
     clean.map(({ tenants, days, configuration, low, high, platform, throttles, tenantWeeks }) =>
       line([
         tenants.toLocaleString('en'),
-        `${days}`,
+        stretchText(days),
         configuration,
         ...[low, high, platform, throttles, tenantWeeks].map(numberText),
       ]),

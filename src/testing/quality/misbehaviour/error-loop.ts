@@ -16,7 +16,7 @@ type Statuses = readonly [number, ...number[]]
 const errorLoop = (name: string, statuses: Statuses, answered: string): Misbehaviour => ({
   name,
   sentence: `the same call on one route is answered ${answered} and made again, without end`,
-  kind: undefined,
+  kind: 'error-loop',
   multiple: undefined,
   harms: false,
   seconds: 900,

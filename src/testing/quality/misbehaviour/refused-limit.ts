@@ -14,7 +14,7 @@ const LET_THROUGH = 1 / 3
 export const refusedLimit: Misbehaviour = {
   name: 'refused-limit',
   sentence: `demand at ${MULTIPLE} times the usual runs into a limit at a third of it; the 429s do not slow it`,
-  kind: undefined,
+  kind: 'limit-pressure',
   multiple: undefined,
   harms: false,
   seconds: 600,

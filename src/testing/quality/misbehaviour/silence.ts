@@ -7,7 +7,7 @@ const LEAST_PER_MINUTE = 60
 export const silence: Misbehaviour = {
   name: 'silence',
   sentence: 'a client that calls every second stops altogether',
-  kind: undefined,
+  kind: 'silence',
   multiple: undefined,
   harms: false,
   seconds: 600,

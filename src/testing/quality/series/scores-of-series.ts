@@ -70,7 +70,7 @@ function listening(jury: Jury, heard: Heard): Jury {
       },
     },
   })
-  const noEvidence = { nats: 0, failures: 0 }
+  const noEvidence = { nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, executions: 0 }
   return {
     ...jury,
     openEarly: jury.openEarly.map(overheard),
