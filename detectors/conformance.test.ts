@@ -141,6 +141,23 @@ describe.each(detectors)('$name', detector => {
       }),
     )
   })
+
+  test('stays at or below any score as long as there are more calls than the share that it says it takes', () => {
+    fc.assert(
+      fc.property(stories, valuesOf(detector), fc.double({ min: 0, max: 2, noNaN: true }), (story, values, score) => {
+        const share = detector.restsAbove?.(values, score)
+        const view = viewOf(story)
+        if (share === undefined || view.usual === undefined) return
+        const calls = Math.max(view.last5min.calls, 5 * share * view.usual.callsPerMinute)
+        const enough = { ...view, last5min: { ...view.last5min, calls } }
+        expect(scoreOf(detector.evaluate(enough, values))).toBeLessThanOrEqual(score * (1 + 1e-9))
+      }),
+    )
+  })
+
+  test('is asked by what stirs, or by what is missing', () => {
+    if (detector.restsAbove !== undefined) expect([detector.early, detector.restsWhenCalm]).toEqual([false, false])
+  })
 })
 
 describe.each(detectors.filter(({ early }) => early))('$name', detector => {
@@ -260,6 +277,7 @@ const stories: fc.Arbitrary<Story> = fc.record({
   concurrency: fc.option(fc.integer({ min: 1, max: 5_000 }), { nil: undefined }),
   routes: fc.option(routes, { nil: undefined }),
   places: fc.option(places, { nil: undefined }),
+  steadySeconds: fc.nat(1_000),
 })
 
 const missingCalls = fc.array(fc.tuple(fc.nat(299), anySecond), { minLength: 1, maxLength: 20 })

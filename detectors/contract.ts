@@ -166,6 +166,8 @@ export interface TenantView {
    * at after each whole minute in which others called, up to five; never across a gap in delivery.
    */
   readonly silentSeconds: number
+  /** For how long the key has called without a pause of a minute, as of the newest closed pane. */
+  readonly steadySeconds: number
   /** Undefined where no pool is configured. */
   readonly pool: PoolUse | undefined
 }
@@ -173,6 +175,7 @@ export interface TenantView {
 /** What misbehaviour a finding speaks of. */
 export type Kind =
   | 'surge'
+  | 'fall'
   | 'retry-storm'
   | 'error-loop'
   | 'limit-pressure'
@@ -284,6 +287,12 @@ export interface Detector<T extends Thresholds = Thresholds> {
   restsBelow?(values: Values<T>, score: number): Rest
   /** The field without which it is blind. It is read from a log only where a detector that needs it is asked. */
   readonly needs?: LogField
+  /**
+   * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five
+   * minutes have more than this share of the usual calls. It is asked in the first final look of each five-minute slot, and
+   * in all from then on as long as a score is of interest. The conformance suite tests the claim.
+   */
+  restsAbove?(values: Values<T>, score: number): number
   /** Whether a finding of its own opens an incident, unless the user says otherwise; if not, it only corroborates. */
   readonly opens: boolean
   readonly thresholds: T

@@ -2,6 +2,7 @@
 import type { Detector } from './contract.ts'
 import { enumeration } from './enumeration.ts'
 import { errorLoop } from './error-loop.ts'
+import { fall } from './fall.ts'
 import { limitPressure } from './limit-pressure.ts'
 import { minuteSigma } from './minute-sigma.ts'
 import { newPlace } from './new-place.ts'
@@ -26,4 +27,5 @@ export const detectors: readonly Detector[] = [
   enumeration,
   newPlace,
   stuckPoller,
+  fall,
 ]

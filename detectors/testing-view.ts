@@ -32,6 +32,8 @@ export interface Story {
   readonly plannedTimes?: number
   readonly routes?: RoutesSeen | undefined
   readonly places?: PlacesSeen | undefined
+  /** As long as the story, unless it says otherwise. */
+  readonly steadySeconds?: number
 }
 
 /** Ten calls a second, one in a thousand fails, and it varies by a tenth: a middling tenant of a payment API. */
@@ -82,6 +84,7 @@ export function viewOf(story: Story = {}): TenantView {
     usual,
     plain: { ...middlingPlain, ...story.plain },
     silentSeconds: silentIn(seconds),
+    steadySeconds: story.steadySeconds ?? seconds.length,
     pool: story.concurrency === undefined ? undefined : { concurrency: story.concurrency, executions: ran(story) },
     plannedTimes: story.plannedTimes ?? 1,
     routes: story.routes,

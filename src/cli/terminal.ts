@@ -189,10 +189,11 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
 }
 
-function phaseLook({ phase, severity, action }: Explanation): readonly [string, Style] {
+function phaseLook({ phase, kind, severity, action }: Explanation): readonly [string, Style] {
   switch (phase) {
     case 'open':
-      return severity === 'high' ? ['ALERT', 'red'] : ['surge', 'yellow']
+      if (severity === 'high') return ['ALERT', 'red']
+      return [kind === 'fall' ? 'fall' : 'surge', 'yellow']
     case 'mitigated':
       return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
     case 'recovering':

@@ -25,6 +25,8 @@ export interface Jury {
   /** A key as calm as this none of those that may open has anything to say of; undefined where one of them never rests. */
   readonly calmEarly: Calm | undefined
   readonly calm: Calm | undefined
+  /** Above this share of the usual calls of five minutes nobody who asks for what is missing has anything to say; undefined where nobody asks. */
+  readonly lull: number | undefined
   /** Scores up to here are of no interest: the key is as it should be. */
   readonly interest: number
 }
@@ -40,13 +42,15 @@ export function createJury(config: WeirConfig): Jury {
   const corroborate = configured.filter(({ opens }) => !opens)
   const early = ({ detector }: ConfiguredDetector) => detector.early
   const interest = config.incident.staysAbove
+  const stirred = open.filter(({ detector }) => detector.restsAbove === undefined)
   return {
     openEarly: open.filter(early),
     open,
     corroborateEarly: corroborate.filter(early),
     corroborate,
-    calmEarly: calmFor(open.filter(early), interest, config),
-    calm: calmFor(open, interest, config),
+    calmEarly: calmFor(stirred.filter(early), interest, config),
+    calm: calmFor(stirred, interest, config),
+    lull: lullFor(open, interest),
     interest,
   }
 }
@@ -89,6 +93,15 @@ export function fieldsRead(config: WeirConfig): ReadPlaces {
   const isRead = (field: LogField): boolean =>
     detectors.some(({ name, needs }) => needs === field && config.detectors[name]?.enabled === true)
   return { route: isRead('route'), source: isRead('source') }
+}
+
+function lullFor(asked: readonly ConfiguredDetector[], interest: number): number | undefined {
+  let most: number | undefined
+  for (const { detector, values } of asked) {
+    const share = detector.restsAbove?.(values, interest)
+    if (share !== undefined) most = Math.max(most ?? 0, share / SURELY)
+  }
+  return most
 }
 
 const numbersOf = (settings: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> =>

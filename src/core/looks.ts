@@ -14,6 +14,7 @@ import { type Plan, planAt, planOf } from './planned/schedule.ts'
 import { accumulate, accumulateFrom, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
+import { isLull, noteSteady, restFromLull } from './state/lull.ts'
 import { noteErrors } from './state/minute-errors.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
@@ -86,7 +87,7 @@ const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one
 
 /**
  * Wrong from a harmful finding above 1 on, and for as long after the last one above the stay level as an incident takes to
- * close. A surge that harms nobody is learned: robustly, so that once is nothing, and what comes again and again is usual.
+ * close. A surge or a fall that harms nobody is learned: robustly, so that once is nothing, and what comes again and again is usual.
  */
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
   const until = at + engine.settings.config.incident.closesAfter
@@ -96,7 +97,7 @@ function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: 
 }
 
 const isHarmful = ({ voices }: Judgement): boolean =>
-  voices.some(({ opens, finding }) => opens && finding.score > 1 && finding.kind !== 'surge')
+  voices.some(({ opens, finding: { score, kind } }) => opens && score > 1 && kind !== 'surge' && kind !== 'fall')
 
 function lookFinal(
   engine: Engine,
@@ -114,6 +115,7 @@ function lookFinal(
   const closed = closePane(panes)
   const calls = paneCalls(panes, closed)
   noteErrors(activity.minuteErrors, panes, closed)
+  noteSteady(activity, second)
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (plan !== undefined && accumulators.from < plan.sinceSecond) beginFrom(activity, plan.sinceSecond)
@@ -121,13 +123,15 @@ function lookFinal(
     accumulate(accumulators, model, second, calls)
     settle(activity, known, second)
   }
-  const { calm } = engine.jury
-  if (calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
+  const { calm, lull } = engine.jury
+  const isQuiet = lull !== undefined && isLull(activity, known, second, lull)
+  if (!isQuiet && calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
   const concurrency = engine.settings.config.pool?.concurrency
   const judgement = judge(
     engine.jury,
     finalView({ key, activity, known, endSecond: second + 1, concurrency, keys: owner.keys }),
   )
+  if (isQuiet && judgement === undefined) restFromLull(activity, second)
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
 }
 

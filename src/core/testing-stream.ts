@@ -269,6 +269,7 @@ export function learned({ state }: Engine) {
           ...placesKnown(owner.keys.places, number, Math.floor(owner.closedToSecond / 3_600)),
           callsFromNew: activity?.places && callsFromNewPlaces(activity.places, owner.closedToSecond),
         },
+        lull: activity && { steadySince: activity.steadySince, lullFrom: activity.lullFrom },
       })),
   }))
 }

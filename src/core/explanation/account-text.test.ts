@@ -91,6 +91,7 @@ test('a decision not to act is told with what was missing, and each score with i
     '  enumeration         silent: it is blind, no call of the last minutes has a route (`fields.route`)',
     '  new-place           silent: it is blind, no call of the last minutes has a source (`fields.source`)',
     '  stuck-poller        silent: it is blind, no call of the last minutes has a route (`fields.route`)',
+    '  fall                silent: it has paused within five minutes, or too few days of this time are known',
   ])
 })
 
@@ -138,6 +139,7 @@ test('an incident is told with what was done, and why no more', () => {
     '  enumeration         silent: it is blind, no call of the last minutes has a route (`fields.route`)',
     '  new-place           silent: it is blind, no call of the last minutes has a source (`fields.source`)',
     '  stuck-poller        silent: it is blind, no call of the last minutes has a route (`fields.route`)',
+    '  fall                silent: it has paused within five minutes, or too few days of this time are known',
     '',
     'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
     '  yes  12.3 × the upper end of its usual; many is 10 × or more',

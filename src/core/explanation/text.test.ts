@@ -141,6 +141,28 @@ test('a key of no tenant, without history, stands alone and says what is not kno
   )
 })
 
+test('a fall is told by its rate beside the usual one, and nobody is called busy', () => {
+  const fallen = storm({
+    kind: 'fall',
+    severity: 'low',
+    current: { calls: 60, seconds: 60, callsPerMinute: 60 },
+    expected: { callsPerMinute: 502, lowerPerMinute: 400, upperPerMinute: 600, days: 7 },
+    evidence: [{ measure: 'calls/min in 5 min', observed: 60, usual: 502 }],
+    detectors: [{ name: 'fall', score: 1.47 }],
+    action: { kind: 'held', because: 'no-harm' },
+  })
+  expect(alertText(fallen).split('\n').slice(0, 8)).toEqual([
+    'Client A (key_abc123) calls far less than usual.',
+    'Current: 60 req/min. Expected: 400-600 req/min.',
+    "Client's limit was not changed: so far it harms nobody.",
+    'Contact: client-a-sre@partner.com per escalation policy.',
+    '',
+    'Fall: this key still calls, but far less often than it usually does at this time.',
+    'Since 2026-11-20 14:03:07 UTC, decided 3 s later. Counted: 60 calls in 60 s.',
+    '- calls/min in 5 min: 60, usually 502',
+  ])
+})
+
 test('a retry storm inside the usual rate names its measure instead of the rate', () => {
   const quiet = (usual: number | undefined) =>
     storm({

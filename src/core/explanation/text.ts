@@ -57,7 +57,9 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     case 'none':
       if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
       if (phase === 'recovering') return `${who} is recovering.`
-      return kind === 'silence' ? `${who} has stopped calling.` : `${who} exceeded anomaly threshold.`
+      if (kind === 'silence') return `${who} has stopped calling.`
+      if (kind === 'fall') return `${who} calls far less than usual.`
+      return `${who} exceeded anomaly threshold.`
     default:
       return action satisfies never
   }
@@ -268,6 +270,10 @@ const kinds: Readonly<
       'Stuck poller: this key calls one route again and again at an even interval, without a pause, which it does not usually do.',
     measure: 'calls of one route',
     isNoRate: true,
+  },
+  fall: {
+    name: 'fall',
+    sentence: 'Fall: this key still calls, but far less often than it usually does at this time.',
   },
   'error-loop': {
     name: 'loop of errors',

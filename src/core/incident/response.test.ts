@@ -99,6 +99,10 @@ describe('harm', () => {
     expect(severityOf('surge', { ...standing, timesUpper: undefined })).toBe('low')
   })
 
+  test('is not what a fall does, whoever makes it and whatever goes on beside it', () => {
+    expect(severityOf('fall', { ...standing, othersFail: true })).toBe('low')
+  })
+
   test('is what a dominant surge does when the others have begun to fail', () => {
     const smaller = { ...standing, fleetCalls: 5_000, othersFail: true }
     expect(severityOf('surge', smaller)).toBe('high')
@@ -125,6 +129,8 @@ describe('harm', () => {
     expect(compareHarm('retry-storm', 'pool-share')).toBeGreaterThan(0)
     expect(compareHarm('surge', 'error-loop')).toBeLessThan(0)
     expect(compareHarm('error-loop', 'limit-pressure')).toBe(0)
+    expect(compareHarm('fall', 'silence')).toBeLessThan(0)
+    expect(compareHarm('fall', 'surge')).toBeLessThan(0)
   })
 
   test('has one culprit where a key makes half of all excess at ten times its usual', () => {

@@ -113,7 +113,7 @@ export function isDominant(standing: Standing): boolean {
  * Retries after failures harm by themselves. Taking more than one's part of the pool harms when the pool runs out
  * soon. A surge with the usual errors harms when it drowns the others: it brings more than all other clients together, at
  * many times its usual, and together they are more than the API has been seen to carry; or the others have begun to fail
- * while it dominates. Errors and refusals cost the API little, and are their client's own loss; so is a silence.
+ * while it dominates. Errors and refusals cost the API little, and are their client's own loss; so are a silence and a fall.
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {
   switch (kind) {
@@ -127,6 +127,7 @@ export function severityOf(kind: Kind, standing: Standing): Severity {
     case 'enumeration':
     case 'new-place':
     case 'stuck-poller':
+    case 'fall':
       return 'low'
     case 'surge': {
       const { isMostOfCalls, isBeyondProven, othersFail } = harmOf(standing)
@@ -144,7 +145,10 @@ export const SOON_SECONDS = 2 * 60
 /** Which of two kinds names the misbehaviour where both are seen: above 0 the first, 0 where either may. */
 export const compareHarm = (one: IncidentKind, other: IncidentKind): number => HARM[one] - HARM[other]
 
-/** A storm fills the pool and is refused as well, and any of them may be a surge: the cause names it. What fails all the same may come evenly, or from elsewhere. */
+/**
+ * A storm fills the pool and is refused as well, and any of them may be a surge: the cause names it. What fails all the same
+ * may come evenly, or from elsewhere. Who has fallen may then stop calling altogether, or come back with all that waited.
+ */
 const HARM: Readonly<Record<IncidentKind, number>> = {
   platform: 5,
   'retry-storm': 4,
@@ -156,4 +160,5 @@ const HARM: Readonly<Record<IncidentKind, number>> = {
   'new-place': 1,
   'stuck-poller': 1,
   surge: 0,
+  fall: -1,
 }

@@ -41,6 +41,9 @@ export interface KeyActivity {
   readonly minuteErrors: MinuteErrors
   /** Minute (epoch min) of the newest closed pane. */
   minute: number
+  /** Second since which there is a closed pane in every minute, and from which on it is to be looked for a lull: lull.ts. */
+  steadySince: number
+  lullFrom: number
   /** Made with the first call that has a latency. */
   latency: LatencyBlocks | undefined
   /** Made with the first call that has a route or a source. */
@@ -124,6 +127,8 @@ export const createActivity = (): KeyActivity => ({
   lastRefusal: 0,
   minuteErrors: createMinuteErrors(),
   minute: -1,
+  steadySince: 0,
+  lullFrom: 0,
   latency: undefined,
   places: undefined,
 })

@@ -18,6 +18,7 @@ import { callsFromNewPlaces, hasFewRoutes, mostCalledRoute, routesIn } from './c
 import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { placesKnown, routesUsual } from './known-places.ts'
+import { steadySeconds } from './lull.ts'
 import { errsLittle } from './minute-errors.ts'
 import {
   CALLS,
@@ -72,6 +73,7 @@ function createReusedView(): ReusedView {
     plannedTimes: 1,
     sequential: [],
     silentSeconds: 0,
+    steadySeconds: 0,
     pool: undefined,
     routes: undefined,
     places: undefined,
@@ -250,6 +252,7 @@ function fill(
   const { panes } = activity
   const last = (look === 'early' ? panes.end : panes.firstOpen) - 1
   view.silentSeconds = silentSince(panes, last, endSecond)
+  view.steadySeconds = steadySeconds(activity, endSecond)
   view.pool = concurrency === undefined ? undefined : { concurrency, executions: executionsIn(panes, last, endSecond) }
   copy(reused.last10s, sums.last10s)
   copy(reused.last60s, sums.last60s)

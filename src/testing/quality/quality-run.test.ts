@@ -50,7 +50,9 @@ test('the same scene gives the same tellings', () => {
 })
 
 test('who has always called so is not told of: a week may be another than the tenant’s own', () => {
-  const week = stage.weeks[0]!.map(row => ({ ...row, calls: row.calls * 10, status2xx: row.calls * 10 }))
+  const isNow = (start: number) => (start - stage.from) % 86_400_000 === 0
+  const busy = (calls: number) => ({ calls: calls * 10, status2xx: calls * 10 })
+  const week = stage.weeks[0]!.map(row => ({ ...row, ...(isNow(row.start) && busy(row.calls)) }))
   const [watched] = playScene({
     stage: withWeek(stage, 0, week),
     played: [{ key: 0, play: calling(30) }],

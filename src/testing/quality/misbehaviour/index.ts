@@ -1,6 +1,7 @@
-/** All misbehaviours, by what they do: too many calls, the same call, calls that cannot succeed, somebody else's calls, none. */
+/** All misbehaviours, by what they do: too many calls, the same call, calls that cannot succeed, somebody else's calls, few or none. */
 import type { Misbehaviour } from '../contract.ts'
 import { errorLoops } from './error-loop.ts'
+import { fall } from './fall.ts'
 import { leakedKey } from './leaked-key.ts'
 import { refusedLimit } from './refused-limit.ts'
 import { retryStorms } from './retry-storm.ts'
@@ -19,5 +20,6 @@ export const misbehaviours: readonly Misbehaviour[] = [
   refusedLimit,
   scraping,
   leakedKey,
+  fall,
   silence,
 ]

@@ -3,7 +3,7 @@ import { describeWith } from '../../servers/requirements.ts'
 import type { LabelledSeries } from '../contract.ts'
 import { readMicrosoft } from './microsoft.ts'
 import { readNab } from './nab.ts'
-import { bestNabScore, nabProfiles, nabScoreAt } from './nab-score.ts'
+import { nabProfiles, nabScoreAt } from './nab-score.ts'
 
 const isSound = ({ times, values, anomalies, probationRows }: LabelledSeries): boolean =>
   times.length === values.length &&
@@ -37,8 +37,8 @@ describeWith('shared-data', 'the labelled series', () => {
     const scored = (score: (series: LabelledSeries, row: number) => number) =>
       nab.map(series => ({ series, scores: Float64Array.from(series.values, (_, row) => score(series, row)) }))
     const right = scored(({ anomalies }, row) => (anomalies.some(({ from }) => from === row) ? 1 : 0))
-    expect(bestNabScore(right, nabProfiles.standard)).toMatchObject({ threshold: 1, windowsFound: 57, falseRows: 0 })
-    expect(bestNabScore(right, nabProfiles.standard).score).toBeCloseTo(100, 9)
+    expect(nabScoreAt(right, nabProfiles.standard, 1)).toMatchObject({ windowsFound: 57, falseRows: 0 })
+    expect(nabScoreAt(right, nabProfiles.standard, 1).score).toBeCloseTo(100, 9)
     const silent = scored(() => 0)
     expect(nabScoreAt(silent, nabProfiles.standard, 0.5).score).toBe(0)
     expect(nabScoreAt(silent, nabProfiles.standard, 0).score).toBeLessThan(-1_000)

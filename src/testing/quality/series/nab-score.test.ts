@@ -1,6 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bestNabScore, nabProfiles, nabScoreAt, type ScoredSeries } from './nab-score.ts'
+import { nabProfiles, nabScoreAt, type ScoredSeries } from './nab-score.ts'
 
 const { standard, fewFalseAlarms, fewMisses } = nabProfiles
 
@@ -105,43 +104,5 @@ describe('Numenta’s score', () => {
 
   test('without any window is refused', () => {
     expect(() => nabScoreAt([series(100, [], {})], standard, 0.5)).toThrow('wants a window')
-  })
-})
-
-describe('the best threshold', () => {
-  test('is one for all series', () => {
-    const clear = series(100, [[20, 29]], { 20: 0.9, 70: 0.4 })
-    const faint = series(100, [[20, 29]], { 20: 0.6, 5: 0.5 })
-    expect(bestNabScore([clear, faint], standard)).toMatchObject({ threshold: 0.6, windowsFound: 2, falseRows: 0 })
-    expect(bestNabScore([clear, faint], standard).score).toBeCloseTo(100, 9)
-  })
-
-  test('is none where every detection costs more than it brings', () => {
-    const hopeless = [series(100, [[90, 99]], Object.fromEntries(Array.from({ length: 90 }, (_, row) => [row, 0.9])))]
-    expect(bestNabScore(hopeless, fewFalseAlarms)).toMatchObject({ score: 0, threshold: Number.POSITIVE_INFINITY })
-  })
-
-  test('is never beaten by another one', () => {
-    const scores = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 60, maxLength: 60 })
-    fc.assert(
-      fc.property(scores, scores, fc.constantFrom(...Object.values(nabProfiles)), (one, other, profile) => {
-        const scored = [one, other].map((rows, index) => ({
-          ...series(
-            60,
-            index === 0
-              ? [
-                  [20, 25],
-                  [40, 48],
-                ]
-              : [[30, 30]],
-            {},
-            9,
-          ),
-          scores: Float64Array.from(rows),
-        }))
-        const tried = [0, 1, 2, 3, 4, 5, 6, 7].map(threshold => nabScoreAt(scored, profile, threshold).score)
-        expect(bestNabScore(scored, profile).score).toBeCloseTo(Math.max(...tried), 9)
-      }),
-    )
   })
 })

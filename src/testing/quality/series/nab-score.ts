@@ -10,8 +10,7 @@
  *
  *     S(y) = 2 ÷ (1 + e^5y) − 1, and −1 beyond y = 3          score = 100 × (sum − null) ÷ (perfect − null)
  *
- * Null is nobody who ever detects, perfect one who is right in the first row of each window. One threshold holds for all
- * series: the one at which the profile's score is highest, as the published scores were made; none at all (infinity) is among them.
+ * Null is nobody who ever detects, perfect one who is right in the first row of each window. One threshold holds for all series.
  */
 import type { LabelledSeries } from '../contract.ts'
 
@@ -46,59 +45,38 @@ export interface NabScore {
   readonly falseRows: number
 }
 
-/** At the threshold at which the profile's score is highest. Throws where there is no window: there is nothing to find then. */
-export function bestNabScore(scored: readonly ScoredSeries[], profile: NabProfile): NabScore {
-  const rows = scoredRows(scored)
-  const tally = createTally(windowsOf(scored), profile)
-  let best = standing(tally, Number.POSITIVE_INFINITY)
-  for (const [place, row] of rows.entries()) {
-    takeDetection(tally, row)
-    const next = rows[place + 1]?.score
-    if (next === row.score) continue
-    const now = standing(tally, row.score)
-    if (now.score > best.score) best = now
-  }
-  return best
-}
-
-/** At a given threshold, as a detector that was not chosen for these series would be judged. */
+/** Throws where there is no window: there is nothing to find then. */
 export function nabScoreAt(scored: readonly ScoredSeries[], profile: NabProfile, threshold: number): NabScore {
   const tally = createTally(windowsOf(scored), profile)
-  for (const row of scoredRows(scored)) {
-    if (row.score < threshold) break
-    takeDetection(tally, row)
-  }
+  for (const row of detections(scored, threshold)) takeDetection(tally, row)
   return standing(tally, threshold)
 }
 
 /** A row as a detection: what it would be worth, a window found at once being 1. */
-interface ScoredRow {
-  readonly score: number
+interface Detection {
   /** Number of the window that it is in, over all series. */
   readonly window: number | undefined
   readonly worth: number
 }
 
-/** All rows that may be detections, highest score first. */
-function scoredRows(scored: readonly ScoredSeries[]): readonly ScoredRow[] {
-  const rows: ScoredRow[] = []
+function detections(scored: readonly ScoredSeries[], threshold: number): readonly Detection[] {
+  const rows: Detection[] = []
   let windowsBefore = 0
   for (const { series, scores } of scored) {
     const windows = series.anomalies
     let next = 0
     for (let row = 0; row < scores.length; row++) {
       while (next < windows.length && row > windows[next].to) next++
-      if (row < series.probationRows) continue
+      if (row < series.probationRows || scores[row] < threshold) continue
       const isInside = next < windows.length && row >= windows[next].from
       rows.push({
-        score: scores[row],
         window: isInside ? windowsBefore + next : undefined,
         worth: isInside ? insideWorth(row, windows[next]) : outsideWorth(row, windows[next - 1]),
       })
     }
     windowsBefore += windows.length
   }
-  return rows.sort((one, other) => other.score - one.score)
+  return rows
 }
 
 const windowsOf = (scored: readonly ScoredSeries[]): number =>
@@ -130,7 +108,7 @@ function createTally(windows: number, profile: NabProfile): Tally {
   return { profile, windows, found: new Map(), foundWorth: 0, falseWorth: 0, falseRows: 0 }
 }
 
-function takeDetection(tally: Tally, { window, worth }: ScoredRow): void {
+function takeDetection(tally: Tally, { window, worth }: Detection): void {
   if (window === undefined) {
     tally.falseWorth += worth
     tally.falseRows++

@@ -25,7 +25,7 @@ describe('the scale of a series', () => {
     // Spread: (95 − 5) ÷ 3.29 = 27.36, so that 82.07 more is 600 calls more.
     expect(calls(50)).toBeCloseTo(600, 6)
     expect(calls(100)).toBeCloseTo(600 + (600 * 50) / 82.07, 1)
-    expect(calls(-40)).toBe(0)
+    expect(calls(-40)).toBe(30)
     expect(calls(1e9)).toBe(600_000)
   })
 
@@ -33,7 +33,7 @@ describe('the scale of a series', () => {
     const rare = scaleOf(probation(...Array.from({ length: 100 }, (_, row) => (row === 50 ? 10 : 0))))
     expect(rare).toEqual({ middle: 0, spread: expect.closeTo(0.995, 3) })
     expect(callsPerMinuteOf(90, scaleOf(probation(45, 45, 45)))).toBeCloseTo(1_200, 9)
-    expect(callsPerMinuteOf(0, scaleOf(probation(45, 45, 45)))).toBe(0)
+    expect(callsPerMinuteOf(0, scaleOf(probation(45, 45, 45)))).toBe(30)
     expect(callsPerMinuteOf(3, scaleOf(probation(0, 0, 0)))).toBeCloseTo(1_200, 9)
   })
 })

@@ -2,11 +2,12 @@
  * A series of measured values as if it were one client's calls: so many in each second. One rule for all series, which
  * knows nothing of a row but the row itself and the probation at the beginning, whose rows are not scored.
  *
- *     calls a minute = 600 × (1 + (value − middle) ÷ (3 × spread))        none below 0, 1,000 times the 600 at most
+ *     calls a minute = 600 × (1 + (value − middle) ÷ (3 × spread))        30 at least, 1,000 times the 600 at most
  *     middle  median of the probation        spread  its 5th to 95th percentile ÷ 3.29, which for a normal is σ
  *
- * Three spreads below the middle is silence: values may be negative, tiny or huge, and many have no zero that means
- * anything (a temperature, a share). Their own spread is the one unit that all have. 600 a minute, so that chance, which
+ * Three spreads below the middle is next to silence: values may be negative, tiny or huge, and many have no zero that means
+ * anything (a temperature, a share). Their own spread is the one unit that all have. It is never silence, which only a row
+ * that is missing is: a low value was measured, and is a client that calls little. 600 a minute, so that chance, which
  * counts have and these values have not, is small (4 %) beside it, and costs no more than 60 would: the price is one a pane.
  * Where the middle nine tenths are equal, the spread is the standard deviation; where all are, a third of the middle
  * (so that the calls are proportional to the value); where that is 0 too, 1.
@@ -22,6 +23,7 @@ import type { LabelledSeries } from '../contract.ts'
 
 const MIDDLE_PER_MINUTE = 600
 const SPREADS_TO_SILENCE = 3
+const LEAST_PER_MINUTE = MIDDLE_PER_MINUTE / 20
 const MOST_PER_MINUTE = 1_000 * MIDDLE_PER_MINUTE
 /** Standard deviations of a normal between its 5th and its 95th percentile. */
 const MIDDLE_SIGMAS = 3.29
@@ -41,7 +43,7 @@ export function scaleOf({ values, probationRows }: Pick<LabelledSeries, 'values'
 
 export function callsPerMinuteOf(value: number, { middle, spread }: Scale): number {
   const calls = MIDDLE_PER_MINUTE * (1 + (value - middle) / (SPREADS_TO_SILENCE * spread))
-  return Math.min(MOST_PER_MINUTE, Math.max(0, calls))
+  return Math.min(MOST_PER_MINUTE, Math.max(LEAST_PER_MINUTE, calls))
 }
 
 /** For how many seconds a row's value stands. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { weirSchema } from '../../../core/config/config.ts'
 import { engineSettings } from '../../../core/engine.ts'
 import type { LabelledSeries } from '../contract.ts'
-import { scoresOfSeries } from './scores-of-series.ts'
+import { rankOf, scoresOfSeries } from './scores-of-series.ts'
 
 const settings = engineSettings(weirSchema.parse({}), {})
 const ROWS = 60
@@ -37,4 +37,14 @@ test('a row far beyond all others is above the threshold in that very row, and n
 test('the same series has the same scores', () => {
   const jump = series(row => (row > 50 ? 40 : undefined))
   expect(scoresOfSeries(jump, settings)).toEqual(scoresOfSeries(jump, settings))
+})
+
+test('what is told is put in order by how rare it is, and what is not by how near it was', () => {
+  const found = (score: number, timesAWeek?: number) =>
+    rankOf({ kind: 'surge', score, comparisons: [], evidence: [], since: 0, timesAWeek })
+
+  expect(found(0.9, 0.001)).toBe(0.9)
+  expect(found(100, 1)).toBeLessThan(found(1.1, 0.1))
+  expect(found(100, Number.POSITIVE_INFINITY)).toBe(1)
+  expect(found(1.4)).toBe(1.4)
 })

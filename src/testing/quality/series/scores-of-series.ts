@@ -1,11 +1,12 @@
 /**
- * What the engine says of each row of a series: the highest score that any look at a second of it gave, of the
- * detectors that may open an incident, as the settings have them. It is the engine of the worker; its jury is only listened to.
+ * What the engine says of each row of a series: the highest rank that any look at a second of it gave, of the
+ * detectors that may open an incident, as the settings have them. It is the engine of the worker; its jury is only listened
+ * to. Which of these rows somebody would be told of: `told-rows.ts`.
  *
- * Beside the series somebody calls steadily, once in ten seconds: so the engine can tell that a value of silence is one,
- * and that a gap in the series is a gap in what was delivered.
+ * Beside the series somebody calls steadily, once in ten seconds, while it has values: so a gap in the series is a gap in what
+ * was delivered.
  */
-import type { TenantView } from '../../../../detectors/contract.ts'
+import type { Finding, TenantView } from '../../../../detectors/contract.ts'
 import { createBatch, type KeyTable, type PaneRow } from '../../../core/call-batch.ts'
 import { advance, createEngine, type EngineSettings } from '../../../core/engine.ts'
 import type { ConfiguredDetector, Jury } from '../../../core/judge.ts'
@@ -19,13 +20,13 @@ const STEADY_EVERY_SECONDS = 10
 /** The engine takes no pane from more than a minute beyond its arrival, and closes by it: a batch is what came in a minute. */
 const BATCH_SECONDS = 60
 
-/** 0..1 for each row: a score of 1, the threshold, is 0.5. */
+/** 0..1 for each row: a score of 1, the threshold, is 0.5; above it by rarity (`rankOf`). */
 export function scoresOfSeries(series: LabelledSeries, settings: EngineSettings): Float64Array {
   const scores = new Float64Array(series.values.length)
-  const hear = ({ keyId, at }: TenantView, score: number): void => {
-    if (keyId !== SERIES || score <= 0) return
+  const hear = ({ keyId, at }: TenantView, finding: Finding): void => {
+    if (keyId !== SERIES || finding.score <= 0) return
     const row = rowAt(series.times, at - SECOND_MS)
-    scores[row] = Math.max(scores[row], score / (1 + score))
+    scores[row] = Math.max(scores[row], rankOf(finding))
   }
   const engine = createEngine(settings)
   const heard = { ...engine, jury: listening(engine.jury, hear) }
@@ -37,8 +38,16 @@ export function scoresOfSeries(series: LabelledSeries, settings: EngineSettings)
       advance(heard, batchOf(keys, series.times[row] + from * SECOND_MS, counts.subarray(from, from + BATCH_SECONDS)))
   }
   advance(heard, { kind: 'end' })
-  return scores
+  return scores.map(score => score / (1 + score))
 }
+
+/**
+ * What puts findings in order. Above the threshold it is what the engine compares keys by, where it knows that: in how many
+ * weeks the key would once go so far by itself, in decades. How many times its limit a count is says less: of two limits, each
+ * for a key of its own, one is soon exceeded tenfold.
+ */
+export const rankOf = ({ score, timesAWeek }: Finding): number =>
+  score <= 1 || timesAWeek === undefined ? score : 1 + Math.log10(1 + 1 / timesAWeek)
 
 /** The row that is under way at this time. */
 function rowAt(times: Float64Array, at: number): number {
@@ -51,7 +60,7 @@ function rowAt(times: Float64Array, at: number): number {
   return from
 }
 
-type Heard = (view: TenantView, score: number) => void
+type Heard = (view: TenantView, finding: Finding) => void
 
 /**
  * The same jury, overheard. It is asked about a key as soon as there is any evidence, where the engine would let it rest
@@ -64,7 +73,7 @@ function listening(jury: Jury, heard: Heard): Jury {
       ...configured.detector,
       evaluate(view, values) {
         const finding = configured.detector.evaluate(view, values)
-        if (finding !== undefined) heard(view, finding.score)
+        if (finding !== undefined) heard(view, finding)
         return finding
       },
     },
