@@ -154,7 +154,7 @@ test('a fall is told by its rate beside the usual one, and nobody is called busy
   expect(alertText(fallen).split('\n').slice(0, 8)).toEqual([
     'Client A (key_abc123) calls far less than usual.',
     'Current: 60 req/min. Expected: 400-600 req/min.',
-    "Client's limit was not changed: so far it harms nobody.",
+    "Client's limit was not changed: so far it harms nobody else.",
     'Contact: client-a-sre@partner.com per escalation policy.',
     '',
     'Fall: this key still calls, but far less often than it usually does at this time.',
