@@ -11,7 +11,7 @@ const measured: Measured = {
   injected: { cases: [surge], bystanders: {} },
   busy: { tenants: [{ ...surge, name: 'sale', from: 11_000 }], sick: [] },
   ...{ clean: [], cleanRuns: [], series: [] },
-  cleanIncidents: [{ configuration: 'whole', tenants: 20, isPaged: false, throttles: false, told }],
+  cleanIncidents: [{ configuration: 'whole', tenants: 20, isPaged: false, isAlerted: true, throttles: false, told }],
 }
 const rows = () => caseLines(measured).map(line => JSON.parse(line) as unknown)
 

@@ -26,6 +26,8 @@ export interface Clean {
   readonly tenantWeeks: number
   /** Incidents, each by the worst that was told of it. */
   readonly low: number
+  /** Of the low ones those that were alerted, and not only noted. */
+  readonly lowAlerted: number
   readonly high: number
   readonly throttles: number
   readonly platform: number
@@ -36,6 +38,7 @@ export interface CleanIncident {
   readonly configuration: string
   readonly tenants: number
   readonly isPaged: boolean
+  readonly isAlerted: boolean
   readonly throttles: boolean
   /** What was told first. */
   readonly told: Telling
@@ -75,6 +78,7 @@ export function cleanRun({ tenants, days, configurations, say }: CleanSet): Clea
           const before = incidents.get(telling.incidentId)
           incidents.set(telling.incidentId, {
             ...{ configuration: name, tenants: tenants.length },
+            isAlerted: telling.isAlerted || before?.isAlerted === true,
             isPaged: telling.severity === 'high' || before?.isPaged === true,
             throttles: telling.throttles || before?.throttles === true,
             told: before?.told ?? telling,
@@ -108,6 +112,7 @@ function cleanOf(
     configuration,
     ...fleet,
     low: clients.filter(({ isPaged }) => !isPaged).length,
+    lowAlerted: clients.filter(({ isPaged, isAlerted }) => !isPaged && isAlerted).length,
     high: clients.filter(({ isPaged }) => isPaged).length,
     throttles: clients.filter(({ throttles }) => throttles).length,
     platform: incidents.length - clients.length,

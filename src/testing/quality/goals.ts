@@ -107,15 +107,26 @@ function kindGoal(cases: readonly Case[]): readonly Figure[] {
   return [share('kind named right', shareOf(right.length, named.length), named.length)]
 }
 
-/** The default budget: one page a week for 200 tenants. */
-const PAGES_PER_TENANT_WEEK = 1 / 200
+/** The default budget, of a fleet of any size: pages a week, and alerts of low severity (core/incident/alert-budget.ts). */
+const PAGES_A_WEEK = 1
+const ALERTS_A_WEEK = 20 * PAGES_A_WEEK
 
-function cleanGoals({ tenants, days, tenantWeeks, low, high, throttles, platform }: Clean): readonly Figure[] {
+function cleanGoals({
+  tenants,
+  days,
+  tenantWeeks,
+  low,
+  lowAlerted,
+  high,
+  throttles,
+  platform,
+}: Clean): readonly Figure[] {
   const where = `clean traffic of ${tenants.toLocaleString('en')} tenants, ${stretchText(days)}`
   const each = (count: number): number => (1_000 * count) / tenantWeeks
   const unit = 'per 1,000 tenant-weeks'
   return [
-    figure(`${where}: pages`, each(high + platform), unit, { atMost: 1_000 * PAGES_PER_TENANT_WEEK }),
+    figure(`${where}: pages`, each(high + platform), unit, { atMost: (1_000 * PAGES_A_WEEK) / tenants }),
+    figure(`${where}: alerts of low severity`, each(lowAlerted), unit, { atMost: (1_000 * ALERTS_A_WEEK) / tenants }),
     figure(`${where}: incidents of low severity`, each(low), unit),
     figure(`${where}: suggested throttles`, each(throttles), unit, { atMost: 0 }),
   ]

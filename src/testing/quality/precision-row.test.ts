@@ -23,7 +23,7 @@ test('a throttle is right where there is harm; bystanders, busy days, a sick API
       clean: [
         {
           ...{ configuration: 'whole', tenants: 20, days: 7, tenantWeeks: 20 },
-          ...{ low: 5, high: 1, throttles: 1, platform: 1 },
+          ...{ low: 5, lowAlerted: 2, high: 1, throttles: 1, platform: 1 },
         },
       ],
     },

@@ -12,7 +12,7 @@ const read = (path: string): string | undefined => {
 
 const clean = {
   ...{ configuration: 'whole', tenants: 200, days: 7, tenantWeeks: 200 },
-  ...{ low: 40, high: 2, throttles: 1, platform: 0 },
+  ...{ low: 40, lowAlerted: 4, high: 2, throttles: 1, platform: 0 },
 }
 const results: QualityResults = {
   ...{ schema: 'weir.quality/1', small: false, heldOut: false, passed: false },

@@ -90,6 +90,10 @@ function sideBySide({ found, clean, busy, sick, precision: precisions, series }:
         perWeeks(({ low }) => low),
       ),
       ...row(
+        '… of these alerted, and not only noted',
+        perWeeks(({ lowAlerted }) => lowAlerted),
+      ),
+      ...row(
         '… pages',
         perWeeks(({ high, platform }) => high + platform),
       ),
@@ -170,17 +174,18 @@ function cleanRuns(clean: readonly Clean[]): string {
       'for',
       'configuration',
       'low incidents',
+      'of these alerted',
       'pages',
       'platform alerts',
       'suggested throttles',
       'tenant-weeks',
     ],
-    clean.map(({ tenants, days, configuration, low, high, platform, throttles, tenantWeeks }) =>
+    clean.map(({ tenants, days, configuration, low, lowAlerted, high, platform, throttles, tenantWeeks }) =>
       line([
         tenants.toLocaleString('en'),
         stretchText(days),
         configuration,
-        ...[low, high, platform, throttles, tenantWeeks].map(numberText),
+        ...[low, lowAlerted, high, platform, throttles, tenantWeeks].map(numberText),
       ]),
     ),
   )

@@ -10,6 +10,8 @@ export interface Telling {
   readonly at: number
   readonly kind: Kind | 'platform'
   readonly severity: Explanation['severity']
+  /** Whether an alert was sent, and not only noted. */
+  readonly isAlerted: boolean
   /** Whether a limit would have been lowered. */
   readonly throttles: boolean
   /** Whether it was told as part of a sick platform only, and not under the key's own name. */
@@ -24,8 +26,11 @@ export interface Telling {
 export const tellingsOf = ({ changes }: Decisions): readonly Telling[] =>
   changes
     .filter(({ phase }) => phase === 'open')
-    .map(({ keyId, incidentId, decidedAt, kind, severity, action, detectors, current, expected, evidence }) => ({
-      ...{ keyId, incidentId, kind, severity, at: decidedAt, detectors, current, expected, evidence },
-      throttles: action.kind === 'suggest' || action.kind === 'throttle',
-      isPlatforms: action.kind === 'held' && action.because === 'platform-incident' && kind !== 'platform',
-    }))
+    .map(
+      ({ keyId, incidentId, decidedAt, kind, severity, telling, action, detectors, current, expected, evidence }) => ({
+        ...{ keyId, incidentId, kind, severity, at: decidedAt, detectors, current, expected, evidence },
+        isAlerted: telling === 'alerted',
+        throttles: action.kind === 'suggest' || action.kind === 'throttle',
+        isPlatforms: action.kind === 'held' && action.because === 'platform-incident' && kind !== 'platform',
+      }),
+    )

@@ -17,7 +17,7 @@ export const played = (verdict: Verdict, about: Partial<Case> = {}): Case => ({
 })
 
 export const toldOf = (keyId: string, about: Partial<Telling> = {}): Telling => ({
-  ...{ keyId, incidentId: `${keyId}#1`, at: 60_000, kind: 'surge', severity: 'low', throttles: false },
+  ...{ keyId, incidentId: `${keyId}#1`, at: 60_000, kind: 'surge', severity: 'low', isAlerted: true, throttles: false },
   ...{ isPlatforms: false, detectors: [], current: { calls: 90, seconds: 30, callsPerMinute: 180 } },
   expected: { callsPerMinute: 50, lowerPerMinute: 40.2, upperPerMinute: 60, days: 7 },
   evidence: [],
