@@ -46,12 +46,12 @@ export const retryStorm = defineDetector({
       sentence: 'more calls than this multiple of the upper end of what is usual',
     },
     failingShare: {
-      default: 0.1,
+      default: 0.02,
       min: 0,
       max: 1,
       unit: 'share',
       sentence:
-        'called a retry storm where more of its calls fail than this and than three times the usual share; else a surge',
+        'called a retry storm where of its calls beyond the usual more than this and the usual share fail; else a surge',
     },
     failuresUnknown: {
       default: 300,
@@ -70,7 +70,7 @@ export const retryStorm = defineDetector({
     const usually = usual && usualIn(last10s.seconds, usual, plannedTimes)
     const comparisons = comparisonsOf(last10s, usually, values)
     return {
-      kind: isFailing(last10s, usual, values) ? 'retry-storm' : 'surge',
+      kind: isFailing(last10s, usually, values) ? 'retry-storm' : 'surge',
       score: leastOf(comparisons),
       comparisons,
       evidence: [
@@ -84,12 +84,19 @@ export const retryStorm = defineDetector({
   },
 })
 
-const TIMES_USUAL_SHARE = 3
-
-/** Of a surge the usual few failures multiply too. A share may fall when good calls come in: it names, and opens nothing. */
-function isFailing({ calls, status5xx }: WindowCounts, usual: Usual | undefined, { failingShare }: Limits): boolean {
-  const most = Math.min(1, Math.max(failingShare, TIMES_USUAL_SHARE * (usual?.failureShare ?? 0)))
-  return status5xx >= most * calls
+/**
+ * Of a surge the usual few failures multiply too: so the share is that of the calls beyond the usual, and beyond the usual share.
+ * It may fall when good calls come in: it names, and opens nothing.
+ */
+function isFailing(
+  { calls, status5xx }: WindowCounts,
+  usually: ReturnType<typeof usualIn> | undefined,
+  { failingShare }: Limits,
+): boolean {
+  const more = calls - (usually?.calls ?? 0)
+  const moreFailures = status5xx - (usually?.failures ?? 0)
+  const usualShare = usually === undefined || usually.calls === 0 ? 0 : usually.failures / usually.calls
+  return moreFailures >= Math.min(1, failingShare + usualShare) * more
 }
 
 type Limits = Readonly<

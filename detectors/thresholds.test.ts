@@ -8,7 +8,7 @@ test('who has tuned nothing gets the defaults that the detector declares', () =>
     failureFloor: 20,
     timesUsualFailures: 10,
     timesUsual: 3,
-    failingShare: 0.1,
+    failingShare: 0.02,
     failuresUnknown: 300,
   })
 })

@@ -7,7 +7,7 @@ import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
-import type { Signal, Story } from './incident.ts'
+import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
 import { isDominant } from './response.ts'
 import { eventTimeOf, explain, step } from './storyline.ts'
@@ -21,12 +21,25 @@ export interface FailingKeys {
 /**
  * Everybody's calls may fail while nobody calls more than usual: no key is suspect then, and nobody asks about the fleet. So
  * it is looked at for its own sake where half as many fail as would be many: of those that are failing, not each fails in each second.
+ * Where one client makes most of the trouble it is known already why they fail.
  */
 export function watchPlatform(engine: Engine, owner: Owner, { failing, calling }: FailingKeys, out: Out): void {
   const { keys, share } = engine.settings.config.platform
   if (engine.state.platform.phase === 'open' || failing < Math.max(keys, share * calling) / 2) return
   const survey = surveyFleet(engine)
-  if (areManyInTrouble(engine, survey)) platformSick(engine, owner, survey, out)
+  if (areManyInTrouble(engine, survey) && !hasCulprit(engine, survey)) platformSick(engine, owner, survey, out)
+}
+
+/** Whether somebody who harms is far worse than everyone, or has been lowered for it. */
+function hasCulprit(engine: Engine, survey: FleetSurvey): boolean {
+  for (const owner of watching(engine.state)) {
+    for (const key of owner.incidents) {
+      const { incident } = key
+      if (!('story' in incident) || incident.story.signal.severity !== 'high') continue
+      if (holdsLimit(incident) || isDominant(standingOf(survey, engine, owner, key))) return true
+    }
+  }
+  return false
 }
 
 /** The name under which the platform itself stands where a key id stands otherwise. */
