@@ -2,7 +2,7 @@
 import type { Mode } from '../core/config/config.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
-import { actionLine, alertText, isPartOfPlatform } from '../core/explanation/text.ts'
+import { actionLine, alertText, bandText, isPartOfPlatform } from '../core/explanation/text.ts'
 import type { LogTally } from '../worker/bare-log.ts'
 import { replay } from '../worker/replay.ts'
 import { exitCodes } from './exit.ts'
@@ -62,17 +62,25 @@ export async function replayLogs(
   }
 }
 
-/** An opening is told whole; what follows, and what is part of a platform incident told already, in one line. */
+/** An opening that is alerted is told whole; what follows, what is only noted, and what is part of a platform incident told already, in one line. */
 export function changeText(change: Explanation): string {
   const { phase, incidentId, kind, severity, action, decidedAt } = change
   const head = `${iso(decidedAt)}  ${phase.toUpperCase().padEnd(10)}  ${incidentId}  ${kind}, severity ${severity}`
   if (phase === 'closed') return `${head}\n\n`
+  if (phase === 'open' && change.telling === 'noted')
+    return `${head}, noted: ${currentText(change)}, not rare enough for an alert.\n\n`
   if (phase !== 'open' || isPartOfPlatform(change)) return `${head}. ${actionLine(action)}\n\n`
   const text = alertText(change)
     .split('\n')
     .map(line => (line === '' ? '' : `    ${line}`))
     .join('\n')
   return `${head}\n${text}\n\n`
+}
+
+const currentText = ({ current, expected }: Explanation): string => {
+  const usual =
+    expected === undefined ? '' : ` where ${bandText(expected.lowerPerMinute, expected.upperPerMinute)} is usual`
+  return `${Math.round(current.callsPerMinute).toLocaleString('en')} req/min${usual}`
 }
 
 /** On a terminal only. */

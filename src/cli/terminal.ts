@@ -119,7 +119,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
-    if (phase === 'open' && !isPartOfPlatform(explanation)) block(alertText(explanation), style)
+    if (phase === 'open' && explanation.telling !== 'noted' && !isPartOfPlatform(explanation))
+      block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {
@@ -189,11 +190,12 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
 }
 
-function phaseLook({ phase, kind, severity, action }: Explanation): readonly [string, Style] {
+function phaseLook({ phase, kind, severity, telling, action }: Explanation): readonly [string, Style] {
   switch (phase) {
     case 'open':
       if (severity === 'high') return ['ALERT', 'red']
-      return [kind === 'fall' ? 'fall' : 'surge', 'yellow']
+      if (telling === 'noted') return ['noted', 'dim']
+      return [kind === 'fall' || kind === 'surge' || kind === 'silence' ? kind : 'alert', 'yellow']
     case 'mitigated':
       return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
     case 'recovering':
