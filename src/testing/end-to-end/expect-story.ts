@@ -119,9 +119,13 @@ const rejectedLines = ({ events }: StoryTold): number =>
     .reduce((sum, { rejected }) => sum + (typeof rejected === 'number' ? rejected : Number.NaN), 0)
 
 /** Ids of all incidents that any life of the worker told of. */
+/** Incidents that were alerted: who sends what a dead broker held up is a surge, and one that is only noted. */
 function incidentsIn({ events }: StoryTold): readonly string[] {
   const ids = events.flatMap(({ explanation }) =>
-    typeof explanation === 'object' && explanation !== null && 'incidentId' in explanation
+    typeof explanation === 'object' &&
+    explanation !== null &&
+    'incidentId' in explanation &&
+    !('telling' in explanation && explanation.telling === 'noted')
       ? [String(explanation.incidentId)]
       : [],
   )
