@@ -118,8 +118,7 @@ const rejectedLines = ({ events }: StoryTold): number =>
     .filter(({ event }) => event === 'batchesRead')
     .reduce((sum, { rejected }) => sum + (typeof rejected === 'number' ? rejected : Number.NaN), 0)
 
-/** Ids of all incidents that any life of the worker told of. */
-/** Incidents that were alerted: who sends what a dead broker held up is a surge, and one that is only noted. */
+/** Ids of all incidents that any life of the worker alerted of: who sends what a dead broker held up is a surge, and only noted. */
 function incidentsIn({ events }: StoryTold): readonly string[] {
   const ids = events.flatMap(({ explanation }) =>
     typeof explanation === 'object' &&
