@@ -29,7 +29,7 @@ import { findLive } from '../state/live-keys.ts'
 import type { Owner } from '../state/owner.ts'
 import { earlyView, finalView } from '../state/tenant-view.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { type Detectable, detectable, detectableIn, type SurgeLimits } from './detectable.ts'
+import { type Detectable, detectable, detectableIn, type SurgeValues } from './detectable.ts'
 import type { Explanation } from './explanation.ts'
 
 /** What one detector says of a key, or why it says nothing. */
@@ -161,7 +161,7 @@ function testify({ jury }: Engine, detector: Detector, { view, lacks }: Shown): 
 export function surgeSeen({ view, testimonies }: Observation): readonly Detectable[] | undefined {
   const surge = testimonies.find(({ name }) => name === sequentialSurge.name)
   if (view.usual === undefined || surge?.kind !== 'spoke') return undefined
-  const values = surge.values as unknown as SurgeLimits
+  const values = surge.values as unknown as SurgeValues
   const { usual } = view
   return detectableIn.map(seconds => detectable(usual, values, seconds))
 }
