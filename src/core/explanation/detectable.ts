@@ -39,7 +39,7 @@ export function detectable(usual: Usual, values: SurgeValues, seconds: number): 
     const rise = { callsPerMinute, seconds: seconds - LOOK_SECONDS }
     return (sequentialSurge.evaluate(risen(usual, rise), values)?.score ?? 0) > 1
   }
-  const callsPerMinute = leastOf(isSeen)
+  const callsPerMinute = leastOf(isSeen) + Math.max(0, usual.callsPerMinute - usual.lowerPerMinute)
   return { seconds, callsPerMinute, multiple: usual.callsPerMinute === 0 ? undefined : callsPerMinute / usual.callsPerMinute }
 }
 

@@ -45,6 +45,7 @@ interface Stated {
   readonly key: number
   readonly seconds: number
   readonly perSecond: number
+  readonly usualPerSecond: number
 }
 
 /** By place in the fleet; who has an incident already, or nothing usual, is left out. */
@@ -70,8 +71,9 @@ function statedBy({ engine, fleet, at }: Moment): readonly Stated[] {
   return fleet.tenants.flatMap(({ id, judgedTo }, key) => {
     const observation = judgedTo < at + 2 * 60 * SECOND_MS ? undefined : observe(engine, id, at)
     if (observation === undefined || (observation.phase !== 'quiet' && observation.phase !== 'suspected')) return []
+    const usualPerSecond = (observation.view.usual?.callsPerMinute ?? 0) / 60
     return (surgeSeen(observation) ?? []).map(({ seconds, callsPerMinute }) => ({
-      ...{ key, seconds, perSecond: callsPerMinute / 60 },
+      ...{ key, seconds, usualPerSecond, perSecond: callsPerMinute / 60 },
     }))
   })
 }
@@ -83,11 +85,11 @@ function play(
   rising: readonly Stated[],
   { seconds, part }: { readonly seconds: number; readonly part: number },
 ): ReadonlySet<number> {
-  const scripts = rising.map(({ key, perSecond }) => {
+  const scripts = rising.map(({ key, perSecond, usualPerSecond }) => {
     const random = createRandom(seed, `${fleet.keys.ids[key]} ${at} ${seconds} ${part}`)
     const own = panes.slice(0, seconds).map(rows => rows.find(row => row.key === key)?.calls ?? 0)
     const begins = random.uniform()
-    return { key, begins, added: addedTo(own, { perSecond: part * perSecond, begins, random }) }
+    return { key, begins, added: addedTo(own, { perSecond: part * perSecond, usualPerSecond, begins, random }) }
   })
   const numbers = new Map(fleet.keys.ids.map((id, key) => [id, key]))
   const begins = new Map(scripts.map(script => [script.key, script.begins]))
@@ -111,15 +113,16 @@ const seed = 5_15_60
 
 interface Rise {
   readonly perSecond: number
+  readonly usualPerSecond: number
   /** Part of the first second that is over when it begins. */
   readonly begins: number
   readonly random: Random
 }
 
 /** Calls that come on top in each second, asked for once and in order. */
-function addedTo(own: readonly number[], { perSecond, begins, random }: Rise): (second: number) => number {
+function addedTo(own: readonly number[], { perSecond, usualPerSecond, begins, random }: Rise): (second: number) => number {
   const ownPerSecond = own.reduce((sum, calls) => sum + calls, 0) / own.length
-  const added = Math.max(0, perSecond - ownPerSecond)
+  const added = Math.max(0, perSecond - usualPerSecond)
   return second => random.poisson(added * (second === 0 ? 1 - begins : 1))
 }
 
