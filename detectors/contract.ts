@@ -260,7 +260,7 @@ export interface Rest {
 }
 
 /** What a line of a log need not have. */
-export type LogField = 'route' | 'source'
+export type LogField = 'route' | 'source' | 'status' | 'latency'
 
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
@@ -285,7 +285,7 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * when calm and does not say, nothing may stir at all. The conformance suite tests the claim.
    */
   restsBelow?(values: Values<T>, score: number): Rest
-  /** The field without which it is blind. It is read from a log only where a detector that needs it is asked. */
+  /** The field without which it is blind. Routes and sources are read from a log only where a detector that needs them is asked. */
   readonly needs?: LogField
   /**
    * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five
