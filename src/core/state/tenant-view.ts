@@ -79,7 +79,7 @@ function createReusedView(): ReusedView {
     unplanned: undefined,
     plannedTimes: 1,
     sequential: [],
-    silentSeconds: 0,
+    silentSeconds: undefined,
     steadySeconds: 0,
     pool: undefined,
     routes: undefined,
@@ -279,11 +279,11 @@ function fill(
   return view
 }
 
-/** 0 of a key that was silent for as long as its panes tell. */
-function silentSince(panes: KeyPanes, last: number, endSecond: number): number {
+/** Undefined of a key that has been silent for longer than its panes are kept. */
+function silentSince(panes: KeyPanes, last: number, endSecond: number): number | undefined {
   let newest = last
   while (newest >= panes.first && paneSecond(panes, newest) >= endSecond) newest--
-  return newest < panes.first ? 0 : endSecond - 1 - paneSecond(panes, newest)
+  return newest < panes.first ? undefined : endSecond - 1 - paneSecond(panes, newest)
 }
 
 function copy(into: Writable<Counts>, from: Float64Array): void {
