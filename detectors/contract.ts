@@ -33,6 +33,8 @@ export interface Usual {
   readonly upperPerMinute: number
   /** The upper end for whole five-minute slots: minutes stray farther. Calls a minute. */
   readonly slotUpperPerMinute: number
+  /** … and the lower one. */
+  readonly slotLowerPerMinute: number
   /** Overdispersion: variance of a minute = mean + dispersion × mean². 0 is Poisson. */
   readonly dispersion: number
   /** Shares of calls, 0..1: answered 4xx but 429, refused (429), and failed (5xx). The older a call, the less it weighs. */
@@ -45,6 +47,8 @@ export interface Usual {
   readonly days: number
   /** How far the key goes by itself, in windows of 10 s, 60 s and 5 min: shortest first. */
   readonly reaches: readonly OwnReach[]
+  /** Its longest pause of the last weeks at a time when it usually calls, seconds, fading by 3 % a day; undefined until two days were seen second by second. */
+  readonly longestPause: number | undefined
 }
 
 /** How far a key goes by itself in windows of one length: how often its own traffic leaves the band, and by how much. */
@@ -57,7 +61,7 @@ export interface OwnReach {
   readonly tail: number
   /** A tail that little knowledge cannot exclude: what wakes people goes by this. */
   readonly cautiousTail: number
-  /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined under two known days. */
+  /** Calls of its busiest such window in the last weeks, fading by 3 % a day; undefined until two days were seen second by second. */
   readonly busiestCalls: number | undefined
 }
 
@@ -163,9 +167,9 @@ export interface TenantView {
   readonly places: PlacesSeen | undefined
   /**
    * How long it has not called, whole seconds up to `at`; 0 in a look at a second with calls. A key that falls silent is looked
-   * at after each whole minute in which others called, up to five; never across a gap in delivery.
+   * at after each whole minute in which others called, up to five, or for as long as its longest pause makes it worth while; never across a gap in delivery. Undefined of one that has been silent for longer than that.
    */
-  readonly silentSeconds: number
+  readonly silentSeconds: number | undefined
   /** For how long the key has called without a pause of a minute, as of the newest closed pane. */
   readonly steadySeconds: number
   /** Undefined where no pool is configured. */
@@ -260,7 +264,7 @@ export interface Rest {
 }
 
 /** What a line of a log need not have. */
-export type LogField = 'route' | 'source'
+export type LogField = 'route' | 'source' | 'status' | 'latency'
 
 export interface Detector<T extends Thresholds = Thresholds> {
   /** File name without its ending; the name in configuration, messages and metrics. */
@@ -285,7 +289,7 @@ export interface Detector<T extends Thresholds = Thresholds> {
    * when calm and does not say, nothing may stir at all. The conformance suite tests the claim.
    */
   restsBelow?(values: Values<T>, score: number): Rest
-  /** The field without which it is blind. It is read from a log only where a detector that needs it is asked. */
+  /** The field without which it is blind. Routes and sources are read from a log only where a detector that needs them is asked. */
   readonly needs?: LogField
   /**
    * Of a detector of what is missing, which no evidence tells: up to `score` it has nothing to say while the last five

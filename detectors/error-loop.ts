@@ -21,6 +21,7 @@ export const errorLoop = defineDetector({
   early: false,
   restsWhenCalm: true,
   opens: true,
+  needs: 'status',
   thresholds: {
     errorFloor: {
       default: 40,

@@ -22,6 +22,7 @@ export const limitPressure = defineDetector({
   early: true,
   restsWhenCalm: true,
   opens: true,
+  needs: 'status',
   thresholds: {
     refusedFloor: {
       default: 30,

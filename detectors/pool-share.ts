@@ -21,6 +21,7 @@ export const poolShare = defineDetector({
   early: true,
   restsWhenCalm: true,
   opens: true,
+  needs: 'latency',
   thresholds: {
     partOfPool: {
       default: 0.25,

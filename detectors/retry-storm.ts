@@ -23,6 +23,7 @@ export const retryStorm = defineDetector({
   early: true,
   restsWhenCalm: true,
   opens: true,
+  needs: 'status',
   thresholds: {
     failureFloor: {
       default: 20,

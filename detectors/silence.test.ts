@@ -45,3 +45,22 @@ test('without a day behind it nobody can tell: neither a stranger nor who is kno
   expect(judge(silence, { usual: undefined, seconds: after(300) })).toBeUndefined()
   expect(judge(silence, { usual: { days: 0 }, seconds: after(300) })).toBeUndefined()
 })
+
+test('who never pauses is missed after two minutes, who pauses for ten each day after a quarter of an hour', () => {
+  const never = { longestPause: 20, slotLowerPerMinute: 60, dispersion: 1 }
+  expect(judge(silence, { usual: never, seconds: after(115) })?.score).toBeGreaterThan(1)
+  const daily = { longestPause: 600, slotLowerPerMinute: 60 }
+  expect(judge(silence, { usual: daily, seconds: after(600) })?.score).toBeLessThan(1)
+  expect(judge(silence, { usual: daily, seconds: after(910) })).toMatchObject({
+    score: 910 / 900,
+    evidence: [{ measure: 'seconds of silence', observed: 910, usual: 600 }, {}],
+  })
+})
+
+test('the farther beyond its longest pause, the rarer it is by itself', () => {
+  const usual = { longestPause: 60, slotLowerPerMinute: 60 }
+  const timesAWeek = (seconds: number) => judge(silence, { usual, seconds: after(seconds) })?.timesAWeek
+  expect(timesAWeek(50)).toBe(Number.POSITIVE_INFINITY)
+  expect(timesAWeek(120)).toBeCloseTo(1 / 4)
+  expect(timesAWeek(240)).toBeCloseTo(1 / 16)
+})

@@ -43,6 +43,7 @@ const middlingUsual: Usual = {
   upperPerMinute: 700,
   dispersion: 0.01,
   slotUpperPerMinute: 660,
+  slotLowerPerMinute: 550,
   clientErrorShare: 0.02,
   refusedShare: 0,
   failureShare: 0.001,
@@ -53,6 +54,7 @@ const middlingUsual: Usual = {
     { seconds: 60, upperCalls: 700, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 900 },
     { seconds: 300, upperCalls: 3_300, perWeek: 0.4, tail: 4, cautiousTail: 2, busiestCalls: 3_600 },
   ],
+  longestPause: undefined,
 }
 const middlingPlain: PlainBaseline = {
   slotMeanCalls: 3_000,

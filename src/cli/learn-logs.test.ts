@@ -1,5 +1,5 @@
 /** The command as a person uses it: logs on disk in, a state directory and a summary out. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -97,6 +97,18 @@ test('--json says the same of every key', async () => {
     notInLogs: [],
     notInTenants: ['k'],
   })
+})
+
+test('a folder stands for the logs in it, each with its header if they are CSV', async () => {
+  const days = join(folder, 'days')
+  await mkdir(days)
+  for (const day of [2, 3]) {
+    const calls = Array.from({ length: 120 }, (_, call) => `2026-03-0${day}T09:${10 + (call % 50)}:00Z,k,200`)
+    await writeFile(join(days, `${day}.csv`), `time,apiKeyId,status\n${calls.join('\n')}\n`)
+  }
+  await writeFile(join(folder, 'weir.yaml'), 'format: csv\nfields: {time: time}\n')
+  const { out } = await said([days], { json: true })
+  expect(JSON.parse(out)).toMatchObject({ calls: 240, rejected: {} })
 })
 
 test('a state directory that a worker is using is left alone', async () => {

@@ -8,12 +8,14 @@ import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { knowledgeOf } from '../core/knowledge.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
+import { findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { openCheckpoints } from '../stores/checkpoint.ts'
 import type { BareLog } from '../worker/bare-log.ts'
 import { decodeAhead } from '../worker/decode-ahead.ts'
 import { learn } from '../worker/learn.ts'
 import { loadConfig } from './config-file.ts'
+import { withHeaderOf } from './csv-header.ts'
 import { exitCodes } from './exit.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { type LearnSummary, learnJson, learnText } from './learn-summary.ts'
@@ -39,12 +41,14 @@ export interface LearnSurroundings {
 
 /** Throws StreamError: STATE_TAKEN, NOTHING_READ, and what reading the configuration, the logs and the state may throw. */
 export async function learnLogs(
-  paths: readonly string[],
+  named: readonly string[],
   options: LearnOptions,
   { out, err, now }: LearnSurroundings = { out: process.stdout, err: process.stderr, now: systemClock().now },
 ): Promise<void> {
   const stop = listenForStop()
   try {
+    const files = await findFiles(named)
+    const paths = files.map(({ path }) => path)
     for (const path of paths) await checkReadable(path)
     const loaded = await loadConfig(options.config, { readFile: path => readFile(path, 'utf8'), acts: false })
     const { config, tenants } = loaded
@@ -54,18 +58,17 @@ export async function learnLogs(
     const checkpoints = await openCheckpoints(directory)
     try {
       const hashSecret = await loadHashSecret(directory, process.env)
-      const decoding = {
-        ...{ format: options.format ?? config.format, fields: config.fields, hashSecret, maxRecordBytes },
-        reads: fieldsRead(config),
-      }
+      const format = options.format ?? config.format
+      const fields = await withHeaderOf(paths, { format, fields: config.fields, maxRecordBytes })
+      const decoding = { format, fields, hashSecret, maxRecordBytes, reads: fieldsRead(config) }
       const notes = createLogNotes(createDecoder(decoding))
       const logs: BareLog[] = []
-      for (const path of paths)
+      for (const { path, folder } of files)
         logs.push(
           notes.follow(
             paysAhead(path)
-              ? { path, ...decodeAhead(path, decoding, stop.signal) }
-              : { path, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) },
+              ? { path, folder, ...decodeAhead(path, decoding, stop.signal) }
+              : { path, folder, pieces: readFilePieces(path, { maxRecordBytes }, stop.signal) },
           ),
         )
       const progress = progressOn(err, await plainBytesOf(paths))

@@ -1,5 +1,6 @@
 /** `weir learn`: what is usual, from recorded logs, before the first run. */
 import { Command, Option } from 'commander'
+import { formatNames } from '../core/formats/field-names.ts'
 import { exitCodesHelp } from './exit.ts'
 import type { LearnOptions } from './learn-logs.ts'
 
@@ -10,15 +11,16 @@ export function learnCommand(): Command {
       'Builds the baselines that weir run then starts from, in state.directory, and says what is known of whom. ' +
         'Nothing outside is touched.',
     )
-    .argument('<log...>', 'access logs, CloudWatch Logs envelopes or counts; plain or gzip; - is standard input')
+    .argument(
+      '<log...>',
+      'files, or folders of them: access logs, CloudWatch Logs envelopes or counts; plain or gzip; - is standard input',
+    )
     .option('-c, --config <file>', 'weir.yaml; tenants.yaml is looked for beside it', 'weir.yaml')
     .addOption(
-      new Option('--format <format>', 'instead of what the content looks like').choices([
-        'auto',
-        'access-log',
-        'cloudwatch-logs',
-        'panes',
-      ]),
+      new Option(
+        '--format <format>',
+        'instead of what the content looks like; text and other gateways are named',
+      ).choices(formatNames),
     )
     .option('--replace', 'put it in the place of what was learned before; never of what a worker has read')
     .option('--json', 'what is known of whom as one JSON object')

@@ -133,3 +133,16 @@ test('tenants.yaml beside the log names the clients, and machines read of nothin
     await rm(tenants)
   }
 })
+
+test('who is blind because the log lacks a field is told once, with the setting that names it', async () => {
+  const bare = await file(
+    'bare.ndjson',
+    Array.from({ length: 100 }, (_, second) => call(second * 1_000, { path: '/v1/a' })),
+  )
+  expect(await said([bare])).toContain('\nBlind: new-place: no call has a source (`fields.source`).\n')
+  const whole = await file(
+    'whole.ndjson',
+    Array.from({ length: 100 }, (_, second) => call(second * 1_000, { path: '/v1/a', sourceIp: '192.0.2.1' })),
+  )
+  expect(await said([whole])).not.toContain('Blind')
+})

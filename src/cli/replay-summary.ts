@@ -1,4 +1,5 @@
 /** What `weir replay` says at the end: what was read, what could not be, and whether the answer can be relied on. */
+import { blindText } from '../core/blind-spots.ts'
 import type { PaneRow, Rejection, RejectionReason } from '../core/call-batch.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { BareLog } from '../worker/bare-log.ts'
@@ -89,6 +90,7 @@ export function summaryText(summary: ReplaySummary): string {
     lines.push(`History: ${counted(history.calls, 'call')} and ${counted(history.paneRows, 'counted row')}.`)
   if (files.length > 0)
     lines.push(`Settings: ${files.join(', ')}${summary.isFound ? ', which was found beside the log' : ''}.`)
+  if (summary.blind.length > 0) lines.push(`Blind: ${blindText(summary.blind)}.`)
   if (status.late > 0) lines.push(lateText(status.late, status.calls))
   lines.push(...rejectedLines(log.rejected, summary.firsts))
   return `${lines.join('\n')}\n`

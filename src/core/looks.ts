@@ -16,6 +16,7 @@ import { slotOf } from './state/baseline.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { isLull, noteSteady, restFromLull } from './state/lull.ts'
 import { noteErrors } from './state/minute-errors.ts'
+import { isDelivered, LEAST_PAUSE, notePause } from './state/own-silence.ts'
 import { closeTo, IDLE_MINUTES, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
@@ -115,7 +116,8 @@ function lookFinal(
   const closed = closePane(panes)
   const calls = paneCalls(panes, closed)
   noteErrors(activity.minuteErrors, panes, closed)
-  noteSteady(activity, second)
+  const paused = noteSteady(activity, second)
+  if (paused >= LEAST_PAUSE) noteOwnPause(owner, key, known, { second, paused })
   keepUp(activity.early, second, calls)
   if (wasForgotten(accumulators.upTo, second)) beginAnew(activity)
   if (plan !== undefined && accumulators.from < plan.sinceSecond) beginFrom(activity, plan.sinceSecond)
@@ -133,6 +135,19 @@ function lookFinal(
   )
   if (isQuiet && judgement === undefined) restFromLull(activity, second)
   return judgement && { key, at: (second + 1) * SECOND_MS, judgement, known }
+}
+
+/** A pause is over. Not a key's own is what its lowered limit did, and what was a gap in delivery. */
+function noteOwnPause(
+  { keys, coverage }: Owner,
+  { number, incident }: KeyState,
+  { usual }: SlotKnowledge,
+  { second, paused }: { readonly second: number; readonly paused: number },
+): void {
+  if (usual === undefined || usual.days === 0 || holdsLimit(incident)) return
+  const from = second - paused
+  if (!isDelivered(coverage, Math.floor(from / 60), minuteOf(second))) return
+  notePause(keys, number, { slot: slotOf(from * SECOND_MS), seconds: paused, callsPerMinute: usual.callsPerMinute })
 }
 
 /** Who calls less often than in so many seconds of five minutes is silent by chance: not asked, so that it costs nothing. */

@@ -4,6 +4,7 @@
  * the world outside but for the disk: the journal before an effect is begun, the checkpoint before a commit.
  */
 import type { Clock } from '../clock.ts'
+import { watchFields, wholeBatch } from '../core/blind-spots.ts'
 import type { CallBatch } from '../core/call-batch.ts'
 import type { TenantsConfig } from '../core/config/config.ts'
 import {
@@ -156,6 +157,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let hasCaughtUp = state === undefined
   let taughtUntil = kept?.taughtUntil
   let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
+  const fields = watchFields(settings.engine.config)
+  let isBlindnessTold = false
   /** As of the last telling. */
   let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
   const performing = createPerforming({
@@ -233,8 +236,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     await journal.append(entries)
   }
 
-  /** Asked of the stream's first calls only. */
+  /** Asked of the stream's first calls only, but for fields that none has had yet. */
   function beginStream(batch: CallBatch): void {
+    if (!isBlindnessTold) fields.note(wholeBatch(batch))
     if (taughtUntil === undefined) return
     const until = taughtUntil
     taughtUntil = undefined
@@ -254,6 +258,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const reading = minute.read(now, engineStatus(engine), source.partitions())
     telemetry({ name: 'minuteSummarised', ...reading })
     tellForgotten()
+    tellBlindness()
     const summary = rejects.summary()
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
@@ -279,6 +284,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const recent = { keys: forgottenKeys - forgotten.keys, unplacedCalls: unplacedCalls - forgotten.unplacedCalls }
     forgotten = { keys: forgottenKeys, unplacedCalls }
     if (recent.keys > 0 || recent.unplacedCalls > 0) telemetry({ name: 'keysForgotten', ...recent })
+  }
+
+  /** Once in a life, and soon: who relies on a detector must hear that it sees nothing. */
+  function tellBlindness(): void {
+    const blind = isBlindnessTold ? undefined : fields.spots()
+    if (blind === undefined) return
+    isBlindnessTold = true
+    if (blind.length > 0) telemetry({ name: 'detectorsBlind', blind })
   }
 
   /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */

@@ -3,6 +3,7 @@
  * `applied` at once, so a replay shows what a gateway that obeys would have made of it; nothing outside is touched.
  */
 
+import { type BlindSpot, watchFields } from '../core/blind-spots.ts'
 import {
   advance,
   createEngine,
@@ -44,6 +45,8 @@ export interface ReplayResult {
   readonly status: EngineStatus
   /** First and last event time of the log proper, epoch ms. */
   readonly span: { readonly from: number; readonly to: number } | undefined
+  /** What no call of the log proper has, and a detector needs. */
+  readonly blind: readonly BlindSpot[]
 }
 
 /** Throws HISTORY_OVERLAPS when a log begins before the history ends, NOTHING_READ when no line could be counted. */
@@ -61,6 +64,7 @@ export async function replay({
   const { engine } = replayer
   const historyTally = createTally()
   const tally = createTally()
+  const fields = watchFields(settings.config)
   let inputs = 0
   const teach = (input: BatchInput): void => {
     replayer.teach(input)
@@ -75,6 +79,7 @@ export async function replay({
   let isEnough = false
   const judge = (input: BatchInput): void => {
     replayer.begin(input)
+    fields.note(input)
     if (watched !== undefined) {
       isEnough = watched(engine, input.arrivedAt)
       if (isEnough) return
@@ -91,7 +96,7 @@ export async function replay({
     watched?.(engine, Number.POSITIVE_INFINITY)
   }
   replayer.flush()
-  return { history: historyTally, log: tally, status: engineStatus(engine), span }
+  return { history: historyTally, log: tally, status: engineStatus(engine), span, blind: fields.spots() ?? [] }
 }
 
 /** An engine that is fed a history and then a log, by whoever reads them. */

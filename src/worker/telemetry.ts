@@ -5,6 +5,7 @@
  * counted per batch, never per call, and hold no payload and no secret.
  */
 
+import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
@@ -63,6 +64,8 @@ export type TelemetryEvent =
       readonly keys: number
     }
   | { readonly name: 'alertsUnsent' }
+  /** Once, when enough was read to tell. */
+  | { readonly name: 'detectorsBlind'; readonly blind: readonly BlindSpot[] }
   | {
       readonly name: 'historyWanting'
       /** How long the stream keeps a record, ms; undefined: it may not be asked. */
@@ -140,6 +143,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'detectorsBlind':
     case 'historyWanting':
     case 'streamOutran':
     case 'tenantsRefused':
@@ -197,6 +201,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The tenants have changed and were NOT taken; what was known before goes on. ${event.because}`
     case 'alertsUnsent':
       return 'No alerts.sns is configured: alerts are told in this log only'
+    case 'detectorsBlind':
+      return `Detectors that see nothing, since the log lacks what they need: ${blindText(event.blind)}`
     case 'metricsPriced':
       return `CloudWatch metrics are on: up to ${grouped(event.metrics)} of them and ${grouped(event.requests)} requests cost up to ${usdText(event.usd)} a month (${pricesOf})`
     case 'metricsSent':

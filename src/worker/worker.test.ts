@@ -253,3 +253,18 @@ test('a stream that ends while a limit is lowered is over only when the limit wa
   expect(life.told.map(({ name }) => name)).not.toContain('workerStopped')
   await life.stop()
 })
+
+test('detectors that the log leaves blind are told once in a life, in its first minutes', async () => {
+  const life = await live({ folder: newFolder() })
+  await life.bring(130, 1)
+  await life.stop()
+  expect(life.told.filter(({ name }) => name === 'detectorsBlind')).toEqual([
+    {
+      name: 'detectorsBlind',
+      blind: [
+        { field: 'route', detectors: ['enumeration', 'stuck-poller'] },
+        { field: 'source', detectors: ['new-place'] },
+      ],
+    },
+  ])
+})

@@ -6,6 +6,7 @@
 import type { Detector, Finding, LogField, TenantView } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
+import { CALLS_TO_TELL, fieldText } from '../blind-spots.ts'
 import { type Engine, watching } from '../engine-state.ts'
 import { standingOf, surveyFleet } from '../incident/fleet.ts'
 import type { Incident } from '../incident/incident.ts'
@@ -66,9 +67,8 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   // Who may not judge what is still to come in is asked of what is closed.
   const isClosedAsked = owner.closedToSecond >= 0 && detectors.some(detector => !detector.early)
   const closed = isClosedAsked ? finalViewOf(engine, place) : early
-  const lacks = (field: LogField): boolean => key.activity?.places?.[has[field]] !== true
   const testimonies = detectors.map(detector =>
-    testify(engine, detector, { view: detector.early ? early : closed, lacks }),
+    testify(engine, detector, { view: detector.early ? early : closed, activity: key.activity }),
   )
   const plan = planNow(engine, keyId, endSecond)
   const planned = plan && early.usual && plannedUse(plan.stretches, early.usual, early.last60s.calls)
@@ -134,27 +134,49 @@ function copiedActivity({ activity }: KeyState): KeyActivity {
   return copy
 }
 
-const has = { route: 'hasRoutes', source: 'hasSources' } as const
-
-/** `lacks`: which field no call of the key's last minutes has. */
 interface Shown {
   readonly view: TenantView
-  readonly lacks: (field: LogField) => boolean
+  readonly activity: KeyActivity | undefined
 }
 
-function testify({ jury }: Engine, detector: Detector, { view, lacks }: Shown): Testimony {
-  const { name, needs } = detector
+function testify({ jury }: Engine, detector: Detector, shown: Shown): Testimony {
+  const { name } = detector
+  const { view } = shown
   const isThis = (one: ConfiguredDetector) => one.detector === detector
   const configured = jury.open.find(isThis) ?? jury.corroborate.find(isThis)
   if (configured === undefined) return { kind: 'disabled', name }
   const { opens, values } = configured
+  const blindness = blindnessOf(detector, shown)
+  if (blindness !== undefined) return { kind: 'silent', name, opens, because: blindness }
   const finding = detector.evaluate(shownTo(detector, view), values)
   if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
-  const because =
-    needs !== undefined && lacks(needs)
-      ? `it is blind, no call of the last minutes has a ${needs} (\`fields.${needs}\`)`
-      : (detector.silence ?? 'it has nothing to say of this')
-  return { kind: 'silent', name, opens, because }
+  return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
+}
+
+/** Why it cannot see anything of this key now; undefined where it can, or where a field would change nothing. */
+function blindnessOf({ needs }: Detector, { view, activity }: Shown): string | undefined {
+  if (needs === undefined || (needs === 'latency' && view.pool === undefined)) return undefined
+  if (view.last5min.calls === 0) return 'there is no call of the last five minutes'
+  return isThere(needs, { view, activity })
+    ? undefined
+    : `it is blind, no call of the last minutes has ${fieldText(needs)}`
+}
+
+function isThere(field: LogField, { view, activity }: Shown): boolean {
+  const { status2xx, status4xx, status429, status5xx, calls } = view.last5min
+  switch (field) {
+    case 'route':
+      return activity?.places?.hasRoutes === true
+    case 'source':
+      return activity?.places?.hasSources === true
+    case 'latency':
+      return activity?.latency !== undefined
+    case 'status':
+      // A few redirects have none of these classes: so many calls that each is one are a log without statuses.
+      return status2xx + status4xx + status429 + status5xx > 0 || calls < CALLS_TO_TELL
+    default:
+      return field satisfies never
+  }
 }
 
 /** The least rises that `sequential-surge` would see, as it is configured; undefined where nothing is usual or it is off. */

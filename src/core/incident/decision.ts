@@ -59,7 +59,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const standing = survey && standingOf(survey, engine, owner, key)
   const { kind } = lead.finding
   const timesSurged = rarity(judgement)
-  const timesAWeek = kind === 'surge' ? timesSurged : undefined
+  const timesAWeek = kind === 'surge' ? timesSurged : kind === 'silence' ? lead.finding.timesAWeek : undefined
   const allowed = timesAllowed(engine)
   const isRareEnough = timesSurged === undefined || timesSurged <= allowed
   const harms = (one: Kind): boolean =>
@@ -125,7 +125,7 @@ const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochM
 function rarity({ voices }: Judgement): number | undefined {
   let rarest: number | undefined
   for (const { finding } of voices)
-    if (finding.timesAWeek !== undefined && finding.score > 1)
+    if (finding.kind !== 'silence' && finding.timesAWeek !== undefined && finding.score > 1)
       rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, finding.timesAWeek)
   return rarest
 }

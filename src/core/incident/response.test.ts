@@ -17,6 +17,8 @@ const usual: Usual = {
   lowerPerMinute: 400,
   upperPerMinute: 600,
   slotUpperPerMinute: 600,
+  slotLowerPerMinute: 0,
+  longestPause: undefined,
   dispersion: 0.01,
   clientErrorShare: 0,
   refusedShare: 0,

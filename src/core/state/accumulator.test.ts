@@ -25,6 +25,8 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   lowerPerMinute: callsPerMinute,
   upperPerMinute: callsPerMinute,
   slotUpperPerMinute: callsPerMinute,
+  slotLowerPerMinute: callsPerMinute,
+  longestPause: undefined,
   dispersion,
   clientErrorShare: 0,
   refusedShare: 0,

@@ -36,6 +36,7 @@ import {
 } from './known-keys.ts'
 import type { MinuteSeen } from './minute-seen.ts'
 import { inheritReach } from './own-reach.ts'
+import { inheritPauses } from './own-silence.ts'
 import { byteAt, bytesOf, markChanged } from './slab.ts'
 import { callsCodeOf, callsOf, drawOf, type SlotSums, spreadCodeOf, squaresOf } from './slot-code.ts'
 
@@ -268,6 +269,7 @@ export function learnHistory(keys: KnownKeys, key: number, others: readonly Base
     else learnInto(keys, key, past, sums.calls, sums.squares)
   }
   inheritReach(keys, key, others)
+  inheritPauses(keys, key, others)
   for (const other of others) {
     inheritAnswers(keys, key, other)
     for (const [past, minutes] of other.keys.excluded.get(other.key) ?? []) {

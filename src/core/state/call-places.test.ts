@@ -55,9 +55,9 @@ describe('how many routes', () => {
 
   test('few are told from many without counting them, and a stretch that is not over is not read', () => {
     const places = counted(drawn(100).map(route => ({ second: 25, route })))
-    expect(hasFewRoutes(places, BEGIN + 29, 'final', 60)).toBe(true)
-    expect(hasFewRoutes(places, BEGIN + 30, 'final', 60)).toBe(false)
-    expect(hasFewRoutes(places, BEGIN + 90, 'final', 60)).toBe(true)
+    expect(hasFewRoutes(places, BEGIN + 29, 60)).toBe(true)
+    expect(hasFewRoutes(places, BEGIN + 30, 60)).toBe(false)
+    expect(hasFewRoutes(places, BEGIN + 90, 60)).toBe(true)
   })
 })
 

@@ -40,9 +40,9 @@ export interface CallPlaces {
   /** Second of the newest call from a new place. */
   newPlaceSecond: number
   mostCalled: MostCalled
-  /** Of which stretch on it was asked last whether the minute before it had few routes, and the answer. */
-  fewUpTo: number
-  areFew: boolean
+  /** In which stretch it was asked last whether all of this is as always, of closed seconds, and the answer. */
+  askedAt: number
+  wasAtHome: boolean
 }
 
 /** Of the group of routes that was called most in the five minutes that end with a minute (epoch min, exclusive). */
@@ -66,13 +66,16 @@ export const createCallPlaces = (): CallPlaces => ({
   recentIsNew: new Uint8Array(RECENT_SOURCES),
   newPlaceSecond: 0,
   mostCalled: { minute: 0, calls: 0, evenness: 0 },
-  fewUpTo: 0,
-  areFew: true,
+  askedAt: 0,
+  wasAtHome: true,
 })
+
+/** Number of the stretch (epoch s / 10) that holds a second. */
+export const stretchOf = (second: number): number => Math.floor(second / STRETCH_SECONDS)
 
 /** Place in the ring of the stretch that holds a second; -1: a later one has it. What ends before `neededFrom` is asked for no more. */
 export function stretchPlace(places: CallPlaces, second: number, neededFrom: number): number {
-  const stretch = Math.floor(second / STRETCH_SECONDS)
+  const stretch = stretchOf(second)
   const place = stretch & (places.stretches.length - 1)
   return places.stretches[place] === stretch ? place : placeFor(places, stretch, neededFrom)
 }
@@ -167,7 +170,7 @@ export function rememberSource(places: CallPlaces, source: number, hour: number,
 export function callsFromNewPlaces(places: CallPlaces, endSecond: number): number {
   if (places.newPlaceSecond < endSecond - WINDOW_SECONDS - STRETCH_SECONDS) return 0
   const { stretches, newPlaceCalls } = places
-  const upTo = Math.floor(endSecond / STRETCH_SECONDS)
+  const upTo = stretchOf(endSecond)
   let calls = 0
   for (let stretch = upTo - WINDOW_STRETCHES; stretch < upTo; stretch++) {
     const place = stretch & (stretches.length - 1)
@@ -176,35 +179,23 @@ export function callsFromNewPlaces(places: CallPlaces, endSecond: number): numbe
   return calls
 }
 
-/**
- * Whether there were no more distinct routes than this in the minute up to `endSecond`. Of closed seconds it is worked out once a
- * stretch.
- */
-export function hasFewRoutes(places: CallPlaces, endSecond: number, look: 'early' | 'final', most: number): boolean {
+/** Whether there were no more distinct routes than this in the minute up to `endSecond`. Mostly the sum of the stretches' bits is few already. */
+export function hasFewRoutes(places: CallPlaces, endSecond: number, most: number): boolean {
   if (!places.hasRoutes) return true
-  const upTo = Math.floor(endSecond / STRETCH_SECONDS)
-  if (look === 'early') return areFew(places, upTo, most)
-  if (places.fewUpTo === upTo) return places.areFew
-  places.fewUpTo = upTo
-  places.areFew = areFew(places, upTo, most)
-  return places.areFew
-}
-
-/** Mostly the sum of the stretches' bits is few already. */
-function areFew(places: CallPlaces, upTo: number, most: number): boolean {
   const { stretches, routeBits } = places
+  const upTo = stretchOf(endSecond)
   let bits = 0
   for (let stretch = upTo - MINUTE_STRETCHES; stretch < upTo; stretch++) {
     const place = stretch & (stretches.length - 1)
     if (stretches[place] === stretch) bits += routeBits[place] as number
   }
-  return estimateOf(bits) <= most || routesIn(places, upTo * STRETCH_SECONDS, 60) <= most
+  return estimateOf(bits) <= most || routesIn(places, endSecond, 60) <= most
 }
 
 /** How many distinct routes were called in so many seconds up to `endSecond`, in whole stretches. */
 export function routesIn(places: CallPlaces, endSecond: number, seconds: number): number {
   const { stretches, routes } = places
-  const upTo = Math.floor(endSecond / STRETCH_SECONDS)
+  const upTo = stretchOf(endSecond)
   merged.fill(0)
   for (let stretch = upTo - seconds / STRETCH_SECONDS; stretch < upTo; stretch++) {
     const place = stretch & (stretches.length - 1)
@@ -278,8 +269,18 @@ function workOutMostCalled(places: CallPlaces, minute: number): MostCalled {
     const place = stretch & (stretches.length - 1)
     counts[stretch - from] = stretches[place] === stretch ? (groups[place * GROUPS + most] as number) : 0
   }
-  counts.sort()
-  return { minute, calls: sums[most] as number, evenness: evennessOf(counts.subarray(0, WINDOW_STRETCHES / 2)) }
+  sortCounts()
+  return { minute, calls: sums[most] as number, evenness: evennessOfQuieter() }
+}
+
+/** By insertion: a typed array's own sort costs more for so few. */
+function sortCounts(): void {
+  for (let index = 1; index < WINDOW_STRETCHES; index++) {
+    const count = counts[index] as number
+    let place = index
+    for (; place > 0 && (counts[place - 1] as number) > count; place--) counts[place] = counts[place - 1] as number
+    counts[place] = count
+  }
 }
 
 /** The lower half of a normal distribution has this part of its variance (1 - 2 / π), and so of Poisson counts of its mean. */
@@ -287,14 +288,16 @@ const HALF_VARIANCE = 1 - 2 / Math.PI
 /** Counts are whole: what differs by less than a call now and then does not differ. */
 const LEAST_VARIANCE = 0.02
 
-function evennessOf(quieter: Float64Array): number {
+function evennessOfQuieter(): number {
+  const quieter = WINDOW_STRETCHES / 2
   let sum = 0
   let squares = 0
-  for (const count of quieter) {
+  for (let index = 0; index < quieter; index++) {
+    const count = counts[index] as number
     sum += count
     squares += count * count
   }
-  const mean = sum / quieter.length
-  const variance = Math.max(LEAST_VARIANCE, squares / quieter.length - mean * mean)
+  const mean = sum / quieter
+  const variance = Math.max(LEAST_VARIANCE, squares / quieter - mean * mean)
   return (HALF_VARIANCE * mean) / variance
 }

@@ -154,15 +154,13 @@ export function knowledgeFor(
   plan?: Plan | undefined,
 ): SlotKnowledge {
   const known = look === 'early' ? key.earlySlot : key.finalSlot
-  // While only the last minutes speak for a key, each further one counts.
-  const isLasting = known?.usual !== undefined && known.usual.days > 0
-  const isStill = known?.slot === slot && known.planned?.plan.name === plan?.name
-  if (isStill && (isLasting || known.minutes === taught.coverage.total)) return known
+  if (known !== undefined && isStillTrue(known, taught, slot, plan)) return known
   // What the other look worked out just before is the same where nothing was learned since.
   const other = look === 'early' ? key.finalSlot : key.earlySlot
   const isSame =
-    other?.slot === slot &&
-    other.planned?.plan.name === plan?.name &&
+    other !== undefined &&
+    other.slot === slot &&
+    isOfPlan(other, plan) &&
     other.minutes === taught.coverage.total &&
     other.lessons === taught.lessons
   const fresh = isSame ? other : workOut(key, taught, slot, plan)
@@ -171,15 +169,28 @@ export function knowledgeFor(
   return fresh
 }
 
+/** While only the last minutes speak for a key, each further one counts. */
+function isStillTrue(known: SlotKnowledge, { coverage }: Taught, slot: number, plan: Plan | undefined): boolean {
+  if (known.slot !== slot || !isOfPlan(known, plan)) return false
+  const { usual } = known
+  return (usual !== undefined && usual.days > 0) || known.minutes === coverage.total
+}
+
+const isOfPlan = ({ planned }: SlotKnowledge, plan: Plan | undefined): boolean =>
+  planned === undefined ? plan === undefined : planned.plan.name === plan?.name
+
 function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan | undefined): SlotKnowledge {
   const { keys, coverage, lessons } = taught
+  const minutes = coverage.total
   const usual = usualOf(keys, number, coverage, slot)
   const plain = plainBaseline(keys, number, coverage, slot)
-  const common = { slot, minutes: coverage.total, lessons }
-  if (plan === undefined) return { ...common, usual, plain, model: usual && sequentialModel(usual), planned: undefined }
+  if (plan === undefined) {
+    const model = usual && sequentialModel(usual)
+    return { slot, minutes, lessons, usual, plain, model, planned: undefined }
+  }
   const expected = usual && expectedOf(number, taught, { slot, usual }, plan)
   return {
-    ...common,
+    ...{ slot, minutes, lessons },
     usual: expected,
     plain: liftedPlain(plain, plan.stretches),
     model: expected && sequentialModel(expected),

@@ -42,8 +42,11 @@ export const ANSWERS = { from: DAY_ROWS + DAYS, to: DAY_ROWS + DAYS + 6 } as con
 /** How far the key goes by itself: own-reach.ts says what these mean. */
 export const REACH = ANSWERS.to
 const REACH_WORDS = 22
+/** For how long it is silent by itself: own-silence.ts. */
+export const SILENCE = REACH + REACH_WORDS
+const SILENCE_WORDS = 3
 /** Bytes of the id, which follow; 0 = the record is free, -1 = too long an id, see `longIds`. */
-const ID_LENGTH = REACH + REACH_WORDS
+const ID_LENGTH = SILENCE + SILENCE_WORDS
 const ID_BYTES = 40
 const RECORD_BYTES = (ID_LENGTH + 1) * 8 + ID_BYTES
 

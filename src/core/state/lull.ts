@@ -12,11 +12,13 @@ const SLOT_SECONDS = SLOT_MS / SECOND_MS
 /** After so long a pause nothing goes on as before: it may have been a gap in delivery. */
 const PAUSE_SECONDS = 60
 
-/** To be told of each closed pane, as soon as it is closed: `second` is its. */
-export function noteSteady(activity: KeyActivity, second: number): void {
+/** To be told of each closed pane, as soon as it is closed: `second` is its. Answers for how long the key paused before it; 0 where no pane tells. */
+export function noteSteady(activity: KeyActivity, second: number): number {
   const { panes } = activity
   const before = panes.firstOpen - 2
-  if (before < panes.first || second - paneSecond(panes, before) > PAUSE_SECONDS) activity.steadySince = second
+  const paused = before < panes.first ? 0 : second - paneSecond(panes, before) - 1
+  if (before < panes.first || paused >= PAUSE_SECONDS) activity.steadySince = second
+  return paused
 }
 
 /** Whether, at the pane that was closed last, the last five minutes have at most this share of the usual calls. */

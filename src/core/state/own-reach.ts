@@ -136,7 +136,7 @@ export function ownReaches(keys: KnownKeys, key: number, slot: number, upperPerM
   const paneMinutes = read(keys, key, PANE_MINUTES)
   const long = REACH + SLOT_LONG * WORDS
   const longBusiest = read(keys, key, long + BUSIEST)
-  const unknownShare = Math.max(0, 1 - paneMinutes / KNOWN_PANE_MINUTES)
+  const unknownShare = unknownShareOf(paneMinutes)
   return LENGTHS.map((seconds, length) => {
     const at = REACH + length * WORDS
     const isShort = length !== SLOT_LONG
@@ -156,6 +156,11 @@ export function ownReaches(keys: KnownKeys, key: number, slot: number, upperPerM
     }
   })
 }
+
+/** How much of what seconds tell of a key is still unknown: 1 of one that was only counted. */
+export const unseenShare = (keys: KnownKeys, key: number): number => unknownShareOf(read(keys, key, PANE_MINUTES))
+
+const unknownShareOf = (paneMinutes: number): number => Math.max(0, 1 - paneMinutes / KNOWN_PANE_MINUTES)
 
 const shrunk = (peaks: number, logarithms: number, to: typeof PRIOR_TAIL): number =>
   (peaks + to.peaks) / (logarithms + to.peaks / to.tail)

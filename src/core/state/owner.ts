@@ -17,6 +17,7 @@ import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
 import { seenInMinute } from './minute-seen.ts'
 import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
+import { isDelivered, longestPause } from './own-silence.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
 import { countPlaces, learnRoutesOf } from './place-count.ts'
 import { isGap, type QuietStretch } from './quiet-stretch.ts'
@@ -52,6 +53,8 @@ export interface Owner extends OwnedKeys {
   /** Keys with closed panes in the minute under way, and in the minutes before it, until the last of these may be idle. */
   minuteKeys: KeyState[]
   readonly keysByMinute: Map<number, readonly KeyState[]>
+  /** Silent for longer than that, and by themselves for as long: still asked why. */
+  readonly awaited: Set<KeyState>
   /** Calls of the whole stream in minutes not yet learned. */
   readonly minuteCalls: Map<number, number>
   quiet: QuietStretch
@@ -59,6 +62,8 @@ export interface Owner extends OwnedKeys {
   readonly busiestMinutes: Map<number, number>
   /** End of the latest count row, epoch ms: time to which a history of counts reaches. */
   rowsUntil: number
+  /** End of the latest one of more than a second (epoch min, exclusive): until then a key may have called though no pane tells. */
+  taughtToMinute: number
   calls: number
   lateCalls: number
 }
@@ -84,10 +89,12 @@ export const createOwner = (): Owner => ({
   learnedToMinute: -1,
   minuteKeys: [],
   keysByMinute: new Map(),
+  awaited: new Set(),
   minuteCalls: new Map(),
   quiet: { fromMinute: 0, minutes: 0, isUnknown: true, recentPerMinute: 0 },
   busiestMinutes: new Map(),
   rowsUntil: Number.NEGATIVE_INFINITY,
+  taughtToMinute: Number.NEGATIVE_INFINITY,
   calls: 0,
   lateCalls: 0,
 })
@@ -105,7 +112,10 @@ export function createHeir(taught: Owner): Owner {
 /** What was taught of a key goes to the owner in whose partition it turns up; its number there. */
 export function inherit(owner: Owner, taught: Owner, keyId: ApiKeyId): number | undefined {
   const live = findLive(taught, keyId)
-  if (live !== undefined) taught.active.delete(live)
+  if (live !== undefined) {
+    taught.active.delete(live)
+    taught.awaited.delete(live)
+  }
   return inheritKey(owner, taught, keyId, Math.floor(taught.closedToSecond / 60))
 }
 
@@ -192,6 +202,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
   const minutes = Math.max(1, Math.round(seconds / 60))
   const firstMinute = Math.floor(start / MINUTE_MS)
+  owner.taughtToMinute = Math.max(owner.taughtToMinute, firstMinute + minutes)
   for (let minute = firstMinute; minute < firstMinute + minutes; minute++) countMinute(owner, minute, calls / minutes)
   const live = owner.live[(owner.place[number] as number) - 1]
   if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
@@ -330,7 +341,7 @@ function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): 
   if (learned >= owner.learnedToMinute) {
     const from = coverOrWait(owner, learned)
     if (from !== undefined && counts !== undefined) delivered?.(from, learned, counts)
-    if (from !== undefined) silent(silentKeys(owner, learned), learned)
+    if (from !== undefined && learned >= owner.taughtToMinute) silent(silentKeys(owner, learned), learned)
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
@@ -433,30 +444,57 @@ const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.k
 export const IDLE_MINUTES = 5
 
 /** Each key stands under the minutes it called in: so that of a minute in which it does not, it is found under its last one. */
-function silentKeys({ keysByMinute, coverage }: Owner, minute: number): readonly KeyState[] {
+function silentKeys({ keysByMinute, coverage, awaited }: Owner, minute: number): readonly KeyState[] {
   const silent: KeyState[] = []
+  for (const key of awaited) if (isDelivered(coverage, lastMinuteOf(key), minute)) silent.push(key)
   for (let last = minute - 1; last >= minute - IDLE_MINUTES && isCovered(coverage, last); last--) {
     for (const key of keysByMinute.get(last) ?? []) if (key.activity?.minute === last) silent.push(key)
   }
   return silent
 }
 
+/** Minute of the newest closed pane of a key that is awaited. */
+const lastMinuteOf = ({ activity }: KeyState): number => activity?.minute ?? Number.NEGATIVE_INFINITY
+
+/** So many times its longest pause a key is awaited, and not above so many minutes: then it is gone, and not late. */
+const AWAITED_TIMES = 3
+const MOST_AWAITED_MINUTES = 90
+
 /** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
 function forgetIdle(owner: Owner, minute: number): void {
   const idleSince = minute - IDLE_MINUTES - 1
   for (const key of owner.keysByMinute.get(idleSince) ?? []) {
-    const { activity } = key
-    if (activity?.minute !== idleSince || activity.panes.end > activity.panes.firstOpen) continue
-    // One that has gone to another owner is that one's to forget.
-    if (!owner.active.delete(key)) continue
-    key.activity = undefined
-    key.earlySlot = undefined
-    key.finalSlot = undefined
+    if (key.activity?.minute === idleSince && !hasOpenPanes(key.activity)) owner.awaited.add(key)
   }
   owner.keysByMinute.delete(idleSince)
+  for (const key of owner.awaited) {
+    const last = key.activity?.minute
+    const isBack = last === undefined || last > idleSince
+    if (!isBack && (hasOpenPanes(key.activity) || isAwaited(owner, key, minute - 1 - last))) continue
+    owner.awaited.delete(key)
+    if (!isBack) forgetActivity(owner, key)
+  }
   const idle = owner.live.filter(
     key => key.activity === undefined && key.incident.phase === 'quiet' && key.wrong === undefined,
   )
   // In the order of their ids, so that none of arrival shows when some are to be forgotten.
   for (const key of idle.sort(byKeyId)) retire(owner, key, minute)
+}
+
+const hasOpenPanes = (activity: KeyActivity | undefined): boolean =>
+  activity !== undefined && activity.panes.end > activity.panes.firstOpen
+
+/** Whether a key that has been silent for so many minutes may still be told of for it. */
+function isAwaited({ keys, coverage }: Owner, { number }: KeyState, minutes: number): boolean {
+  if (minutes >= MOST_AWAITED_MINUTES) return false
+  const longest = longestPause(keys, number, coverage.newestSlot) ?? 0
+  return 60 * minutes < AWAITED_TIMES * longest
+}
+
+function forgetActivity({ active }: Owner, key: KeyState): void {
+  // One that has gone to another owner is that one's to forget.
+  if (!active.delete(key)) return
+  key.activity = undefined
+  key.earlySlot = undefined
+  key.finalSlot = undefined
 }

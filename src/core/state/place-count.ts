@@ -38,23 +38,25 @@ export function countPlaces(
 ): void {
   if (activity === undefined || !hasPlaces(batch)) return
   const { route: routes, source: sources } = batch
-  for (let offset = first; offset !== end; offset = next[offset] as number) {
+  let offset = first
+  while (offset !== end && routes[from + offset] === 0 && sources[from + offset] === 0) offset = next[offset] as number
+  if (offset === end) return
+  activity.places ??= createCallPlaces()
+  const { places } = activity
+  const place = stretchPlace(places, second, closedToSecond)
+  const hour = Math.floor(second / SECONDS_PER_HOUR)
+  for (; offset !== end; offset = next[offset] as number) {
     const route = routes[from + offset] as number
     const source = sources[from + offset] as number
-    if (route === 0 && source === 0) continue
-    activity.places ??= createCallPlaces()
-    const { places } = activity
-    const place = stretchPlace(places, second, closedToSecond)
-    if (place >= 0 && route !== 0) addRoute(places, place, route)
-    const isNew = source !== 0 && isNewSource(keys, number, places, source, second)
-    if (place >= 0 && isNew) addNewPlaceCall(places, place, second)
+    if (route !== 0 && place >= 0) addRoute(places, place, route)
+    if (source !== 0 && isNewSource(keys, number, places, source, hour) && place >= 0)
+      addNewPlaceCall(places, place, second)
   }
 }
 
 const SECONDS_PER_HOUR = 3_600
 
-function isNewSource(keys: KnownKeys, key: number, places: CallPlaces, source: number, second: number): boolean {
-  const hour = Math.floor(second / SECONDS_PER_HOUR)
+function isNewSource(keys: KnownKeys, key: number, places: CallPlaces, source: number, hour: number): boolean {
   const remembered = rememberedSource(places, source, hour)
   if (remembered !== undefined) return remembered
   const isNew = noteSource(keys.places, key, source, hour)

@@ -14,7 +14,14 @@ import {
   mostNats,
   sequentialEvidence,
 } from './accumulator.ts'
-import { callsFromNewPlaces, hasFewRoutes, mostCalledRoute, routesIn } from './call-places.ts'
+import {
+  type CallPlaces,
+  callsFromNewPlaces,
+  hasFewRoutes,
+  mostCalledRoute,
+  routesIn,
+  stretchOf,
+} from './call-places.ts'
 import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { placesKnown, routesUsual } from './known-places.ts'
@@ -72,7 +79,7 @@ function createReusedView(): ReusedView {
     unplanned: undefined,
     plannedTimes: 1,
     sequential: [],
-    silentSeconds: 0,
+    silentSeconds: undefined,
     steadySeconds: 0,
     pool: undefined,
     routes: undefined,
@@ -169,17 +176,27 @@ export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Ca
   )
 }
 
-/** Whether it calls what it always calls, from where it always does. */
-function staysPut(
-  { places }: KeyActivity,
+/** Whether it calls what it always calls, from where it always does. Of closed seconds that is worked out once a stretch. */
+function staysPut({ places }: KeyActivity, look: 'early' | 'final', endSecond: number, calm: Calm): boolean {
+  if (places === undefined) return true
+  if (look === 'early') return isAtHome(places, look, endSecond, calm)
+  const stretch = stretchOf(endSecond)
+  if (places.askedAt !== stretch) {
+    places.askedAt = stretch
+    places.wasAtHome = isAtHome(places, look, endSecond, calm)
+  }
+  return places.wasAtHome
+}
+
+function isAtHome(
+  places: CallPlaces,
   look: 'early' | 'final',
   endSecond: number,
   { routes, evenness, callsFromNew }: Calm,
 ): boolean {
-  if (places === undefined) return true
   return (
     callsFromNewPlaces(places, endSecond) <= callsFromNew &&
-    (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, look, routes)) &&
+    (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, routes)) &&
     (evenness === Number.POSITIVE_INFINITY || mostCalledRoute(places, endSecond, look).evenness <= evenness)
   )
 }
@@ -262,11 +279,11 @@ function fill(
   return view
 }
 
-/** 0 of a key that was silent for as long as its panes tell. */
-function silentSince(panes: KeyPanes, last: number, endSecond: number): number {
+/** Undefined of a key that has been silent for longer than its panes are kept. */
+function silentSince(panes: KeyPanes, last: number, endSecond: number): number | undefined {
   let newest = last
   while (newest >= panes.first && paneSecond(panes, newest) >= endSecond) newest--
-  return newest < panes.first ? 0 : endSecond - 1 - paneSecond(panes, newest)
+  return newest < panes.first ? undefined : endSecond - 1 - paneSecond(panes, newest)
 }
 
 function copy(into: Writable<Counts>, from: Float64Array): void {

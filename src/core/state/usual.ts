@@ -10,6 +10,7 @@ import { RING, slotSumsOf, weekCalls } from './baseline.ts'
 import { type Coverage, coveredMask, MINUTES_PER_SLOT, runningAt } from './coverage.ts'
 import { FIRST_MINUTE, type KnownKeys, read, SLOT } from './known-keys.ts'
 import { ownReaches } from './own-reach.ts'
+import { longestPause } from './own-silence.ts'
 
 const ALL_MINUTES = 0b11111
 const MINUTES_PER_DAY = 1_440
@@ -128,6 +129,7 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
     lowerPerMinute: Math.max(0, middle - Math.sqrt(below * below + minuteSpread)),
     upperPerMinute: middle + Math.sqrt(above * above + minuteSpread),
     slotUpperPerMinute: middle + above,
+    slotLowerPerMinute: Math.max(0, middle - below),
     dispersion: middle === 0 ? 0 : clamp((within - middle + between * between) / (middle * middle), 0, MOST_DISPERSION),
     clientErrorShare: shareOf(status4xx),
     refusedShare: shareOf(status429),
@@ -135,6 +137,7 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
     latencyMs: latencyCount === 0 ? undefined : latencySumMs / latencyCount,
     days: knownDays,
     reaches: ownReaches(keys, key, slot, middle + above),
+    longestPause: longestPause(keys, key, slot),
   }
 }
 
