@@ -39,8 +39,13 @@ export function detectable(usual: Usual, values: SurgeValues, seconds: number): 
     const rise = { callsPerMinute, seconds: seconds - LOOK_SECONDS }
     return (sequentialSurge.evaluate(risen(usual, rise), values)?.score ?? 0) > 1
   }
-  const callsPerMinute = leastOf(isSeen) + Math.max(0, usual.callsPerMinute - usual.lowerPerMinute)
-  return { seconds, callsPerMinute, multiple: usual.callsPerMinute === 0 ? undefined : callsPerMinute / usual.callsPerMinute }
+  // Who is as quiet as it usually may be rises by as much, and not to as much.
+  const callsPerMinute = leastOf(isSeen) + usual.callsPerMinute - usual.lowerPerMinute
+  return {
+    seconds,
+    callsPerMinute,
+    multiple: usual.callsPerMinute === 0 ? undefined : callsPerMinute / usual.callsPerMinute,
+  }
 }
 
 /** Nobody calls more often: a promise that would take more is none. */

@@ -10,7 +10,7 @@ const told = toldOf('b', { evidence: [{ measure: 'calls/min', observed: 180, usu
 const measured: Measured = {
   injected: { cases: [surge], bystanders: {} },
   busy: { tenants: [{ ...surge, name: 'sale', from: 11_000 }], sick: [] },
-  ...{ clean: [], cleanRuns: [], series: [] },
+  ...{ clean: [], cleanRuns: [], series: [], claims: [] },
   cleanIncidents: [{ configuration: 'whole', tenants: 20, isPaged: false, isAlerted: true, throttles: false, told }],
 }
 const rows = () => caseLines(measured).map(line => JSON.parse(line) as unknown)

@@ -8,10 +8,17 @@ import { advance, type Engine } from '../../core/engine.ts'
 import { type EpochMs, HOUR_MS, SECOND_MS, SLOT_MS } from '../../core/vocabulary.ts'
 import { engineFrom } from '../../worker/engine-copy.ts'
 import { type RisesSeen, risesAt } from './claims/rises.ts'
-import { createUsualWatch, keptOf, type UsualKept, type UsualWatch, usualNow, watchSecond } from './claims/usual-kept.ts'
+import {
+  createUsualWatch,
+  keptOf,
+  type UsualKept,
+  type UsualWatch,
+  usualNow,
+  watchSecond,
+} from './claims/usual-kept.ts'
 import type { Configuration } from './configuration.ts'
 import { judgedFrom, type RealTenant } from './contract.ts'
-import { fleetOf, type Fleet, inputOf, panesBySecond, taught, weekBefore } from './fleet.ts'
+import { type Fleet, fleetOf, inputOf, panesBySecond, taught, weekBefore } from './fleet.ts'
 
 export interface ClaimsSet {
   readonly tenants: readonly RealTenant[]

@@ -5,10 +5,11 @@
 import type { Figure, Limit } from '../bench/figure.ts'
 import { spreadOf } from '../bench/ratio.ts'
 import { busyRows, sickRows } from './busy-row.ts'
+import { type ClaimsRow, PROMISED } from './claims-row.ts'
 import { type Clean, type CleanIncident, stretchText } from './clean-run.ts'
 import { delayOf, delaySeconds, shareOf } from './found-row.ts'
 import { precision, precisionRows, type Ran } from './precision-row.ts'
-import { sizeOf } from './size.ts'
+import { type Size, sizeOf, sizes } from './size.ts'
 import { type Case, foundCases, judgedCases } from './verdict.ts'
 
 const judged = 'whole'
@@ -17,6 +18,7 @@ export interface Measured extends Ran {
   readonly cleanRuns: readonly Clean[]
   readonly cleanIncidents: readonly CleanIncident[]
   readonly series: readonly SeriesScore[]
+  readonly claims: readonly ClaimsRow[]
 }
 
 /** A benchmark's score, 0 to 100, under one of its profiles. */
@@ -28,19 +30,21 @@ export interface SeriesScore {
 }
 
 export function goalsOf(measured: Measured): readonly Figure[] {
-  const { injected, busy, cleanRuns, series } = measured
+  const { injected, busy, cleanRuns, series, claims } = measured
   return [
     ...(injected === undefined ? [] : injectedGoals(injected.cases)),
     ...cleanRuns.filter(({ configuration }) => configuration === judged).flatMap(cleanGoals),
     ...(busy === undefined ? [] : busyGoals(busy)),
     ...precisionGoals(measured),
+    ...claims.filter(({ of }) => of === 'all').flatMap(claimGoals),
     ...series.filter(({ configuration }) => configuration === judged).map(seriesGoal),
   ]
 }
 
+/** Sized by what is usual at that hour, which is what a multiple multiplies: 500 times nothing is nothing, however large a client is by day. */
 function injectedGoals(cases: readonly Case[]): readonly Figure[] {
-  const large = cases.filter(({ callsPerMinute }) => sizeOf(callsPerMinute) === '≥ 60/min')
-  const middle = cases.filter(({ callsPerMinute }) => sizeOf(callsPerMinute) === '1–60/min')
+  const ofSize = (size: Size): readonly Case[] => cases.filter(({ usualPerMinute }) => sizeOf(usualPerMinute) === size)
+  const [large, middle, small] = sizes.map(ofSize)
   const times = (some: readonly Case[], least: number): readonly Case[] =>
     some.filter(({ multiple, name }) => multiple !== undefined && multiple >= least && name.endsWith(`-${multiple}x`))
   // A slow ramp has a multiple too, but is named by its minutes: it is seen when it can be.
@@ -54,6 +58,7 @@ function injectedGoals(cases: readonly Case[]): readonly Figure[] {
       { found: 1, p99: 2 },
       sinceExcess,
     ),
+    ...foundGoals('500× of less than 1/min', times(small, 500), {}, sinceExcess),
     ...foundGoals('≥ 10× at ≥ 60/min, beyond its own week', beyondOwn, { found: 1, p95: 5 }),
     ...foundGoals('≥ 3× at ≥ 60/min, steady', steady, { found: 0.95, p95: 30, worst: 60 }),
     ...allFound(cases),
@@ -65,7 +70,7 @@ const sinceOnset = ({ onsetAt }: Case): number => onsetAt
 const sinceExcess = ({ onsetAt, excessAt }: Case): number => Math.max(onsetAt, excessAt ?? onsetAt)
 
 interface FoundGoal {
-  readonly found: number
+  readonly found?: number
   readonly p95?: number
   readonly p99?: number
   readonly worst?: number
@@ -86,7 +91,12 @@ function foundGoals(
       ? []
       : [figure(`${what}: ${name} of the delay`, seconds, 's', { atMost })]
   return [
-    share(`${what}: found`, shareOf(found.length, open.length), open.length, { atLeast: goal.found }),
+    share(
+      `${what}: found`,
+      shareOf(found.length, open.length),
+      open.length,
+      goal.found === undefined ? undefined : { atLeast: goal.found },
+    ),
     ...late('95th percentile', delay?.p95, goal.p95),
     ...late('99th percentile', delay?.p99, goal.p99),
     ...late('worst', delay?.worst, goal.worst),
@@ -165,6 +175,27 @@ const shareGoal = (
   { right, wrong }: { readonly right: number; readonly wrong: number },
   atLeast: number,
 ): readonly Figure[] => (value === undefined ? [] : [share(what, value, right + wrong, { atLeast })])
+
+/** The stated least rise, of that which is really seen as often. */
+const MOST_TIMES_LEAST_SEEN = 1.5
+
+function claimGoals({ rises, minutes, above, below, rarities }: ClaimsRow): readonly Figure[] {
+  return [
+    ...rises.flatMap(({ seconds, trials, found, timesLeastSeen }) => [
+      share(`rises as stated: seen within ${seconds} s`, found, trials, { atLeast: PROMISED }),
+      ...(timesLeastSeen === undefined
+        ? []
+        : [
+            figure(`rises as stated, of the least seen within ${seconds} s`, timesLeastSeen, '×', {
+              atMost: MOST_TIMES_LEAST_SEEN,
+            }),
+          ]),
+    ]),
+    share('minutes above the band', above, minutes),
+    share('minutes below the band', below, minutes),
+    ...rarities.map(({ stated, came }) => figure(`what is called ${stated} a week came`, came, 'a week')),
+  ]
+}
 
 const seriesGoal = ({ what, score, goal }: SeriesScore): Figure =>
   figure(what, score, 'points', goal === undefined ? undefined : { atLeast: goal })

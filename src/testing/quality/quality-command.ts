@@ -11,6 +11,7 @@ import { figureText, isMet } from '../bench/figure.ts'
 import { built } from '../bench/part.ts'
 import { busyRows, sickRows } from './busy-row.ts'
 import { caseLines } from './case-lines.ts'
+import { claimsRows } from './claims-row.ts'
 import { sharedRun } from './clean-run.ts'
 import { againstFloors } from './floors.ts'
 import { foundRows } from './found-row.ts'
@@ -21,10 +22,11 @@ import { jsonOf, pageWith, type QualityResults } from './quality-results.ts'
 import type { FromWorker } from './quality-worker.ts'
 import { distinct } from './verdict.ts'
 
-const usage = `npm run bench:quality -- [--small] [--held-out] [--only ${partNames.join(',')}] [--keep] [--cases FILE]
+const usage = `npm run bench:quality -- [--small] [--held-out] [--alone] [--only ${partNames.join(',')}] [--keep] [--cases FILE]
 
   --small     under a minute: for CI, which fails when a share falls back
   --held-out  the tenants that nothing was tuned on, instead of the others
+  --alone     Weir as it comes, and nothing beside it: a third of the time
   --only A,B  these parts only
   --keep      write the figures of a whole run into the documentation
   --cases F   write each judged case, and each incident told in clean traffic, to this file: a line of JSON each
@@ -40,6 +42,7 @@ function asked(): Options | undefined {
     options: {
       small: { type: 'boolean', default: false },
       'held-out': { type: 'boolean', default: false },
+      alone: { type: 'boolean', default: false },
       only: { type: 'string' },
       keep: { type: 'boolean', default: false },
       cases: { type: 'string' },
@@ -50,10 +53,11 @@ function asked(): Options | undefined {
   const names = values.only?.split(',')
   const unknown = names?.filter(name => !partNames.some(part => part === name)) ?? []
   if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}\n\n${usage}`)
-  if (values.keep && (values.small || names !== undefined))
-    throw new Error(`--keep wants a whole run: neither --small nor --only\n\n${usage}`)
+  if (values.keep && (values.small || values.alone || names !== undefined))
+    throw new Error(`--keep wants a whole run: neither --small nor --alone nor --only\n\n${usage}`)
   const parts = partNames.filter(part => names === undefined || names.includes(part))
-  return { parts, small: values.small, heldOut: values['held-out'], keep: values.keep, cases: values.cases }
+  const { small, alone, keep, cases, 'held-out': heldOut } = values
+  return { parts, small, alone, heldOut, keep, cases }
 }
 
 async function quality({ keep, cases, ...what }: Options): Promise<boolean> {
@@ -106,6 +110,8 @@ function nameOf(job: Job): string {
       return `clean ${job.tenants}`
     case 'series':
       return `series ${job.set}, ${job.configurations.join(', ')}`
+    case 'claims':
+      return 'claims'
     default:
       return `${job.part} ${job.stage + 1}`
   }
@@ -136,18 +142,19 @@ function merged(results: readonly JobResult[]): Measured {
     clean: sharedRun(cleanRuns),
     cleanIncidents: results.flatMap(result => (result.part === 'clean' ? result.incidents : [])),
     series: results.flatMap(result => (result.part === 'series' ? result.series : [])),
+    claims: claimsRows(results.flatMap(result => (result.part === 'claims' ? result.claims : []))),
   }
 }
 
 function resultsOf(measured: Measured, { small, heldOut, parts }: Asked): QualityResults {
   const reached = goalsOf(measured)
   const goals = small ? againstFloors(reached, parts.length === partNames.length) : reached
-  const { injected, busy, cleanRuns, series } = measured
+  const { injected, busy, cleanRuns, series, claims } = measured
   const found = foundRows(injected?.cases ?? [])
   const configurations = [...new Set([...found, ...cleanRuns].map(({ configuration }) => configuration))]
   return {
     schema: 'weir.quality/1',
-    ...{ small, heldOut, goals, found, series },
+    ...{ small, heldOut, goals, found, series, claims },
     passed: goals.every(isMet),
     clean: cleanRuns,
     busy: busy === undefined ? [] : busyRows(busy),

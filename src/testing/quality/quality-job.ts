@@ -5,6 +5,7 @@
 import { HOUR_MS } from '../../core/vocabulary.ts'
 import { busyDays } from './busy/index.ts'
 import { type Busy, busy } from './busy-part.ts'
+import { type ClientClaims, claims } from './claims-part.ts'
 import { type CleanRun, cleanRun } from './clean-run.ts'
 import { configurations, theOriginalThree, whole } from './configuration.ts'
 import { judgedFrom } from './contract.ts'
@@ -14,13 +15,15 @@ import { misbehaviours } from './misbehaviour/index.ts'
 import { seriesPart } from './series-part.ts'
 import { manyTenants, realTenants } from './traffic/tenants.ts'
 
-export const partNames = ['clean', 'injected', 'busy', 'series'] as const
+export const partNames = ['clean', 'injected', 'busy', 'series', 'claims'] as const
 export type PartName = (typeof partNames)[number]
 
 export interface Asked {
   readonly parts: readonly PartName[]
   readonly small: boolean
   readonly heldOut: boolean
+  /** Weir as it comes, and nothing beside it. */
+  readonly alone: boolean
 }
 
 interface Common {
@@ -42,6 +45,7 @@ export type Job = Common &
     /** `stage`: its number among all. */
     | { readonly part: 'injected' | 'busy'; readonly stage: number; readonly perSize: number }
     | { readonly part: 'series'; readonly set: 'nab' | 'microsoft' }
+    | { readonly part: 'claims'; readonly hours: number; readonly riseEvery: number }
   )
 
 export type JobResult =
@@ -49,6 +53,7 @@ export type JobResult =
   | { readonly part: 'injected'; readonly injected: Injected }
   | { readonly part: 'busy'; readonly busy: Busy }
   | { readonly part: 'series'; readonly series: readonly SeriesScore[] }
+  | { readonly part: 'claims'; readonly claims: readonly ClientClaims[] }
 
 /** Hours after `judgedFrom`: a morning, a night, an afternoon and an evening; the recorded sets end after two and four days. */
 const stageHours = [10.25, 27, 86.5, 139]
@@ -57,10 +62,13 @@ const every = configurations.map(({ name }) => name)
 const compared = [whole.name, theOriginalThree.name]
 
 /** The longest first, so that no core is left with it at the end. Each detector by itself is asked where that is cheap. */
-export function jobsOf({ parts, small, heldOut }: Asked): readonly Job[] {
+export function jobsOf({ parts, small, heldOut, alone }: Asked): readonly Job[] {
   const jobs = small ? smallJobs({ small, heldOut }) : wholeJobs({ small, heldOut })
-  return jobs.filter(({ part }) => parts.includes(part))
+  const asked = jobs.filter(({ part }) => parts.includes(part))
+  return alone ? asked.filter(isOfWhole).map(job => ({ ...job, configurations: [whole.name] })) : asked
 }
+
+const isOfWhole = ({ configurations: asked }: Job): boolean => asked.includes(whole.name)
 
 type About = Pick<Common, 'small' | 'heldOut'>
 
@@ -72,6 +80,7 @@ const wholeJobs = (about: About): readonly Job[] => [
   ...[0, 2].map(stage => ({ part: 'busy' as const, ...about, configurations: every, stage, perSize: 2 })),
   { part: 'clean', ...about, configurations: compared, tenants: 20, days: 7, mostPerSecond: 20 },
   { part: 'clean', ...about, configurations: every, tenants: 20, days: 1, mostPerSecond: 20 },
+  { part: 'claims', ...about, configurations: [whole.name], hours: 7 * 24, riseEvery: 11 },
   { part: 'series', ...about, configurations: compared, set: 'microsoft' },
 ]
 
@@ -82,6 +91,7 @@ const smallJobs = (about: About): readonly Job[] => {
     { part: 'busy', ...common, stage: 0, perSize: 2 },
     { part: 'injected', ...common, stage: 0, perSize: 2 },
     { part: 'clean', ...common, tenants: 20, days: 1, mostPerSecond: 20 },
+    { part: 'claims', ...common, hours: 6, riseEvery: 5 },
     { part: 'series', ...common, set: 'nab' },
   ]
 }
@@ -112,6 +122,13 @@ export function runJob(job: Job, say: (line: string) => void): JobResult {
     }
     case 'series':
       return { part: 'series', series: seriesPart({ set: job.set, configurations: asked, small, say }) }
+    case 'claims': {
+      const { hours, riseEvery } = job
+      return {
+        part: 'claims',
+        claims: claims({ tenants: tenantsFor(job), hours, riseEvery, configuration: whole, say }),
+      }
+    }
     default:
       throw new Error(`no such part: ${job satisfies never}`)
   }

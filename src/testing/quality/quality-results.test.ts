@@ -23,6 +23,7 @@ const results: QualityResults = {
     cleanRuns: [clean],
     cleanIncidents: [],
     series: [],
+    claims: [],
   }),
   found: [
     {
@@ -32,7 +33,7 @@ const results: QualityResults = {
     },
   ],
   clean: [clean],
-  ...{ busy: [], sick: [], precision: [], series: [] },
+  ...{ busy: [], sick: [], precision: [], series: [], claims: [] },
 }
 const page = 'before\n<!-- quality: made by `npm run bench:quality -- --keep` -->\nold\n<!-- /quality -->\nafter\n'
 

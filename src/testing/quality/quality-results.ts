@@ -2,6 +2,7 @@
 import { type Figure, figureRow, numberText } from '../bench/figure.ts'
 import { marksOf, withSection } from '../bench/marked-section.ts'
 import type { BusyRow, SickRow } from './busy-row.ts'
+import type { ClaimsRow } from './claims-row.ts'
 import { type Clean, sharedRun, stretchText } from './clean-run.ts'
 import type { FoundRow } from './found-row.ts'
 import type { SeriesScore } from './goals.ts'
@@ -21,6 +22,7 @@ export interface QualityResults {
   readonly sick: readonly SickRow[]
   readonly precision: readonly PrecisionRow[]
   readonly series: readonly SeriesScore[]
+  readonly claims: readonly ClaimsRow[]
 }
 
 const marks = marksOf('quality', 'npm run bench:quality -- --keep')
@@ -38,7 +40,7 @@ export const jsonOf = (results: QualityResults): string =>
 const rowsOf = (rows: readonly unknown[]): string => `[\n${rows.map(row => JSON.stringify(row)).join(',\n')}\n]`
 
 function tablesOf(results: QualityResults): readonly string[] {
-  const { clean, found, busy, sick, goals, heldOut } = results
+  const { clean, found, busy, sick, goals, heldOut, claims } = results
   return [
     heldOut ? 'Judged: the clients that are held out.' : 'Judged: the clients that are not held out.',
     '### Goals, of Weir as it comes',
@@ -49,6 +51,7 @@ function tablesOf(results: QualityResults): readonly string[] {
     ...(busy.length === 0 ? [] : ['### Busy days', busyDays(busy)]),
     ...(sick.length === 0 ? [] : ['### Days on which the API itself is sick', sickDays(sick)]),
     ...(clean.length === 0 ? [] : ['### Clean traffic', cleanRuns(clean)]),
+    ...(claims.length === 0 ? [] : ['### What Weir says of its own knowledge', claimsKept(claims)]),
   ]
 }
 
@@ -186,6 +189,32 @@ function cleanRuns(clean: readonly Clean[]): string {
         stretchText(days),
         configuration,
         ...[low, lowAlerted, high, platform, throttles, tenantWeeks].map(numberText),
+      ]),
+    ),
+  )
+}
+
+/** Clients down; what is stated of them across. */
+function claimsKept(claims: readonly ClaimsRow[]): string {
+  const [first] = claims
+  return table(
+    [
+      'clients',
+      ...(first?.rises ?? []).map(({ seconds }) => `stated rises seen within ${seconds} s`),
+      'minutes above the band',
+      'below it',
+      ...(first?.rarities ?? []).map(({ stated }) => `“${stated} a week” came`),
+      'tenant-weeks',
+    ],
+    claims.map(({ of, rises, above, below, rarities, tenantWeeks }) =>
+      line([
+        of,
+        ...rises.map(
+          ({ trials, found, timesLeastSeen }) =>
+            `${percent(found)} of ${trials}${timesLeastSeen === undefined ? '' : `; ${numberText(timesLeastSeen)} × the least`}`,
+        ),
+        ...[above, below].map(share => percent(share) ?? ''),
+        ...[...rarities.map(({ came }) => came), tenantWeeks].map(numberText),
       ]),
     ),
   )

@@ -4,7 +4,7 @@
  *
  *     the engine of that moment ─→ a copy for each length of time and part ─→ everybody rises at once ─→ whose incident opens
  *
- * A client's own calls stay, and as many come on top by chance (Poisson) as make its calls in that time what was stated. It begins
+ * A client's own calls stay, and as many come on top by chance (Poisson) as the stated rate has beyond what is usual. It begins
  * anywhere in a second, and what is decided later than stated does not count: looks come with whole seconds, and
  * waiting for one is a part of the time. All rise in one copy, since whether a client's incident opens does not depend on others
  * (what is done about it does: so many at once are taken for a sick API, and opened all the same).
@@ -87,9 +87,8 @@ function play(
 ): ReadonlySet<number> {
   const scripts = rising.map(({ key, perSecond, usualPerSecond }) => {
     const random = createRandom(seed, `${fleet.keys.ids[key]} ${at} ${seconds} ${part}`)
-    const own = panes.slice(0, seconds).map(rows => rows.find(row => row.key === key)?.calls ?? 0)
     const begins = random.uniform()
-    return { key, begins, added: addedTo(own, { perSecond: part * perSecond, usualPerSecond, begins, random }) }
+    return { key, begins, added: addedTo({ perSecond: part * perSecond, usualPerSecond, begins, random }) }
   })
   const numbers = new Map(fleet.keys.ids.map((id, key) => [id, key]))
   const begins = new Map(scripts.map(script => [script.key, script.begins]))
@@ -120,8 +119,7 @@ interface Rise {
 }
 
 /** Calls that come on top in each second, asked for once and in order. */
-function addedTo(own: readonly number[], { perSecond, usualPerSecond, begins, random }: Rise): (second: number) => number {
-  const ownPerSecond = own.reduce((sum, calls) => sum + calls, 0) / own.length
+function addedTo({ perSecond, usualPerSecond, begins, random }: Rise): (second: number) => number {
   const added = Math.max(0, perSecond - usualPerSecond)
   return second => random.poisson(added * (second === 0 ? 1 - begins : 1))
 }

@@ -79,7 +79,8 @@ export function watchSecond(watch: UsualWatch, at: EpochMs, calls: number): void
 }
 
 function roll({ ring, sums }: UsualWatch, second: number, calls: number): void {
-  for (const [index, length] of WINDOWS.entries()) sums[index] += calls - ring[(second - length + RING_SECONDS) % RING_SECONDS]
+  for (const [index, length] of WINDOWS.entries())
+    sums[index] += calls - ring[(second - length + RING_SECONDS) % RING_SECONDS]
   ring[second % RING_SECONDS] = calls
 }
 
