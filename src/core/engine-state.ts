@@ -1,8 +1,10 @@
 /** What the engine is made of: its settings, of which only the tenants ever change, and its state. */
+import type { Kind } from '../../detectors/contract.ts'
 import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
+import type { Spent } from './incident/alert-budget.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Openings } from './incident/openings.ts'
@@ -29,6 +31,8 @@ export interface EngineState {
   platformIncidents: number
   /** How often clients turn wrong; undefined until the first look. */
   openings: Openings | undefined
+  /** What was told at low severity lately, by kind: what is common in this fleet is no news (alert-budget.ts). */
+  readonly alertsSpent: Map<Kind, Spent>
   /** Arrival clock: the latest arrival or tick, epoch ms. */
   now: EpochMs
   isHistory: boolean

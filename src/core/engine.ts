@@ -80,6 +80,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     tenantWide: undefined,
     platform: { phase: 'quiet' },
     platformIncidents: 0,
+    alertsSpent: new Map(),
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,

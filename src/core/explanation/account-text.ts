@@ -122,7 +122,7 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
   const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
-  const noted = told.telling === 'noted' ? ' Noted only: it is not rare enough for the alert budget.' : ''
+  const noted = told.telling === 'noted' ? ' Noted only: it is too common for the alert budget.' : ''
   if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
   return `${course}: ${what}, opened at ${timeText(openedAt)}.${noted}`

@@ -1,22 +1,26 @@
 /**
  * One knob for all tenants: how often people may be woken for nothing (`alertBudget: 1 per week`). It is shared out evenly
  * among the keys that are known, and each key's share is compared with how often a week that key would go so far by itself
- * (`timesAWeek`, by its own past: state/own-reach.ts). So the fleet's false alarms stay within the budget however many
+ * (`timesAWeek`, by its own past: state/own-reach.ts, state/own-silence.ts). So the fleet's false alarms stay within the budget however many
  * tenants there are: a bound on their expected number (Bonferroni's, per week), as far as each key's tail is known.
  *
  * An alert of low severity wakes nobody, so that there may be twenty for each page. A page takes harm as well (response.ts:
  * it drowns the others, or they begin to fail), which chance brings to one in many of those: so all surges are held to the
  * alerts' share, and the pages that remain are measured (`npm run bench:quality`, clean traffic).
  *
- * It rations surprise alone. Who answers failures with more calls, or calls into its own limits, is told in any case.
+ * Of what has no such measure of its own (a fall, a loop of errors, a new place) the fleet's own week says how common it is: half as many
+ * alerts of each kind are told a week, and what comes then is noted. No kind uses up what is another's. Who endangers others, and
+ * whatever is severe, is told in any case.
  */
-import { type Engine, watching } from '../engine-state.ts'
+import type { Kind } from '../../../detectors/contract.ts'
+import { type Engine, type EngineState, watching } from '../engine-state.ts'
 import type { KnownKeys } from '../state/known-keys.ts'
-import { lastTold } from '../state/own-reach.ts'
-import { type EpochMs, HOUR_MS } from '../vocabulary.ts'
+import { lastTold, type Told } from '../state/own-reach.ts'
+import { DAY_MS, type EpochMs } from '../vocabulary.ts'
 
 /** So many alerts of low severity, which wake nobody, are as bad as a page. */
 export const ALERTS_PER_PAGE = 20
+const OF_EACH_KIND_PER_PAGE = ALERTS_PER_PAGE / 2
 
 /** Times a week that one key may be told of by chance. */
 export function timesAllowed({ state, settings }: Engine): number {
@@ -26,19 +30,55 @@ export function timesAllowed({ state, settings }: Engine): number {
 }
 
 /** What was told is not told again for so long, unless it has become so many times rarer: half a decade. */
-const TOLD_FOR_MS = 12 * HOUR_MS
-const TIMES_RARER = Math.sqrt(10)
+export const TOLD_FOR_MS = DAY_MS
+export const DECADES_RARER = 0.5
+const TIMES_RARER = 10 ** DECADES_RARER
+
+const isNews = (told: Told | undefined, { at, timesAWeek }: Told): boolean =>
+  told === undefined || at - told.at > TOLD_FOR_MS || timesAWeek * TIMES_RARER <= told.timesAWeek
+
+/** These endanger others: the API that all share. */
+const DANGERS: ReadonlySet<Kind> = new Set(['retry-storm', 'pool-share'])
 
 interface Found {
+  readonly kind: Kind
   readonly at: EpochMs
+  /** How often a week the key would go so far by itself; undefined where nothing tells. */
   readonly timesAWeek: number | undefined
   readonly allowed: number
 }
 
 /** Whether a finding of low severity is worth an alert. */
-export function isHeard(keys: KnownKeys, key: number, { at, timesAWeek, allowed }: Found): boolean {
-  if (timesAWeek === undefined) return true
-  if (timesAWeek > allowed) return false
-  const told = lastTold(keys, key)
-  return told === undefined || at - told.at > TOLD_FOR_MS || timesAWeek * TIMES_RARER <= told.timesAWeek
+export function isHeard(
+  { state, settings }: Engine,
+  keys: KnownKeys,
+  key: number,
+  { kind, at, timesAWeek, allowed }: Found,
+): boolean {
+  if (DANGERS.has(kind)) return true
+  if (timesAWeek === undefined) {
+    const most = Math.max(1, OF_EACH_KIND_PER_PAGE * settings.config.alertBudget)
+    return spentOn(state, kind, at) + 1 <= most
+  }
+  return timesAWeek <= allowed && (kind !== 'surge' || isNews(lastTold(keys, key), { at, timesAWeek }))
+}
+
+/** Alerts of one kind, the older the less they count: as of `at`. */
+export interface Spent {
+  readonly at: EpochMs
+  readonly alerts: number
+}
+
+const WEEK_MS = 7 * DAY_MS
+
+function spentOn({ alertsSpent }: EngineState, kind: Kind, at: EpochMs): number {
+  const spent = alertsSpent.get(kind)
+  return spent === undefined ? 0 : spent.alerts * Math.exp(-Math.max(0, at - spent.at) / WEEK_MS)
+}
+
+/** People were told of something of low severity that nothing but the fleet's week says how common it is. */
+export function noteSpent(state: EngineState, kind: Kind, at: EpochMs): void {
+  if (state.isHistory || DANGERS.has(kind)) return
+  const newest = Math.max(at, state.alertsSpent.get(kind)?.at ?? at)
+  state.alertsSpent.set(kind, { at: newest, alerts: spentOn(state, kind, newest) + 1 })
 }

@@ -111,7 +111,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       },
       planned: plannedFor(key, known, at),
       timesAWeek,
-      isHeard: severity === 'high' || isHeard(owner.keys, key.number, { at, timesAWeek, allowed }),
+      isHeard: severity === 'high' || isHeard(engine, owner.keys, key.number, { kind, at, timesAWeek, allowed }),
     },
   }
   step(engine, owner, key, event, out)

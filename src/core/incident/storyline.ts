@@ -11,6 +11,7 @@ import { noteTold } from '../state/own-reach.ts'
 import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { noteSpent } from './alert-budget.ts'
 import type { OutcomeReport } from './effect.ts'
 import {
   awaited,
@@ -19,6 +20,7 @@ import {
   type Incident,
   type IncidentEvent,
   isToldSilent,
+  type Signal,
   type Step,
   type Story,
 } from './incident.ts'
@@ -124,11 +126,18 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
   if (taken.alert === true) {
     const alerts = story.alerts + 1
-    if (phase === 'open' && story.signal.timesAWeek !== undefined)
-      noteTold(owner.keys, key.number, { at: story.signal.at, timesAWeek: story.signal.timesAWeek })
+    if (phase === 'open') noteAlert(engine, owner, key, story.signal)
     if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
+}
+
+/** What the alert budget goes by. */
+function noteAlert({ state }: Engine, owner: Owner, { number }: KeyState, told: Signal): void {
+  const { kind, severity, at, timesAWeek } = told
+  if (timesAWeek === undefined) {
+    if (severity === 'low' && kind !== 'platform') noteSpent(state, kind, at)
+  } else if (kind === 'surge') noteTold(owner.keys, number, { at, timesAWeek })
 }
 
 /** What is told of a recovery is what the key does now, and not what it did when the incident opened. */

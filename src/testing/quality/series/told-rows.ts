@@ -1,17 +1,16 @@
 /**
- * Which rows of a series somebody is told of, at a threshold: the first one above it, and then none for twelve hours, however
- * long the trouble lasts and however often it wavers. NAB counts rows, and a bad afternoon has a hundred; who is told of it
- * is told once.
+ * Which rows of a series somebody is told of, at a threshold: the first one above it, and then for a day only what is so much
+ * rarer as is news to the alert budget (core/incident/alert-budget.ts), however long the trouble lasts and however often it wavers. NAB counts
+ * rows, and a bad afternoon has a hundred; who is told of it is told once.
  *
  * Telling depends on the threshold: what a low one has told already is news at a higher one. So no score of a row says it
  * once for all, and each threshold is tried for itself. It is kinder than the product in one thing: an incident that closes
- * and opens again within the twelve hours is told of twice there.
+ * and opens again within the day is told of twice there.
  */
-import { HOUR_MS } from '../../../core/vocabulary.ts'
+import { DECADES_RARER, TOLD_FOR_MS } from '../../../core/incident/alert-budget.ts'
 import type { LabelledSeries } from '../contract.ts'
 import { type NabProfile, type NabScore, nabScoreAt, type ScoredSeries } from './nab-score.ts'
 
-const TOLD_FOR_MS = 12 * HOUR_MS
 /** Thresholds that are tried: hundredths of the way from nothing to certainty, and halves of them. */
 const TRIED = Array.from({ length: 199 }, (_, place) => (place + 1) / 200)
 
@@ -24,11 +23,14 @@ export interface HeardSeries {
 /** 1 for the rows that are told, 0 for all others. */
 export function toldRows({ series: { times }, scores }: HeardSeries, threshold: number): Float64Array {
   const told = new Float64Array(scores.length)
-  let toldAt = Number.NEGATIVE_INFINITY
+  let last = { at: Number.NEGATIVE_INFINITY, rank: 0 }
   for (let row = 0; row < scores.length; row++) {
-    if (scores[row] < threshold || times[row] - toldAt <= TOLD_FOR_MS) continue
+    // Above the threshold a rank is in decades of rarity (`rankOf`).
+    const rank = scores[row] / (1 - scores[row])
+    const isNews = times[row] - last.at > TOLD_FOR_MS || rank >= last.rank + DECADES_RARER
+    if (scores[row] < threshold || !isNews) continue
     told[row] = 1
-    toldAt = times[row]
+    last = { at: times[row], rank }
   }
   return told
 }
