@@ -10,8 +10,8 @@ import { isHeard, noteSpent, timesAllowed } from './alert-budget.ts'
 
 const NOON = Date.UTC(2026, 0, 5, 12)
 
-function fleetOf(keys: number) {
-  const engine = createEngine(settingsOf())
+function fleetOf(keys: number, settings = settingsOf()) {
+  const engine = createEngine(settings)
   const owner = createOwner()
   engine.state.owners.set('', owner)
   for (let key = 0; key < keys; key++) addKey(owner.keys, `key${key}` as ApiKeyId)
@@ -59,6 +59,15 @@ describe('by the fleet’s week, where a key’s past says nothing', () => {
     }
     expect(told / 4).toBeGreaterThan(9)
     expect(told / 4).toBeLessThan(13)
+  })
+
+  test('with the smallest budget one of each kind is told, and without any none', () => {
+    const withBudget = (alertBudget: string) => fleetOf(20, settingsOf({ alertBudget }))
+    const small = withBudget('1 per month')
+    expect(small.heard('fall', NOON)).toBe(true)
+    for (let told = 0; told < 3; told++) noteSpent(small.engine.state, 'fall', NOON)
+    expect(small.heard('fall', NOON)).toBe(false)
+    expect(withBudget('0 per week').heard('fall', NOON)).toBe(false)
   })
 
   test('who endangers others is told in any case', () => {

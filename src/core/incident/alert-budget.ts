@@ -56,12 +56,13 @@ export function isHeard(
   { kind, at, timesAWeek, allowed }: Found,
 ): boolean {
   if (DANGERS.has(kind)) return true
-  if (timesAWeek === undefined) {
-    const most = Math.max(1, OF_EACH_KIND_PER_PAGE * settings.config.alertBudget)
-    return spentOn(state, kind, at) + 1 <= most
-  }
+  if (timesAWeek === undefined) return spentOn(state, kind, at) + 1 <= mostOfAKind(settings.config.alertBudget)
   return timesAWeek <= allowed && (kind !== 'surge' || isNews(lastTold(keys, key), { at, timesAWeek }))
 }
+
+/** However small the budget is, one of each kind is told; without any, none. */
+const mostOfAKind = (alertBudget: number): number =>
+  alertBudget === 0 ? 0 : Math.max(1, OF_EACH_KIND_PER_PAGE * alertBudget)
 
 /** Alerts of one kind, the older the less they count: as of `at`. */
 export interface Spent {
