@@ -49,6 +49,15 @@ export interface Usual {
   readonly reaches: readonly OwnReach[]
   /** Its longest pause of the last weeks at a time when it usually calls, seconds, fading by 3 % a day; undefined until two days were seen second by second. */
   readonly longestPause: number | undefined
+  /** Of a key that is known for less than a day: whom it is compared with beside itself. */
+  readonly peers?: Peers
+}
+
+/** Keys of a plan, or all of them. */
+export interface Peers {
+  readonly keys: number
+  /** Undefined: of any. */
+  readonly plan: string | undefined
 }
 
 /** How far a key goes by itself in windows of one length: how often its own traffic leaves the band, and by how much. */

@@ -6,9 +6,10 @@ import type { Engine, EngineState } from './engine-state.ts'
 import { type KnownKeysKept, keepKnownKeys, restoreKnownKeys } from './state/known-keys.ts'
 import { placesOf } from './state/live-keys.ts'
 import type { Owner } from './state/owner.ts'
+import type { Plans } from './state/peers.ts'
 import type { Slab } from './state/slab.ts'
 
-type KeptOwner = Omit<Owner, 'keys' | 'place'> & { readonly keys: KnownKeysKept }
+type KeptOwner = Omit<Owner, 'keys' | 'place' | 'plans'> & { readonly keys: KnownKeysKept }
 
 export interface EngineSnapshot {
   readonly state: Omit<EngineState, 'owners' | 'tenantWide'> & {
@@ -32,7 +33,7 @@ interface SlabNames {
 export function snapshot({ state }: Engine): EngineSnapshot {
   const owners = new Map<string, KeptOwner>()
   const slabs = new Map<string, Slab>()
-  const keep = ({ place: _, ...owner }: Owner, names: SlabNames): KeptOwner => {
+  const keep = ({ place: _, plans: __, ...owner }: Owner, names: SlabNames): KeptOwner => {
     slabs.set(names.records, owner.keys.records)
     slabs.set(names.rows, owner.keys.rows)
     slabs.set(names.places, owner.keys.places.slab)
@@ -43,7 +44,8 @@ export function snapshot({ state }: Engine): EngineSnapshot {
   return { state: { ...state, owners, tenantWide }, slabs }
 }
 
-export function restoreState({ state, slabs }: EngineSnapshot): EngineState {
+/** `plans`: of the settings that it goes on with. */
+export function restoreState({ state, slabs }: EngineSnapshot, plans: Plans): EngineState {
   const owners = new Map<string, Owner>()
   const bringBack = (owner: KeptOwner, names: SlabNames): Owner => {
     const records = slabs.get(names.records)
@@ -52,7 +54,7 @@ export function restoreState({ state, slabs }: EngineSnapshot): EngineState {
     if (records === undefined || rows === undefined || places === undefined)
       throw new Error(`the checkpoint has no ${names.records}`)
     const keys = restoreKnownKeys(owner.keys, { records, rows, places })
-    return { ...owner, keys, place: placesOf(owner.live, keys) }
+    return { ...owner, keys, plans, place: placesOf(owner.live, keys) }
   }
   for (const [id, owner] of state.owners) owners.set(id, bringBack(owner, slabsOf(id)))
   return { ...state, owners, tenantWide: state.tenantWide && bringBack(state.tenantWide, tenantSlabs) }

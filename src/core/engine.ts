@@ -103,7 +103,7 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
 
 /** An engine that goes on from a snapshot that a checkpoint brought back. */
 export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
-  engineOf(settings, restoreState(saved))
+  engineOf(settings, restoreState(saved, settings.tenants.places))
 
 const NOTHING: Decisions = { effects: [], changes: [], measured: [] }
 
@@ -252,7 +252,7 @@ function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
   let owner = state.owners.get(id)
   if (owner === undefined) {
     const taught = state.owners.get(SHARED_OWNER)
-    owner = taught === undefined ? createOwner() : createHeir(taught)
+    owner = taught === undefined ? createOwner(settings.tenants.places) : createHeir(taught)
     state.owners.set(id, owner)
   }
   return owner
@@ -412,6 +412,7 @@ function takeTenants(
   const before = engine.settings.tenants
   engine.settings = { ...engine.settings, tenants: tenantDirectory({ tenants, planned: [...planned] }) }
   engine.schedule = createSchedule(engine.settings.tenants.planned)
+  for (const owner of watching(engine.state)) owner.plans = engine.settings.tenants.places
   // Whose hash a raw key has may have changed with them.
   engine.lookup = new WeakMap()
   engine.tenantLookup = new WeakMap()

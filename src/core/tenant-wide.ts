@@ -10,6 +10,7 @@ import { type Baseline, learnHistory } from './state/baseline.ts'
 import { findKey, notIdle, removeKey } from './state/known-keys.ts'
 import { beginKey, findLive } from './state/live-keys.ts'
 import { createHeir, createOwner, type Owner, SHARED_OWNER } from './state/owner.ts'
+import type { Plans } from './state/peers.ts'
 import { partitionTime } from './state/watermark.ts'
 import type { ApiKeyId, EpochMs } from './vocabulary.ts'
 
@@ -27,7 +28,7 @@ export function tenantWideOf(
 ): TenantWide | undefined {
   const { state, settings } = engine
   if (settings.tenants.tenantWide.size === 0) return undefined
-  state.tenantWide ??= beginTenantWide(state)
+  state.tenantWide ??= beginTenantWide(state, engine.settings.tenants.places)
   const owner = state.tenantWide
   let tenants = engine.tenantLookup.get(batch.keys)
   if (tenants === undefined) {
@@ -39,9 +40,9 @@ export function tenantWideOf(
 }
 
 /** What is known of the stream as a whole, which minutes it delivered, is known of the tenants' too. */
-function beginTenantWide({ owners }: EngineState): Owner {
+function beginTenantWide({ owners }: EngineState, plans: Plans): Owner {
   const taught = owners.get(SHARED_OWNER) ?? owners.values().next().value
-  return taught === undefined ? createOwner() : createHeir(taught)
+  return taught === undefined ? createOwner(plans) : createHeir(taught)
 }
 
 /** The number of the tenant, among those with several keys, whose key this is. */

@@ -53,7 +53,12 @@ export function settingsOf(
 type WrittenTenants = Readonly<
   Record<
     string,
-    { readonly keys: readonly string[]; readonly exempt?: boolean; readonly planned?: readonly WrittenEvent[] }
+    {
+      readonly keys: readonly string[]
+      readonly usagePlan?: string
+      readonly exempt?: boolean
+      readonly planned?: readonly WrittenEvent[]
+    }
   >
 >
 export type WrittenEvent = z.input<typeof tenantsSchema>['planned'] extends readonly (infer Event)[] | undefined

@@ -161,16 +161,19 @@ function cellsOf({ calls, seconds, status2xx, status4xx, status429, status5xx }:
   return [exactly(calls), perMinute, ...[status2xx, status4xx, status429, status5xx].map(exactly)]
 }
 
-/** As it is without any plan. */
+/** As it is without any plan; what peers lend counts. */
+const shownUsual = (expected: TenantView['usual'], unplanned: TenantView['unplanned']): TenantView['usual'] =>
+  unplanned === undefined || expected?.peers !== undefined ? expected : unplanned.usual
+
 function usualLines({ usual: expected, unplanned, last60s }: TenantView): readonly string[] {
-  const usual = unplanned === undefined ? expected : unplanned.usual
+  const usual = shownUsual(expected, unplanned)
   if (usual === undefined) return ['Nothing usual is known: no history of this key.']
-  const { lowerPerMinute, upperPerMinute, callsPerMinute, failureShare, dispersion, days, latencyMs } = usual
+  const { lowerPerMinute, upperPerMinute, callsPerMinute, failureShare, dispersion, latencyMs } = usual
   const times = last60s.calls / Math.max(1, upperPerMinute)
   const latency = latencyMs === undefined ? '' : `, answers take ${threeFigures(latencyMs)} ms`
   return [
     `Usual here: ${bandText(lowerPerMinute, upperPerMinute)}, ${threeFigures(callsPerMinute)} in the middle; ${threeFigures(failureShare * 100)} % fail (5xx)${latency}.`,
-    `The last 60 s had ${threeFigures(times)} × the upper end. Dispersion ${threeFigures(dispersion)} (0: minutes differ as by chance). ${basisText(days)}`,
+    `The last 60 s had ${threeFigures(times)} × the upper end. Dispersion ${threeFigures(dispersion)} (0: minutes differ as by chance). ${basisText(usual)}`,
   ]
 }
 
@@ -196,7 +199,7 @@ const ofWhom = ({ isFleets }: KeysStretch): string => (isFleets ? ' (of every cl
 /** How far it goes by itself, and from where on a rise would be seen. */
 function reachLines(observation: Observation): readonly string[] {
   const { usual: expected, unplanned } = observation.view
-  const usual = unplanned === undefined ? expected : unplanned.usual
+  const usual = shownUsual(expected, unplanned)
   const minute = usual?.reaches.find(({ seconds }) => seconds === 60)
   if (usual === undefined || minute === undefined) return []
   const { upperCalls, perWeek, tail, busiestCalls } = minute

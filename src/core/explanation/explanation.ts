@@ -2,7 +2,7 @@
  * Every decision carries its evidence as data. Alert text, `--json`, terminal, page and audit render this one value;
  * none of them derives it again.
  */
-import type { Evidence, Kind } from '../../../detectors/contract.ts'
+import type { Evidence, Kind, Peers } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
 import type { PlannedUse } from '../planned/planned-event.ts'
 import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from '../vocabulary.ts'
@@ -76,6 +76,7 @@ export interface Explanation {
         readonly lowerPerMinute: number
         readonly upperPerMinute: number
         readonly days: number
+        readonly peers?: Peers
       }
     | undefined
   /** Left out where nothing was planned of this minute. */

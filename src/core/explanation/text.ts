@@ -13,6 +13,7 @@
  * Names, contacts and key ids come from tenants and logs: whatever could steer a terminal or fake a line is taken out.
  */
 
+import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
@@ -149,7 +150,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
     ...(detectors.length > 0 && !past ? [`Detectors (1 is the threshold): ${detectorsText(detectors)}.`] : []),
     ...(kind === 'platform'
       ? []
-      : [expected ? basisText(expected.days) : 'Nothing usual is known: no history of this key.']),
+      : [expected ? basisText(expected) : 'Nothing usual is known: no history of this key.']),
     ...limitLines(explanation.action),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
@@ -305,10 +306,12 @@ const kinds: Readonly<
   },
 }
 
-export const basisText = (days: number): string =>
-  days === 0
-    ? 'Usual is based on the last hour alone: no day has this time yet.'
-    : `Usual is based on ${days} of 7 days.`
+export function basisText({ days, peers }: Partial<Usual> & Pick<Usual, 'days'>): string {
+  if (days > 0) return `Usual is based on ${days} of 7 days.`
+  if (peers === undefined) return 'Usual is based on the last hour alone: no day has this time yet.'
+  const whom = peers.plan === undefined ? 'keys' : `keys of plan ${cleanText(peers.plan)}`
+  return `No day has this time yet: compared with its last hour, where it has one, and with what ${withThousands(peers.keys)} other ${whom} bring at most.`
+}
 
 const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',

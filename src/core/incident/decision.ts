@@ -74,7 +74,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       keyId: key.keyId,
       isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
       severity,
-      usual,
+      // What its peers bring says what surprises, and not what a stranger needs.
+      usual: isStranger(known) ? undefined : usual,
       isPlatformIncident: isPlatform,
       throttledTenants: limitedBeside(state, key),
       now: state.now,
@@ -108,6 +109,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
         lowerPerMinute: usual.lowerPerMinute,
         upperPerMinute: usual.upperPerMinute,
         days: usual.days,
+        ...(usual.peers !== undefined && { peers: usual.peers }),
       },
       planned: plannedFor(key, known, at),
       timesAWeek,
@@ -116,6 +118,9 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   }
   step(engine, owner, key, event, out)
 }
+
+/** Nothing of its own past is known. */
+const isStranger = ({ lent }: SlotKnowledge): boolean => lent !== undefined && lent.usual === undefined
 
 /** What was planned of this minute, and how much of it the key has used. */
 const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochMs): Signal['planned'] =>

@@ -23,6 +23,7 @@ import type { KnownKeys } from './known-keys.ts'
 import { createMinuteErrors, type MinuteErrors } from './minute-errors.ts'
 import { ownReaches } from './own-reach.ts'
 import { createPanes, type KeyPanes } from './pane.ts'
+import { type KnownPeers, lentBy, type Plans, peersFor } from './peers.ts'
 import { createLatencyBlocks, type LatencyBlocks } from './sketches.ts'
 import { plainBaseline, usualOf } from './usual.ts'
 import type { RollingWindows } from './window.ts'
@@ -63,6 +64,8 @@ export interface SlotKnowledge {
   readonly model: SequentialModel | undefined
   /** Undefined where nothing is planned now, nor was a little while ago. */
   readonly planned: PlannedKnowledge | undefined
+  /** What the key's own past alone says, of one that is known for less than a day and is compared with its peers too. */
+  readonly lent: Pick<SlotKnowledge, 'usual' | 'plain'> | undefined
 }
 
 export interface PlannedKnowledge {
@@ -143,6 +146,9 @@ export interface Taught {
   readonly keys: KnownKeys
   readonly coverage: Coverage
   readonly lessons: number
+  readonly peers: KnownPeers
+  /** A reference to what tenants.yaml says. */
+  readonly plans: Plans
 }
 
 /** `plan`: what is planned of this key at this minute of the slot. */
@@ -179,14 +185,17 @@ function isStillTrue(known: SlotKnowledge, { coverage }: Taught, slot: number, p
 const isOfPlan = ({ planned }: SlotKnowledge, plan: Plan | undefined): boolean =>
   planned === undefined ? plan === undefined : planned.plan.name === plan?.name
 
-function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan | undefined): SlotKnowledge {
+function workOut({ number, keyId }: KeyState, taught: Taught, slot: number, plan: Plan | undefined): SlotKnowledge {
   const { keys, coverage, lessons } = taught
   const minutes = coverage.total
-  const usual = usualOf(keys, number, coverage, slot)
+  const own = usualOf(keys, number, coverage, slot)
   const plain = plainBaseline(keys, number, coverage, slot)
+  const peers = own === undefined || own.days === 0 ? peersFor(taught.peers, taught.plans, keyId) : undefined
+  const usual = peers === undefined ? own : lentBy(peers, own)
+  const lent = peers === undefined ? undefined : { usual: own, plain }
   if (plan === undefined) {
     const model = usual && sequentialModel(usual)
-    return { slot, minutes, lessons, usual, plain, model, planned: undefined }
+    return { slot, minutes, lessons, usual, plain, model, planned: undefined, lent }
   }
   const expected = usual && expectedOf(number, taught, { slot, usual }, plan)
   return {
@@ -194,13 +203,14 @@ function workOut({ number }: KeyState, taught: Taught, slot: number, plan: Plan 
     usual: expected,
     plain: liftedPlain(plain, plan.stretches),
     model: expected && sequentialModel(expected),
-    planned: { plan, usual, plain },
+    planned: { plan, usual: own, plain },
+    lent,
   }
 }
 
 /** What a finding is measured against: of calls alone what is expected, of harm what is usual without any plan. */
-export const usualFor = (kind: Kind, { usual, planned }: SlotKnowledge): Usual | undefined =>
-  planned === undefined || kind === 'surge' ? usual : planned.usual
+export const usualFor = (kind: Kind, { usual, planned, lent }: SlotKnowledge): Usual | undefined =>
+  kind === 'surge' ? usual : (planned ?? lent ?? { usual }).usual
 
 /** How many times the upper end of the usual is planned; 1 where nothing is. */
 export function plannedTimes({ usual, planned }: SlotKnowledge): number {

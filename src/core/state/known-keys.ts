@@ -291,7 +291,8 @@ function hashOf(bytes: Uint8Array): number {
   return hash ^ (hash >>> 15)
 }
 
-function hashOfKey(keys: KnownKeys, key: number): number {
+/** Of its id: the same in whatever order keys came. */
+export function hashOfKey(keys: KnownKeys, key: number): number {
   const long = keys.longIds.get(key)
   if (long !== undefined) return hashOf(Buffer.from(long))
   const from = byteAt(keys.records, key) + RECORD_BYTES - ID_BYTES

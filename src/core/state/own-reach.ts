@@ -157,6 +157,13 @@ export function ownReaches(keys: KnownKeys, key: number, slot: number, upperPerM
   })
 }
 
+/** Of a key that nothing is known of, and that usually makes no more than so many calls in a window. */
+export const strangersReach = (length: number, calls: number): OwnReach => ({
+  seconds: LENGTHS[length] as (typeof LENGTHS)[number],
+  upperCalls: Math.max(LEAST_UPPER, calls),
+  ...{ perWeek: PRIOR_PER_WEEK, tail: PRIOR_TAIL.tail, cautiousTail: CAUTIOUS_TAIL.tail, busiestCalls: undefined },
+})
+
 /** How much of what seconds tell of a key is still unknown: 1 of one that was only counted. */
 export const unseenShare = (keys: KnownKeys, key: number): number => unknownShareOf(read(keys, key, PANE_MINUTES))
 

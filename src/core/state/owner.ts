@@ -11,14 +11,15 @@ import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import { type Coverage, coverMinute, createCoverage, isCovered } from './coverage.ts'
+import { type Coverage, coverMinute, createCoverage, MINUTES_PER_SLOT } from './coverage.ts'
+import { forgetIdle, silentKeys } from './idle-keys.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
-import { findLive, firstWholeMinute, inheritKey, type OwnedKeys, retire } from './live-keys.ts'
+import { findLive, firstWholeMinute, inheritKey, type OwnedKeys } from './live-keys.ts'
 import { seenInMinute } from './minute-seen.ts'
 import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
-import { isDelivered, longestPause } from './own-silence.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
+import { type KnownPeers, type Plans, peersOf } from './peers.ts'
 import { countPlaces, learnRoutesOf } from './place-count.ts'
 import { isGap, type QuietStretch } from './quiet-stretch.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
@@ -47,6 +48,10 @@ export interface Owner extends OwnedKeys {
   /** Keys with new calls since the last early look, and the second of that look. */
   dirty: KeyState[]
   lookedAtSecond: number
+  /** What is compared with a key of which little is known. */
+  peers: KnownPeers
+  /** Which key is in which plan: a reference to what tenants.yaml says. */
+  plans: Plans
   /** Panes of seconds before this one are closed; minutes before this one are learned. */
   closedToSecond: number
   learnedToMinute: number
@@ -71,7 +76,7 @@ export interface Owner extends OwnedKeys {
 /** Name of the one owner of a stream that is not keyed; of a keyed one it holds what the history taught. */
 export const SHARED_OWNER = ''
 
-export const createOwner = (): Owner => ({
+export const createOwner = (plans: Plans = new Map()): Owner => ({
   keys: createKnownKeys(),
   live: [],
   place: new Int32Array(64),
@@ -85,6 +90,8 @@ export const createOwner = (): Owner => ({
   openSeconds: new Map(),
   dirty: [],
   lookedAtSecond: 0,
+  peers: { byPlan: new Map(), all: undefined },
+  plans,
   closedToSecond: -1,
   learnedToMinute: -1,
   minuteKeys: [],
@@ -103,7 +110,8 @@ export const createOwner = (): Owner => ({
 export function createHeir(taught: Owner): Owner {
   const { minutes, running, newestSlot, total } = taught.coverage
   return {
-    ...createOwner(),
+    ...createOwner(taught.plans),
+    peers: taught.peers,
     coverage: { minutes: minutes.slice(), running: running.slice(), newestSlot, total },
     quiet: { ...taught.quiet, isUnknown: true },
   }
@@ -345,7 +353,10 @@ function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): 
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
+  if (minute % PEERS_EVERY_MINUTES === 0) owner.peers = peersOf(owner.keys, owner.plans, minute / MINUTES_PER_SLOT)
 }
+
+const PEERS_EVERY_MINUTES = 60
 
 function learnKeys(owner: Owner, minute: number): void {
   let calls: number | undefined
@@ -437,64 +448,3 @@ function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, call
 
 /** Calls in the busiest minute of the last seven days; 0 when none is known. */
 export const busiestMinute = ({ busiestMinutes }: Owner): number => Math.max(0, ...busiestMinutes.values())
-
-const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
-
-/** A key that has not called for so many whole minutes shrinks to its incident, and without one to its record. */
-export const IDLE_MINUTES = 5
-
-/** Each key stands under the minutes it called in: so that of a minute in which it does not, it is found under its last one. */
-function silentKeys({ keysByMinute, coverage, awaited }: Owner, minute: number): readonly KeyState[] {
-  const silent: KeyState[] = []
-  for (const key of awaited) if (isDelivered(coverage, lastMinuteOf(key), minute)) silent.push(key)
-  for (let last = minute - 1; last >= minute - IDLE_MINUTES && isCovered(coverage, last); last--) {
-    for (const key of keysByMinute.get(last) ?? []) if (key.activity?.minute === last) silent.push(key)
-  }
-  return silent
-}
-
-/** Minute of the newest closed pane of a key that is awaited. */
-const lastMinuteOf = ({ activity }: KeyState): number => activity?.minute ?? Number.NEGATIVE_INFINITY
-
-/** So many times its longest pause a key is awaited, and not above so many minutes: then it is gone, and not late. */
-const AWAITED_TIMES = 3
-const MOST_AWAITED_MINUTES = 90
-
-/** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
-function forgetIdle(owner: Owner, minute: number): void {
-  const idleSince = minute - IDLE_MINUTES - 1
-  for (const key of owner.keysByMinute.get(idleSince) ?? []) {
-    if (key.activity?.minute === idleSince && !hasOpenPanes(key.activity)) owner.awaited.add(key)
-  }
-  owner.keysByMinute.delete(idleSince)
-  for (const key of owner.awaited) {
-    const last = key.activity?.minute
-    const isBack = last === undefined || last > idleSince
-    if (!isBack && (hasOpenPanes(key.activity) || isAwaited(owner, key, minute - 1 - last))) continue
-    owner.awaited.delete(key)
-    if (!isBack) forgetActivity(owner, key)
-  }
-  const idle = owner.live.filter(
-    key => key.activity === undefined && key.incident.phase === 'quiet' && key.wrong === undefined,
-  )
-  // In the order of their ids, so that none of arrival shows when some are to be forgotten.
-  for (const key of idle.sort(byKeyId)) retire(owner, key, minute)
-}
-
-const hasOpenPanes = (activity: KeyActivity | undefined): boolean =>
-  activity !== undefined && activity.panes.end > activity.panes.firstOpen
-
-/** Whether a key that has been silent for so many minutes may still be told of for it. */
-function isAwaited({ keys, coverage }: Owner, { number }: KeyState, minutes: number): boolean {
-  if (minutes >= MOST_AWAITED_MINUTES) return false
-  const longest = longestPause(keys, number, coverage.newestSlot) ?? 0
-  return 60 * minutes < AWAITED_TIMES * longest
-}
-
-function forgetActivity({ active }: Owner, key: KeyState): void {
-  // One that has gone to another owner is that one's to forget.
-  if (!active.delete(key)) return
-  key.activity = undefined
-  key.earlySlot = undefined
-  key.finalSlot = undefined
-}

@@ -264,7 +264,8 @@ function fill(
   view.usual = known.usual
   view.plain = known.plain
   view.plannedTimes = plannedTimes(known)
-  view.unplanned = known.planned && { usual: known.planned.usual, plain: known.planned.plain }
+  const alone = known.planned ?? known.lent
+  view.unplanned = alone && { usual: alone.usual, plain: alone.plain }
   view.sequential = sequentialEvidence(evidence, known.model, endSecond)
   const { panes } = activity
   const last = (look === 'early' ? panes.end : panes.firstOpen) - 1

@@ -1,0 +1,69 @@
+/** Keys that nobody has seen before, among others whose week is known. */
+import { describe, expect, test } from 'vitest'
+import { alertText } from './explanation/text.ts'
+import { inOrder, live, type Stream, settingsOf, steady, streamInto, TEN, taught, timetable } from './testing-stream.ts'
+
+const others = { a: 60, b: 90, c: 120, d: 150, e: 180, f: 240 }
+const goldKeys = ['g1', 'g2', 'g3', 'g4', 'g5']
+const gold = Object.fromEntries(goldKeys.map(key => [key, 1_200]))
+const inGold = Object.fromEntries([...goldKeys, 'new'].map(key => [key, { keys: [key], usagePlan: 'gold' }]))
+/** So many that five gold keys are few among them. */
+const many = Object.fromEntries(Array.from({ length: 110 }, (_, place) => [`n${place}`, 6]))
+
+const fleetWith = (tenants = {}, known: Readonly<Record<string, number>> = others): Stream =>
+  streamInto(taught(settingsOf({}, tenants), known))
+
+/** A key that begins to call, beside the others as ever. */
+function begins(stream: Stream, perSecond: number, seconds = 100): void {
+  const beside = Object.entries(others).map(([key, perMinute]) =>
+    steady(key, { perSecond: perMinute / 60, from: TEN, seconds: seconds + 20 }),
+  )
+  live(stream, inOrder(steady('new', { perSecond, from: TEN + 20_000, seconds }), ...beside))
+}
+
+const told = (stream: Stream) => stream.changes.filter(({ keyId, phase }) => keyId === 'new' && phase === 'open')
+
+describe('a key that was never seen', () => {
+  test('and calls as the others do is nobody’s news', () => {
+    const stream = fleetWith()
+    begins(stream, 3)
+    expect(told(stream)).toEqual([])
+  })
+
+  test('and calls far more than any other is told within seconds, and compared with them', () => {
+    const stream = fleetWith()
+    begins(stream, 60)
+    const [first] = told(stream)
+    expect(first).toMatchObject({ kind: 'surge', expected: { days: 0, peers: { keys: 6, plan: undefined } } })
+    expect((first?.decidedAt ?? 0) - (TEN + 20_000)).toBeLessThan(10_000)
+    expect(first && alertText(first)).toContain('what 6 other keys bring at most')
+  })
+
+  test('is not throttled, however much it harms: nobody knows what it needs', () => {
+    const stream = fleetWith()
+    begins(stream, 400)
+    expect(told(stream).at(-1)).toMatchObject({
+      severity: 'high',
+      action: { kind: 'held', because: 'history-unknown' },
+    })
+    expect(stream.effects.filter(({ kind }) => kind === 'throttle')).toEqual([])
+  })
+
+  test('of a plan whose keys call more is compared with those', () => {
+    const known = { ...others, ...gold, ...many }
+    const [inPlan, ofNoPlan] = [fleetWith(inGold, known), fleetWith({}, known)]
+    begins(inPlan, 22)
+    begins(ofNoPlan, 22)
+    expect(told(inPlan)).toEqual([])
+    expect(told(ofNoPlan)).not.toEqual([])
+    begins(inPlan, 220)
+    expect(told(inPlan)[0]).toMatchObject({ expected: { peers: { keys: 5, plan: 'gold' } } })
+  })
+
+  test('goes on after a checkpoint as without one', () => {
+    const [one, other] = [fleetWith(), fleetWith().afterCheckpoint()]
+    begins(one, 60)
+    begins(other, 60)
+    expect(timetable(other.changes)).toEqual(timetable(one.changes))
+  })
+})
