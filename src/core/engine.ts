@@ -36,6 +36,7 @@ import { addRow, clearGroups, createCallGroups, groupLength, startGroups } from 
 import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
 import { beginKey, forgetLongestIdle, listUnkept, liveKey } from './state/live-keys.ts'
 import {
+  askPeersAnew,
   beginTime,
   countCalls,
   countRow,
@@ -446,6 +447,7 @@ function endHistory(engine: Engine): void {
   for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)
     forgetDirty(owner)
+    askPeersAnew(owner)
     for (const key of owner.live) {
       key.incident = { phase: 'quiet' }
       key.wrong = undefined

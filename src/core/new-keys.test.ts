@@ -10,15 +10,22 @@ const inGold = Object.fromEntries([...goldKeys, 'new'].map(key => [key, { keys: 
 /** So many that five gold keys are few among them. */
 const many = Object.fromEntries(Array.from({ length: 110 }, (_, place) => [`n${place}`, 6]))
 
-const fleetWith = (tenants = {}, known: Readonly<Record<string, number>> = others): Stream =>
-  streamInto(taught(settingsOf({}, tenants), known))
+const EARLIER = TEN - 12 * 60_000
+
+/** Their days are known, and for some minutes those of `others` have called as ever. */
+function fleetWith(tenants = {}, known: Readonly<Record<string, number>> = others): Stream {
+  const stream = streamInto(taught(settingsOf({}, tenants), known, { days: 3, until: EARLIER }))
+  othersCall(stream, EARLIER, 12 * 60)
+  return stream
+}
+
+const othersIn = (from: number, seconds: number) =>
+  Object.entries(others).map(([key, perMinute]) => steady(key, { perSecond: perMinute / 60, from, seconds }))
+const othersCall = (stream: Stream, from: number, seconds: number) => live(stream, inOrder(...othersIn(from, seconds)))
 
 /** A key that begins to call, beside the others as ever. */
 function begins(stream: Stream, perSecond: number, seconds = 100): void {
-  const beside = Object.entries(others).map(([key, perMinute]) =>
-    steady(key, { perSecond: perMinute / 60, from: TEN, seconds: seconds + 20 }),
-  )
-  live(stream, inOrder(steady('new', { perSecond, from: TEN + 20_000, seconds }), ...beside))
+  live(stream, inOrder(steady('new', { perSecond, from: TEN + 20_000, seconds }), ...othersIn(TEN, seconds + 20)))
 }
 
 const told = (stream: Stream) => stream.changes.filter(({ keyId, phase }) => keyId === 'new' && phase === 'open')
@@ -58,6 +65,23 @@ describe('a key that was never seen', () => {
     expect(told(ofNoPlan)).not.toEqual([])
     begins(inPlan, 220)
     expect(told(inPlan)[0]).toMatchObject({ expected: { peers: { keys: 5, plan: 'gold' } } })
+  })
+
+  test('is nobody’s stranger where most keys are: who was taught a few clients compares the rest with themselves', () => {
+    const stream = fleetWith({}, { a: 60, b: 90, c: 120, d: 150, e: 180 })
+    const strangers = ['s1', 's2', 's3'].map(key => steady(key, { perSecond: 5, from: TEN, seconds: 1 }))
+    live(stream, inOrder(...strangers, ...othersIn(TEN, 3_700)))
+    live(
+      stream,
+      inOrder(steady('new', { perSecond: 60, from: TEN + 3_700_000, seconds: 60 }), ...othersIn(TEN + 3_700_000, 70)),
+    )
+    expect(told(stream)).toEqual([])
+  })
+
+  test('is compared with nobody in the first minutes after a history: it may be one that was not taught', () => {
+    const stream = streamInto(taught(settingsOf(), others))
+    begins(stream, 60)
+    expect(told(stream)).toEqual([])
   })
 
   test('goes on after a checkpoint as without one', () => {

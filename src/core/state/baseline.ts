@@ -81,18 +81,20 @@ export function unlearnMinute(keys: KnownKeys, key: number, minute: number, seen
 }
 
 /**
- * A count over many minutes, as other tools give them: `calls` spread evenly. Inside it nothing is known of how minutes
+ * A count over many minutes, as other tools give them: `calls` spread evenly. `reaches` is told of the first minute in each slot, before it is learned. Inside it nothing is known of how minutes
  * differ, so they are taken to differ as chance alone makes them (variance = mean).
  */
 export function learnRow(
   keys: KnownKeys,
   key: number,
   { firstMinute, minutes, ...seen }: MinuteSeen & { readonly firstMinute: number; readonly minutes: number },
+  reaches: (minute: number) => void = () => undefined,
 ): void {
   const perMinute = seen.calls / minutes
   for (let minute = firstMinute; minute < firstMinute + minutes; ) {
     const slot = Math.floor(minute / MINUTES_PER_SLOT)
     const inSlot = Math.min(firstMinute + minutes, (slot + 1) * MINUTES_PER_SLOT) - minute
+    reaches(minute)
     moveTo(keys, key, slot)
     // A second row of the same whole slot, of another key or stage, comes on top of each minute of the first.
     const before = inSlot === MINUTES_PER_SLOT ? slotSumsOf(keys, key, slot).calls / MINUTES_PER_SLOT : 0

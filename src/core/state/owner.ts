@@ -19,7 +19,7 @@ import { findLive, firstWholeMinute, inheritKey, type OwnedKeys } from './live-k
 import { seenInMinute } from './minute-seen.ts'
 import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
-import { type KnownPeers, type Plans, peersOf } from './peers.ts'
+import { type KnownPeers, NO_PEERS, type Plans, peersOf } from './peers.ts'
 import { countPlaces, learnRoutesOf } from './place-count.ts'
 import { isGap, type QuietStretch } from './quiet-stretch.ts'
 import { noteMinuteReach, noteSlotReach } from './reach-lessons.ts'
@@ -50,6 +50,8 @@ export interface Owner extends OwnedKeys {
   lookedAtSecond: number
   /** What is compared with a key of which little is known. */
   peers: KnownPeers
+  /** Minute (epoch min) from which on that is worked out anew. */
+  peersFrom: number
   /** Which key is in which plan: a reference to what tenants.yaml says. */
   plans: Plans
   /** Panes of seconds before this one are closed; minutes before this one are learned. */
@@ -90,7 +92,8 @@ export const createOwner = (plans: Plans = new Map()): Owner => ({
   openSeconds: new Map(),
   dirty: [],
   lookedAtSecond: 0,
-  peers: { byPlan: new Map(), all: undefined },
+  peers: NO_PEERS,
+  peersFrom: 0,
   plans,
   closedToSecond: -1,
   learnedToMinute: -1,
@@ -112,6 +115,7 @@ export function createHeir(taught: Owner): Owner {
   return {
     ...createOwner(taught.plans),
     peers: taught.peers,
+    peersFrom: taught.peersFrom,
     coverage: { minutes: minutes.slice(), running: running.slice(), newestSlot, total },
     quiet: { ...taught.quiet, isUnknown: true },
   }
@@ -217,8 +221,7 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
-  noteSlotReach(owner, number, firstMinute)
-  learnRow(owner.keys, number, { ...row, firstMinute, minutes })
+  learnRow(owner.keys, number, { ...row, firstMinute, minutes }, minute => noteSlotReach(owner, number, minute))
 }
 
 /** Counts what another tool counted in one second: a pane. */
@@ -353,10 +356,20 @@ function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): 
     owner.learnedToMinute = minute
   }
   forgetIdle(owner, learned)
-  if (minute % PEERS_EVERY_MINUTES === 0) owner.peers = peersOf(owner.keys, owner.plans, minute / MINUTES_PER_SLOT)
+  if (minute >= owner.peersFrom) {
+    owner.peers = peersOf(owner.keys, owner.plans, Math.floor(minute / MINUTES_PER_SLOT))
+    owner.peersFrom = minute + PEERS_EVERY_MINUTES
+  }
 }
 
 const PEERS_EVERY_MINUTES = 60
+const PEERS_AFTER_MINUTES = 10
+
+/** A history is over: who else there is than those that it knew, the stream shows first. */
+export function askPeersAnew(owner: Owner): void {
+  owner.peers = NO_PEERS
+  owner.peersFrom = owner.learnedToMinute + PEERS_AFTER_MINUTES
+}
 
 function learnKeys(owner: Owner, minute: number): void {
   let calls: number | undefined

@@ -61,6 +61,12 @@ describe('what is known of a key’s peers', () => {
     expect(peersOf(young.keys, noPlans, young.slot).all).toBeUndefined()
   })
 
+  test('is nothing where one of four keys is new: those that are known may be few of all', () => {
+    const { keys, slot } = fleetOf(numbered(9, () => 10))
+    for (const id of ['new1', 'new2', 'new3']) beginBaseline(keys, addKey(keys, id as ApiKeyId), slot * 5 - HOUR)
+    expect(peersOf(keys, noPlans, slot).all).toBeUndefined()
+  })
+
   test('is the same in whatever order the keys came, also of more than are looked at', () => {
     const rates = numbered(21_000, index => 1 + (index % 100))
     const one = fleetOf(rates, 2)

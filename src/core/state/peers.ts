@@ -9,7 +9,8 @@
  * typical, however little its first hour brought. Both are for surprise alone: who looks for harm is shown the key's own past or
  * none, and limits are made of that.
  *
- * Worked out once an hour, of the keys whose two days are known.
+ * Worked out once an hour, of the keys whose two days are known; and only where those are most of all keys: who was taught a part of its
+ * clients must not take the rest for strangers. After a history ten minutes of the stream show who else there is.
  */
 import { quantileSorted } from 'simple-statistics'
 import type { OwnReach, Peers, Usual } from '../../../detectors/contract.ts'
@@ -32,11 +33,15 @@ export interface KnownPeers {
   readonly all: PeersUsual | undefined
 }
 
+export const NO_PEERS: KnownPeers = { byPlan: new Map(), all: undefined }
+
 /** Which key is in which plan, as tenants.yaml says. */
 export type Plans = ReadonlyMap<ApiKeyId, Pick<KeyPlace, 'usagePlan'>>
 
 /** Fewer say little of another. */
 const LEAST_KEYS = 5
+/** … and of fewer of all keys than this nobody can say what others are like. */
+const LEAST_SHARE = 0.8
 /** Of a larger fleet so many tell as much. */
 const MOST_KEYS = 20_000
 const MOST_SHARE = 0.95
@@ -50,11 +55,17 @@ interface Peer {
 export function peersOf(keys: KnownKeys, plans: Plans, slot: number): KnownPeers {
   const all: Peer[] = []
   const byPlan = new Map<string, Peer[]>()
-  for (const [keyId, peer] of knownPeers(keys, slot)) {
+  let asked = 0
+  for (const key of askedOf(keys)) {
+    asked++
+    const peer = peerOf(keys, key, slot)
+    if (peer === undefined) continue
+    const keyId = idOf(keys, key)
     all.push(peer)
     const plan = plans.get(keyId)?.usagePlan
     if (plan !== undefined) byPlan.set(plan, [...(byPlan.get(plan) ?? []), peer])
   }
+  if (all.length < LEAST_SHARE * asked) return NO_PEERS
   const ofPlans = [...byPlan].flatMap(([plan, peers]) => {
     const usual = usualOfPeers(peers, plan)
     return usual === undefined ? [] : [[plan, usual] as const]
@@ -63,16 +74,17 @@ export function peersOf(keys: KnownKeys, plans: Plans, slot: number): KnownPeers
 }
 
 /** In no order. Of a large fleet those whose ids hash to it, so that no order of arrival shows. */
-function* knownPeers(keys: KnownKeys, slot: number): Generator<readonly [ApiKeyId, Peer]> {
+function* askedOf(keys: KnownKeys): Generator<number> {
   const left = 2 ** Math.max(0, Math.ceil(Math.log2(keys.size / MOST_KEYS))) - 1
-  for (let key = 0; key < keys.records.cells; key++) {
-    if (!isKnown(keys, key) || (left > 0 && (hashOfKey(keys, key) & left) !== 0)) continue
-    const busiest = ownReaches(keys, key, slot, 0).flatMap(({ busiestCalls }) => busiestCalls ?? [])
-    const minutes = Math.min(RING, slot - read(keys, key, FIRST_MINUTE) / MINUTES_PER_SLOT) * MINUTES_PER_SLOT
-    const calls = weekCalls(keys, key, slot)
-    if (busiest.length === 0 || calls === 0) continue
-    yield [idOf(keys, key), { callsPerMinute: calls / minutes, busiest }]
-  }
+  for (let key = 0; key < keys.records.cells; key++)
+    if (isKnown(keys, key) && (left === 0 || (hashOfKey(keys, key) & left) === 0)) yield key
+}
+
+function peerOf(keys: KnownKeys, key: number, slot: number): Peer | undefined {
+  const busiest = ownReaches(keys, key, slot, 0).flatMap(({ busiestCalls }) => busiestCalls ?? [])
+  const minutes = Math.min(RING, slot - read(keys, key, FIRST_MINUTE) / MINUTES_PER_SLOT) * MINUTES_PER_SLOT
+  const calls = weekCalls(keys, key, slot)
+  return busiest.length === 0 || calls === 0 ? undefined : { callsPerMinute: calls / minutes, busiest }
 }
 
 function usualOfPeers(peers: readonly Peer[], plan: string | undefined): PeersUsual | undefined {
