@@ -4,7 +4,6 @@ import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
-import type { Spent } from './incident/alert-budget.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
 import type { Openings } from './incident/openings.ts'
@@ -39,6 +38,12 @@ export interface EngineState {
   readonly rejected: { future: number; tooOld: number }
   /** Calls of new keys that there was no room for: they count as anonymous. */
   unplaced: number
+}
+
+/** Alerts of one kind, the older the less they count: as of `at`. */
+export interface Spent {
+  readonly at: EpochMs
+  readonly alerts: number
 }
 
 export type PlatformIncident =

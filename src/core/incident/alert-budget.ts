@@ -64,12 +64,6 @@ export function isHeard(
 const mostOfAKind = (alertBudget: number): number =>
   alertBudget === 0 ? 0 : Math.max(1, OF_EACH_KIND_PER_PAGE * alertBudget)
 
-/** Alerts of one kind, the older the less they count: as of `at`. */
-export interface Spent {
-  readonly at: EpochMs
-  readonly alerts: number
-}
-
 const WEEK_MS = 7 * DAY_MS
 
 function spentOn({ alertsSpent }: EngineState, kind: Kind, at: EpochMs): number {

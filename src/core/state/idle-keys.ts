@@ -1,9 +1,19 @@
 /** Keys that have stopped calling: which of them are asked about, for how long, and when they shrink to their records. */
-import { isCovered } from './coverage.ts'
+import { type Coverage, isCovered } from './coverage.ts'
 import type { KeyActivity, KeyState } from './key-state.ts'
-import { retire } from './live-keys.ts'
+import { type OwnedKeys, retire } from './live-keys.ts'
 import { isDelivered, longestPause } from './own-silence.ts'
-import type { Owner } from './owner.ts'
+
+/** What an owner keeps of keys that may have stopped. */
+export interface PausingKeys extends OwnedKeys {
+  readonly coverage: Coverage
+  /** Keys with panes: those that called in the last five minutes. */
+  readonly active: Set<KeyState>
+  /** Keys with closed panes in each of the minutes before the one under way, until the last of these may be idle. */
+  readonly keysByMinute: Map<number, readonly KeyState[]>
+  /** Silent for longer than that, and by themselves for as long: still asked why. */
+  readonly awaited: Set<KeyState>
+}
 
 const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.keyId ? -1 : 1)
 
@@ -11,7 +21,7 @@ const byKeyId = (one: KeyState, other: KeyState): number => (one.keyId < other.k
 export const IDLE_MINUTES = 5
 
 /** Each key stands under the minutes it called in: so that of a minute in which it does not, it is found under its last one. */
-export function silentKeys({ keysByMinute, coverage, awaited }: Owner, minute: number): readonly KeyState[] {
+export function silentKeys({ keysByMinute, coverage, awaited }: PausingKeys, minute: number): readonly KeyState[] {
   const silent: KeyState[] = []
   for (const key of awaited) if (isDelivered(coverage, lastMinuteOf(key), minute)) silent.push(key)
   for (let last = minute - 1; last >= minute - IDLE_MINUTES && isCovered(coverage, last); last--) {
@@ -28,7 +38,7 @@ const AWAITED_TIMES = 3
 const MOST_AWAITED_MINUTES = 90
 
 /** Only keys whose newest closed pane may be so old are asked for their panes: those of one minute, each once a minute of theirs. */
-export function forgetIdle(owner: Owner, minute: number): void {
+export function forgetIdle(owner: PausingKeys, minute: number): void {
   const idleSince = minute - IDLE_MINUTES - 1
   for (const key of owner.keysByMinute.get(idleSince) ?? []) {
     if (key.activity?.minute === idleSince && !hasOpenPanes(key.activity)) owner.awaited.add(key)
@@ -52,13 +62,13 @@ const hasOpenPanes = (activity: KeyActivity | undefined): boolean =>
   activity !== undefined && activity.panes.end > activity.panes.firstOpen
 
 /** Whether a key that has been silent for so many minutes may still be told of for it. */
-function isAwaited({ keys, coverage }: Owner, { number }: KeyState, minutes: number): boolean {
+function isAwaited({ keys, coverage }: PausingKeys, { number }: KeyState, minutes: number): boolean {
   if (minutes >= MOST_AWAITED_MINUTES) return false
   const longest = longestPause(keys, number, coverage.newestSlot) ?? 0
   return 60 * minutes < AWAITED_TIMES * longest
 }
 
-function forgetActivity({ active }: Owner, key: KeyState): void {
+function forgetActivity({ active }: PausingKeys, key: KeyState): void {
   // One that has gone to another owner is that one's to forget.
   if (!active.delete(key)) return
   key.activity = undefined

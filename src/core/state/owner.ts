@@ -11,11 +11,11 @@ import type { CallBatch, PaneRow } from '../call-batch.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
-import { type Coverage, coverMinute, createCoverage, MINUTES_PER_SLOT } from './coverage.ts'
-import { forgetIdle, silentKeys } from './idle-keys.ts'
+import { coverMinute, createCoverage, MINUTES_PER_SLOT } from './coverage.ts'
+import { forgetIdle, type PausingKeys, silentKeys } from './idle-keys.ts'
 import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
-import { findLive, firstWholeMinute, inheritKey, type OwnedKeys } from './live-keys.ts'
+import { findLive, firstWholeMinute, inheritKey } from './live-keys.ts'
 import { seenInMinute } from './minute-seen.ts'
 import { isNotLearned, isOnlyPlanned } from './not-learned.ts'
 import { addCall, addCounts, openPane } from './pane.ts'
@@ -30,9 +30,7 @@ import { addStraggler, addStragglers, paneInserted } from './window.ts'
 const MINUTES_PER_DAY = 1_440
 const MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY
 
-export interface Owner extends OwnedKeys {
-  /** Keys with panes: those that called in the last five minutes. */
-  readonly active: Set<KeyState>
+export interface Owner extends PausingKeys {
   /** Keys whose incident is not quiet. */
   readonly incidents: Set<KeyState>
   /** Of these, keys whose limit is lowered, or on its way down or up. */
@@ -40,7 +38,6 @@ export interface Owner extends OwnedKeys {
   /** Keys in a stretch that final looks found wrong. */
   readonly wrong: Set<KeyState>
   readonly time: EventTime
-  readonly coverage: Coverage
   /** Grows with all that any baseline learns or unlearns: what was worked out at the same number is still true. */
   lessons: number
   /** Keys with a pane in each second that is still open. */
@@ -57,11 +54,8 @@ export interface Owner extends OwnedKeys {
   /** Panes of seconds before this one are closed; minutes before this one are learned. */
   closedToSecond: number
   learnedToMinute: number
-  /** Keys with closed panes in the minute under way, and in the minutes before it, until the last of these may be idle. */
+  /** Keys with closed panes in the minute under way. */
   minuteKeys: KeyState[]
-  readonly keysByMinute: Map<number, readonly KeyState[]>
-  /** Silent for longer than that, and by themselves for as long: still asked why. */
-  readonly awaited: Set<KeyState>
   /** Calls of the whole stream in minutes not yet learned. */
   readonly minuteCalls: Map<number, number>
   quiet: QuietStretch
