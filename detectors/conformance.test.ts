@@ -242,6 +242,7 @@ const usual = fc
     clientErrorShare: share,
     refusedShare: share,
     failureShare: share,
+    answered: fc.nat(1_000_000),
     latencyMs: fc.option(fc.nat(20_000), { nil: undefined }),
     days: fc.nat(7),
   })

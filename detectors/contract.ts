@@ -41,6 +41,8 @@ export interface Usual {
   readonly clientErrorShare: number
   readonly refusedShare: number
   readonly failureShare: number
+  /** Calls that these are shares of, the older the less they count. */
+  readonly answered: number
   /** Mean latency, ms; undefined where the log has none. */
   readonly latencyMs: number | undefined
   /** How many of the last seven days have this slot; 0 when it was taken from this day's last hour alone. */

@@ -40,6 +40,26 @@ test('a sale at many times the usual is a surge, though the usual few failures m
   expect(judge(retryStorm, { seconds: sale })?.score).toBeGreaterThan(1)
 })
 
+test('who fails now and then by itself is no retry storm for failing so when it surges, by chance a little more often', () => {
+  const sale = {
+    usual: { failureShare: 0.024, callsPerMinute: 0, upperPerMinute: 0 },
+    seconds: [{ status2xx: 441, status5xx: 21 }],
+  }
+
+  expect(judge(retryStorm, sale)).toMatchObject({ kind: 'surge', score: 1.05 })
+  expect(judge(retryStorm, { ...sale, seconds: [{ status2xx: 420, status5xx: 42 }] })).toMatchObject({
+    kind: 'retry-storm',
+  })
+})
+
+test('how often somebody fails who has hardly ever called is not taken to be never', () => {
+  const seconds = [{ status2xx: 970, status5xx: 30 }]
+  const never = { failureShare: 0, callsPerMinute: 0, upperPerMinute: 0 }
+
+  expect(judge(retryStorm, { usual: { ...never, answered: 20 }, seconds })).toMatchObject({ kind: 'surge' })
+  expect(judge(retryStorm, { usual: { ...never, answered: 20_000 }, seconds })).toMatchObject({ kind: 'retry-storm' })
+})
+
 test('an outage is no retry storm: everything fails, but nobody calls more often', () => {
   expect(judge(retryStorm, { seconds: repeat(10, { status5xx: 10 }) })?.score).toBeLessThan(1)
 })

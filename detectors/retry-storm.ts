@@ -86,8 +86,9 @@ export const retryStorm = defineDetector({
 })
 
 /**
- * Of a surge the usual few failures multiply too: so the share is that of the calls beyond the usual, and beyond the usual share.
- * It may fall when good calls come in: it names, and opens nothing.
+ * Of a surge the usual few failures multiply too: so the share is that of the calls beyond the usual, and beyond the usual share
+ * and what chance adds to it. Of a key with few calls so far that share is hardly known: one failure in twenty calls stands before
+ * its own. It may fall when good calls come in: it names, and opens nothing.
  */
 function isFailing(
   { calls, status5xx }: WindowCounts,
@@ -96,9 +97,16 @@ function isFailing(
 ): boolean {
   const more = calls - (usually?.calls ?? 0)
   const moreFailures = status5xx - (usually?.failures ?? 0)
-  const usualShare = usually === undefined || usually.calls === 0 ? 0 : usually.failures / usually.calls
-  return moreFailures >= Math.min(1, failingShare + usualShare) * more
+  const { failureShare, answered } = usually ?? NEVER_ANSWERED
+  const surely = (failureShare * answered + BELIEVED.failures) / (answered + BELIEVED.calls)
+  const byItself = surely * more
+  return moreFailures >= Math.min(more, failingShare * more + byItself + CHANCE_SIGMAS * Math.sqrt(byItself))
 }
+
+const NEVER_ANSWERED = { failureShare: 0, answered: 0 }
+const BELIEVED = { failures: 1, calls: 20 }
+/** Each second asks anew: what chance brings once in thousands of times is soon seen. */
+const CHANCE_SIGMAS = 4
 
 type Limits = Readonly<
   Record<'failureFloor' | 'timesUsualFailures' | 'timesUsual' | 'failingShare' | 'failuresUnknown', number>
@@ -108,7 +116,10 @@ type Limits = Readonly<
 function usualIn(seconds: number, usual: Usual, plannedTimes: number) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
-  return { calls, upperCalls: usual.upperPerMinute * minutes, failures: calls * usual.failureShare * plannedTimes }
+  // Of all its calls, whether or not it calls at this time of day.
+  const failureShare = usual.failureShare * plannedTimes
+  const { upperPerMinute, answered } = usual
+  return { calls, upperCalls: upperPerMinute * minutes, failures: calls * failureShare, failureShare, answered }
 }
 
 function comparisonsOf(

@@ -47,6 +47,7 @@ const middlingUsual: Usual = {
   clientErrorShare: 0.02,
   refusedShare: 0,
   failureShare: 0.001,
+  answered: 100_000,
   latencyMs: undefined,
   days: 7,
   reaches: [

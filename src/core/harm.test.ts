@@ -62,6 +62,15 @@ describe('a limit', () => {
     expect(done(stream, 'throttle')).toEqual([])
   })
 
+  test('is not lowered for somebody who begins to work after a week of silence: what it needs is not known', () => {
+    const stream = streamInto(taught(settingsOf(), { a: 0.0001, b: 60 }))
+    live(stream, inOrder(calm('b', 1, 0, 60), calm('a', 500, 10, 60)))
+    expect(stream.changes.at(-1)).toMatchObject({
+      ...{ keyId: 'a', severity: 'high', action: { kind: 'held', because: 'history-unknown' } },
+    })
+    expect(done(stream, 'throttle')).toEqual([])
+  })
+
   test('is nobody’s to lose when the API fails for the only two who call', () => {
     const stream = streamInto(taught(settingsOf(), { a: 120, b: 120 }))
     live(stream, inOrder(...['a', 'b'].flatMap(key => [calm(key, 2, 0, 30), storm(key, 20, 30, 60)])))

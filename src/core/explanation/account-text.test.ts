@@ -146,7 +146,7 @@ test('an incident is told with what was done, and why no more', () => {
     '  yes  100 % of everyone’s calls beyond the usual; most is 50 % or more',
     '  yes  … which are 32 % of everyone’s calls; the API feels 10 % or more',
     '  no   34.8 % of everyone’s calls; drowning takes 50 % or more',
-    '  yes  … while all 460 calls are more than the 310 that have been carried before',
+    '  no   … while all 460 calls are more than 3 × the 310 that have been carried before',
     '  no   many others are failing',
   ])
   const storm = accountText(accountOf({ perSecond: 40, status: 503 }))

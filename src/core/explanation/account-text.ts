@@ -12,6 +12,7 @@
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
 import {
+  BEYOND_PROVEN_TIMES,
   DOMINANT_SHARE,
   DOMINANT_TIMES,
   FELT_SHARE,
@@ -269,7 +270,7 @@ function harmLines(standing: Standing): readonly string[] {
   const harm = harmOf(standing)
   const most = percent(DOMINANT_SHARE)
   const proven = Number.isFinite(provenCalls)
-    ? `the ${exactly(Math.round(provenCalls))} that have been carried before`
+    ? `${BEYOND_PROVEN_TIMES} × the ${exactly(Math.round(provenCalls))} that have been carried before`
     : 'what can be carried (no whole day is known)'
   const lines: readonly (readonly [boolean, string])[] = [
     [harm.isManyTimes, `${timesText(timesUpper)} the upper end of its usual; many is ${DOMINANT_TIMES} × or more`],

@@ -20,7 +20,7 @@ function client(callsPerMinute: number, busiest = 1.2): Usual {
   return {
     ...{ callsPerMinute, lowerPerMinute: 0.9 * callsPerMinute, upperPerMinute: 1.1 * callsPerMinute },
     ...{ slotUpperPerMinute: 1.1 * callsPerMinute, slotLowerPerMinute: 0.9 * callsPerMinute, dispersion: 0.01 },
-    ...{ clientErrorShare: 0, refusedShare: 0, failureShare: 0, latencyMs: undefined, days: 7 },
+    ...{ clientErrorShare: 0, refusedShare: 0, failureShare: 0, answered: 1_000, latencyMs: undefined, days: 7 },
     ...{ reaches: [reach(10), reach(60), reach(300)], longestPause: undefined },
   }
 }

@@ -8,6 +8,7 @@ import { type Engine, type EngineState, type Out, watching } from '../engine-sta
 import { evidenceOf, type Judgement, kindsIn, leading, scoresOf } from '../judge.ts'
 import { plannedUse } from '../planned/planned-event.ts'
 import { grownSince } from '../state/accumulator.ts'
+import { calledInFewSlots } from '../state/baseline.ts'
 import { type KeyState, type SlotKnowledge, usualFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
 import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
@@ -17,7 +18,7 @@ import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
 import { platformSick } from './platform.ts'
-import { isDominant, respond, severityOf } from './response.ts'
+import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
 
 /** A key whose score says something, before it is decided what. */
@@ -66,7 +67,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     standing !== undefined && (one !== 'surge' || isRareEnough) && severityOf(one, standing) === 'high'
   const severity = kindsIn(judgement, lead).some(harms) ? 'high' : 'low'
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
-  const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isDominant(standing)
+  const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isFarWorse(standing)
   const usual = usualFor(kind, known)
   const action = respond(
     {
@@ -74,8 +75,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       keyId: key.keyId,
       isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
       severity,
-      // What its peers bring says what surprises, and not what a stranger needs.
-      usual: isStranger(known) ? undefined : usual,
+      usual: isNeedKnown(owner, key, known, kind) ? usual : undefined,
       isPlatformIncident: isPlatform,
       throttledTenants: limitedBeside(state, key),
       now: state.now,
@@ -119,8 +119,22 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   step(engine, owner, key, event, out)
 }
 
-/** Nothing of its own past is known. */
-const isStranger = ({ lent }: SlotKnowledge): boolean => lent !== undefined && lent.usual === undefined
+/**
+ * Whether its past says what a key normally needs. What its peers bring says what surprises, and not what a stranger needs; and who
+ * called for an hour of the week in all, and surges, may be somebody who begins to work. One that retries what fails is lowered
+ * all the same.
+ */
+function isNeedKnown({ keys }: Owner, { number }: KeyState, { lent, usual, slot }: SlotKnowledge, kind: Kind): boolean {
+  if (lent !== undefined && lent.usual === undefined) return false
+  return (
+    kind !== 'surge' ||
+    usual === undefined ||
+    usual.days === 0 ||
+    !calledInFewSlots(keys, number, slot, AN_HOUR_OF_SLOTS)
+  )
+}
+
+const AN_HOUR_OF_SLOTS = 12
 
 /** What was planned of this minute, and how much of it the key has used. */
 const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochMs): Signal['planned'] =>

@@ -75,6 +75,23 @@ describe('clients that surge while nobody fails', () => {
     expect(openedOf(stream).length).toBeGreaterThan(turns)
     expect(openedOf(stream).includes('*')).toBe(isSick)
   })
+
+  test('wake nobody while they are a few of those that call, and wake people when they begin to fail', () => {
+    const stream = fleet()
+    const few = keys.slice(0, 4)
+    const surges = few.map(key => surging(key, 30, { seconds: 60 }))
+    const failing = few.map(key => surging(key, 90, { seconds: 30, status: 503 }))
+    live(stream, inOrder(usual(200), ...surges, ...failing))
+    const told = stream.changes.filter(({ keyId, phase }) => keyId === '*' && phase === 'open')
+    expect(told.map(({ severity, incidentId }) => [severity, incidentId])).toEqual([
+      ['low', 'platform#1'],
+      ['high', 'platform#1'],
+    ])
+    expect(alertsOf(stream).filter(id => id.startsWith('platform'))).toEqual([
+      'platform#1/alert-1',
+      'platform#1/alert-2',
+    ])
+  })
 })
 
 test('clients that fail are a sick API as soon as they are many, whatever chance would bring', () => {

@@ -9,7 +9,7 @@ import type { ApiKeyId } from '../vocabulary.ts'
 import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
-import { isDominant } from './response.ts'
+import { isFarWorse } from './response.ts'
 import { eventTimeOf, explain, step } from './storyline.ts'
 
 /** Of the keys with new calls: how many failed just now, as far as one sees without adding anything up. */
@@ -36,7 +36,7 @@ function hasCulprit(engine: Engine, survey: FleetSurvey): boolean {
     for (const key of owner.incidents) {
       const { incident } = key
       if (!('story' in incident) || incident.story.signal.severity !== 'high') continue
-      if (holdsLimit(incident) || isDominant(standingOf(survey, engine, owner, key))) return true
+      if (holdsLimit(incident) || isFarWorse(standingOf(survey, engine, owner, key))) return true
     }
   }
   return false
@@ -47,20 +47,49 @@ const WHOLE_FLEET = '*' as ApiKeyId
 
 export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, out: Out): void {
   const { state } = engine
-  const at = owner.time.highest
   if (state.platform.phase === 'open') {
-    state.platform = { ...state.platform, lastSickAt: state.now }
+    staySick(engine, owner, state.platform.story, survey, out)
     return
   }
   state.platformIncidents++
-  const openings = state.openings ?? openingsFrom(at)
   const action: Action = { kind: 'held', because: 'platform-incident' }
-  const found: Signal = {
+  const signal = signalOf(engine, owner, survey)
+  const story: Story = {
+    incidentId: `platform#${state.platformIncidents}`,
+    openedAt: signal.at,
+    signal,
+    lastBadAt: signal.at,
+    action,
+    telling: 'alerted',
+    refused: undefined,
+    throttles: 0,
+    restores: 0,
+    alerts: 1,
+  }
+  state.platform = { phase: 'open', story, lastSickAt: state.now }
+  tellPlatform(engine, owner, story, 'open', out)
+  releaseAll(engine, survey, out)
+}
+
+/** Whoever was told that it may be nothing is told again when it turns out to be something. */
+function staySick(engine: Engine, owner: Owner, before: Story, survey: FleetSurvey, out: Out): void {
+  const { state } = engine
+  const signal = signalOf(engine, owner, survey)
+  const isWorse = before.signal.severity === 'low' && signal.severity === 'high'
+  const story = isWorse ? { ...before, signal, lastBadAt: signal.at, alerts: before.alerts + 1 } : before
+  state.platform = { phase: 'open', story, lastSickAt: state.now }
+  if (isWorse) tellPlatform(engine, owner, story, 'open', out)
+}
+
+function signalOf(engine: Engine, owner: Owner, survey: FleetSurvey): Signal {
+  const at = owner.time.highest
+  const openings = engine.state.openings ?? openingsFrom(at)
+  return {
     at,
     decidedAt: at,
     onsetAt: at,
     kind: 'platform',
-    severity: 'high',
+    severity: isGrave(engine, survey) ? 'high' : 'low',
     detectors: [],
     evidence: [
       { measure: 'keys wrong at once', observed: survey.wrong, usual: undefined },
@@ -78,29 +107,18 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     timesAWeek: undefined,
     isHeard: true,
   }
-  const story: Story = {
-    incidentId: `platform#${state.platformIncidents}`,
-    openedAt: at,
-    signal: found,
-    lastBadAt: at,
-    action,
-    telling: 'alerted',
-    refused: undefined,
-    throttles: 0,
-    restores: 0,
-    alerts: 1,
-  }
-  state.platform = { phase: 'open', story, lastSickAt: state.now }
-  tellPlatform(engine, owner, story, 'open', 1, out)
-  releaseAll(engine, survey, out)
 }
+
+/** A few that surge at once while nobody fails may be chance, for which nobody is woken; most of all that call are not. */
+const isGrave = (engine: Engine, survey: FleetSurvey): boolean =>
+  areManyInTrouble(engine, survey) || survey.newlyWrong > survey.active / 2
 
 /** Those who were taken for culprits before the guard saw them all: told as part of it, and their limits given back. */
 function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
   const { state } = engine
   for (const owner of watching(state)) {
     for (const key of owner.incidents) {
-      if (isDominant(standingOf(survey, engine, owner, key))) continue
+      if (isFarWorse(standingOf(survey, engine, owner, key))) continue
       step(engine, owner, key, { kind: 'platform', now: state.now }, out)
     }
   }
@@ -113,26 +131,20 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
   const isSeen = at === owner.time.highest
-  if (isSeen && isPlatformSick(engine, surveyFleet(engine), owner.time.highest)) {
-    state.platform = { ...state.platform, lastSickAt: state.now }
+  const survey = isSeen ? surveyFleet(engine) : undefined
+  if (survey !== undefined && isPlatformSick(engine, survey, at)) {
+    staySick(engine, owner, state.platform.story, survey, out)
     return
   }
   if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
   const { story } = state.platform
   state.platform = { phase: 'quiet' }
-  tellPlatform(engine, owner, { ...story, action: { kind: 'none' } }, 'closed', 2, out)
+  tellPlatform(engine, owner, { ...story, action: { kind: 'none' }, alerts: story.alerts + 1 }, 'closed', out)
 }
 
-function tellPlatform(
-  engine: Engine,
-  owner: Owner,
-  story: Story,
-  phase: 'open' | 'closed',
-  alert: number,
-  out: Out,
-): void {
+function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' | 'closed', out: Out): void {
   const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
-  const id = `${story.incidentId}/alert-${alert}`
+  const id = `${story.incidentId}/alert-${story.alerts}`
   out.changes.push(explanation)
   out.effects.push({
     id,

@@ -4,6 +4,7 @@ import { weirSchema } from '../config/config.ts'
 import {
   compareHarm,
   isDominant,
+  isFarWorse,
   type ResponseQuestion,
   respond,
   type Standing,
@@ -23,6 +24,7 @@ const usual: Usual = {
   clientErrorShare: 0,
   refusedShare: 0,
   failureShare: 0,
+  answered: 100_000,
   latencyMs: undefined,
   days: 7,
   reaches: [],
@@ -85,7 +87,7 @@ describe('harm', () => {
     timesUpper: 10,
     fleetCalls: 1_500,
     fleetExcess: 1_000,
-    provenCalls: 1_000,
+    provenCalls: 499,
     othersFail: false,
     pool: undefined,
   }
@@ -93,11 +95,11 @@ describe('harm', () => {
     expect(severityOf('retry-storm', { ...standing, calls: 1, excess: 0 })).toBe('high')
   })
 
-  test('is what a surge does that outweighs all others, far beyond its own usual, and beyond what the API has carried', () => {
+  test('is what a surge does that outweighs all others, far beyond its own usual, and three times what the API has carried', () => {
     expect(severityOf('surge', standing)).toBe('high')
     expect(severityOf('surge', { ...standing, timesUpper: 9.9 })).toBe('low')
-    expect(severityOf('surge', { ...standing, fleetCalls: 2_001, provenCalls: 1_000 })).toBe('low')
-    expect(severityOf('surge', { ...standing, provenCalls: 1_500 })).toBe('low')
+    expect(severityOf('surge', { ...standing, fleetCalls: 2_001 })).toBe('low')
+    expect(severityOf('surge', { ...standing, provenCalls: 500 })).toBe('low')
     expect(severityOf('surge', { ...standing, timesUpper: undefined })).toBe('low')
   })
 
@@ -138,6 +140,12 @@ describe('harm', () => {
   test('has one culprit where a key makes half of all excess at ten times its usual', () => {
     expect(isDominant({ ...standing, excess: 500 })).toBe(true)
     expect(isDominant({ ...standing, excess: 499 })).toBe(false)
+  })
+
+  test('is one client’s doing and no sick API where it makes four fifths of all excess', () => {
+    expect(isFarWorse({ ...standing, excess: 800 })).toBe(true)
+    expect(isFarWorse({ ...standing, excess: 799 })).toBe(false)
+    expect(isFarWorse({ ...standing, timesUpper: 9.9 })).toBe(false)
   })
 
   test('is not what a client does that is a trifle beside all others, however it has grown, while they fail', () => {

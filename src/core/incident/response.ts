@@ -60,7 +60,7 @@ export interface Standing {
   /** The whole fleet, this key included. */
   readonly fleetCalls: number
   readonly fleetExcess: number
-  /** Calls in ten seconds that the whole fleet has been seen to carry: its busiest minute of the last seven days. */
+  /** Calls in ten seconds that the API has been seen to carry: what it answered in its busiest minute of the last seven days. */
   readonly provenCalls: number
   /** Whether many other keys' calls are failing. */
   readonly othersFail: boolean
@@ -84,6 +84,10 @@ export interface PoolOutlook {
 export const DOMINANT_SHARE = 0.5
 export const DOMINANT_TIMES = 10
 export const FELT_SHARE = 0.1
+/** Ten seconds of a busy minute may well be twice as busy as it; and nobody runs an API without any room above its busiest one. */
+export const BEYOND_PROVEN_TIMES = 3
+/** While an API is sick everybody may retry, and one of few soon makes half of it: whose doing it is makes nearly all. */
+const FAR_WORSE_SHARE = 0.8
 
 /** The questions that decide whether a surge harms, each with its answer. */
 export interface Harm {
@@ -100,7 +104,7 @@ export const harmOf = (standing: Standing): Harm => ({
   isMostOfExcess: standing.excess >= DOMINANT_SHARE * standing.fleetExcess,
   isFelt: standing.excess >= FELT_SHARE * standing.fleetCalls,
   isMostOfCalls: standing.calls >= DOMINANT_SHARE * standing.fleetCalls,
-  isBeyondProven: standing.fleetCalls > standing.provenCalls,
+  isBeyondProven: standing.fleetCalls > BEYOND_PROVEN_TIMES * standing.provenCalls,
   othersFail: standing.othersFail,
 })
 
@@ -109,10 +113,14 @@ export function isDominant(standing: Standing): boolean {
   return isManyTimes && isMostOfExcess && isFelt
 }
 
+/** Whether it is this key, and not the API, that is sick when many are in trouble. */
+export const isFarWorse = (standing: Standing): boolean =>
+  isDominant(standing) && standing.excess >= FAR_WORSE_SHARE * standing.fleetExcess
+
 /**
  * Retries after failures harm by themselves. Taking more than one's part of the pool harms when the pool runs out
  * soon. A surge with the usual errors harms when it drowns the others: it brings more than all other clients together, at
- * many times its usual, and together they are more than the API has been seen to carry; or the others have begun to fail
+ * many times its usual, and together they are far more than the API has been seen to carry; or the others have begun to fail
  * while it dominates. Errors and refusals cost the API little, and are their client's own loss; so are a silence and a fall.
  */
 export function severityOf(kind: Kind, standing: Standing): Severity {

@@ -31,6 +31,7 @@ const usually = (callsPerMinute: number, dispersion = 0.1): Usual => ({
   clientErrorShare: 0,
   refusedShare: 0,
   failureShare: 0,
+  answered: 0,
   latencyMs: undefined,
   days: 7,
   reaches: [],

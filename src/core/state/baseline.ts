@@ -249,6 +249,15 @@ function ringSumsOf(keys: KnownKeys, key: number, slot: number): SlotSums {
   return { calls: callsOf(callsCode), squares: squaresOf(callsCode, at & 1 ? pair >> 4 : pair & 0x0f) }
 }
 
+/** Whether a key called in fewer than so many slots of the seven days before `slot`. */
+export function calledInFewSlots(keys: KnownKeys, key: number, slot: number, enough: number): boolean {
+  let slots = 0
+  for (let before = slot - 1; before >= slot - RING; before--) {
+    if (slotSumsOf(keys, key, before).calls > 0 && ++slots === enough) return false
+  }
+  return true
+}
+
 /** A key's baseline among those of its owner. */
 export interface Baseline {
   readonly keys: KnownKeys

@@ -103,4 +103,11 @@ describe('an owner of keys', () => {
     day(12, 1)
     expect(busiest()).toBe(120)
   })
+
+  test('carried is what was answered, of a storm too, and neither what failed nor what was refused', () => {
+    const stream = streamInto(createEngine(settings, { withHistory: true }))
+    const answered = (perSecond: number, status: number) => steady('a', { perSecond, from: TEN, seconds: 130, status })
+    live(stream, inOrder(answered(3, 200), answered(2, 404), answered(40, 503), answered(9, 429)))
+    expect(busiestMinute(stream.engine.state.owners.get('')!)).toBe(300)
+  })
 })

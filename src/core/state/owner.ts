@@ -56,10 +56,11 @@ export interface Owner extends PausingKeys {
   learnedToMinute: number
   /** Keys with closed panes in the minute under way. */
   minuteKeys: KeyState[]
-  /** Calls of the whole stream in minutes not yet learned. */
+  /** Calls of the whole stream in minutes not yet learned, and how many of them were neither refused nor failed. */
   readonly minuteCalls: Map<number, number>
+  readonly minuteCarried: Map<number, number>
   quiet: QuietStretch
-  /** Calls in the busiest minute of each of the last seven days, by day: what the API has been seen to carry. */
+  /** Calls carried in the busiest minute of each of the last seven days, by day. */
   readonly busiestMinutes: Map<number, number>
   /** End of the latest count row, epoch ms: time to which a history of counts reaches. */
   rowsUntil: number
@@ -95,6 +96,7 @@ export const createOwner = (plans: Plans = new Map()): Owner => ({
   keysByMinute: new Map(),
   awaited: new Set(),
   minuteCalls: new Map(),
+  minuteCarried: new Map(),
   quiet: { fromMinute: 0, minutes: 0, isUnknown: true, recentPerMinute: 0 },
   busiestMinutes: new Map(),
   rowsUntil: Number.NEGATIVE_INFINITY,
@@ -209,7 +211,9 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   const minutes = Math.max(1, Math.round(seconds / 60))
   const firstMinute = Math.floor(start / MINUTE_MS)
   owner.taughtToMinute = Math.max(owner.taughtToMinute, firstMinute + minutes)
-  for (let minute = firstMinute; minute < firstMinute + minutes; minute++) countMinute(owner, minute, calls / minutes)
+  const carried = carriedOf(row)
+  for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
+    countMinute(owner, minute, calls / minutes, carried / minutes)
   const live = owner.live[(owner.place[number] as number) - 1]
   if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
   else stayKnown(owner.keys, number, firstMinute)
@@ -270,20 +274,37 @@ function paneOf(owner: Owner, key: KeyState, { panes, early, earlyWindows }: Key
 
 /** Calls of a key that this owner does not watch: they tell that the stream delivered these minutes. */
 export function noteCalls(owner: Owner, batch: CallBatch, groups: CallGroups, first: number): void {
-  for (let row = first; row >= 0; row = groups.next[row] as number)
-    countMinute(owner, Math.floor((batch.time[groups.from + row] as number) / MINUTE_MS), 1)
+  for (let row = first; row >= 0; row = groups.next[row] as number) {
+    const status = batch.status[groups.from + row] as number
+    const carried = status === 429 || status >= 500 ? 0 : 1
+    countMinute(owner, Math.floor((batch.time[groups.from + row] as number) / MINUTE_MS), 1, carried)
+  }
 }
 
 /** As `noteCalls`, for a count row. */
-export function noteRow(owner: Owner, { start, seconds, calls }: PaneRow): void {
+export function noteRow(owner: Owner, row: PaneRow): void {
+  const { start, seconds, calls } = row
   const minutes = Math.max(1, Math.round(seconds / 60))
   const first = Math.floor(start / MINUTE_MS)
-  for (let minute = first; minute < first + minutes; minute++) countMinute(owner, minute, calls / minutes)
+  const carried = carriedOf(row)
+  for (let minute = first; minute < first + minutes; minute++)
+    countMinute(owner, minute, calls / minutes, carried / minutes)
 }
 
-function countMinute(owner: Owner, minute: number, calls: number): void {
-  if (minute >= owner.learnedToMinute) owner.minuteCalls.set(minute, (owner.minuteCalls.get(minute) ?? 0) + calls)
+function countMinute(
+  { learnedToMinute, minuteCalls, minuteCarried }: Owner,
+  minute: number,
+  calls: number,
+  carried: number,
+): void {
+  if (minute < learnedToMinute) return
+  minuteCalls.set(minute, (minuteCalls.get(minute) ?? 0) + calls)
+  minuteCarried.set(minute, (minuteCarried.get(minute) ?? 0) + carried)
 }
+
+/** Calls that were neither refused nor failed. */
+const carriedOf = ({ calls, status429, status5xx }: Pick<PaneRow, 'calls' | 'status429' | 'status5xx'>): number =>
+  calls - status429 - status5xx
 
 /**
  * Told of each minute that has closed and was delivered, with the calls in it by key; before it the silent minutes from
@@ -367,11 +388,13 @@ export function askPeersAnew(owner: Owner): void {
 
 function learnKeys(owner: Owner, minute: number): void {
   let calls: number | undefined
+  let carried = 0
   for (const key of owner.minuteKeys) {
     const panes = key.activity?.panes
     if (panes === undefined) continue
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
+    carried += carriedOf(seen)
     // In the minute that closes, the key's last final look was at a second of it.
     if (isOnlyPlanned(key.finalSlot, minute, seen.calls)) excludeMinute(owner.keys, key.number, minute)
     else if (!isNotLearned(key, minute)) {
@@ -381,7 +404,7 @@ function learnKeys(owner: Owner, minute: number): void {
       learnRoutesOf(owner.keys, key, minute)
     }
   }
-  if (calls !== undefined) countMinute(owner, minute, calls)
+  if (calls !== undefined) countMinute(owner, minute, calls, carried)
   owner.keysByMinute.set(minute, owner.minuteKeys)
   owner.minuteKeys = []
   owner.lessons++
@@ -427,7 +450,9 @@ function coverOrWait(owner: Owner, minute: number): number | undefined {
     quiet.minutes++
     return undefined
   }
+  const carried = owner.minuteCarried.get(minute) ?? 0
   owner.minuteCalls.delete(minute)
+  owner.minuteCarried.delete(minute)
   if (quiet.minutes > 0) {
     if (!isGap(quiet)) {
       first = Math.max(quiet.fromMinute, minute - MINUTES_PER_WEEK)
@@ -439,19 +464,18 @@ function coverOrWait(owner: Owner, minute: number): number | undefined {
   }
   quiet.isUnknown = false
   coverMinute(owner.coverage, minute)
-  provenMinute(owner, minute, calls)
+  noteCarried(owner, minute, carried)
   quiet.recentPerMinute =
     quiet.recentPerMinute === 0 ? calls : quiet.recentPerMinute + (calls - quiet.recentPerMinute) / AVERAGE_MINUTES
   return first
 }
 
-/** A minute in which somebody harms the others shows what broke the API, not what it carries. */
-function provenMinute({ busiestMinutes, incidents }: Owner, minute: number, calls: number): void {
-  for (const { incident } of incidents) if ('story' in incident && incident.story.signal.severity === 'high') return
+/** Also of a minute in which somebody drowned the others: what was answered all the same the API has carried. */
+function noteCarried({ busiestMinutes }: Owner, minute: number, carried: number): void {
   const day = Math.floor(minute / MINUTES_PER_DAY)
-  busiestMinutes.set(day, Math.max(busiestMinutes.get(day) ?? 0, calls))
+  busiestMinutes.set(day, Math.max(busiestMinutes.get(day) ?? 0, carried))
   for (const old of busiestMinutes.keys()) if (old < day - 6) busiestMinutes.delete(old)
 }
 
-/** Calls in the busiest minute of the last seven days; 0 when none is known. */
+/** Calls carried in the busiest minute of the last seven days; 0 when none is known. */
 export const busiestMinute = ({ busiestMinutes }: Owner): number => Math.max(0, ...busiestMinutes.values())

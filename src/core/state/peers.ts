@@ -127,7 +127,15 @@ export function lentBy(peers: PeersUsual, own: Usual | undefined): Usual {
     return {
       ...{ callsPerMinute: peers.callsPerMinute, lowerPerMinute: 0, upperPerMinute: inMinute, dispersion: STRANGER },
       ...{ slotUpperPerMinute, slotLowerPerMinute: 0, longestPause: undefined, latencyMs: undefined },
-      ...{ clientErrorShare: 0, refusedShare: 0, failureShare: 0, days: 0, reaches, peers: { keys, plan } },
+      ...{
+        clientErrorShare: 0,
+        refusedShare: 0,
+        failureShare: 0,
+        answered: 0,
+        days: 0,
+        reaches,
+        peers: { keys, plan },
+      },
     }
   }
   return {

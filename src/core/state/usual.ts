@@ -134,6 +134,7 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
     clientErrorShare: shareOf(status4xx),
     refusedShare: shareOf(status429),
     failureShare: shareOf(status5xx),
+    answered: calls,
     latencyMs: latencyCount === 0 ? undefined : latencySumMs / latencyCount,
     days: knownDays,
     reaches: ownReaches(keys, key, slot, middle + above),

@@ -30,6 +30,7 @@ export interface Clean {
   readonly lowAlerted: number
   readonly high: number
   readonly throttles: number
+  /** Pages that told of the whole API. */
   readonly platform: number
 }
 
@@ -111,11 +112,11 @@ function cleanOf(
   return {
     configuration,
     ...fleet,
-    low: clients.filter(({ isPaged }) => !isPaged).length,
-    lowAlerted: clients.filter(({ isPaged, isAlerted }) => !isPaged && isAlerted).length,
+    low: incidents.filter(({ isPaged }) => !isPaged).length,
+    lowAlerted: incidents.filter(({ isPaged, isAlerted }) => !isPaged && isAlerted).length,
     high: clients.filter(({ isPaged }) => isPaged).length,
     throttles: clients.filter(({ throttles }) => throttles).length,
-    platform: incidents.length - clients.length,
+    platform: incidents.filter(({ told, isPaged }) => isPaged && told.kind === 'platform').length,
   }
 }
 
