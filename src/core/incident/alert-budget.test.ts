@@ -49,6 +49,14 @@ describe('by the fleet’s week, where a key’s past says nothing', () => {
     expect(heard('fall', NOON + DAY_MS)).toBe(true)
   })
 
+  test('silences too, however long each is for its own key, since those know no more than their longest', () => {
+    const { engine, heard } = fleetOf(20)
+    for (let told = 0; told < 10; told++) noteSpent(engine.state, 'silence', NOON)
+    expect(heard('silence', NOON, 0.1)).toBe(false)
+    expect(heard('silence', NOON + DAY_MS, 0.1)).toBe(true)
+    expect(heard('silence', NOON + DAY_MS, 5)).toBe(false)
+  })
+
   test('what is common all the time is told as often as that, and no oftener', () => {
     const { engine, heard } = fleetOf(5_000)
     let told = 0

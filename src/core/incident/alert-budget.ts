@@ -9,7 +9,8 @@
  * alerts' share, and the pages that remain are measured (`npm run bench:quality`, clean traffic).
  *
  * Of what has no such measure of its own (a fall, a loop of errors, a new place) the fleet's own week says how common it is: half as many
- * alerts of each kind are told a week, and what comes then is noted. No kind uses up what is another's. Who endangers others, and
+ * alerts of each kind are told a week, and what comes then is noted; also of silences, of which a key knows the longest alone. No kind
+ * uses up what is another's. Who endangers others, and
  * whatever is severe, is told in any case.
  */
 import type { Kind } from '../../../detectors/contract.ts'
@@ -56,8 +57,9 @@ export function isHeard(
   { kind, at, timesAWeek, allowed }: Found,
 ): boolean {
   if (DANGERS.has(kind)) return true
-  if (timesAWeek === undefined) return spentOn(state, kind, at) + 1 <= mostOfAKind(settings.config.alertBudget)
-  return timesAWeek <= allowed && (kind !== 'surge' || isNews(lastTold(keys, key), { at, timesAWeek }))
+  if (timesAWeek !== undefined && timesAWeek > allowed) return false
+  if (kind === 'surge' && timesAWeek !== undefined) return isNews(lastTold(keys, key), { at, timesAWeek })
+  return spentOn(state, kind, at) + 1 <= mostOfAKind(settings.config.alertBudget)
 }
 
 /** However small the budget is, one of each kind is told; without any, none. */

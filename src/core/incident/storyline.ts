@@ -135,9 +135,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
 /** What the alert budget goes by. */
 function noteAlert({ state }: Engine, owner: Owner, { number }: KeyState, told: Signal): void {
   const { kind, severity, at, timesAWeek } = told
-  if (timesAWeek === undefined) {
-    if (severity === 'low' && kind !== 'platform') noteSpent(state, kind, at)
-  } else if (kind === 'surge') noteTold(owner.keys, number, { at, timesAWeek })
+  if (kind === 'surge' && timesAWeek !== undefined) noteTold(owner.keys, number, { at, timesAWeek })
+  else if (severity === 'low' && kind !== 'platform') noteSpent(state, kind, at)
 }
 
 /** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
