@@ -68,7 +68,7 @@ export function changeText(change: Explanation): string {
   const head = `${iso(decidedAt)}  ${phase.toUpperCase().padEnd(10)}  ${incidentId}  ${kind}, severity ${severity}`
   if (phase === 'closed') return `${head}\n\n`
   if (phase === 'open' && change.telling === 'noted')
-    return `${head}, noted: ${currentText(change)}, too common for an alert.\n\n`
+    return `${head}, noted: ${currentText(change)}, too common, or told too lately, for an alert.\n\n`
   if (phase !== 'open' || isPartOfPlatform(change)) return `${head}. ${actionLine(action)}\n\n`
   const text = alertText(change)
     .split('\n')

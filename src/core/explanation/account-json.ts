@@ -4,7 +4,16 @@
  */
 import type { Comparison, Counts, OwnReach } from '../../../detectors/contract.ts'
 import { harmOf, type Standing } from '../incident/response.ts'
-import { type Account, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import {
+  type Account,
+  missingOf,
+  type Rarity,
+  rarityOf,
+  ratioOf,
+  type Spoken,
+  type Verdict,
+  verdictOf,
+} from './account.ts'
 import { incidentBody, stretchJson, terminalSafe, times } from './json.ts'
 import { surgeSeen, type Testimony } from './observation.ts'
 
@@ -43,6 +52,7 @@ export function accountLine(account: Account): string {
       },
       detectors: testimonies.map(testimonyJson),
       incident: aftermath.told ? incidentBody(aftermath.told) : null,
+      alertBudget: rarityJson(rarityOf(account)),
       platformIncidentId: aftermath.platformIncidentId ?? null,
       standing: standingJson(aftermath.standing),
       ...times('asOf', aftermath.asOf),
@@ -103,6 +113,18 @@ function testimonyJson(testimony: Testimony) {
 }
 
 const comparisonJson = (comparison: Comparison) => ({ ...comparison, ratio: ratioOf(comparison) })
+
+function rarityJson(rarity: Rarity | undefined) {
+  if (rarity === undefined) return null
+  const { timesAWeek, ration } = rarity
+  const { allowed, alerts, keys, spent, most, told } = ration
+  return {
+    isByOwnPast: timesAWeek !== undefined,
+    timesAWeek: timesAWeek !== undefined && Number.isFinite(timesAWeek) ? timesAWeek : null,
+    ...{ allowed, alerts, keys, spentOfKind: spent, mostOfKind: most },
+    lastTold: told ? { ...times('at', told.at), timesAWeek: told.timesAWeek } : null,
+  }
+}
 
 function standingJson(standing: Standing) {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls, pool } = standing

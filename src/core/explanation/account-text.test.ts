@@ -101,6 +101,7 @@ test('an incident is told with what was done, and why no more', () => {
     '',
     'Incident a#1 was open: a surge, severity low, begun at 2026-03-04 10:00:30 UTC, opened at 2026-03-04 10:00:33 UTC.',
     "Client's limit was not changed: so far it harms nobody else. (mode: enforce)",
+    'Alert budget: by itself it goes so far 0.566 times a week; an alert takes 10 times a week or less: 20 alerts a week, shared by 2 keys.',
     'It closes when no score has been above 0.5 for 1 min 0 s.',
     'Above 1, and only to corroborate what others open: minute-sigma 2.57.',
     '',
@@ -141,18 +142,64 @@ test('an incident is told with what was done, and why no more', () => {
     '  stuck-poller        silent: it is blind, no call of the last minutes has a route (`fields.route`)',
     '  fall                silent: it has paused within five minutes, or too few days of this time are known',
     '',
-    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
+    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the sixth, where it is rare:',
     '  yes  12.3 × the upper end of its usual; many is 10 × or more',
     '  yes  100 % of everyone’s calls beyond the usual; most is 50 % or more',
     '  yes  … which are 32 % of everyone’s calls; the API feels 10 % or more',
     '  no   34.8 % of everyone’s calls; drowning takes 50 % or more',
     '  yes  … while all 460 calls are more than the 310 that have been carried before',
     '  no   many others are failing',
+    '  yes  by itself it goes so far 0.566 times a week; rare is 10 times a week or less',
   ])
   const storm = accountText(accountOf({ perSecond: 40, status: 503 }))
   expect(storm).toContain('Incident a#1')
   expect(storm).toContain('a retry storm, severity high')
   expect(storm).not.toContain('Harm, by')
+})
+
+test('what is noted only tells how common it is and may be, and why all that it drowns does not make it severe', () => {
+  const text = accountText(accountOf({ config: { alertBudget: '0 per week' }, perSecond: 60 }))
+  expect(text).toContain('a surge, severity low')
+  expect(text).toMatch(
+    /^Alert budget: by itself it goes so far 0\.\d+ times a week; an alert takes 0 times a week or less: 0 alerts a week, shared by 2 keys\.$/m,
+  )
+  const answers = text.split('\n').filter(line => /^ {2}(yes|no ) /.test(line))
+  expect(answers.map(line => line.slice(2, 5))).toEqual(['yes', 'yes', 'yes', 'yes', 'yes', 'no ', 'no '])
+  expect(answers.at(-1)).toMatch(/rare is 0 times a week or less$/)
+})
+
+test('what its busiest minute may reach by chance has no rate of its own', () => {
+  const account = accountOf({ perSecond: 16 })
+  const { testimonies } = account.observation
+  const common = testimonies.map(one =>
+    one.kind === 'spoke' && one.finding.timesAWeek !== undefined
+      ? { ...one, finding: { ...one.finding, timesAWeek: Number.POSITIVE_INFINITY } }
+      : one,
+  )
+  const within = { ...account, observation: { ...account.observation, testimonies: common } }
+  expect(accountText(within)).toContain(
+    'Alert budget: by itself it has gone so far, or nearly, in the last weeks; an alert',
+  )
+  expect(accountText(within)).not.toContain('Infinity')
+  expect(JSON.parse(accountLine(within)).alertBudget).toMatchObject({
+    isByOwnPast: true,
+    timesAWeek: null,
+    allowed: 10,
+  })
+})
+
+test('what is told as something worse than the surge that makes it severe tells of its harm as well', () => {
+  const text = accountText(accountOf({ perSecond: 60, status: 429 }))
+  expect(text).toContain('a run into its limit, severity high')
+  expect(text).toContain('Harm, by the last 10 s.')
+})
+
+test('of what no past of its own tells how common it is the week of its kind is told', () => {
+  const text = accountText(accountOf({ perSecond: 2, status: 404, at: TEN + 90_000 }))
+  expect(text).toContain('a loop of errors, severity low')
+  expect(text).toContain(
+    'Alert budget: no past of its own says how common this is; of its kind 1 of 10 alerts a week have been told.',
+  )
 })
 
 test('the moment of a stretch says that it is one, and that it only corroborates what does', () => {

@@ -11,6 +11,7 @@
 
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
+import { TIMES_RARER } from '../incident/alert-budget.ts'
 import {
   DOMINANT_SHARE,
   DOMINANT_TIMES,
@@ -21,8 +22,20 @@ import {
 } from '../incident/response.ts'
 import type { KeysStretch } from '../planned/schedule.ts'
 import { SECOND_MS } from '../vocabulary.ts'
-import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
-import type { IncidentKind } from './explanation.ts'
+import {
+  type Account,
+  corroborating,
+  isRareEnough,
+  isSurging,
+  missingOf,
+  type Rarity,
+  rarityOf,
+  ratioOf,
+  type Spoken,
+  type Verdict,
+  verdictOf,
+} from './account.ts'
+import type { Explanation, IncidentKind } from './explanation.ts'
 import { type Observation, surgeSeen, type Testimony } from './observation.ts'
 import {
   actionLine,
@@ -55,7 +68,7 @@ export function accountText(account: Account): string {
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
-    ...(isToldAs('surge', verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...(isSurgeWeighed(account, verdict) ? ['', ...harmLines(aftermath.standing, rarityOf(account))] : []),
     ...(isToldAs('pool-share', verdict) ? ['', poolLine(aftermath.standing)] : []),
   ].join('\n')
 }
@@ -80,7 +93,8 @@ function verdictLines(account: Account, verdict: Verdict): readonly string[] {
   ]
 }
 
-function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Verdict): readonly string[] {
+function decisionLines(account: Account, verdict: Verdict): readonly string[] {
+  const { mode, staysAbove, closesAfterMs } = account
   switch (verdict.kind) {
     case 'opened':
     case 'was-open': {
@@ -89,6 +103,7 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
         `Incident ${cleanText(told.incidentId)} ${courseText(verdict)}`,
         `${actionLine(told.action)} (mode: ${mode})`,
         ...limitLines(told.action),
+        ...budgetLines(told, rarityOf(account)),
         ...(verdict.kind === 'was-open' && told.phase === 'open'
           ? [`It closes when no score has been above ${staysAbove} for ${durationText(closesAfterMs)}.`]
           : []),
@@ -122,11 +137,38 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
   const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
-  const noted = told.telling === 'noted' ? ' Noted only: it is too common for the alert budget.' : ''
+  const noted = told.telling === 'noted' ? ' Noted only: too common, or told too lately, for an alert.' : ''
   if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
   return `${course}: ${what}, opened at ${timeText(openedAt)}.${noted}`
 }
+
+/** What an alert was held against: how common this is, and how common it may be. */
+function budgetLines({ severity, telling }: Explanation, rarity: Rarity | undefined): readonly string[] {
+  if (rarity === undefined || rarity.ration.isDanger) return []
+  const { timesAWeek, ration } = rarity
+  if (timesAWeek === undefined) {
+    if (severity === 'high') return []
+    const { spent, most } = ration
+    return [
+      `Alert budget: no past of its own says how common this is; of its kind ${threeFigures(spent)} of ${threeFigures(most)} alerts a week have been told.`,
+    ]
+  }
+  const { allowed, alerts, keys, told } = ration
+  const lately =
+    telling === 'noted' && timesAWeek <= allowed && told !== undefined
+      ? ` Told at ${timeText(told.at)} already: news for a day is only what is ${threeFigures(TIMES_RARER)} × rarer than the ${threeFigures(told.timesAWeek)} of then.`
+      : ''
+  return [
+    `Alert budget: ${timesAWeekText(timesAWeek)}; an alert takes ${threeFigures(allowed)} times a week or less: ${threeFigures(alerts)} alerts a week, shared by ${exactly(keys)} keys.${lately}`,
+  ]
+}
+
+/** What its busiest window of the last weeks may reach by chance is not counted at all. */
+const timesAWeekText = (timesAWeek: number): string =>
+  Number.isFinite(timesAWeek)
+    ? `by itself it goes so far ${threeFigures(timesAWeek)} times a week`
+    : 'by itself it has gone so far, or nearly, in the last weeks'
 
 function corroboratingLines(observation: Observation): readonly string[] {
   const above = corroborating(observation).map(({ name, finding }) => `${name} ${threeFigures(finding.score)}`)
@@ -264,7 +306,14 @@ function filledIn({ formula, parts }: Comparison, { values }: Spoken): string {
 const isToldAs = (kind: IncidentKind, verdict: Verdict): boolean =>
   (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === kind
 
-function harmLines(standing: Standing): readonly string[] {
+/** A retry storm is severe whatever surges with it; what else is told as something worse than its surge may be severe for that. */
+const isSurgeWeighed = ({ observation }: Account, verdict: Verdict): boolean =>
+  isToldAs('surge', verdict) ||
+  ((verdict.kind === 'opened' || verdict.kind === 'was-open') &&
+    verdict.told.kind !== 'retry-storm' &&
+    isSurging(observation))
+
+function harmLines(standing: Standing, rarity: Rarity | undefined): readonly string[] {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
   const harm = harmOf(standing)
   const most = percent(DOMINANT_SHARE)
@@ -284,9 +333,18 @@ function harmLines(standing: Standing): readonly string[] {
     [harm.isMostOfCalls, `${percent(share(calls, fleetCalls))} of everyone’s calls; drowning takes ${most} or more`],
     [harm.isBeyondProven, `… while all ${exactly(fleetCalls)} calls are more than ${proven}`],
     [harm.othersFail, 'many others are failing'],
+    ...(rarity?.timesSurged === undefined
+      ? []
+      : [
+          [
+            isRareEnough(rarity),
+            `${timesAWeekText(rarity.timesSurged)}; rare is ${threeFigures(rarity.ration.allowed)} times a week or less`,
+          ] as const,
+        ]),
   ]
+  const rare = rarity?.timesSurged === undefined ? '' : ', where it is rare'
   return [
-    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
+    `Harm, by the last 10 s. A surge is severe with the first three and either the next two or the sixth${rare}:`,
     ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
   ]
 }

@@ -8,6 +8,7 @@ import { detectors } from '../../../detectors/index.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
 import { CALLS_TO_TELL, fieldText } from '../blind-spots.ts'
 import { type Engine, watching } from '../engine-state.ts'
+import { type Ration, rationOf } from '../incident/alert-budget.ts'
 import { standingOf, surveyFleet } from '../incident/fleet.ts'
 import type { Incident } from '../incident/incident.ts'
 import { kinTelling } from '../incident/kin.ts'
@@ -195,6 +196,8 @@ export interface Aftermath {
   readonly incident: Incident
   /** The incident that is open, as its alert would tell it now; undefined where none is. */
   readonly told: Explanation | undefined
+  /** What the alert budget leaves for what is open; undefined where nothing is. */
+  readonly ration: Ration | undefined
   /** An incident of the same client that tells what this key does. */
   readonly kin: { readonly keyId: ApiKeyId; readonly incidentId: string } | undefined
   readonly platformIncidentId: string | undefined
@@ -210,9 +213,12 @@ export function aftermathOf(engine: Engine, keyId: ApiKeyId): Aftermath | undefi
   const { incident } = key
   const { platform } = engine.state
   const kin = kinTelling(engine, key)
+  const asOf = Math.max(owner.time.highest, eventTimeOf(engine, owner))
+  const kind = 'story' in incident ? incident.story.signal.kind : 'platform'
   return {
-    asOf: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
+    asOf,
     incident,
+    ration: kind === 'platform' ? undefined : rationOf(engine, owner.keys, key.number, { kind, at: asOf }),
     told:
       incident.phase === 'quiet' || incident.phase === 'suspected'
         ? undefined
