@@ -136,7 +136,7 @@ function decisionLines(account: Account, verdict: Verdict): readonly string[] {
 
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
-  const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
+  const what = `${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
   const noted = told.telling === 'noted' ? ' Noted only: too common, or told too lately, for an alert.' : ''
   if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
