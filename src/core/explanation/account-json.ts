@@ -14,8 +14,9 @@ import {
   type Verdict,
   verdictOf,
 } from './account.ts'
+import type { Detectable } from './detectable.ts'
 import { incidentBody, stretchJson, terminalSafe, times } from './json.ts'
-import { surgeSeen, type Testimony } from './observation.ts'
+import { surgeSeen, surgeTold, type Testimony } from './observation.ts'
 
 /** One line of JSON, without the line break. */
 export function accountLine(account: Account): string {
@@ -39,7 +40,8 @@ export function accountLine(account: Account): string {
         slotSoFar: countsJson(view.slotSoFar),
       },
       usual: usual ? { ...usual, latencyMs: usual.latencyMs ?? null, reaches: usual.reaches.map(reachJson) } : null,
-      detectable: surgeSeen(observation)?.map(seen => ({ ...seen, multiple: seen.multiple ?? null })) ?? null,
+      detectable: surgeSeen(observation)?.map(riseJson) ?? null,
+      alertable: surgeTold(observation)?.map(riseJson) ?? null,
       plain: {
         slotMeanCalls: plain.slotMeanCalls ?? null,
         slotMinuteMean: plain.slotMinuteMean ?? null,
@@ -85,6 +87,8 @@ const nearestJson = (nearest: Spoken) => ({
 })
 
 const reachJson = (reach: OwnReach) => ({ ...reach, busiestCalls: reach.busiestCalls ?? null })
+
+const riseJson = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })
 
 /** In this order, whatever the view's own is. */
 const countsJson = ({ calls, status2xx, status4xx, status429, status5xx }: Counts) => ({

@@ -64,6 +64,7 @@ test('a decision not to act is told with what was missing, and each score with i
     'The last 60 s had 1.03 × the upper end. Dispersion 0.0227 (0: minutes differ as by chance). Usual is based on 2 of 7 days.',
     'By itself it goes beyond 85.6 calls in a minute about 1.06 times a week, beyond twice that 0.187 times. Its busiest minute of the last weeks: 120.',
     'A rise would be seen from 1,140/min (19.5 ×) within 5 s, from 371/min (6.34 ×) within 15 s, from 200/min (3.42 ×) within 60 s on.',
+    'At this alert budget people would be told of it from 1,550/min (26.4 ×) within 5 s, from 649/min (11.1 ×) within 15 s, from 201/min (3.43 ×) within 60 s on.',
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     '  sequential-surge    0.849, may open',
@@ -113,6 +114,7 @@ test('an incident is told with what was done, and why no more', () => {
     'The last 60 s had 2.44 × the upper end. Dispersion 0.0227 (0: minutes differ as by chance). Usual is based on 2 of 7 days.',
     'By itself it goes beyond 85.6 calls in a minute about 1.06 times a week, beyond twice that 0.187 times. Its busiest minute of the last weeks: 120.',
     'A rise would be seen from 1,140/min (19.5 ×) within 5 s, from 371/min (6.34 ×) within 15 s, from 200/min (3.42 ×) within 60 s on.',
+    'At this alert budget people would be told of it from 1,550/min (26.4 ×) within 5 s, from 649/min (11.1 ×) within 15 s, from 201/min (3.43 ×) within 60 s on.',
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
     '  sequential-surge    2.6, may open',
@@ -163,6 +165,7 @@ test('what is noted only tells how common it is and may be, and why all that it 
   expect(text).toMatch(
     /^Alert budget: by itself it goes so far 0\.\d+ times a week; an alert takes 0 times a week or less: 0 alerts a week, shared by 2 keys\.$/m,
   )
+  expect(text).toContain('At this alert budget nobody is told of a rise alone.')
   const answers = text.split('\n').filter(line => /^ {2}(yes|no ) /.test(line))
   expect(answers.map(line => line.slice(2, 5))).toEqual(['yes', 'yes', 'yes', 'yes', 'yes', 'no ', 'no '])
   expect(answers.at(-1)).toMatch(/rare is 0 times a week or less$/)

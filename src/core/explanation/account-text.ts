@@ -35,8 +35,9 @@ import {
   type Verdict,
   verdictOf,
 } from './account.ts'
+import type { Detectable } from './detectable.ts'
 import type { Explanation, IncidentKind } from './explanation.ts'
-import { type Observation, surgeSeen, type Testimony } from './observation.ts'
+import { type Observation, surgeSeen, surgeTold, type Testimony } from './observation.ts'
 import {
   actionLine,
   bandText,
@@ -248,15 +249,27 @@ function reachLines(observation: Observation): readonly string[] {
   const twice = perWeek * 2 ** -tail
   const record =
     busiestCalls === undefined ? '' : ` Its busiest minute of the last weeks: ${threeFigures(busiestCalls)}.`
-  const seen = surgeSeen(observation)?.map(({ seconds, callsPerMinute, multiple }) => {
-    const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
-    return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
-  })
+  const [seen, told] = [surgeSeen(observation), surgeTold(observation)]
   return [
     `By itself it goes beyond ${threeFigures(upperCalls)} calls in a minute about ${threeFigures(perWeek)} times a week, beyond twice that ${threeFigures(twice)} times.${record}`,
-    ...(seen === undefined ? [] : [`A rise would be seen from ${seen.join(', from ')} on.`]),
+    ...(seen === undefined ? [] : [`A rise would be seen from ${risesText(seen)} on.`]),
+    ...(told === undefined
+      ? []
+      : [
+          told.length === 0
+            ? 'At this alert budget nobody is told of a rise alone.'
+            : `At this alert budget people would be told of it from ${risesText(told)} on.`,
+        ]),
   ]
 }
+
+const risesText = (rises: readonly Detectable[]): string =>
+  rises
+    .map(({ seconds, callsPerMinute, multiple }) => {
+      const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
+      return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
+    })
+    .join(', from ')
 
 /** What may open an incident first, then what corroborates, then the silent ones. */
 function orderOf(testimony: Testimony): number {

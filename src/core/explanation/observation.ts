@@ -8,7 +8,7 @@ import { detectors } from '../../../detectors/index.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
 import { CALLS_TO_TELL, fieldText } from '../blind-spots.ts'
 import { type Engine, watching } from '../engine-state.ts'
-import { type Ration, rationOf } from '../incident/alert-budget.ts'
+import { type Ration, rationOf, timesAllowed } from '../incident/alert-budget.ts'
 import { standingOf, surveyFleet } from '../incident/fleet.ts'
 import type { Incident } from '../incident/incident.ts'
 import { kinTelling } from '../incident/kin.ts'
@@ -31,7 +31,7 @@ import { findLive } from '../state/live-keys.ts'
 import type { Owner } from '../state/owner.ts'
 import { earlyView, finalView } from '../state/tenant-view.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { type Detectable, detectable, detectableIn, type SurgeValues } from './detectable.ts'
+import { alertable, type Detectable, detectable, detectableIn, type SurgeValues } from './detectable.ts'
 import type { Explanation } from './explanation.ts'
 
 /** What one detector says of a key, or why it says nothing. */
@@ -56,6 +56,8 @@ export interface Observation {
   readonly planned: PlannedUse | undefined
   /** Before anything was decided on this view. */
   readonly phase: Incident['phase']
+  /** Of what the key does by itself so often a week or less people are alerted. */
+  readonly allowed: number
 }
 
 /** Undefined for a key that nothing has been heard of. `at`: a whole second that event time has not passed yet. */
@@ -73,7 +75,7 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   )
   const plan = planNow(engine, keyId, endSecond)
   const planned = plan && early.usual && plannedUse(plan.stretches, early.usual, early.last60s.calls)
-  return { view: early, testimonies, planned, phase: key.incident.phase }
+  return { view: early, testimonies, planned, phase: key.incident.phase, allowed: timesAllowed(engine) }
 }
 
 interface Place {
@@ -181,12 +183,23 @@ function isThere(field: LogField, { view, activity }: Shown): boolean {
 }
 
 /** The least rises that `sequential-surge` would see, as it is configured; undefined where nothing is usual or it is off. */
-export function surgeSeen({ view, testimonies }: Observation): readonly Detectable[] | undefined {
+export function surgeSeen(observation: Observation): readonly Detectable[] | undefined {
+  const asked = surgeAsked(observation)
+  return asked && detectableIn.map(seconds => detectable(asked.usual, asked.values, seconds))
+}
+
+/** … and those that the alert budget has people told of, too: empty where of none. */
+export function surgeTold(observation: Observation): readonly Detectable[] | undefined {
+  const asked = surgeAsked(observation)
+  const { allowed } = observation
+  return asked && detectableIn.flatMap(seconds => alertable(asked.usual, asked.values, { seconds, allowed }) ?? [])
+}
+
+function surgeAsked({ view: { usual }, testimonies }: Observation) {
   const surge = testimonies.find(({ name }) => name === sequentialSurge.name)
-  if (view.usual === undefined || surge?.kind !== 'spoke') return undefined
-  const values = surge.values as unknown as SurgeValues
-  const { usual } = view
-  return detectableIn.map(seconds => detectable(usual, values, seconds))
+  return usual === undefined || surge?.kind !== 'spoke'
+    ? undefined
+    : { usual, values: surge.values as unknown as SurgeValues }
 }
 
 /** How the key stood when event time had gone past the moment, and the engine had decided what it decides. */
