@@ -35,6 +35,7 @@ export function tuneText(report: TuneReport, read: Read, page: string | undefine
     ...tradeOffLines(report),
     ...shareLines(report),
     ...tenantLines(report),
+    ...riseLines(report),
     ...labelLines(report),
     ...(page === undefined ? [] : ['', `The page is ${page}.`]),
     '',
@@ -270,6 +271,44 @@ function tenantLines({ tenants, changed }: TuneReport): readonly string[] {
       : 'What is told of whom:',
     ...table([['client', 'pages', 'low', ...(isChanged ? ['suggested: pages', 'low'] : [])], ...rows]),
   ]
+}
+
+function riseLines({ rises }: TuneReport): readonly string[] {
+  const known = rises.filter(({ seen }) => seen.length > 0)
+  if (known.length === 0) return []
+  return [
+    '',
+    `From where on a rise of a client would be seen as it is, × its usual (calls/min)${known.length > SHOWN ? `, of the busiest of ${number(known.length)}` : ''}:`,
+    ...table([
+      [
+        'client',
+        'usual/min',
+        ...(known[0]?.seen.map(({ seconds }) => `within ${seconds} s`) ?? []),
+        'people told, within 60 s',
+      ],
+      ...known.slice(0, SHOWN).map(riseCells),
+    ]),
+  ]
+}
+
+/** A client, what it usually calls a minute, and the rises that would be seen, and at last that people would be told of. */
+export const riseCells = ({
+  keyId,
+  tenant,
+  callsPerMinute,
+  seen,
+  told,
+}: TuneReport['rises'][number]): readonly string[] => [
+  printable(tenant === undefined ? keyId : `${tenant} (${keyId})`),
+  amount(callsPerMinute),
+  ...seen.map(riseText),
+  told.at(-1) === undefined ? 'never' : riseText(told.at(-1)),
+]
+
+function riseText(rise: TuneReport['rises'][number]['told'][number]): string {
+  if (rise === undefined) return 'never'
+  const { callsPerMinute, multiple } = rise
+  return `${multiple === undefined ? '' : `${amount(multiple)} × `}(${amount(callsPerMinute)})`
 }
 
 const LABELS_ASKED = 5
