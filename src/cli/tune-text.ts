@@ -59,11 +59,12 @@ function readLines({ parts, labels }: TuneReport, { history, log, firsts, files 
   return [...said, ...rejectedLines(log.rejected, firsts)]
 }
 
-/** `2.5 days`, `40 minutes`. */
+/** `2.5 days`, `40 minutes`, `90 seconds`. */
 export function spanText(ms: number): string {
   const days = ms / DAY_MS
   if (days >= 2) return `${round(days)} days`
-  return days >= 0.125 ? `${round(days * 24)} hours` : `${round(days * 1_440)} minutes`
+  if (days >= 0.125) return `${round(days * 24)} hours`
+  return days * 1_440 >= 2 ? `${round(days * 1_440)} minutes` : `${round(days * 86_400)} seconds`
 }
 
 const round = (value: number): string => String(Number(value.toPrecision(2)))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { detectors } from '../../../detectors/index.ts'
 import { weirSchema } from '../../core/config/config.ts'
 import { knobsOf, presentSetting } from '../../core/tuning/knob.ts'
 import { createReckoner, partsOf, reportOf, type TuneReport } from '../../core/tuning/report.ts'
@@ -6,8 +7,10 @@ import { labelled, told } from '../../core/tuning/testing-told.ts'
 import type { ToldIncident } from '../../core/tuning/told-incident.ts'
 import type { ApiKeyId } from '../../core/vocabulary.ts'
 import { createTally } from '../../worker/bare-log.ts'
-import { tuneText } from '../tune-text.ts'
+import { spanText, tuneText } from '../tune-text.ts'
 import { tunePage } from './page.ts'
+import { timelinePlot } from './plots.ts'
+import { style } from './style.ts'
 
 const DAY = 86_400
 const knobs = knobsOf(weirSchema.parse({}))
@@ -85,6 +88,18 @@ test('names out of a log or of tenants.yaml are text in it, wherever they stand'
   ])
   expect(timeline.series.map(({ label }: { label: string }) => label)).toContain(hostile)
   for (const { rows } of [tradeOff, timeline]) for (const row of rows) expect(row).toHaveLength(rows[0].length)
+})
+
+test('each detector there is has a colour of its own, on a light screen and on a dark one', () => {
+  const names = detectors.map(({ name }) => name)
+  const { series } = timelinePlot(reportFor([told('a', 2 * DAY, { detectors: names })], []))
+  const colours = series.map(({ colour }) => colour)
+  expect(new Set(colours).size).toBe(names.length)
+  for (const colour of colours) expect(style.split(`${colour}: `)).toHaveLength(3)
+})
+
+test('a history of a minute is one of seconds', () => {
+  expect([spanText(60_000), spanText(1), spanText(600_000)]).toEqual(['60 seconds', '0.001 seconds', '10 minutes'])
 })
 
 test('a command that a person may copy is one word for the shell, whatever the key is called', () => {
