@@ -41,7 +41,7 @@ describe('on Friday', () => {
       'Client A (key_abc123) at 2025-03-14 13:58:00 UTC\n\nNothing was done: nothing that may open',
     )
     expect(text).toContain(
-      'Nearest: error-loop stood at 0.104. It would have taken more than 96.2 4xx in 60 s (there were 10).',
+      'Nearest: error-loop stood at 0.104, of the seconds closed, up to 13:57:24 UTC. It would have taken more than 96.2 4xx in 60 s (there were 10).',
     )
     expect(text).toContain('Usual is based on 7 of 7 days.')
     expect(await said('key_abc123', '2025-03-14T14:00:08Z')).toContain('Nearest: sequential-surge stood at')

@@ -103,10 +103,10 @@ function testimonyJson(testimony: Testimony) {
     case 'silent':
       return { name, state: 'silent', opens: testimony.opens, because: testimony.because }
     case 'spoke': {
-      const { opens, finding, values } = testimony
+      const { opens, finding, at, values } = testimony
       const { score, since, comparisons, evidence } = finding
       return {
-        ...{ name, state: 'spoke', opens, score, ...times('since', since), thresholds: values },
+        ...{ name, state: 'spoke', opens, score, ...times('at', at), ...times('since', since), thresholds: values },
         comparisons: comparisons.map(comparisonJson),
         evidence: evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null })),
       }

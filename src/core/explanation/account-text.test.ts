@@ -74,11 +74,11 @@ test('a decision not to act is told with what was missing, and each score with i
     '  retry-storm         0, may open',
     '      0 ÷ 20 = 0         5xx in 10 s     limit: max(failureFloor 20, timesUsualFailures 10 × usualFailures 0)',
     '      50 ÷ 38.9 = 1.28   calls in 10 s   limit: timesUsual 3 × upperCalls 13',
-    '  error-loop          0, may open',
+    '  error-loop          0, may open, of the seconds closed, up to 10:00:04 UTC',
     '      0 ÷ 40 = 0   4xx in 60 s   limit: max(errorFloor 40, shareOfCalls 0.2 × calls 4, usualErrors 0 + sigmas 6 × spread 0)',
     '  limit-pressure      0, may open',
     '      0 ÷ 30 = 0   429s in 60 s   limit: max(refusedFloor 30, shareOfUsual 0.2 × upperPerMinute 77.8, usualRefused 0 + sigmas 6 × spread 0)',
-    '  silence             0, may open',
+    '  silence             0, may open, of the seconds closed, up to 10:00:04 UTC',
     '      0 ÷ 110 = 0   seconds of silence   limit: silentFloor 110',
     '      0 ÷ 60 = 0    calls missing        limit: missingFloor 60',
     '      0 ÷ 40 = 0    nats of evidence     limit: natsUnknown 40',
@@ -124,11 +124,11 @@ test('an incident is told with what was done, and why no more', () => {
     '  retry-storm         0, may open',
     '      0 ÷ 20 = 0          5xx in 10 s     limit: max(failureFloor 20, timesUsualFailures 10 × usualFailures 0)',
     '      160 ÷ 38.9 = 4.11   calls in 10 s   limit: timesUsual 3 × upperCalls 13',
-    '  error-loop          0, may open',
+    '  error-loop          0, may open, of the seconds closed, up to 10:00:04 UTC',
     '      0 ÷ 40 = 0   4xx in 60 s   limit: max(errorFloor 40, shareOfCalls 0.2 × calls 4, usualErrors 0 + sigmas 6 × spread 0)',
     '  limit-pressure      0, may open',
     '      0 ÷ 30 = 0   429s in 60 s   limit: max(refusedFloor 30, shareOfUsual 0.2 × upperPerMinute 77.8, usualRefused 0 + sigmas 6 × spread 0)',
-    '  silence             0, may open',
+    '  silence             0, may open, of the seconds closed, up to 10:00:04 UTC',
     '      0 ÷ 110 = 0   seconds of silence   limit: silentFloor 110',
     '      0 ÷ 60 = 0    calls missing        limit: missingFloor 60',
     '      0 ÷ 40 = 0    nats of evidence     limit: natsUnknown 40',
@@ -203,6 +203,16 @@ test('of what no past of its own tells how common it is the week of its kind is 
   expect(text).toContain(
     'Alert budget: no past of its own says how common this is; of its kind 1 of 10 alerts a week have been told.',
   )
+})
+
+test('who judges closed seconds only is told with their end, since its counts are not those of the moment', () => {
+  const account = accountOf({ perSecond: 1, status: 404, at: TEN + 70_000 })
+  expect(accountText(account)).toMatch(
+    /^Nearest: error-loop stood at 0\.\d+, of the seconds closed, up to 10:00:34 UTC\. It would have taken more than 40 4xx in 60 s/m,
+  )
+  const { detectors } = JSON.parse(accountLine(account))
+  const atOf = (name: string) => detectors.find((one: { name: string }) => one.name === name).at
+  expect([atOf('error-loop'), atOf('retry-storm')]).toEqual(['2026-03-04T10:00:34.000Z', '2026-03-04T10:01:10.000Z'])
 })
 
 test('the moment of a stretch says that it is one, and that it only corroborates what does', () => {

@@ -21,7 +21,7 @@ import {
   type Standing,
 } from '../incident/response.ts'
 import type { KeysStretch } from '../planned/schedule.ts'
-import { SECOND_MS } from '../vocabulary.ts'
+import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import {
   type Account,
   corroborating,
@@ -68,7 +68,9 @@ export function accountText(account: Account): string {
     ...plannedLines(account),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
-    ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
+    ...[...observation.testimonies]
+      .sort((one, other) => orderOf(one) - orderOf(other))
+      .flatMap(one => testimonyLines(one, at)),
     ...(isSurgeWeighed(account, verdict) ? ['', ...harmLines(aftermath.standing, rarityOf(account))] : []),
     ...(isToldAs('pool-share', verdict) ? ['', poolLine(aftermath.standing)] : []),
   ].join('\n')
@@ -121,14 +123,14 @@ function decisionLines(account: Account, verdict: Verdict): readonly string[] {
     case 'suspected':
       return [
         `Nothing was done: it was suspected (a score above ${staysAbove}), and an incident takes a score above 1.`,
-        ...nearestLines(verdict.nearest),
+        ...nearestLines(verdict.nearest, account.at),
       ]
     case 'below':
       return [
         'Nothing was done: nothing that may open an incident was above 1, and none was open.',
         ...(verdict.nearest === undefined
           ? ['None of those that may open one had anything to say.']
-          : nearestLines(verdict.nearest)),
+          : nearestLines(verdict.nearest, account.at)),
       ]
     default:
       return verdict satisfies never
@@ -178,13 +180,13 @@ function corroboratingLines(observation: Observation): readonly string[] {
 
 const nearestText = ({ name, finding }: Spoken): string => `${name} stood at ${threeFigures(finding.score)}`
 
-function nearestLines(nearest: Spoken): readonly string[] {
+function nearestLines(nearest: Spoken, at: EpochMs): readonly string[] {
   if (nearest.finding.score === 0) return ['Those that may open one all stood at 0.']
   const needed = missingOf(nearest).map(
     ({ measure, observed, limit }) =>
       `more than ${threeFigures(limit)} ${measure} (there were ${threeFigures(Math.max(0, observed))})`,
   )
-  return [`Nearest: ${nearestText(nearest)}. It would have taken ${needed.join(', and ')}.`]
+  return [`Nearest: ${nearestText(nearest)}${closedText(nearest, at)}. It would have taken ${needed.join(', and ')}.`]
 }
 
 const columns = ['calls', 'calls/min', '2xx', '4xx', '429', '5xx'] as const
@@ -278,7 +280,8 @@ function orderOf(testimony: Testimony): number {
   return testimony.opens ? 0 : 1
 }
 
-function testimonyLines(testimony: Testimony): readonly string[] {
+/** `at`: of the account. */
+function testimonyLines(testimony: Testimony, at: EpochMs): readonly string[] {
   const name = testimony.name.padEnd(20)
   switch (testimony.kind) {
     case 'disabled':
@@ -288,7 +291,7 @@ function testimonyLines(testimony: Testimony): readonly string[] {
     case 'spoke': {
       const { finding, opens } = testimony
       return [
-        `  ${name}${threeFigures(finding.score)}, ${opens ? 'may open' : 'only corroborates'}`,
+        `  ${name}${threeFigures(finding.score)}, ${opens ? 'may open' : 'only corroborates'}${closedText(testimony, at)}`,
         ...inColumns(finding.comparisons.map(comparison => sumCells(comparison, testimony))),
       ]
     }
@@ -296,6 +299,10 @@ function testimonyLines(testimony: Testimony): readonly string[] {
       return testimony satisfies never
   }
 }
+
+/** Its counts are not those above where calls may still come in: they end earlier. */
+const closedText = ({ at: shown }: Spoken, at: EpochMs): string =>
+  shown < at ? `, of the seconds closed, up to ${timeText(shown).slice(11)}` : ''
 
 function sumCells(comparison: Comparison, testimony: Spoken): readonly string[] {
   const { measure, observed } = comparison

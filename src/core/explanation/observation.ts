@@ -43,6 +43,8 @@ export type Testimony =
       readonly name: string
       readonly opens: boolean
       readonly finding: Finding
+      /** End of what it was shown, event time: earlier than the moment where it judges only seconds that are closed. */
+      readonly at: EpochMs
       /** Its thresholds as they are configured. */
       readonly values: Readonly<Record<string, number>>
     }
@@ -152,7 +154,7 @@ function testify({ jury }: Engine, detector: Detector, shown: Shown): Testimony 
   const blindness = blindnessOf(detector, shown)
   if (blindness !== undefined) return { kind: 'silent', name, opens, because: blindness }
   const finding = detector.evaluate(shownTo(detector, view), values)
-  if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
+  if (finding !== undefined) return { kind: 'spoke', name, opens, finding, at: view.at, values }
   return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
 }
 
