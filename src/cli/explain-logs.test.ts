@@ -127,6 +127,15 @@ describe('what cannot be explained is told with what can', () => {
     await expect(said('client a', '2025-03-14T13:58Z')).rejects.toMatchObject({
       hint: 'That is a tenant, whose key is key_abc123',
     })
+    const config = join(folder, 'several.yaml')
+    await writeFile(config, 'tenants: several-tenants.yaml\n')
+    await writeFile(
+      join(folder, 'several-tenants.yaml'),
+      'tenants: { one: { name: One, keys: [key_abc123, key_b1001] } }\n',
+    )
+    await expect(said('one', '2025-03-14T13:58Z', { config })).rejects.toMatchObject({
+      hint: 'That is a tenant, whose keys are key_abc123, key_b1001; of all together asks tenant:one',
+    })
     await expect(said('payments', '2025-03-14T13:58Z')).rejects.toMatchObject({
       hint: expect.stringContaining('none of them like it'),
     })
