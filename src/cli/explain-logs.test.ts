@@ -41,7 +41,7 @@ describe('on Friday', () => {
       'Client A (key_abc123) at 2025-03-14 13:58:00 UTC\n\nNothing was done: nothing that may open',
     )
     expect(text).toContain(
-      'Nearest: error-loop stood at 0.104. It would have taken more than 96.2 4xx in 60 s (there were 10).',
+      'Nearest: error-loop stood at 0.104, of the seconds closed, up to 13:57:24 UTC. It would have taken more than 96.2 4xx in 60 s (there were 10).',
     )
     expect(text).toContain('Usual is based on 7 of 7 days.')
     expect(await said('key_abc123', '2025-03-14T14:00:08Z')).toContain('Nearest: sequential-surge stood at')
@@ -126,6 +126,15 @@ describe('what cannot be explained is told with what can', () => {
     })
     await expect(said('client a', '2025-03-14T13:58Z')).rejects.toMatchObject({
       hint: 'That is a tenant, whose key is key_abc123',
+    })
+    const config = join(folder, 'several.yaml')
+    await writeFile(config, 'tenants: several-tenants.yaml\n')
+    await writeFile(
+      join(folder, 'several-tenants.yaml'),
+      'tenants: { one: { name: One, keys: [key_abc123, key_b1001] } }\n',
+    )
+    await expect(said('one', '2025-03-14T13:58Z', { config })).rejects.toMatchObject({
+      hint: 'That is a tenant, whose keys are key_abc123, key_b1001; of all together asks tenant:one',
     })
     await expect(said('payments', '2025-03-14T13:58Z')).rejects.toMatchObject({
       hint: expect.stringContaining('none of them like it'),

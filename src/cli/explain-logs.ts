@@ -1,5 +1,5 @@
 /** What `weir explain` does. Standard output holds the answer only; progress goes to standard error. */
-import type { TenantDirectory } from '../core/config/tenants.ts'
+import { type TenantDirectory, tenantWideId } from '../core/config/tenants.ts'
 import { type Engine, type EngineSettings, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Account } from '../core/explanation/account.ts'
@@ -126,8 +126,12 @@ function knownHint(keyId: string, engine: Engine): string {
   const tenant = [...engine.settings.tenants.byKey.values()].find(
     ({ tenantId, name }) => tenantId === keyId || name?.toLowerCase() === keyId.toLowerCase(),
   )
-  if (tenant !== undefined)
-    return `That is a tenant, whose ${tenant.keys.length === 1 ? 'key is' : 'keys are'} ${tenant.keys.join(', ')}`
+  if (tenant !== undefined) {
+    const keys = tenant.keys.join(', ')
+    return tenant.keys.length === 1
+      ? `That is a tenant, whose key is ${keys}`
+      : `That is a tenant, whose keys are ${keys}; of all together asks ${tenantWideId(tenant.tenantId)}`
+  }
   const like = likeKeys(keyId, knownKeyIds(engine))
   const known = counted(engineStatus(engine).keys, 'key is', 'keys are')
   return like.length > 0

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ReplayOptions, replayLogs } from './replay-logs.ts'
+import { changeText, type ReplayOptions, replayLogs } from './replay-logs.ts'
 
 const TEN = Date.UTC(2026, 2, 4, 10)
 const call = (ms: number, more: object = {}): string =>
@@ -54,6 +54,19 @@ test('of two files and a history each line is told of its own file', async () =>
   const two = await file('second.ndjson', [call(30_000), '{"apiKeyId":"k'])
   expect(await said([one, two], { history: [past] })).toContain(
     `Rejected lines: 1 broken-json (${two}, byte ${call(30_000).length + 1}).`,
+  )
+})
+
+test('what is only noted is told by what is unusual about it, which may be no rate', () => {
+  const noted = changeText({
+    ...{ incidentId: 'key_a#1', keyId: 'key_a', tenant: undefined, phase: 'open', kind: 'new-place', severity: 'low' },
+    ...{ telling: 'noted', onsetAt: TEN, decidedAt: TEN, mode: 'observe', action: { kind: 'none' }, detectors: [] },
+    current: { calls: 8, seconds: 60, callsPerMinute: 8 },
+    expected: { callsPerMinute: 5, lowerPerMinute: 1, upperPerMinute: 9, days: 7 },
+    evidence: [{ measure: 'calls from new places in 5 min', observed: 21, usual: 0 }],
+  })
+  expect(noted).toBe(
+    '2026-03-04T10:00:00Z  OPEN        key_a#1  new-place, severity low, noted: 21 calls from new places in 5 min where 0 calls from new places in 5 min is usual, too common, or told too lately, for an alert.\n\n',
   )
 })
 

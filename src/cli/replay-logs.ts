@@ -2,7 +2,7 @@
 import type { Mode } from '../core/config/config.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
-import { actionLine, alertText, bandText, isPartOfPlatform } from '../core/explanation/text.ts'
+import { actionLine, alertText, isPartOfPlatform, unusual } from '../core/explanation/text.ts'
 import type { LogTally } from '../worker/bare-log.ts'
 import { replay } from '../worker/replay.ts'
 import { exitCodes } from './exit.ts'
@@ -68,7 +68,7 @@ export function changeText(change: Explanation): string {
   const head = `${iso(decidedAt)}  ${phase.toUpperCase().padEnd(10)}  ${incidentId}  ${kind}, severity ${severity}`
   if (phase === 'closed') return `${head}\n\n`
   if (phase === 'open' && change.telling === 'noted')
-    return `${head}, noted: ${currentText(change)}, too common for an alert.\n\n`
+    return `${head}, noted: ${currentText(change)}, too common, or told too lately, for an alert.\n\n`
   if (phase !== 'open' || isPartOfPlatform(change)) return `${head}. ${actionLine(action)}\n\n`
   const text = alertText(change)
     .split('\n')
@@ -77,10 +77,9 @@ export function changeText(change: Explanation): string {
   return `${head}\n${text}\n\n`
 }
 
-const currentText = ({ current, expected }: Explanation): string => {
-  const usual =
-    expected === undefined ? '' : ` where ${bandText(expected.lowerPerMinute, expected.upperPerMinute)} is usual`
-  return `${Math.round(current.callsPerMinute).toLocaleString('en')} req/min${usual}`
+function currentText(change: Explanation): string {
+  const { observed, usual } = unusual(change)
+  return usual === undefined ? observed : `${observed} where ${usual} is usual`
 }
 
 /** On a terminal only. */

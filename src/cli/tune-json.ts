@@ -1,4 +1,5 @@
 /** What `weir tune` says to machines: `weir.tune/1`. Within a version fields are only added, and none changes its meaning. */
+import type { Detectable } from '../core/explanation/detectable.ts'
 import { terminalSafe, times } from '../core/explanation/json.ts'
 import { allowedIn, type Bill, type Stretch } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
@@ -43,9 +44,15 @@ export function tuneJson(report: TuneReport, { history, log }: Read): string {
       trials: trials.map(trial => ({ setting: trial.setting, ...billsOf(trial, budgetPerWeek) })),
       detectors: report.shares,
       clients: report.tenants,
+      rises: report.rises.map(({ tenant, seen, told, ...rest }) => ({
+        ...{ ...rest, tenant: tenant ?? null },
+        ...{ seen: seen.map(riseOf), told: told.flatMap(rise => (rise ? riseOf(rise) : [])) },
+      })),
     }),
   )
 }
+
+const riseOf = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })
 
 const stretchOf = ({ from, to }: Stretch) => ({ ...times('from', from), ...times('to', to) })
 

@@ -16,6 +16,7 @@ import {
   reportOf,
   speaks,
 } from '../core/tuning/report.ts'
+import type { KeyRises } from '../core/tuning/rises.ts'
 import { type Searched, search } from '../core/tuning/search.ts'
 import { DAY_MS } from '../core/vocabulary.ts'
 import { labelsPath, readLabels } from '../stores/labels.ts'
@@ -223,6 +224,7 @@ async function tune({ options, budgetPerWeek, labels, settings, other, trials, k
   return reportOf({
     ...{ parts: judging.parts(), budgetPerWeek, labels, knobs, searched },
     against: other && judged && { name: other.name, judged },
+    rises: judging.rises(),
   })
 }
 
@@ -250,13 +252,18 @@ function createJudging({
 }: Pick<Tuning, 'labels' | 'trials' | 'progress'> & { readonly parted: (span: Parts['span']) => Parts }) {
   let begun: { readonly parts: Parts; readonly reckoner: ReturnType<typeof createReckoner> } | undefined
   let tried = 0
+  let rises: readonly KeyRises[] = []
   return {
+    rises: () => rises,
     parts(): Parts {
       if (begun === undefined) throw new Error('nothing was judged')
       return begun.parts
     },
     async judge(settings: readonly EngineSettings[]): Promise<readonly Judged[]> {
-      const results = await trials.judge(settings, done => progress(done, settings.length, tried))
+      const [present, ...others] = settings.map(one => ({ settings: one }))
+      const asked = present === undefined ? [] : [{ ...present, withRises: begun === undefined }, ...others]
+      const results = await trials.judge(asked, done => progress(done, settings.length, tried))
+      rises = results[0]?.rises ?? rises
       tried += settings.length
       return results.map(({ told, span }) => {
         if (begun === undefined) {

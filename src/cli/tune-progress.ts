@@ -29,7 +29,7 @@ export function tuneProgress(screen: LineOutput) {
       const all = tried + done
       show(
         () =>
-          `${counted(Math.floor(all), 'setting')} tried, ${(batch - done).toFixed(1)} to go in this round; ${secondsText(sinceMs / 1_000 / Math.max(all, 0.01))} each`,
+          `${counted(Math.floor(all), 'setting')} tried, ${number(Math.ceil(batch - done))} to go in this round; ${secondsText(sinceMs / 1_000 / Math.max(all, 0.01))} each`,
       )
     },
     clear: live.clear,

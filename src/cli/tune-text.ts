@@ -35,6 +35,7 @@ export function tuneText(report: TuneReport, read: Read, page: string | undefine
     ...tradeOffLines(report),
     ...shareLines(report),
     ...tenantLines(report),
+    ...riseLines(report),
     ...labelLines(report),
     ...(page === undefined ? [] : ['', `The page is ${page}.`]),
     '',
@@ -58,11 +59,12 @@ function readLines({ parts, labels }: TuneReport, { history, log, firsts, files 
   return [...said, ...rejectedLines(log.rejected, firsts)]
 }
 
-/** `2.5 days`, `40 minutes`. */
+/** `2.5 days`, `40 minutes`, `90 seconds`. */
 export function spanText(ms: number): string {
   const days = ms / DAY_MS
   if (days >= 2) return `${round(days)} days`
-  return days >= 0.125 ? `${round(days * 24)} hours` : `${round(days * 1_440)} minutes`
+  if (days >= 0.125) return `${round(days * 24)} hours`
+  return days * 1_440 >= 2 ? `${round(days * 1_440)} minutes` : `${round(days * 86_400)} seconds`
 }
 
 const round = (value: number): string => String(Number(value.toPrecision(2)))
@@ -270,6 +272,44 @@ function tenantLines({ tenants, changed }: TuneReport): readonly string[] {
       : 'What is told of whom:',
     ...table([['client', 'pages', 'low', ...(isChanged ? ['suggested: pages', 'low'] : [])], ...rows]),
   ]
+}
+
+function riseLines({ rises }: TuneReport): readonly string[] {
+  const known = rises.filter(({ seen }) => seen.length > 0)
+  if (known.length === 0) return []
+  return [
+    '',
+    `From where on a rise of a client would be seen as it is, × its usual (calls/min)${known.length > SHOWN ? `, of the busiest of ${number(known.length)}` : ''}:`,
+    ...table([
+      [
+        'client',
+        'usual/min',
+        ...(known[0]?.seen.map(({ seconds }) => `within ${seconds} s`) ?? []),
+        'people told, within 60 s',
+      ],
+      ...known.slice(0, SHOWN).map(riseCells),
+    ]),
+  ]
+}
+
+/** A client, what it usually calls a minute, and the rises that would be seen, and at last that people would be told of. */
+export const riseCells = ({
+  keyId,
+  tenant,
+  callsPerMinute,
+  seen,
+  told,
+}: TuneReport['rises'][number]): readonly string[] => [
+  printable(tenant === undefined ? keyId : `${tenant} (${keyId})`),
+  amount(callsPerMinute),
+  ...seen.map(riseText),
+  told.at(-1) === undefined ? 'never' : riseText(told.at(-1)),
+]
+
+function riseText(rise: TuneReport['rises'][number]['told'][number]): string {
+  if (rise === undefined) return 'never'
+  const { callsPerMinute, multiple } = rise
+  return `${multiple === undefined ? '' : `${amount(multiple)} × `}(${amount(callsPerMinute)})`
 }
 
 const LABELS_ASKED = 5

@@ -161,6 +161,15 @@ export function leading({ voices }: Judgement): Voice | undefined {
   return best
 }
 
+/** How often a week the key would surge so by itself, by whichever finds it rarest; undefined where none compares with the key's own past. */
+export function rarestSurge(findings: readonly Finding[]): number | undefined {
+  let rarest: number | undefined
+  for (const { kind, score, timesAWeek } of findings)
+    if (kind !== 'silence' && timesAWeek !== undefined && score > 1)
+      rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, timesAWeek)
+  return rarest
+}
+
 /** What those who may open an incident speak of, and what names it. */
 export function kindsIn({ voices }: Judgement, lead: Voice): readonly Kind[] {
   return voices

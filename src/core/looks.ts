@@ -6,7 +6,7 @@
 
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
-import { holdsLimit, isToldSilent } from './incident/incident.ts'
+import { holdsLimit, type Incident, isToldSilent } from './incident/incident.ts'
 import { watchPlatform } from './incident/platform.ts'
 import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
@@ -90,16 +90,19 @@ const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one
 /**
  * Wrong from a harmful finding above 1 on, and for as long after the last one above the stay level as an incident takes to
  * close. A surge or a fall that harms nobody is learned: robustly, so that once is nothing, and what comes again and again is usual.
+ * A severe one is not, of whom no day is known: there is nothing yet to be robust with, and four minutes of a storm would be its usual.
  */
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
   const until = at + engine.settings.config.incident.closesAfter
   if (key.wrong !== undefined && at <= key.wrong.until) key.wrong = { ...key.wrong, until }
-  else if (isHarmful(judgement))
+  else if (isHarmful(judgement) || (isSevere(key.incident) && (known.usual?.days ?? 0) === 0))
     turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
 
 const isHarmful = ({ voices }: Judgement): boolean =>
   voices.some(({ opens, finding: { score, kind } }) => opens && score > 1 && kind !== 'surge' && kind !== 'fall')
+
+const isSevere = (incident: Incident): boolean => 'story' in incident && incident.story.signal.severity === 'high'
 
 function lookFinal(
   engine: Engine,

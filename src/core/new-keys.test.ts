@@ -56,6 +56,13 @@ describe('a key that was never seen', () => {
     expect(stream.effects.filter(({ kind }) => kind === 'throttle')).toEqual([])
   })
 
+  test('and drowns all others is told for as long as it does: a storm is not what it usually does', () => {
+    const stream = fleetWith()
+    begins(stream, 150, 600)
+    const phases = stream.changes.filter(({ keyId }) => keyId === 'new').map(({ phase }) => phase)
+    expect(new Set(phases)).toEqual(new Set(['open']))
+  })
+
   test('of a plan whose keys call more is compared with those', () => {
     const known = { ...others, ...gold, ...many }
     const [inPlan, ofNoPlan] = [fleetWith(inGold, known), fleetWith({}, known)]

@@ -31,7 +31,7 @@ test('the last label of an incident counts, and that of another stays', async ()
   const other: Label = { ...label, incidentId: 'key-b#1', keyId: 'key-b', kind: undefined, note: undefined }
   for (const one of [label, other, { ...label, at: at + 1_000, verdict: 'true' } as const])
     await addLabel(directory, one)
-  expect(await read()).toEqual([{ ...label, at: at + 1_000, verdict: 'true' }, other])
+  expect(await read()).toEqual([other, { ...label, at: at + 1_000, verdict: 'true' }])
 })
 
 test('without a file there is no label, which is not the same as an empty one', async () => {

@@ -100,7 +100,7 @@ async function replayed(under: EngineSettings): Promise<readonly ToldIncident[]>
   return incidents.read(result.span?.to ?? 0)
 }
 
-const judged = (under: EngineSettings) => judgeKept(kept, under, () => {}).told
+const judged = (under: EngineSettings) => judgeKept(kept, { settings: under }, () => {}).told
 
 test('a kept log tells what the files tell', async () => {
   const told = judged(settings)
@@ -110,6 +110,24 @@ test('a kept log tells what the files tell', async () => {
     'storm retry-storm high',
     'stranger retry-storm high',
   ])
+})
+
+test('a setting that is asked says from where on a rise of each client would be seen, and told of', () => {
+  expect(judgeKept(kept, { settings }, () => {}).rises).toBeUndefined()
+  const risesUnder = (more: object) => {
+    const under = { ...settings, config: { ...settings.config, ...more } }
+    return judgeKept(kept, { settings: under, withRises: true }, () => {}).rises ?? []
+  }
+  const rises = risesUnder({})
+  expect(rises.map(({ keyId }) => keyId)).toEqual(expect.arrayContaining(['busy', 'calm', 'storm']))
+  const calm = rises.find(({ keyId }) => keyId === 'calm')
+  expect(calm?.callsPerMinute).toBeCloseTo(60, -1)
+  const [five = 0, fifteen = 0, sixty = 0] = calm?.seen.map(({ callsPerMinute }) => callsPerMinute) ?? []
+  expect([five > fifteen, fifteen > sixty, sixty > 60]).toEqual([true, true, true])
+  expect(
+    calm?.told.every((rise, index) => (rise?.callsPerMinute ?? 0) >= (calm.seen[index]?.callsPerMinute ?? 0)),
+  ).toBe(true)
+  expect(risesUnder({ alertBudget: 0 })[0]?.told).toEqual([undefined, undefined, undefined])
 })
 
 describe('under another value of each threshold', () => {
@@ -145,7 +163,7 @@ test('what would take more room than there is is refused, with what would help',
 
 test('a log that begins in its history is refused', () => {
   const [first] = kept.log
-  expect(() => judgeKept({ ...kept, log: [...kept.history, ...(first ? [first] : [])] }, settings, () => {})).toThrow(
-    /history/i,
-  )
+  expect(() =>
+    judgeKept({ ...kept, log: [...kept.history, ...(first ? [first] : [])] }, { settings }, () => {}),
+  ).toThrow(/history/i)
 })

@@ -4,16 +4,15 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type { EngineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { canDecodeAhead } from './decode-ahead.ts'
 import type { KeptLog } from './kept-log.ts'
-import { judgeKept, type TrialResult } from './trial.ts'
+import { judgeKept, type Trial, type TrialResult } from './trial.ts'
 import type { FromTrialThread, TrialTask } from './trial-thread.ts'
 
 export interface Trials {
-  /** In the order of `settings`. `progressed`: how many trials' worth is done of them. Rejects with what a trial threw. */
-  judge(settings: readonly EngineSettings[], progressed: (done: number) => void): Promise<readonly TrialResult[]>
+  /** In the order of `trials`. `progressed`: how many trials' worth is done of them. Rejects with what a trial threw. */
+  judge(trials: readonly Trial[], progressed: (done: number) => void): Promise<readonly TrialResult[]>
   close(): Promise<void>
 }
 
@@ -23,9 +22,9 @@ export const openTrials = (kept: KeptLog, threads: number): Trials =>
 function here(kept: KeptLog): Trials {
   let isClosed = false
   return {
-    async judge(settings, progressed) {
+    async judge(trials, progressed) {
       const results: TrialResult[] = []
-      for (const one of settings) {
+      for (const one of trials) {
         // A signal to stop comes by the event loop.
         await breathe()
         if (isClosed) break
@@ -51,23 +50,23 @@ function onThreads(kept: KeptLog, most: number): Trials {
     return begun
   }
   return {
-    async judge(settings, progressed) {
-      const shares = settings.map(() => 0)
+    async judge(trials, progressed) {
+      const shares = trials.map(() => 0)
       const results: TrialResult[] = []
       let next = 0
       const work = async (): Promise<void> => {
         const thread = borrow()
-        for (let index = next++; index < settings.length; index = next++) {
-          const one = settings[index]
+        for (let index = next++; index < trials.length; index = next++) {
+          const one = trials[index]
           if (one === undefined) break
-          results[index] = await judgeOn(thread, { kept, settings: one }, share => {
+          results[index] = await judgeOn(thread, { kept, trial: one }, share => {
             shares[index] = share
             progressed(shares.reduce((sum, each) => sum + each, 0))
           })
         }
         idle.push(thread)
       }
-      await Promise.all(Array.from({ length: Math.min(most, settings.length) }, work))
+      await Promise.all(Array.from({ length: Math.min(most, trials.length) }, work))
       return results
     },
     async close() {

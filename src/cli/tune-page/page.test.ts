@@ -1,16 +1,22 @@
 import { expect, test } from 'vitest'
+import { detectors } from '../../../detectors/index.ts'
 import { weirSchema } from '../../core/config/config.ts'
 import { knobsOf, presentSetting } from '../../core/tuning/knob.ts'
 import { createReckoner, partsOf, reportOf, type TuneReport } from '../../core/tuning/report.ts'
 import { labelled, told } from '../../core/tuning/testing-told.ts'
 import type { ToldIncident } from '../../core/tuning/told-incident.ts'
+import type { ApiKeyId } from '../../core/vocabulary.ts'
 import { createTally } from '../../worker/bare-log.ts'
-import { tuneText } from '../tune-text.ts'
+import { spanText, tuneText } from '../tune-text.ts'
 import { tunePage } from './page.ts'
+import { timelinePlot } from './plots.ts'
+import { style } from './style.ts'
 
 const DAY = 86_400
 const knobs = knobsOf(weirSchema.parse({}))
 const read = { history: createTally(), log: createTally(), firsts: new Map(), files: ['weir.yaml'] }
+
+const hostile = `</script><script src="https://evil.example/x.js"></script><img src=//evil.example onerror='alert(1)'>`
 
 /** Ten days; under the suggestion of `after` one threshold is another. */
 function reportFor(before: readonly ToldIncident[], after: readonly ToldIncident[]): TuneReport {
@@ -26,10 +32,19 @@ function reportFor(before: readonly ToldIncident[], after: readonly ToldIncident
   return reportOf({
     ...{ parts, budgetPerWeek: 1, labels, knobs, searched: { present, suggested, trials: [present, suggested] } },
     against: { name: 'other.yaml', judged: reckoner.judge(after) },
+    rises: [
+      {
+        ...{ keyId: 'key_a' as ApiKeyId, tenant: hostile, callsPerMinute: 60 },
+        seen: [
+          { seconds: 5, callsPerMinute: 1_200, multiple: 20 },
+          { seconds: 60, callsPerMinute: 180, multiple: 3 },
+        ],
+        told: [undefined, { seconds: 60, callsPerMinute: 240, multiple: 4 }],
+      },
+    ],
   })
 }
 
-const hostile = `</script><script src="https://evil.example/x.js"></script><img src=//evil.example onerror='alert(1)'>`
 const before = [
   told('a', 2 * DAY, { severity: 'high', tenant: hostile }),
   told(`b"><iframe src='http://evil.example'>`, 3 * DAY),
@@ -54,6 +69,12 @@ test('the page needs no other file and no host: its policy forbids any, and noth
   )
 })
 
+test('from where on a rise of a client is seen, and told, stands in the page and in the text', () => {
+  expect(page).toContain('From where on a rise is seen')
+  expect(page).toContain('<td>3 × (180)</td><td>4 × (240)</td>')
+  expect(tuneText(report, read, undefined)).toMatch(/ {2}60 {2,}20 × \(1,200\) {2,}3 × \(180\) {2,}4 × \(240\)$/m)
+})
+
 test('names out of a log or of tenants.yaml are text in it, wherever they stand', () => {
   expect(page).not.toContain('<iframe')
   expect(page).not.toContain('<img')
@@ -67,6 +88,18 @@ test('names out of a log or of tenants.yaml are text in it, wherever they stand'
   ])
   expect(timeline.series.map(({ label }: { label: string }) => label)).toContain(hostile)
   for (const { rows } of [tradeOff, timeline]) for (const row of rows) expect(row).toHaveLength(rows[0].length)
+})
+
+test('each detector there is has a colour of its own, on a light screen and on a dark one', () => {
+  const names = detectors.map(({ name }) => name)
+  const { series } = timelinePlot(reportFor([told('a', 2 * DAY, { detectors: names })], []))
+  const colours = series.map(({ colour }) => colour)
+  expect(new Set(colours).size).toBe(names.length)
+  for (const colour of colours) expect(style.split(`${colour}: `)).toHaveLength(3)
+})
+
+test('a history of a minute is one of seconds', () => {
+  expect([spanText(60_000), spanText(1), spanText(600_000)]).toEqual(['60 seconds', '0.001 seconds', '10 minutes'])
 })
 
 test('a command that a person may copy is one word for the shell, whatever the key is called', () => {

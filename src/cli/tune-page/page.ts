@@ -16,6 +16,7 @@ import {
   isHashed,
   labelCommandFor,
   type Read,
+  riseCells,
   secondsText,
   spanText,
   trialCells,
@@ -52,6 +53,7 @@ ${trialSection(report)}
 ${timelineSection(plots)}
 ${shareSection(report)}
 ${tenantSection(report)}
+${riseSection(report)}
 ${labelSection(report)}
 ${footerOf(report)}
 </main>
@@ -232,6 +234,24 @@ ${tenants
   )}
 </table></div>
 ${tenants.length > MOST_TENANTS ? html`<p class="soft">… of ${counted(tenants.length, 'client')}.</p>` : undefined}
+</section>`
+}
+
+function riseSection({ rises }: TuneReport): Markup {
+  const known = rises.filter(({ seen }) => seen.length > 0)
+  if (known.length === 0) return html``
+  return html`<section>
+<h2>From where on a rise is seen</h2>
+<p class="soft">As it is: the least steady rise of a client that opens an incident in so many seconds, as a multiple of its usual (calls a minute), in the middle of the
+hours of a day; and the least that people are told of within a minute.</p>
+<div class="wide"><table>
+<tr><th>client</th><th>usual<br>a minute</th>${known[0]?.seen.map(({ seconds }) => html`<th>within<br>${String(seconds)} s</th>`)}<th>people told,<br>within 60 s</th></tr>
+${known.slice(0, MOST_TENANTS).map(one => {
+  const [who = '', ...cells] = riseCells(one)
+  return html`<tr><td class="words">${who}</td>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`
+})}
+</table></div>
+${known.length > MOST_TENANTS ? html`<p class="soft">… of ${counted(known.length, 'client')}, the busiest.</p>` : undefined}
 </section>`
 }
 

@@ -78,7 +78,8 @@ const WIDE = 30
 const LEAST_ALARMS = 0.03
 const LEAST_SECONDS = 0.5
 
-const COLOURS = ['--accent', '--warn', '--good', '--fourth', '--quiet'] as const
+/** As many as the style has: a colour for each detector there is. */
+const COLOURS = 13
 
 /** At the present setting: in how many of the incidents that opened then each detector's score was above its threshold. */
 export function timelinePlot({ timeline }: TuneReport): Plot {
@@ -104,7 +105,7 @@ export function timelinePlot({ timeline }: TuneReport): Plot {
       ]),
     ],
     series: names.map((label, index) => ({
-      ...{ label, colour: COLOURS[index % COLOURS.length] ?? COLOURS[0], form: 'bars', size: 0 },
+      ...{ label, colour: `--series-${(index % COLOURS) + 1}`, form: 'bars', size: 0 },
     })),
   }
 }

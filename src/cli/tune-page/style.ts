@@ -3,12 +3,14 @@ export const style = `
 :root {
   color-scheme: light dark;
   --ground: #fbfaf7; --card: #ffffff; --ink: #1d2429; --soft: #5c6870; --line: #e2dfd8;
-  --accent: #0b6e8a; --good: #1c7c4a; --warn: #a85a00; --quiet: #9aa5ab; --fourth: #7a4fa3;
+  --accent: #0b6e8a; --good: #1c7c4a; --warn: #a85a00; --quiet: #9aa5ab;
+  --series-1: #0b6e8a; --series-2: #a85a00; --series-3: #1c7c4a; --series-4: #7a4fa3; --series-5: #c0392b; --series-6: #8a6d0b; --series-7: #d1478c; --series-8: #3a5fcd; --series-9: #5f6f2e; --series-10: #00a3a3; --series-11: #6b4226; --series-12: #e08b2f; --series-13: #9aa5ab;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #12181c; --card: #1a2228; --ink: #e7ecef; --soft: #9fadb5; --line: #2d3840;
-    --accent: #5cc3e0; --good: #62cf95; --warn: #f0a552; --quiet: #6c7a83; --fourth: #c39bea;
+    --accent: #5cc3e0; --good: #62cf95; --warn: #f0a552; --quiet: #6c7a83;
+    --series-1: #5cc3e0; --series-2: #f0a552; --series-3: #62cf95; --series-4: #c39bea; --series-5: #ff8577; --series-6: #d9c25a; --series-7: #ff9ccb; --series-8: #8fa8ff; --series-9: #b5c76b; --series-10: #4fe0d8; --series-11: #c79a78; --series-12: #ffc98a; --series-13: #6c7a83;
   }
 }
 * { box-sizing: border-box; }

@@ -4,9 +4,19 @@
  */
 import type { Comparison, Counts, OwnReach } from '../../../detectors/contract.ts'
 import { harmOf, type Standing } from '../incident/response.ts'
-import { type Account, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
+import {
+  type Account,
+  missingOf,
+  type Rarity,
+  rarityOf,
+  ratioOf,
+  type Spoken,
+  type Verdict,
+  verdictOf,
+} from './account.ts'
+import type { Detectable } from './detectable.ts'
 import { incidentBody, stretchJson, terminalSafe, times } from './json.ts'
-import { surgeSeen, type Testimony } from './observation.ts'
+import { surgeSeen, surgeTold, type Testimony } from './observation.ts'
 
 /** One line of JSON, without the line break. */
 export function accountLine(account: Account): string {
@@ -30,7 +40,8 @@ export function accountLine(account: Account): string {
         slotSoFar: countsJson(view.slotSoFar),
       },
       usual: usual ? { ...usual, latencyMs: usual.latencyMs ?? null, reaches: usual.reaches.map(reachJson) } : null,
-      detectable: surgeSeen(observation)?.map(seen => ({ ...seen, multiple: seen.multiple ?? null })) ?? null,
+      detectable: surgeSeen(observation)?.map(riseJson) ?? null,
+      alertable: surgeTold(observation)?.map(riseJson) ?? null,
       plain: {
         slotMeanCalls: plain.slotMeanCalls ?? null,
         slotMinuteMean: plain.slotMinuteMean ?? null,
@@ -43,6 +54,7 @@ export function accountLine(account: Account): string {
       },
       detectors: testimonies.map(testimonyJson),
       incident: aftermath.told ? incidentBody(aftermath.told) : null,
+      alertBudget: rarityJson(rarityOf(account)),
       platformIncidentId: aftermath.platformIncidentId ?? null,
       standing: standingJson(aftermath.standing),
       ...times('asOf', aftermath.asOf),
@@ -76,6 +88,8 @@ const nearestJson = (nearest: Spoken) => ({
 
 const reachJson = (reach: OwnReach) => ({ ...reach, busiestCalls: reach.busiestCalls ?? null })
 
+const riseJson = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })
+
 /** In this order, whatever the view's own is. */
 const countsJson = ({ calls, status2xx, status4xx, status429, status5xx }: Counts) => ({
   ...{ calls, status2xx, status4xx, status429, status5xx },
@@ -89,10 +103,10 @@ function testimonyJson(testimony: Testimony) {
     case 'silent':
       return { name, state: 'silent', opens: testimony.opens, because: testimony.because }
     case 'spoke': {
-      const { opens, finding, values } = testimony
+      const { opens, finding, at, values } = testimony
       const { score, since, comparisons, evidence } = finding
       return {
-        ...{ name, state: 'spoke', opens, score, ...times('since', since), thresholds: values },
+        ...{ name, state: 'spoke', opens, score, ...times('at', at), ...times('since', since), thresholds: values },
         comparisons: comparisons.map(comparisonJson),
         evidence: evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null })),
       }
@@ -103,6 +117,18 @@ function testimonyJson(testimony: Testimony) {
 }
 
 const comparisonJson = (comparison: Comparison) => ({ ...comparison, ratio: ratioOf(comparison) })
+
+function rarityJson(rarity: Rarity | undefined) {
+  if (rarity === undefined) return null
+  const { timesAWeek, ration } = rarity
+  const { allowed, alerts, keys, spent, most, told } = ration
+  return {
+    isByOwnPast: timesAWeek !== undefined,
+    timesAWeek: timesAWeek !== undefined && Number.isFinite(timesAWeek) ? timesAWeek : null,
+    ...{ allowed, alerts, keys, spentOfKind: spent, mostOfKind: most },
+    lastTold: told ? { ...times('at', told.at), timesAWeek: told.timesAWeek } : null,
+  }
+}
 
 function standingJson(standing: Standing) {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls, pool } = standing

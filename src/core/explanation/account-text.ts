@@ -11,6 +11,7 @@
 
 import type { Comparison, TenantView, WindowCounts } from '../../../detectors/contract.ts'
 import { limitIn } from '../../../detectors/statistics.ts'
+import { TIMES_RARER } from '../incident/alert-budget.ts'
 import {
   BEYOND_PROVEN_TIMES,
   DOMINANT_SHARE,
@@ -21,10 +22,23 @@ import {
   type Standing,
 } from '../incident/response.ts'
 import type { KeysStretch } from '../planned/schedule.ts'
-import { SECOND_MS } from '../vocabulary.ts'
-import { type Account, corroborating, missingOf, ratioOf, type Spoken, type Verdict, verdictOf } from './account.ts'
-import type { IncidentKind } from './explanation.ts'
-import { type Observation, surgeSeen, type Testimony } from './observation.ts'
+import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import {
+  type Account,
+  corroborating,
+  isRareEnough,
+  isSurging,
+  missingOf,
+  type Rarity,
+  rarityOf,
+  ratioOf,
+  type Spoken,
+  type Verdict,
+  verdictOf,
+} from './account.ts'
+import type { Detectable } from './detectable.ts'
+import type { Explanation, IncidentKind } from './explanation.ts'
+import { type Observation, surgeSeen, surgeTold, type Testimony } from './observation.ts'
 import {
   actionLine,
   bandText,
@@ -55,8 +69,10 @@ export function accountText(account: Account): string {
     ...plannedLines(account),
     '',
     'Detectors. What was counted ÷ its limit: all of a detector’s have to be exceeded, so the least is its score; 1 is the threshold.',
-    ...[...observation.testimonies].sort((one, other) => orderOf(one) - orderOf(other)).flatMap(testimonyLines),
-    ...(isToldAs('surge', verdict) ? ['', ...harmLines(aftermath.standing)] : []),
+    ...[...observation.testimonies]
+      .sort((one, other) => orderOf(one) - orderOf(other))
+      .flatMap(one => testimonyLines(one, at)),
+    ...(isSurgeWeighed(account, verdict) ? ['', ...harmLines(aftermath.standing, rarityOf(account))] : []),
     ...(isToldAs('pool-share', verdict) ? ['', poolLine(aftermath.standing)] : []),
   ].join('\n')
 }
@@ -81,7 +97,8 @@ function verdictLines(account: Account, verdict: Verdict): readonly string[] {
   ]
 }
 
-function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Verdict): readonly string[] {
+function decisionLines(account: Account, verdict: Verdict): readonly string[] {
+  const { mode, staysAbove, closesAfterMs } = account
   switch (verdict.kind) {
     case 'opened':
     case 'was-open': {
@@ -90,6 +107,7 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
         `Incident ${cleanText(told.incidentId)} ${courseText(verdict)}`,
         `${actionLine(told.action)} (mode: ${mode})`,
         ...limitLines(told.action),
+        ...budgetLines(told, rarityOf(account)),
         ...(verdict.kind === 'was-open' && told.phase === 'open'
           ? [`It closes when no score has been above ${staysAbove} for ${durationText(closesAfterMs)}.`]
           : []),
@@ -106,14 +124,14 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
     case 'suspected':
       return [
         `Nothing was done: it was suspected (a score above ${staysAbove}), and an incident takes a score above 1.`,
-        ...nearestLines(verdict.nearest),
+        ...nearestLines(verdict.nearest, account.at),
       ]
     case 'below':
       return [
         'Nothing was done: nothing that may open an incident was above 1, and none was open.',
         ...(verdict.nearest === undefined
           ? ['None of those that may open one had anything to say.']
-          : nearestLines(verdict.nearest)),
+          : nearestLines(verdict.nearest, account.at)),
       ]
     default:
       return verdict satisfies never
@@ -122,12 +140,39 @@ function decisionLines({ mode, staysAbove, closesAfterMs }: Account, verdict: Ve
 
 function courseText(verdict: Extract<Verdict, { kind: 'opened' | 'was-open' }>): string {
   const { told, openedAt } = verdict
-  const what = `a ${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
-  const noted = told.telling === 'noted' ? ' Noted only: it is too common for the alert budget.' : ''
+  const what = `${kindName(told.kind)}, severity ${told.severity}, begun at ${timeText(told.onsetAt)}`
+  const noted = told.telling === 'noted' ? ' Noted only: too common, or told too lately, for an alert.' : ''
   if (verdict.kind === 'opened') return `opened: ${what}.${noted}`
   const course = verdict.before === told.phase ? `was ${told.phase}` : `went from ${verdict.before} to ${told.phase}`
   return `${course}: ${what}, opened at ${timeText(openedAt)}.${noted}`
 }
+
+/** What an alert was held against: how common this is, and how common it may be. */
+function budgetLines({ severity, telling }: Explanation, rarity: Rarity | undefined): readonly string[] {
+  if (rarity === undefined || rarity.ration.isDanger) return []
+  const { timesAWeek, ration } = rarity
+  if (timesAWeek === undefined) {
+    if (severity === 'high') return []
+    const { spent, most } = ration
+    return [
+      `Alert budget: no past of its own says how common this is; of its kind ${threeFigures(spent)} of ${threeFigures(most)} alerts a week have been told.`,
+    ]
+  }
+  const { allowed, alerts, keys, told } = ration
+  const lately =
+    telling === 'noted' && timesAWeek <= allowed && told !== undefined
+      ? ` Told at ${timeText(told.at)} already: news for a day is only what is ${threeFigures(TIMES_RARER)} × rarer than the ${threeFigures(told.timesAWeek)} of then.`
+      : ''
+  return [
+    `Alert budget: ${timesAWeekText(timesAWeek)}; an alert takes ${threeFigures(allowed)} times a week or less: ${threeFigures(alerts)} alerts a week, shared by ${exactly(keys)} keys.${lately}`,
+  ]
+}
+
+/** What its busiest window of the last weeks may reach by chance is not counted at all. */
+const timesAWeekText = (timesAWeek: number): string =>
+  Number.isFinite(timesAWeek)
+    ? `by itself it goes so far ${threeFigures(timesAWeek)} times a week`
+    : 'by itself it has gone so far, or nearly, in the last weeks'
 
 function corroboratingLines(observation: Observation): readonly string[] {
   const above = corroborating(observation).map(({ name, finding }) => `${name} ${threeFigures(finding.score)}`)
@@ -136,13 +181,13 @@ function corroboratingLines(observation: Observation): readonly string[] {
 
 const nearestText = ({ name, finding }: Spoken): string => `${name} stood at ${threeFigures(finding.score)}`
 
-function nearestLines(nearest: Spoken): readonly string[] {
+function nearestLines(nearest: Spoken, at: EpochMs): readonly string[] {
   if (nearest.finding.score === 0) return ['Those that may open one all stood at 0.']
   const needed = missingOf(nearest).map(
     ({ measure, observed, limit }) =>
       `more than ${threeFigures(limit)} ${measure} (there were ${threeFigures(Math.max(0, observed))})`,
   )
-  return [`Nearest: ${nearestText(nearest)}. It would have taken ${needed.join(', and ')}.`]
+  return [`Nearest: ${nearestText(nearest)}${closedText(nearest, at)}. It would have taken ${needed.join(', and ')}.`]
 }
 
 const columns = ['calls', 'calls/min', '2xx', '4xx', '429', '5xx'] as const
@@ -207,15 +252,27 @@ function reachLines(observation: Observation): readonly string[] {
   const twice = perWeek * 2 ** -tail
   const record =
     busiestCalls === undefined ? '' : ` Its busiest minute of the last weeks: ${threeFigures(busiestCalls)}.`
-  const seen = surgeSeen(observation)?.map(({ seconds, callsPerMinute, multiple }) => {
-    const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
-    return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
-  })
+  const [seen, told] = [surgeSeen(observation), surgeTold(observation)]
   return [
     `By itself it goes beyond ${threeFigures(upperCalls)} calls in a minute about ${threeFigures(perWeek)} times a week, beyond twice that ${threeFigures(twice)} times.${record}`,
-    ...(seen === undefined ? [] : [`A rise would be seen from ${seen.join(', from ')} on.`]),
+    ...(seen === undefined ? [] : [`A rise would be seen from ${risesText(seen)} on.`]),
+    ...(told === undefined
+      ? []
+      : [
+          told.length === 0
+            ? 'At this alert budget nobody is told of a rise alone.'
+            : `At this alert budget people would be told of it from ${risesText(told)} on.`,
+        ]),
   ]
 }
+
+const risesText = (rises: readonly Detectable[]): string =>
+  rises
+    .map(({ seconds, callsPerMinute, multiple }) => {
+      const times = multiple === undefined ? '' : ` (${threeFigures(multiple)} ×)`
+      return `${threeFigures(callsPerMinute)}/min${times} within ${seconds} s`
+    })
+    .join(', from ')
 
 /** What may open an incident first, then what corroborates, then the silent ones. */
 function orderOf(testimony: Testimony): number {
@@ -224,7 +281,8 @@ function orderOf(testimony: Testimony): number {
   return testimony.opens ? 0 : 1
 }
 
-function testimonyLines(testimony: Testimony): readonly string[] {
+/** `at`: of the account. */
+function testimonyLines(testimony: Testimony, at: EpochMs): readonly string[] {
   const name = testimony.name.padEnd(20)
   switch (testimony.kind) {
     case 'disabled':
@@ -234,7 +292,7 @@ function testimonyLines(testimony: Testimony): readonly string[] {
     case 'spoke': {
       const { finding, opens } = testimony
       return [
-        `  ${name}${threeFigures(finding.score)}, ${opens ? 'may open' : 'only corroborates'}`,
+        `  ${name}${threeFigures(finding.score)}, ${opens ? 'may open' : 'only corroborates'}${closedText(testimony, at)}`,
         ...inColumns(finding.comparisons.map(comparison => sumCells(comparison, testimony))),
       ]
     }
@@ -242,6 +300,10 @@ function testimonyLines(testimony: Testimony): readonly string[] {
       return testimony satisfies never
   }
 }
+
+/** Its counts are not those above where calls may still come in: they end earlier. */
+const closedText = ({ at: shown }: Spoken, at: EpochMs): string =>
+  shown < at ? `, of the seconds closed, up to ${timeText(shown).slice(11)}` : ''
 
 function sumCells(comparison: Comparison, testimony: Spoken): readonly string[] {
   const { measure, observed } = comparison
@@ -265,7 +327,14 @@ function filledIn({ formula, parts }: Comparison, { values }: Spoken): string {
 const isToldAs = (kind: IncidentKind, verdict: Verdict): boolean =>
   (verdict.kind === 'opened' || verdict.kind === 'was-open') && verdict.told.kind === kind
 
-function harmLines(standing: Standing): readonly string[] {
+/** A retry storm is severe whatever surges with it; what else is told as something worse than its surge may be severe for that. */
+const isSurgeWeighed = ({ observation }: Account, verdict: Verdict): boolean =>
+  isToldAs('surge', verdict) ||
+  ((verdict.kind === 'opened' || verdict.kind === 'was-open') &&
+    verdict.told.kind !== 'retry-storm' &&
+    isSurging(observation))
+
+function harmLines(standing: Standing, rarity: Rarity | undefined): readonly string[] {
   const { calls, excess, timesUpper, fleetCalls, fleetExcess, provenCalls } = standing
   const harm = harmOf(standing)
   const most = percent(DOMINANT_SHARE)
@@ -285,9 +354,18 @@ function harmLines(standing: Standing): readonly string[] {
     [harm.isMostOfCalls, `${percent(share(calls, fleetCalls))} of everyone’s calls; drowning takes ${most} or more`],
     [harm.isBeyondProven, `… while all ${exactly(fleetCalls)} calls are more than ${proven}`],
     [harm.othersFail, 'many others are failing'],
+    ...(rarity?.timesSurged === undefined
+      ? []
+      : [
+          [
+            isRareEnough(rarity),
+            `${timesAWeekText(rarity.timesSurged)}; rare is ${threeFigures(rarity.ration.allowed)} times a week or less`,
+          ] as const,
+        ]),
   ]
+  const rare = rarity?.timesSurged === undefined ? '' : ', where it is rare'
   return [
-    'Harm, by the last 10 s. A surge is severe with the first three and either the next two or the last:',
+    `Harm, by the last 10 s. A surge is severe with the first three and either the next two or the sixth${rare}:`,
     ...lines.map(([holds, text]) => `  ${holds ? 'yes' : 'no '}  ${text}`),
   ]
 }

@@ -6,6 +6,8 @@
 import type { Comparison } from '../../../detectors/contract.ts'
 import { timesLimit } from '../../../detectors/statistics.ts'
 import type { Mode } from '../config/config.ts'
+import type { Ration } from '../incident/alert-budget.ts'
+import { rarestSurge } from '../judge.ts'
 import type { KeysStretch } from '../planned/schedule.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import type { Explanation } from './explanation.ts'
@@ -60,6 +62,32 @@ export function verdictOf({ observation, aftermath, staysAbove }: Account): Verd
   if (kin !== undefined) return { kind: 'told-by-kin', ...kin }
   return { kind: nearest.finding.score > 1 ? 'not-looked-at' : 'suspected', nearest }
 }
+
+/** How rare what is open is by the key's own past, and what the alert budget leaves for it. */
+export interface Rarity {
+  /** Undefined where no past of its own says. */
+  readonly timesAWeek: number | undefined
+  /** Of a surge that comes with it, or is it. */
+  readonly timesSurged: number | undefined
+  readonly ration: Ration
+}
+
+/** Undefined where nothing is open, and where what is open is not above its threshold now. */
+export function rarityOf({ observation, aftermath: { told, ration } }: Account): Rarity | undefined {
+  const findings = observation.testimonies.flatMap(one => (one.kind === 'spoke' ? one.finding : []))
+  const own = findings.find(({ kind, score }) => kind === told?.kind && score > 1)
+  if (own === undefined || ration === undefined) return undefined
+  const timesSurged = rarestSurge(findings)
+  return { timesAWeek: own.kind === 'surge' ? timesSurged : own.timesAWeek, timesSurged, ration }
+}
+
+/** Whether the surge that comes with what is open is so rare that it may be severe: chance alone seldom brings it. */
+export const isRareEnough = ({ timesSurged, ration }: Rarity): boolean =>
+  timesSurged === undefined || timesSurged <= ration.allowed
+
+/** Whether a surge that may open an incident is above its threshold. */
+export const isSurging = ({ testimonies }: Observation): boolean =>
+  testimonies.some(one => isOpener(one) && one.finding.kind === 'surge' && one.finding.score > 1)
 
 const isOpener = (testimony: Testimony): testimony is Spoken => testimony.kind === 'spoke' && testimony.opens
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Usual } from '../../../detectors/contract.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
-import { detectable, type SurgeValues } from './detectable.ts'
+import { alertable, detectable, type SurgeValues } from './detectable.ts'
 
 const values = Object.fromEntries(
   Object.entries(sequentialSurge.thresholds).map(([name, threshold]) => [name, threshold.default]),
@@ -40,6 +40,14 @@ test('a client of one call a minute cannot be seen at three times that, and is n
 test('of one that bursts by itself less is seen than of one that does not', () => {
   const steady = detectable(client(600), values, 15).callsPerMinute
   expect(detectable(client(600, 20), values, 15).callsPerMinute).toBeGreaterThan(steady)
+})
+
+test('at a smaller alert budget a rise must be larger until people are told of it, and without one nobody is', () => {
+  const from = (allowed: number) => alertable(client(600), values, { seconds: 60, allowed })?.callsPerMinute ?? 0
+  expect(from(Number.POSITIVE_INFINITY)).toBe(detectable(client(600), values, 60).callsPerMinute)
+  expect(from(0.01)).toBeGreaterThan(from(0.1))
+  expect(from(0.1)).toBeGreaterThan(from(2))
+  expect(alertable(client(600), values, { seconds: 60, allowed: 0 })).toBeUndefined()
 })
 
 test('of one that usually does not call there is no multiple', () => {

@@ -34,18 +34,30 @@ const SURELY_SIGMAS = 2
 /** A look comes up to a second after the calls that it would take. */
 const LOOK_SECONDS = 1
 
-export function detectable(usual: Usual, values: SurgeValues, seconds: number): Detectable {
-  const isSeen = (callsPerMinute: number): boolean => {
-    const rise = { callsPerMinute, seconds: seconds - LOOK_SECONDS }
-    return (sequentialSurge.evaluate(risen(usual, rise), values)?.score ?? 0) > 1
+export const detectable = (usual: Usual, values: SurgeValues, seconds: number): Detectable =>
+  riseTo(usual, seconds, leastOf(seen(usual, values, { seconds, allowed: Number.POSITIVE_INFINITY })))
+
+/** … of which people are alerted as well, who are of what the key does by itself `allowed` times a week or less; undefined where of none. */
+export function alertable(
+  usual: Usual,
+  values: SurgeValues,
+  within: { readonly seconds: number; readonly allowed: number },
+): Detectable | undefined {
+  const isTold = seen(usual, values, within)
+  return isTold(MOST_PER_MINUTE) ? riseTo(usual, within.seconds, leastOf(isTold)) : undefined
+}
+
+const seen =
+  (usual: Usual, values: SurgeValues, { seconds, allowed }: { readonly seconds: number; readonly allowed: number }) =>
+  (callsPerMinute: number): boolean => {
+    const found = sequentialSurge.evaluate(risen(usual, { callsPerMinute, seconds: seconds - LOOK_SECONDS }), values)
+    return found !== undefined && found.score > 1 && (found.timesAWeek ?? 0) <= allowed
   }
-  // Who is as quiet as it usually may be rises by as much, and not to as much.
-  const callsPerMinute = leastOf(isSeen) + usual.callsPerMinute - usual.lowerPerMinute
-  return {
-    seconds,
-    callsPerMinute,
-    multiple: usual.callsPerMinute === 0 ? undefined : callsPerMinute / usual.callsPerMinute,
-  }
+
+/** Who is as quiet as it usually may be rises by as much, and not to as much. */
+function riseTo({ callsPerMinute: usual, lowerPerMinute }: Usual, seconds: number, least: number): Detectable {
+  const callsPerMinute = least + usual - lowerPerMinute
+  return { seconds, callsPerMinute, multiple: usual === 0 ? undefined : callsPerMinute / usual }
 }
 
 /** Nobody calls more often: a promise that would take more is none. */

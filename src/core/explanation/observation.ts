@@ -8,6 +8,7 @@ import { detectors } from '../../../detectors/index.ts'
 import { sequentialSurge } from '../../../detectors/sequential-surge.ts'
 import { CALLS_TO_TELL, fieldText } from '../blind-spots.ts'
 import { type Engine, watching } from '../engine-state.ts'
+import { type Ration, rationOf, timesAllowed } from '../incident/alert-budget.ts'
 import { standingOf, surveyFleet } from '../incident/fleet.ts'
 import type { Incident } from '../incident/incident.ts'
 import { kinTelling } from '../incident/kin.ts'
@@ -30,7 +31,7 @@ import { findLive } from '../state/live-keys.ts'
 import type { Owner } from '../state/owner.ts'
 import { earlyView, finalView } from '../state/tenant-view.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
-import { type Detectable, detectable, detectableIn, type SurgeValues } from './detectable.ts'
+import { alertable, type Detectable, detectable, detectableIn, type SurgeValues } from './detectable.ts'
 import type { Explanation } from './explanation.ts'
 
 /** What one detector says of a key, or why it says nothing. */
@@ -42,6 +43,8 @@ export type Testimony =
       readonly name: string
       readonly opens: boolean
       readonly finding: Finding
+      /** End of what it was shown, event time: earlier than the moment where it judges only seconds that are closed. */
+      readonly at: EpochMs
       /** Its thresholds as they are configured. */
       readonly values: Readonly<Record<string, number>>
     }
@@ -55,6 +58,8 @@ export interface Observation {
   readonly planned: PlannedUse | undefined
   /** Before anything was decided on this view. */
   readonly phase: Incident['phase']
+  /** Of what the key does by itself so often a week or less people are alerted. */
+  readonly allowed: number
 }
 
 /** Undefined for a key that nothing has been heard of. `at`: a whole second that event time has not passed yet. */
@@ -72,7 +77,7 @@ export function observe(engine: Engine, keyId: ApiKeyId, at: EpochMs): Observati
   )
   const plan = planNow(engine, keyId, endSecond)
   const planned = plan && early.usual && plannedUse(plan.stretches, early.usual, early.last60s.calls)
-  return { view: early, testimonies, planned, phase: key.incident.phase }
+  return { view: early, testimonies, planned, phase: key.incident.phase, allowed: timesAllowed(engine) }
 }
 
 interface Place {
@@ -149,7 +154,7 @@ function testify({ jury }: Engine, detector: Detector, shown: Shown): Testimony 
   const blindness = blindnessOf(detector, shown)
   if (blindness !== undefined) return { kind: 'silent', name, opens, because: blindness }
   const finding = detector.evaluate(shownTo(detector, view), values)
-  if (finding !== undefined) return { kind: 'spoke', name, opens, finding, values }
+  if (finding !== undefined) return { kind: 'spoke', name, opens, finding, at: view.at, values }
   return { kind: 'silent', name, opens, because: detector.silence ?? 'it has nothing to say of this' }
 }
 
@@ -180,12 +185,23 @@ function isThere(field: LogField, { view, activity }: Shown): boolean {
 }
 
 /** The least rises that `sequential-surge` would see, as it is configured; undefined where nothing is usual or it is off. */
-export function surgeSeen({ view, testimonies }: Observation): readonly Detectable[] | undefined {
+export function surgeSeen(observation: Observation): readonly Detectable[] | undefined {
+  const asked = surgeAsked(observation)
+  return asked && detectableIn.map(seconds => detectable(asked.usual, asked.values, seconds))
+}
+
+/** … and those that the alert budget has people told of, too: empty where of none. */
+export function surgeTold(observation: Observation): readonly Detectable[] | undefined {
+  const asked = surgeAsked(observation)
+  const { allowed } = observation
+  return asked && detectableIn.flatMap(seconds => alertable(asked.usual, asked.values, { seconds, allowed }) ?? [])
+}
+
+function surgeAsked({ view: { usual }, testimonies }: Observation) {
   const surge = testimonies.find(({ name }) => name === sequentialSurge.name)
-  if (view.usual === undefined || surge?.kind !== 'spoke') return undefined
-  const values = surge.values as unknown as SurgeValues
-  const { usual } = view
-  return detectableIn.map(seconds => detectable(usual, values, seconds))
+  return usual === undefined || surge?.kind !== 'spoke'
+    ? undefined
+    : { usual, values: surge.values as unknown as SurgeValues }
 }
 
 /** How the key stood when event time had gone past the moment, and the engine had decided what it decides. */
@@ -195,6 +211,8 @@ export interface Aftermath {
   readonly incident: Incident
   /** The incident that is open, as its alert would tell it now; undefined where none is. */
   readonly told: Explanation | undefined
+  /** What the alert budget leaves for what is open; undefined where nothing is. */
+  readonly ration: Ration | undefined
   /** An incident of the same client that tells what this key does. */
   readonly kin: { readonly keyId: ApiKeyId; readonly incidentId: string } | undefined
   readonly platformIncidentId: string | undefined
@@ -210,9 +228,12 @@ export function aftermathOf(engine: Engine, keyId: ApiKeyId): Aftermath | undefi
   const { incident } = key
   const { platform } = engine.state
   const kin = kinTelling(engine, key)
+  const asOf = Math.max(owner.time.highest, eventTimeOf(engine, owner))
+  const kind = 'story' in incident ? incident.story.signal.kind : 'platform'
   return {
-    asOf: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
+    asOf,
     incident,
+    ration: kind === 'platform' ? undefined : rationOf(engine, owner.keys, key.number, { kind, at: asOf }),
     told:
       incident.phase === 'quiet' || incident.phase === 'suspected'
         ? undefined

@@ -40,7 +40,7 @@ test('errors, refusals and executions are told in a sentence with their numbers'
     { measure: 'accepted calls in 60 s', observed: 840, usual: undefined },
   ]
   expect(sentenceOf('limit-pressure', refusals)).toBe(
-    'Limit pressure: of the last minute 1,680 (usually 0) calls were refused (429), and 840 went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
+    'Limit pressure: of the last minute 1,680 (usually 0) calls were refused (429), and 840 went through. This key calls into its own limit and does not slow down.',
   )
   const executions = [
     { measure: 'concurrent executions', observed: 312, usual: 20 },
@@ -87,6 +87,16 @@ test('a recovery tells when it began and what the key does now, and not the stor
     'It began at 2026-11-20 14:03:07 UTC as a retry storm, and was over 2 h 5 min later.',
     'Now: 510 calls in 60 s.',
   ])
+})
+
+test('a platform incident is of all clients together, of whom nothing usual is kept', () => {
+  const sick = storm({ kind: 'platform', tenant: undefined, expected: undefined })
+  expect(secondLine(sick)).toBe('Current: 50,000 req/min. Expected: not known of all clients together.')
+})
+
+test('what began as an enumeration is told with its article', () => {
+  const over = storm({ kind: 'enumeration', phase: 'closed', action: { kind: 'none' } })
+  expect(alertText(over)).toContain(' as an enumeration, and was over ')
 })
 
 test('the end of a platform incident tells how long it lasted, and no number of its sickness', () => {

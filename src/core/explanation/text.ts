@@ -72,20 +72,32 @@ export function subjectText(keyId: Explanation['keyId'], tenant: Explanation['te
   return tenant?.name === undefined ? cleanText(keyId) : `${cleanText(tenant.name)} (${cleanText(keyId)})`
 }
 
+function rateLine(explanation: Explanation): string {
+  const { observed, usual } = unusual(explanation)
+  const expected =
+    explanation.kind === 'platform' ? 'not known of all clients together' : (usual ?? 'unknown (no history)')
+  return `Current: ${observed}. Expected: ${expected}.`
+}
+
 /**
  * The rate, where the rate is out of the band. A storm may stay inside it (of a tenant that calls little), and other kinds are
- * about no rate at all: then the line names what is unusual instead.
+ * about no rate at all: then what is unusual instead. `usual`: undefined where that is not known.
  */
-function rateLine({ kind, current, expected, evidence }: Explanation): string {
+export function unusual({ kind, current, expected, evidence }: Explanation): {
+  readonly observed: string
+  readonly usual: string | undefined
+} {
   const { measure: measured, isNoRate } = kinds[kind]
   const own = measured && evidence.find(({ measure }) => measure.includes(measured))
   if (own && (isNoRate || !(expected && current.callsPerMinute > expected.upperPerMinute))) {
     const measure = cleanText(own.measure)
-    const usual = own.usual === undefined ? 'unknown (no history)' : `${threeFigures(own.usual)} ${measure}`
-    return `Current: ${threeFigures(own.observed)} ${measure}. Expected: ${usual}.`
+    const usual = own.usual === undefined ? undefined : `${threeFigures(own.usual)} ${measure}`
+    return { observed: `${threeFigures(own.observed)} ${measure}`, usual }
   }
-  const band = expected ? bandText(expected.lowerPerMinute, expected.upperPerMinute) : 'unknown (no history)'
-  return `Current: ${threeFigures(current.callsPerMinute)} req/min. Expected: ${band}.`
+  return {
+    observed: `${threeFigures(current.callsPerMinute)} req/min`,
+    usual: expected && bandText(expected.lowerPerMinute, expected.upperPerMinute),
+  }
 }
 
 export function bandText(lower: number, upper: number): string {
@@ -193,7 +205,7 @@ function measuredText(evidence: Explanation['evidence'], named: string): string 
 }
 
 function pastLines({ kind, phase, onsetAt, decidedAt, current }: Explanation): readonly string[] {
-  const began = `It began at ${timeText(onsetAt)} as a ${kinds[kind].name}`
+  const began = `It began at ${timeText(onsetAt)} as ${kindName(kind)}`
   const lasted = durationText(decidedAt - onsetAt)
   return [
     phase === 'closed' ? `${began}, and was over ${lasted} later.` : `${began}; since then ${lasted} have passed.`,
@@ -232,11 +244,14 @@ export function limitLines(action: Action): readonly string[] {
   }
 }
 
-/** Follows "a". */
-export const kindName = (kind: IncidentKind): string => kinds[kind].name
+/** `a surge`, `an enumeration` */
+export const kindName = (kind: IncidentKind): string => {
+  const { name } = kinds[kind]
+  return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`
+}
 
 /**
- * What each kind is; `name` follows "a"; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that
+ * What each kind is; a measure in braces is that of the evidence. `measure` is part of the name of the evidence that
  * speaks for a kind: alone where it is about no rate of calls.
  */
 const kinds: Readonly<
@@ -285,7 +300,7 @@ const kinds: Readonly<
   'limit-pressure': {
     name: 'run into its limit',
     sentence:
-      'Limit pressure: of the last minute {429s in 60 s} calls were refused (429), and {accepted calls in 60 s} went through. This key calls into its own limit and does not slow down; nobody else is harmed.',
+      'Limit pressure: of the last minute {429s in 60 s} calls were refused (429), and {accepted calls in 60 s} went through. This key calls into its own limit and does not slow down.',
     measure: '429s in',
   },
   silence: {

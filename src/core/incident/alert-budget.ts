@@ -24,16 +24,20 @@ export const ALERTS_PER_PAGE = 20
 const OF_EACH_KIND_PER_PAGE = ALERTS_PER_PAGE / 2
 
 /** Times a week that one key may be told of by chance. */
-export function timesAllowed({ state, settings }: Engine): number {
+export function timesAllowed(engine: Engine): number {
+  return (ALERTS_PER_PAGE * engine.settings.config.alertBudget) / Math.max(1, keysKnown(engine))
+}
+
+function keysKnown({ state }: Engine): number {
   let keys = 0
   for (const owner of watching(state)) keys += owner.keys.size
-  return (ALERTS_PER_PAGE * settings.config.alertBudget) / Math.max(1, keys)
+  return keys
 }
 
 /** What was told is not told again for so long, unless it has become so many times rarer: half a decade. */
 export const TOLD_FOR_MS = DAY_MS
 export const DECADES_RARER = 0.5
-const TIMES_RARER = 10 ** DECADES_RARER
+export const TIMES_RARER = 10 ** DECADES_RARER
 
 const isNews = (told: Told | undefined, { at, timesAWeek }: Told): boolean =>
   told === undefined || at - told.at > TOLD_FOR_MS || timesAWeek * TIMES_RARER <= told.timesAWeek
@@ -71,6 +75,36 @@ const WEEK_MS = 7 * DAY_MS
 function spentOn({ alertsSpent }: EngineState, kind: Kind, at: EpochMs): number {
   const spent = alertsSpent.get(kind)
   return spent === undefined ? 0 : spent.alerts * Math.exp(-Math.max(0, at - spent.at) / WEEK_MS)
+}
+
+/** What an alert of one key is held against, for people. */
+export interface Ration {
+  /** Whether the kind is told however common it is. */
+  readonly isDanger: boolean
+  /** Alerts of low severity that the whole fleet may cost a week, and the keys that share them. */
+  readonly alerts: number
+  readonly keys: number
+  /** Times a week that one of them may be told of by chance. */
+  readonly allowed: number
+  /** Of the kind, of which no key's own past says how common it is: told of late, and how many may be. */
+  readonly spent: number
+  readonly most: number
+  /** The surge of this key that people were told of last. */
+  readonly told: Told | undefined
+}
+
+export function rationOf(
+  engine: Engine,
+  keys: KnownKeys,
+  key: number,
+  { kind, at }: Pick<Found, 'kind' | 'at'>,
+): Ration {
+  const { alertBudget } = engine.settings.config
+  return {
+    ...{ isDanger: DANGERS.has(kind), alerts: ALERTS_PER_PAGE * alertBudget, keys: keysKnown(engine) },
+    ...{ allowed: timesAllowed(engine), spent: spentOn(engine.state, kind, at), most: mostOfAKind(alertBudget) },
+    told: lastTold(keys, key),
+  }
 }
 
 /** People were told of something of low severity that nothing but the fleet's week says how common it is. */

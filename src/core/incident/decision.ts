@@ -5,7 +5,7 @@
 
 import type { Kind } from '../../../detectors/contract.ts'
 import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
-import { evidenceOf, type Judgement, kindsIn, leading, scoresOf } from '../judge.ts'
+import { evidenceOf, type Judgement, kindsIn, leading, rarestSurge, scoresOf } from '../judge.ts'
 import { plannedUse } from '../planned/planned-event.ts'
 import { grownSince } from '../state/accumulator.ts'
 import { calledInFewSlots } from '../state/baseline.ts'
@@ -59,7 +59,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   if (lead === undefined) return
   const standing = survey && standingOf(survey, engine, owner, key)
   const { kind } = lead.finding
-  const timesSurged = rarity(judgement)
+  const timesSurged = rarestSurge(judgement.voices.map(({ finding }) => finding))
   const timesAWeek = kind === 'surge' ? timesSurged : kind === 'silence' ? lead.finding.timesAWeek : undefined
   const allowed = timesAllowed(engine)
   const isRareEnough = timesSurged === undefined || timesSurged <= allowed
@@ -139,15 +139,6 @@ const AN_HOUR_OF_SLOTS = 12
 /** What was planned of this minute, and how much of it the key has used. */
 const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochMs): Signal['planned'] =>
   planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
-
-/** By whichever of those that speak of a surge finds it rarest; undefined where none compares with the key's own past. */
-function rarity({ voices }: Judgement): number | undefined {
-  let rarest: number | undefined
-  for (const { finding } of voices)
-    if (finding.kind !== 'silence' && finding.timesAWeek !== undefined && finding.score > 1)
-      rarest = Math.min(rarest ?? Number.POSITIVE_INFINITY, finding.timesAWeek)
-  return rarest
-}
 
 function limitedBeside(state: EngineState, beside: KeyState): number {
   let others = 0

@@ -49,6 +49,8 @@ describe('an event that recurs', () => {
     expect(berlin('2026-12-01 00:00', '2026-12-01 12:00')).toEqual(['12-01 01:30 to 12-01 03:00'])
     // 29 March: 02:30 is never shown. 25 October: it is shown twice.
     expect(berlin('2026-03-29 00:00', '2026-03-29 12:00')).toEqual(['03-29 01:30 to 03-29 02:00'])
+    expect(berlin('2026-03-29 00:00', '2026-03-29 12:00', 'daily 02:30-03:30')).toEqual(['03-29 01:30 to 03-29 02:30'])
+    expect(berlin('2026-03-29 00:00', '2026-03-29 12:00', 'daily 02:15-02:45')).toEqual(['03-29 01:15 to 03-29 01:45'])
     expect(berlin('2026-10-25 00:00', '2026-10-25 12:00')).toEqual(['10-25 00:30 to 10-25 03:00'])
     expect(berlin('2026-10-25 00:00', '2026-10-25 12:00', 'daily 02:30 for 90m')).toEqual([
       '10-25 00:30 to 10-25 02:00',

@@ -120,10 +120,20 @@ function recurringIn(when: Extract<When, { kind: 'recurring' }>, { from, to }: S
   for (let day = first; day <= last; day++) {
     if (!isOn(days, day)) continue
     const start = instantOf(day * DAY_MS + startMinute * MINUTE_MS, zone)
-    const end = length.kind === 'for' ? start + length.ms : instantOf(day * DAY_MS + length.endMinute * MINUTE_MS, zone)
-    if (end > start) stretches.push({ from: start, to: end })
+    stretches.push({ from: start, to: endOf(when, day, start) })
   }
   return stretches
+}
+
+/** What begins in the hour that is left out, and would be over as it begins, lasts as long as on other days: it takes place all the same. */
+function endOf(
+  { startMinute, length, zone }: Extract<When, { kind: 'recurring' }>,
+  day: number,
+  start: EpochMs,
+): EpochMs {
+  if (length.kind === 'for') return start + length.ms
+  const end = instantOf(day * DAY_MS + length.endMinute * MINUTE_MS, zone)
+  return end > start ? end : start + (length.endMinute - startMinute) * MINUTE_MS
 }
 
 /** `day`: days since 1970-01-01, by the zone's calendar. */

@@ -38,6 +38,17 @@ test('what is told now is due unless it was called a false alarm, and a later te
   })
 })
 
+test('what is labelled by a moment in it began when it began', () => {
+  const present = [told('a', 100, { opened: 140, ended: 900 })]
+  const due = dueOf(present, [labelled('a', 'true', 140, 140)])
+  expect(billOf(present, due, [], week)).toMatchObject({ labelled: 1, labelledFound: 1, lateness: 40 })
+})
+
+test('what was called true first and a false alarm in the end is not due', () => {
+  const present = [told('a', 100, { ended: 900 })]
+  expect(dueOf(present, [labelled('a', 'true', 140, 140), labelled('a', 'false-alarm', 600, 600)])).toEqual([])
+})
+
 test('what is missed costs twice the most that a delay can', () => {
   const due = dueOf([told('late', 100), told('missed', 100)], [])
   const bill = billOf([told('late', 100, { opened: 9_000, ended: 9_100 })], due, [], week)

@@ -66,11 +66,20 @@ export function doubtOf(incident: ToldIncident, labels: readonly Label[]): numbe
   return verdict === undefined ? UNLABELLED_DOUBT : verdict === 'true' ? 0 : 1
 }
 
-/** What is to be told, by the labels and by what the present setting tells. */
+/**
+ * What is to be told, by the labels and by what the present setting tells. A label may name an incident by a moment in it: that it
+ * was told then says nothing of when it began.
+ */
 export function dueOf(present: readonly ToldIncident[], labels: readonly Label[]): readonly Due[] {
   const labelled = labels
     .filter(({ verdict }) => verdict === 'true')
-    .map(({ keyId, from, to }) => ({ keyId, from, to, weight: 1, isLabelled: true }))
+    .flatMap(label => {
+      const { keyId, from, to } = label
+      const same = present.filter(incident => isOfSame(label, incident))
+      if (same.length > 0 && same.every(incident => verdictOn(incident, labels) === 'false-alarm')) return []
+      const began = same.map(({ onsetAt, openedAt }) => Math.min(onsetAt, openedAt))
+      return { keyId, from: Math.min(from, ...began), to, weight: 1, isLabelled: true }
+    })
   const told = present
     .filter(incident => isAlerted(incident) && verdictOn(incident, labels) === undefined)
     .map(incident => {

@@ -35,14 +35,28 @@ export function isOfSame(
   )
 }
 
-/** What people say of an incident; of two that contradict each other, that it was one: it is not to be missed. */
+/**
+ * What people say of an incident: the last word on each that they named. Of two that are one here and contradict each other, that it
+ * was one: it is not to be missed. `labels`: in the order given.
+ */
 export function verdictOn(incident: ToldIncident, labels: readonly Label[]): Verdict | undefined {
-  const given = labels.filter(label => isOfSame(label, incident))
-  return given.find(({ verdict }) => verdict === 'true')?.verdict ?? given[0]?.verdict
+  // Named by a moment in it, one incident may have been named by two.
+  const lastWords = new Map(
+    labels.filter(label => isOfSame(label, incident)).map(({ incidentId, verdict }) => [incidentId, verdict]),
+  )
+  const given = [...lastWords.values()]
+  return given.includes('true') ? 'true' : given[0]
 }
 
 /** One label an incident: the last that was given. */
 export function lastLabels(given: readonly Label[]): readonly Label[] {
   // An incident's number may come again when a worker has lost its state: its time is part of its name.
-  return [...new Map(given.map(label => [`${label.incidentId} ${label.from}`, label])).values()]
+  const last = new Map<string, Label>()
+  for (const label of given) {
+    const name = `${label.incidentId} ${label.from}`
+    // In the order of the last words, and not of the first.
+    last.delete(name)
+    last.set(name, label)
+  }
+  return [...last.values()]
 }

@@ -4,6 +4,7 @@ import { type Bill, billOf, compareBills, type Due, dueOf, isIn, type Stretch } 
 import { type Difference, differences } from './difference.ts'
 import { changedKnobs, type Knob, type Setting, settingYaml } from './knob.ts'
 import { isOfSame, type Label, verdictOn } from './label.ts'
+import type { KeyRises } from './rises.ts'
 import type { Searched } from './search.ts'
 import { type DetectorShare, detectorShares, noisiest, type TenantShare, type Timeline, timelineOf } from './share.ts'
 import { isAlerted, isPage, type ToldIncident } from './told-incident.ts'
@@ -55,6 +56,8 @@ export interface TuneReport {
   readonly shares: readonly { readonly present: DetectorShare; readonly suggested: DetectorShare }[]
   readonly tenants: readonly TenantShare[]
   readonly timeline: Timeline
+  /** What the present setting promises of each client, busiest first. */
+  readonly rises: readonly KeyRises[]
   /** What is told at present and nobody has labelled, pages first: a label of these says most. */
   readonly unlabelled: readonly ToldIncident[]
 }
@@ -101,9 +104,10 @@ export interface Found {
   readonly knobs: readonly Knob[]
   readonly searched: Searched<Judged>
   readonly against: { readonly name: string; readonly judged: Judged } | undefined
+  readonly rises: readonly KeyRises[]
 }
 
-export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, against }: Found): TuneReport {
+export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, against, rises }: Found): TuneReport {
   const outcomeOf = ({ setting, judged }: Searched<Judged>['present']): Outcome => ({ setting, ...judged })
   const [present, suggested] = [outcomeOf(searched.present), outcomeOf(searched.suggested)]
   const judgedStretch = { from: parts.tuned.from, to: parts.heldOut.to }
@@ -118,7 +122,7 @@ export function reportOf({ parts, budgetPerWeek, labels, knobs, searched, agains
   const sharesBefore = detectorShares(heard, openers, labels)
   const shares = names.map(name => ({ present: shareOf(sharesBefore, name), suggested: shareOf(sharesAfter, name) }))
   return {
-    ...{ parts, budgetPerWeek, knobs, present, suggested },
+    ...{ parts, budgetPerWeek, knobs, present, suggested, rises },
     trials: searched.trials.map(outcomeOf),
     audible: knobs.filter(
       ({ detector }) => detector === undefined || searched.trials.some(({ judged }) => speaks(judged, detector)),
