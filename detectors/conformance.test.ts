@@ -179,14 +179,16 @@ describe.each(detectors.filter(({ early }) => early))('$name', detector => {
 function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
   const { nats, failures, refused, poolShare, clientErrors } = rest
   const most = (counted: number, limit = Number.POSITIVE_INFINITY) => Math.min(counted, limit)
-  const { last10s, last60s, pool, routes, places } = view
-  const errors = [clientErrors?.count, clientErrors && clientErrors.share * last60s.calls]
-  return errors.map(limit => ({
+  const { last10s, last60s, last5min, pool, routes, places } = view
+  const errorsIn = (calls: number) => [clientErrors?.count, clientErrors && clientErrors.share * calls] as const
+  const inSlot = errorsIn(last5min.calls)
+  return errorsIn(last60s.calls).map((limit, which) => ({
     ...view,
     sequential: view.sequential.map(evidence => ({ ...evidence, nats: most(evidence.nats, nats) })),
     silentSeconds: 0,
     last10s: { ...last10s, status5xx: most(last10s.status5xx, failures) },
     last60s: { ...last60s, status4xx: most(last60s.status4xx, limit), status429: most(last60s.status429, refused) },
+    last5min: { ...last5min, status4xx: most(last5min.status4xx, inSlot[which]) },
     routes: routes && {
       ...routes,
       last60s: most(routes.last60s, rest.routes),

@@ -266,7 +266,7 @@ export interface Rest {
   readonly evenness?: number
   /** In the last five minutes. */
   readonly callsFromNew?: number
-  /** 4xx in the last sixty seconds: at most so many, or at most this share of the calls. In final looks alone. */
+  /** 4xx in the last sixty seconds, and in the last five minutes: at most so many, or at most this share of the calls. In final looks alone. */
   readonly clientErrors?: { readonly count: number; readonly share: number }
   /** 429s in the last sixty seconds. */
   readonly refused?: number

@@ -44,11 +44,26 @@ test('who lives with errors is measured by them: a client that looks up what is 
   expect(judge(errorLoop, { usual: careless, seconds: repeat(60, { status4xx: 10 }) })?.score).toBeGreaterThan(1)
 })
 
-test('forty errors in a minute are not too many for a tiny tenant, forty-one are', () => {
+test('forty errors are not too many for a tiny tenant, forty-one are', () => {
   const tiny = { callsPerMinute: 1, upperPerMinute: 3, clientErrorShare: 0 }
 
   expect(judge(errorLoop, { usual: tiny, seconds: [{ status4xx: 40 }] })?.score).toBe(1)
   expect(judge(errorLoop, { usual: tiny, seconds: [{ status4xx: 41 }] })?.score).toBe(41 / 40)
+})
+
+test('a small tenant that does nothing but err is told within minutes, and no longer when it is over', () => {
+  const small = { callsPerMinute: 20, upperPerMinute: 30, clientErrorShare: 0.02 }
+  const erring = Array.from({ length: 180 }, (_, second) => (second % 3 === 0 ? { status4xx: 1 } : {}))
+
+  expect(judge(errorLoop, { usual: small, seconds: erring })).toMatchObject({
+    score: 60 / 40,
+    comparisons: [
+      { measure: '4xx in 5 min', observed: 60, limit: 40 },
+      { measure: '4xx in 60 s', observed: 20, limit: 8 },
+    ],
+    evidence: [{ measure: '4xx in 5 min', observed: 60, usual: expect.closeTo(1.2) }, { observed: 100 }],
+  })
+  expect(judge(errorLoop, { usual: small, seconds: [...erring, ...repeat(60, { status2xx: 1 })] })?.score).toBe(0)
 })
 
 test('without history it is silent: errors may be all that the client ever makes', () => {

@@ -103,6 +103,14 @@ test('without history only very many failures count, and the finding does not pr
   })
 })
 
+test('under a plan too who fails far oftener than usual is a retry storm, and who fails as often as ever is none', () => {
+  const planned = (status2xx: number, status5xx: number) =>
+    judge(retryStorm, { seconds: repeat(10, { status2xx, status5xx }), plannedTimes: 50 })
+
+  expect(planned(120, 180)).toMatchObject({ kind: 'retry-storm', score: 3_000 / 350 })
+  expect(planned(4_990, 10)).toMatchObject({ kind: 'surge' })
+})
+
 test('a planned sale of thirty times the calls may bring thirty times the failures; beyond those it is a storm as ever', () => {
   const score = (status5xx: number, plannedTimes: number) =>
     judge(retryStorm, { seconds: repeat(10, { status2xx: 300, status5xx }), plannedTimes })?.score

@@ -116,10 +116,9 @@ type Limits = Readonly<
 function usualIn(seconds: number, usual: Usual, plannedTimes: number) {
   const minutes = seconds / 60
   const calls = usual.callsPerMinute * minutes
-  // Of all its calls, whether or not it calls at this time of day.
-  const failureShare = usual.failureShare * plannedTimes
-  const { upperPerMinute, answered } = usual
-  return { calls, upperCalls: upperPerMinute * minutes, failures: calls * failureShare, failureShare, answered }
+  const { upperPerMinute, failureShare, answered } = usual
+  const failures = calls * failureShare * plannedTimes
+  return { calls, upperCalls: upperPerMinute * minutes, failures, failureShare, answered }
 }
 
 function comparisonsOf(

@@ -160,7 +160,7 @@ test('an incident is told with what was done, and why no more', () => {
 })
 
 test('what is noted only tells how common it is and may be, and why all that it drowns does not make it severe', () => {
-  const text = accountText(accountOf({ config: { alertBudget: '0 per week' }, perSecond: 60 }))
+  const text = accountText(accountOf({ config: { alertBudget: '0 per week' }, perSecond: 120 }))
   expect(text).toContain('a surge, severity low')
   expect(text).toMatch(
     /^Alert budget: by itself it goes so far 0\.\d+ times a week; an alert takes 0 times a week or less: 0 alerts a week, shared by 2 keys\.$/m,
@@ -192,7 +192,7 @@ test('what its busiest minute may reach by chance has no rate of its own', () =>
 })
 
 test('what is told as something worse than the surge that makes it severe tells of its harm as well', () => {
-  const text = accountText(accountOf({ perSecond: 60, status: 429 }))
+  const text = accountText(accountOf({ perSecond: 120, status: 429 }))
   expect(text).toContain('a run into its limit, severity high')
   expect(text).toContain('Harm, by the last 10 s.')
 })
