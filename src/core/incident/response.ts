@@ -78,7 +78,7 @@ export interface PoolOutlook {
 }
 
 /**
- * A key that makes half of all excess, at many times its usual, is far worse than everyone; if the API feels it at all: where
+ * A key that makes half of all excess, at many times its usual, is worse than everyone else together; if the API feels it at all: where
  * it is a trifle beside what all call, somebody else's trouble is not its doing.
  */
 export const DOMINANT_SHARE = 0.5
