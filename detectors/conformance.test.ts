@@ -175,13 +175,20 @@ describe.each(detectors.filter(({ early }) => early))('$name', detector => {
   })
 })
 
-/** The view as far as it may go with nothing exceeded: of what may stay below either of two, once below each. */
+/** The view as far as it may go with nothing exceeded: of what may stay below one of several, once below each. */
 function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
-  const { nats, failures, refused, poolShare, clientErrors } = rest
+  const { nats, failures, refused, poolShare, clientErrors, oneRoute } = rest
   const most = (counted: number, limit = Number.POSITIVE_INFINITY) => Math.min(counted, limit)
   const { last10s, last60s, pool, routes, places } = view
   const errors = [clientErrors?.count, clientErrors && clientErrors.share * last60s.calls]
-  return errors.map(limit => ({
+  const usualCalls = 5 * (view.usual?.callsPerMinute ?? 0)
+  const polls = [
+    { evenness: oneRoute?.evenness },
+    { calls: oneRoute?.calls },
+    { calls: oneRoute && oneRoute.partOfUsual * usualCalls },
+  ]
+  const limits = errors.flatMap(limit => polls.map(poll => ({ limit, evenness: undefined, calls: undefined, ...poll })))
+  return limits.map(({ limit, evenness, calls }) => ({
     ...view,
     sequential: view.sequential.map(evidence => ({ ...evidence, nats: most(evidence.nats, nats) })),
     silentSeconds: 0,
@@ -190,7 +197,7 @@ function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
     routes: routes && {
       ...routes,
       last60s: most(routes.last60s, rest.routes),
-      mostCalled: { ...routes.mostCalled, evenness: most(routes.mostCalled.evenness, rest.evenness) },
+      mostCalled: { calls: most(routes.mostCalled.calls, calls), evenness: most(routes.mostCalled.evenness, evenness) },
     },
     places: places && { ...places, callsFromNew: most(places.callsFromNew, rest.callsFromNew) },
     pool: pool && { ...pool, executions: most(pool.executions, poolShare && poolShare * pool.concurrency) },
