@@ -140,9 +140,6 @@ export function addRoute(places: CallPlaces, place: number, route: number): void
   if (((calls >>> shift) & MOST_COUNTED) < MOST_COUNTED) words[pair] = calls + (1 << shift)
 }
 
-const groupCalls = (words: Uint32Array, place: number, group: number): number =>
-  ((words[place * WORDS + GROUP_CALLS + (group >>> 1)] as number) >>> ((group & 1) << 4)) & MOST_COUNTED
-
 export function addNewPlaceCall(places: CallPlaces, place: number, second: number): void {
   const { words } = places
   places.newPlaceSecond = Math.max(places.newPlaceSecond, second)
@@ -197,19 +194,28 @@ export function hasFewRoutes(places: CallPlaces, endSecond: number, most: number
 
 /** How many distinct routes were called in so many seconds up to `endSecond`, in whole stretches. */
 export function routesIn(places: CallPlaces, endSecond: number, seconds: number): number {
-  const { stretches, words } = places
-  const upTo = stretchOf(endSecond)
-  merged.fill(0)
-  for (let stretch = upTo - seconds / STRETCH_SECONDS; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    if (stretches[place] !== stretch) continue
-    const bitmap = place * WORDS + BITMAP
-    for (let word = 0; word < BITMAP_WORDS; word++)
-      merged[word] = (merged[word] as number) | (words[bitmap + word] as number)
-  }
+  const { words } = places
+  const held = findStretches(places, stretchOf(endSecond), seconds / STRETCH_SECONDS)
   let bits = 0
-  for (let word = 0; word < BITMAP_WORDS; word++) bits += bitsOf(merged[word] as number)
+  for (let word = BITMAP; word < BITMAP + BITMAP_WORDS; word++) {
+    let merged = 0
+    for (let index = 0; index < held; index++) merged |= words[(begins[index] as number) + word] as number
+    if (merged !== 0) bits += bitsOf(merged)
+  }
   return estimateOf(bits)
+}
+
+/** Of the last stretches that were found, where their words begin. One for all. */
+const begins = new Int32Array(WINDOW_STRETCHES)
+
+/** Finds those of so many stretches before `upTo` in which there was a call; answers how many. */
+function findStretches({ stretches }: CallPlaces, upTo: number, count: number): number {
+  let held = 0
+  for (let stretch = upTo - count; stretch < upTo; stretch++) {
+    const place = stretch & (stretches.length - 1)
+    if (stretches[place] === stretch) begins[held++] = place * WORDS
+  }
+  return held
 }
 
 /**
@@ -232,9 +238,6 @@ export function evenCalls(places: CallPlaces, endSecond: number): number {
 /** By chance calls come so evenly in five minutes of a few weeks. */
 const BY_CLOCKWORK = 8
 
-/** One for all, empty between uses. */
-const merged = new Uint32Array(BITMAP_WORDS)
-
 /** How many routes so many bits speak of. With none free it is at least as many as with one. */
 const ESTIMATES = Float64Array.from({ length: ROUTE_BITS + 1 }, (_, bits) =>
   Math.round(-ROUTE_BITS * Math.log(Math.max(1, ROUTE_BITS - bits) / ROUTE_BITS)),
@@ -249,7 +252,6 @@ function bitsOf(word: number): number {
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-const sums = new Float64Array(GROUPS)
 const counts = new Float64Array(WINDOW_STRETCHES)
 
 /**
@@ -257,23 +259,35 @@ const counts = new Float64Array(WINDOW_STRETCHES)
  * machine that calls at an interval sets a floor under all of them, whatever others call beside it.
  */
 function workOutMostCalled(places: CallPlaces, minute: number): MostCalled {
-  const { stretches, words } = places
-  const upTo = minute * MINUTE_STRETCHES
-  const from = upTo - WINDOW_STRETCHES
-  sums.fill(0)
-  for (let stretch = from; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    if (stretches[place] !== stretch) continue
-    for (let group = 0; group < GROUPS; group++) sums[group] = (sums[group] as number) + groupCalls(words, place, group)
-  }
+  const { words } = places
+  const held = findStretches(places, minute * MINUTE_STRETCHES, WINDOW_STRETCHES)
+  let calls = 0
   let most = 0
-  for (let group = 1; group < GROUPS; group++) if ((sums[group] as number) > (sums[most] as number)) most = group
-  for (let stretch = from; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    counts[stretch - from] = stretches[place] === stretch ? groupCalls(words, place, most) : 0
+  for (let pair = 0; pair < GROUPS / 2; pair++) {
+    let [even, odd] = [0, 0]
+    for (let index = 0; index < held; index++) {
+      const both = words[(begins[index] as number) + GROUP_CALLS + pair] as number
+      even += both & MOST_COUNTED
+      odd += both >>> 16
+    }
+    // Of groups with as many calls the first.
+    if (even > calls) {
+      calls = even
+      most = 2 * pair
+    }
+    if (odd > calls) {
+      calls = odd
+      most = 2 * pair + 1
+    }
   }
+  // The quieter half had none.
+  if (held <= WINDOW_STRETCHES / 2) return { minute, calls, evenness: 0 }
+  counts.fill(0, held)
+  const shift = (most & 1) << 4
+  for (let index = 0; index < held; index++)
+    counts[index] = ((words[(begins[index] as number) + GROUP_CALLS + (most >>> 1)] as number) >>> shift) & MOST_COUNTED
   sortCounts()
-  return { minute, calls: sums[most] as number, evenness: evennessOfQuieter() }
+  return { minute, calls, evenness: evennessOfQuieter() }
 }
 
 /** By insertion: a typed array's own sort costs more for so few. */
