@@ -175,24 +175,34 @@ describe.each(detectors.filter(({ early }) => early))('$name', detector => {
   })
 })
 
-/** The view as far as it may go with nothing exceeded: of what may stay below either of two, once below each. */
+/** The view as far as it may go with nothing exceeded: of what may stay below one of several, once below each. */
 function atRest(view: TenantView, rest: Rest): readonly TenantView[] {
-  const { nats, failures, refused, poolShare, clientErrors } = rest
+  const { nats, failures, refused, poolShare, clientErrors, oneRoute } = rest
   const most = (counted: number, limit = Number.POSITIVE_INFINITY) => Math.min(counted, limit)
   const { last10s, last60s, last5min, pool, routes, places } = view
   const errorsIn = (calls: number) => [clientErrors?.count, clientErrors && clientErrors.share * calls] as const
   const inSlot = errorsIn(last5min.calls)
-  return errorsIn(last60s.calls).map((limit, which) => ({
+  const errors = errorsIn(last60s.calls).map((limit, which) => ({ limit, slotLimit: inSlot[which] }))
+  const usualCalls = 5 * (view.usual?.callsPerMinute ?? 0)
+  const polls = [
+    { evenness: oneRoute?.evenness },
+    { calls: oneRoute?.calls },
+    { calls: oneRoute && oneRoute.partOfUsual * usualCalls },
+  ]
+  const limits = errors.flatMap(error =>
+    polls.map(poll => ({ ...error, evenness: undefined, calls: undefined, ...poll })),
+  )
+  return limits.map(({ limit, slotLimit, evenness, calls }) => ({
     ...view,
     sequential: view.sequential.map(evidence => ({ ...evidence, nats: most(evidence.nats, nats) })),
     silentSeconds: 0,
     last10s: { ...last10s, status5xx: most(last10s.status5xx, failures) },
     last60s: { ...last60s, status4xx: most(last60s.status4xx, limit), status429: most(last60s.status429, refused) },
-    last5min: { ...last5min, status4xx: most(last5min.status4xx, inSlot[which]) },
+    last5min: { ...last5min, status4xx: most(last5min.status4xx, slotLimit) },
     routes: routes && {
       ...routes,
       last60s: most(routes.last60s, rest.routes),
-      mostCalled: { ...routes.mostCalled, evenness: most(routes.mostCalled.evenness, rest.evenness) },
+      mostCalled: { calls: most(routes.mostCalled.calls, calls), evenness: most(routes.mostCalled.evenness, evenness) },
     },
     places: places && { ...places, callsFromNew: most(places.callsFromNew, rest.callsFromNew) },
     pool: pool && { ...pool, executions: most(pool.executions, poolShare && poolShare * pool.concurrency) },

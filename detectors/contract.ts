@@ -262,8 +262,8 @@ export interface Rest {
   readonly failures?: number
   /** Distinct routes in the last 60 s. */
   readonly routes?: number
-  /** Of the route that is called most. */
-  readonly evenness?: number
+  /** Of the route that is called most: evenness, or calls in five minutes, at most so many or this part of all usual ones. In final looks alone. */
+  readonly oneRoute?: { readonly evenness: number; readonly calls: number; readonly partOfUsual: number }
   /** In the last five minutes. */
   readonly callsFromNew?: number
   /** 4xx in the last sixty seconds, and in the last five minutes: at most so many, or at most this share of the calls. In final looks alone. */

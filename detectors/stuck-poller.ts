@@ -50,7 +50,9 @@ export const stuckPoller = defineDetector({
       sentence: 'evener than this: by chance calls come so in five minutes of a few weeks',
     },
   },
-  restsBelow: ({ evennessFloor }, score) => ({ evenness: score * evennessFloor }),
+  restsBelow: ({ callsFloor, partOfUsual, evennessFloor }, score) => ({
+    oneRoute: { evenness: score * evennessFloor, calls: score * callsFloor, partOfUsual: score * partOfUsual },
+  }),
   evaluate({ at, routes, usual }, values) {
     if (routes?.usual === undefined) return undefined
     const { calls } = routes.mostCalled

@@ -73,7 +73,11 @@ function calmFor(asked: readonly ConfiguredDetector[], interest: number, { pool 
     },
     refused: least(({ refused }) => refused),
     routes: least(({ routes }) => routes),
-    evenness: least(({ evenness }) => evenness),
+    oneRoute: {
+      evenness: least(({ oneRoute }) => oneRoute?.evenness),
+      calls: least(({ oneRoute }) => oneRoute?.calls),
+      partOfUsual: least(({ oneRoute }) => oneRoute?.partOfUsual),
+    },
     callsFromNew: least(({ callsFromNew }) => callsFromNew),
     executions: pool === undefined ? Number.POSITIVE_INFINITY : least(({ poolShare }) => poolShare) * pool.concurrency,
   }
@@ -85,7 +89,7 @@ const SURELY = 1 - 1e-9
 /** A detector that does not say with what it rests, rests with this. */
 const NOTHING_STIRS: Rest = {
   ...{ nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, poolShare: 0 },
-  ...{ routes: 0, evenness: 0, callsFromNew: 0 },
+  ...{ routes: 0, oneRoute: { evenness: 0, calls: 0, partOfUsual: 0 }, callsFromNew: 0 },
 }
 
 /** Which fields somebody reads of a log: what no enabled detector needs is not looked for. */

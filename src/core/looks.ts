@@ -131,7 +131,7 @@ function lookFinal(
   }
   const { calm, lull } = engine.jury
   const isQuiet = lull !== undefined && isLull(activity, known, second, lull)
-  if (!isQuiet && calm !== undefined && isCalmFinally(activity, second + 1, calm)) return undefined
+  if (!isQuiet && calm !== undefined && isCalmFinally(activity, known, second + 1, calm)) return undefined
   const concurrency = engine.settings.config.pool?.concurrency
   const judgement = judge(
     engine.jury,

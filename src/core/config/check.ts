@@ -41,8 +41,8 @@ export type CheckedConfig =
  * touches nothing) what only matters where limits are changed is let pass.
  */
 export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts = true } = {}): CheckedConfig {
-  const weir = withoutEmpty(raw.weir, settings.weir)
-  const tenants = withoutEmpty(raw.tenants, settings.tenants)
+  const weir = withoutEmpty(raw.weir, 'weir')
+  const tenants = withoutEmpty(raw.tenants, 'tenants')
   const config = weirSchema.safeParse(weir)
   const directory = tenantsSchema.safeParse(tenants)
   const complaints = [
@@ -97,9 +97,12 @@ export function pathText(path: ConfigPath): string {
  * A name with nothing behind it, as when all below it is commented out: an empty mapping where a mapping belongs, and
  * elsewhere the same as no name at all.
  */
-function withoutEmpty(value: unknown, node: z.core.JSONSchema.JSONSchema): unknown {
+function withoutEmpty(value: unknown, file: ConfigFile): unknown {
+  // Either file is one.
+  const isMappingAt = (path: ConfigPath): boolean =>
+    path.length === 0 || nodeAt(settings[file], path, value)?.type === 'object'
   const clean = (at: unknown, path: ConfigPath): unknown => {
-    if (at === null || at === undefined) return nodeAt(node, path, value)?.type === 'object' ? {} : undefined
+    if (at === null || at === undefined) return isMappingAt(path) ? {} : undefined
     if (Array.isArray(at)) return at.map((item, i) => (isMapping(item) ? clean(item, [...path, i]) : item))
     if (!isMapping(at)) return at
     return Object.fromEntries(

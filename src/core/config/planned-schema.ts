@@ -4,6 +4,9 @@ import { type PlannedEvent, parseUpTo, UP_TO_SYNTAX } from '../planned/planned-e
 import { isTimeZone, UTC } from '../planned/time-zone.ts'
 import { parseInstant, parseRecurring, WHEN_SYNTAX, type When } from '../planned/when.ts'
 
+// Before any schema is made, of which all others come after these: what is checked once is not worth a compiled check.
+z.config({ jitless: true })
+
 const instant = z
   .string()
   .refine(text => parseInstant(text, UTC) !== undefined)

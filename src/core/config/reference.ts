@@ -8,10 +8,18 @@ import { tenantsSchema, weirSchema } from './config.ts'
 export type ConfigPath = readonly (string | number)[]
 type Node = z.core.JSONSchema.JSONSchema
 
+/** Worked out where somebody asks: a replay without files of its own does not, and it would take a thirtieth of its start. */
 export const settings = {
-  weir: z.toJSONSchema(weirSchema, { io: 'input' }) as Node,
-  tenants: z.toJSONSchema(tenantsSchema, { io: 'input' }) as Node,
-} as const
+  get weir(): Node {
+    made.weir ??= z.toJSONSchema(weirSchema, { io: 'input' }) as Node
+    return made.weir
+  },
+  get tenants(): Node {
+    made.tenants ??= z.toJSONSchema(tenantsSchema, { io: 'input' }) as Node
+    return made.tenants
+  },
+}
+const made: { weir?: Node; tenants?: Node } = {}
 
 /** All settings of both files as Markdown: path, what it may be, default, sentence. */
 export function describeConfig(): string {

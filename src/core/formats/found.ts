@@ -13,12 +13,17 @@ export interface Found {
   keyTo: number
   secretFrom: number
   secretTo: number
-  /** The route and the source, the same way. Of the route also whether it is written with escapes. */
+  /** What a route is known by, where it could be told as its end was looked for; else 0, and it stands there. */
+  route: number
   routeFrom: number
   routeTo: number
+  /** It is written with escapes. */
   isRouteEscaped: boolean
+  /** The source, and its hash under `sourceSeed`. */
   sourceFrom: number
   sourceTo: number
+  sourceHash: number
+  readonly sourceSeed: number
   /** Of a count row, by part from `amountPart` on. */
   readonly amounts: Float64Array
   /** The first eight digits of a time, as two words, and what they say: they change once in a hundred seconds. */
@@ -27,18 +32,21 @@ export interface Found {
   timeBase: number
 }
 
-export const createFound = (): Found => ({
+export const createFound = (sourceSeed: number): Found => ({
   at: 0,
   hasTime: false,
   keyFrom: -1,
   keyTo: -1,
   secretFrom: -1,
   secretTo: -1,
+  route: 0,
   routeFrom: -1,
   routeTo: -1,
   isRouteEscaped: false,
   sourceFrom: -1,
   sourceTo: -1,
+  sourceHash: 0,
+  sourceSeed,
   amounts: new Float64Array(amountParts),
   timeHead: 0,
   timeNeck: 0,

@@ -53,7 +53,7 @@ export function createLineLayouts(
   let current = 0
   let matches = 0
   let isKeyless = false
-  const found = createFound()
+  const found = createFound(places?.sourceSeed ?? 0)
 
   /** Counts what was found, where it is a call or a row. */
   const count = (
@@ -77,16 +77,19 @@ export function createLineLayouts(
 
   /** Puts route and source where the call's other values are; false where only the thorough reader can. */
   const placed = (places: Places, view: DataView, batch: CallBatch): boolean => {
-    const { routeFrom, routeTo, isRouteEscaped, sourceFrom, sourceTo } = found
-    let route = 0
-    if (routeFrom >= 0 && !isRouteEscaped) route = places.routeOf(view, routeFrom, routeTo)
-    else if (routeFrom >= 0) {
-      route = places.escapedRouteOf(view, routeFrom, routeTo)
-      if (route === 0) return false
-    }
+    const { route, routeFrom, sourceFrom, sourceTo, sourceHash } = found
+    batch.source[batch.length] = sourceFrom < 0 ? 0 : places.sourceOfHash(sourceHash, view, sourceFrom, sourceTo)
     batch.route[batch.length] = route
-    batch.source[batch.length] = sourceFrom < 0 ? 0 : places.sourceOf(view, sourceFrom, sourceTo)
-    return true
+    return routeFrom < 0 || placedOdd(places, view, batch)
+  }
+
+  const placedOdd = (places: Places, view: DataView, batch: CallBatch): boolean => {
+    const { routeFrom, routeTo, isRouteEscaped } = found
+    const route = isRouteEscaped
+      ? places.escapedRouteOf(view, routeFrom, routeTo)
+      : places.routeOf(view, routeFrom, routeTo)
+    batch.route[batch.length] = route
+    return route !== 0
   }
 
   const keyOf = (bytes: Buffer, view: DataView): number | undefined => {

@@ -10,6 +10,7 @@
 import type { CallBatch } from '../call-batch.ts'
 import { parseNumber, parseTime } from './field-text.ts'
 import type { Found } from './found.ts'
+import { readPath, readSourceHash, sourceHash } from './place-hash.ts'
 
 /** So much may be read after the newline at which a line ends: the longest text between two values, and a word. */
 export const slackBytes = 512
@@ -86,6 +87,7 @@ export function matchLine(
   found.hasTime = false
   found.keyFrom = -1
   found.secretFrom = -1
+  found.route = 0
   found.routeFrom = -1
   found.sourceFrom = -1
 
@@ -93,7 +95,7 @@ export function matchLine(
   let at = start
   for (let member = 0; ; ) {
     const part = code[member] as number
-    if (part === tailPart) return isEscaped ? afterEscapedTail(tail, view, at) : afterTail(tail, view, at)
+    if (part === tailPart) return afterTail(tail, isEscaped, view, at)
     // A newline is neither in what was learned nor in a value, so nothing here runs past the line's end.
     const from = (at + (code[member + 3] as number)) | 0
     const text = code[member + 4] as number
@@ -212,8 +214,23 @@ function readName(part: number, form: number, view: DataView, found: Found): num
   return 0
 }
 
-/** A route may hold escapes: some writers escape each of its slashes. Whether they are such is for who makes a number of it. */
+/** A path is known by its hash, which is made as its end is looked for. */
 function readRoute(form: number, view: DataView, found: Found): number {
+  const from = found.at
+  if ((form & bareForm) !== 0 || view.getUint8(from) !== slash) return readOddRoute(form, view, found)
+  const route = readPath(view, found)
+  const end = view.getUint8(found.at) === question ? endOfPlainText(view, found.at) : found.at
+  if (route === 0 || !ends(view.getUint8(end), form)) {
+    found.at = from
+    return readOddRoute(form, view, found)
+  }
+  found.route = route
+  found.at = end
+  return 0
+}
+
+/** One with a method before it, or with escapes: some writers escape each slash. Whether they are such is for who makes a number of it. */
+function readOddRoute(form: number, view: DataView, found: Found): number {
   const from = found.at
   const plainTo = endOfValue(form, view, found)
   const isEscaped = plainTo < 0 && (form & (bareForm | escapedForm)) === 0
@@ -229,9 +246,16 @@ function readRoute(form: number, view: DataView, found: Found): number {
 
 function readSource(form: number, view: DataView, found: Found): number {
   const from = found.at
-  const to = endOfValue(form, view, found)
-  if (to < 0) return miss
+  const hash = (form & bareForm) === 0 ? readSourceHash(view, found) : 0
+  // A number, or a text with a space or an exclamation mark in it.
+  const isOdd = (form & bareForm) !== 0 || !ends(view.getUint8(found.at), form)
+  if (isOdd) {
+    found.at = from
+    if (endOfValue(form, view, found) < 0) return miss
+  }
+  const to = found.at
   if (isNothing(form, view, from, to)) return nothing
+  found.sourceHash = isOdd ? sourceHash(found.sourceSeed, view, from, to) : hash
   found.sourceFrom = from
   found.sourceTo = to
   return 0
@@ -292,19 +316,13 @@ function isNothing(form: number, view: DataView, from: number, to: number): bool
   return (form & bareForm) !== 0 && first >= 0x61
 }
 
-/** Where the next line begins, or -1. */
-function afterTail(tail: Uint8Array, view: DataView, from: number): number {
+/** Where the next line begins, or where the quote stands that ends an escaped one; -1 for neither. */
+function afterTail(tail: Uint8Array, isEscaped: boolean, view: DataView, from: number): number {
   let at = from
   for (const byte of tail) if (view.getUint8(at++) !== byte) return -1
+  if (isEscaped) return endOfString(view, at)
   if (view.getUint8(at) === carriageReturn) at++
   return view.getUint8(at) === newline ? at + 1 : -1
-}
-
-/** Where the quote stands that ends an escaped line, or -1. */
-function afterEscapedTail(tail: Uint8Array, view: DataView, from: number): number {
-  let at = from
-  for (const byte of tail) if (view.getUint8(at++) !== byte) return -1
-  return endOfString(view, at)
 }
 
 /** The quote that ends a string at `at`, where nothing or a newline stands before it; else -1. */
@@ -316,6 +334,8 @@ function endOfString(view: DataView, at: number): number {
 const escapedNewline = 0x6e5c
 
 const quote = 0x22
+const slash = 0x2f
+const question = 0x3f
 const backslash = 0x5c
 const dash = 0x2d
 const zero = 0x30

@@ -7,14 +7,22 @@
  * 1990): off by some 4 % of 500 routes and 8 % of 2,000, and of more than 3,000 only that it is that many.
  *
  * Looks read whole stretches only. Mutable on purpose. A ring, as that of latencies: 4 places, doubled up to 64 while stretches
- * that may be asked for want the same place, 104 bytes each.
+ * that may be asked for want the same place, 108 bytes each. What is of one stretch stands together, since each call lands
+ * in it: in as many arrays it would be as many misses of the cache.
  */
 const LEAST_PLACES = 4
 const MOST_PLACES = 64
 export const STRETCH_SECONDS = 10
 const ROUTE_BITS = 512
-const WORDS = ROUTE_BITS / 32
+const BITMAP_WORDS = ROUTE_BITS / 32
 const GROUPS = 16
+
+/** Words of a stretch: how many of its bits are set, its calls from new places, the bitmap, the groups' calls, two in a word. */
+const BITS_SET = 0
+const NEW_PLACE_CALLS = 1
+const BITMAP = 2
+const GROUP_CALLS = BITMAP + BITMAP_WORDS
+const WORDS = GROUP_CALLS + GROUPS / 2
 /** What the longest window takes in. */
 const WINDOW_SECONDS = 300
 const MINUTE_STRETCHES = 60 / STRETCH_SECONDS
@@ -25,24 +33,21 @@ const RECENT_SOURCES = 4
 export interface CallPlaces {
   /** Number of the stretch (epoch s / 10) that each place of the ring holds; 0 = none yet. */
   stretches: Int32Array
-  routes: Uint32Array
-  /** How many of a stretch's bits are set. */
-  routeBits: Uint16Array
-  groups: Uint16Array
-  newPlaceCalls: Uint16Array
+  words: Uint32Array
   /** Whether any call had a route, and a source. */
   hasRoutes: boolean
   hasSources: boolean
-  /** Sources met in this hour (epoch h), and whether they are new. */
+  /** Sources met in this hour (epoch h), and in the bits of a number whether they are new. */
   recentHour: number
   readonly recent: Int32Array
-  readonly recentIsNew: Uint8Array
+  recentIsNew: number
   /** Second of the newest call from a new place. */
   newPlaceSecond: number
   mostCalled: MostCalled
-  /** In which stretch it was asked last whether all of this is as always, of closed seconds, and the answer. */
-  askedAt: number
+  /** From which second on it is to be asked again whether all of this is as always, of closed seconds, and what was answered. */
+  askedAgainAt: number
   wasAtHome: boolean
+  wasUneven: boolean
 }
 
 /** Of the group of routes that was called most in the five minutes that end with a minute (epoch min, exclusive). */
@@ -55,19 +60,17 @@ export interface MostCalled {
 
 export const createCallPlaces = (): CallPlaces => ({
   stretches: new Int32Array(LEAST_PLACES),
-  routes: new Uint32Array(LEAST_PLACES * WORDS),
-  routeBits: new Uint16Array(LEAST_PLACES),
-  groups: new Uint16Array(LEAST_PLACES * GROUPS),
-  newPlaceCalls: new Uint16Array(LEAST_PLACES),
+  words: new Uint32Array(LEAST_PLACES * WORDS),
   hasRoutes: false,
   hasSources: false,
   recentHour: 0,
   recent: new Int32Array(RECENT_SOURCES),
-  recentIsNew: new Uint8Array(RECENT_SOURCES),
+  recentIsNew: 0,
   newPlaceSecond: 0,
   mostCalled: { minute: 0, calls: 0, evenness: 0 },
-  askedAt: 0,
+  askedAgainAt: 0,
   wasAtHome: true,
+  wasUneven: true,
 })
 
 /** Number of the stretch (epoch s / 10) that holds a second. */
@@ -97,30 +100,22 @@ function placeFor(places: CallPlaces, stretch: number, neededFrom: number): numb
   }
 }
 
-/** In loops, since `fill` costs more for so few. */
-function empty({ routes, routeBits, groups, newPlaceCalls }: CallPlaces, place: number): void {
-  for (let word = place * WORDS, end = word + WORDS; word < end; word++) routes[word] = 0
-  for (let group = place * GROUPS, end = group + GROUPS; group < end; group++) groups[group] = 0
-  routeBits[place] = 0
-  newPlaceCalls[place] = 0
+/** In a loop, since `fill` costs more for so few. */
+function empty({ words }: CallPlaces, place: number): void {
+  for (let word = place * WORDS, end = word + WORDS; word < end; word++) words[word] = 0
 }
 
 function doublePlaces(places: CallPlaces): void {
-  const { stretches, routes, routeBits, groups, newPlaceCalls } = places
+  const { stretches, words } = places
   const length = stretches.length * 2
   places.stretches = new Int32Array(length)
-  places.routes = new Uint32Array(length * WORDS)
-  places.groups = new Uint16Array(length * GROUPS)
-  places.routeBits = new Uint16Array(length)
-  places.newPlaceCalls = new Uint16Array(length)
-  for (const [old, stretch] of stretches.entries()) {
+  places.words = new Uint32Array(length * WORDS)
+  for (let old = 0; old < stretches.length; old++) {
+    const stretch = stretches[old] as number
     const place = stretch & (length - 1)
     if (stretch === 0) continue
     places.stretches[place] = stretch
-    places.routes.set(routes.subarray(old * WORDS, (old + 1) * WORDS), place * WORDS)
-    places.groups.set(groups.subarray(old * GROUPS, (old + 1) * GROUPS), place * GROUPS)
-    places.routeBits[place] = routeBits[old] as number
-    places.newPlaceCalls[place] = newPlaceCalls[old] as number
+    for (let word = 0; word < WORDS; word++) places.words[place * WORDS + word] = words[old * WORDS + word] as number
   }
 }
 
@@ -128,31 +123,36 @@ const MOST_COUNTED = 65_535
 
 /** `route` is its hash, all of whose bits are as good as drawn. */
 export function addRoute(places: CallPlaces, place: number, route: number): void {
-  const { routes, routeBits, groups } = places
+  const { words } = places
+  const begin = place * WORDS
   places.hasRoutes = true
-  const word = place * WORDS + ((route >>> 5) & (WORDS - 1))
+  const word = begin + BITMAP + ((route >>> 5) & (BITMAP_WORDS - 1))
   const bit = 1 << (route & 31)
-  const bits = routes[word] as number
+  const bits = words[word] as number
   if ((bits & bit) === 0) {
-    routes[word] = bits | bit
-    routeBits[place] = (routeBits[place] as number) + 1
+    words[word] = bits | bit
+    words[begin + BITS_SET] = (words[begin + BITS_SET] as number) + 1
   }
-  const group = place * GROUPS + (route >>> 28)
-  const calls = groups[group] as number
-  if (calls < MOST_COUNTED) groups[group] = calls + 1
+  const group = route >>> 28
+  const shift = (group & 1) << 4
+  const pair = begin + GROUP_CALLS + (group >>> 1)
+  const calls = words[pair] as number
+  if (((calls >>> shift) & MOST_COUNTED) < MOST_COUNTED) words[pair] = calls + (1 << shift)
 }
 
 export function addNewPlaceCall(places: CallPlaces, place: number, second: number): void {
-  const { newPlaceCalls } = places
+  const { words } = places
   places.newPlaceSecond = Math.max(places.newPlaceSecond, second)
-  const calls = newPlaceCalls[place] as number
-  if (calls < MOST_COUNTED) newPlaceCalls[place] = calls + 1
+  const calls = words[place * WORDS + NEW_PLACE_CALLS] as number
+  if (calls < MOST_COUNTED) words[place * WORDS + NEW_PLACE_CALLS] = calls + 1
 }
 
 /** Whether the source is new, where it was met in this hour before; else undefined, and `rememberSource` may say so. */
 export function rememberedSource(places: CallPlaces, source: number, hour: number): boolean | undefined {
   const at = source & (RECENT_SOURCES - 1)
-  return places.recentHour === hour && places.recent[at] === source ? places.recentIsNew[at] === 1 : undefined
+  return places.recentHour === hour && places.recent[at] === source
+    ? ((places.recentIsNew >>> at) & 1) === 1
+    : undefined
 }
 
 export function rememberSource(places: CallPlaces, source: number, hour: number, isNew: boolean): void {
@@ -163,18 +163,18 @@ export function rememberSource(places: CallPlaces, source: number, hour: number,
   }
   const at = source & (RECENT_SOURCES - 1)
   places.recent[at] = source
-  places.recentIsNew[at] = isNew ? 1 : 0
+  places.recentIsNew = (places.recentIsNew & ~(1 << at)) | (isNew ? 1 << at : 0)
 }
 
 /** Calls from new places in the five minutes up to `endSecond`, in whole stretches. */
 export function callsFromNewPlaces(places: CallPlaces, endSecond: number): number {
   if (places.newPlaceSecond < endSecond - WINDOW_SECONDS - STRETCH_SECONDS) return 0
-  const { stretches, newPlaceCalls } = places
+  const { stretches, words } = places
   const upTo = stretchOf(endSecond)
   let calls = 0
   for (let stretch = upTo - WINDOW_STRETCHES; stretch < upTo; stretch++) {
     const place = stretch & (stretches.length - 1)
-    if (stretches[place] === stretch) calls += newPlaceCalls[place] as number
+    if (stretches[place] === stretch) calls += words[place * WORDS + NEW_PLACE_CALLS] as number
   }
   return calls
 }
@@ -182,30 +182,40 @@ export function callsFromNewPlaces(places: CallPlaces, endSecond: number): numbe
 /** Whether there were no more distinct routes than this in the minute up to `endSecond`. Mostly the sum of the stretches' bits is few already. */
 export function hasFewRoutes(places: CallPlaces, endSecond: number, most: number): boolean {
   if (!places.hasRoutes) return true
-  const { stretches, routeBits } = places
+  const { stretches, words } = places
   const upTo = stretchOf(endSecond)
   let bits = 0
   for (let stretch = upTo - MINUTE_STRETCHES; stretch < upTo; stretch++) {
     const place = stretch & (stretches.length - 1)
-    if (stretches[place] === stretch) bits += routeBits[place] as number
+    if (stretches[place] === stretch) bits += words[place * WORDS + BITS_SET] as number
   }
   return estimateOf(bits) <= most || routesIn(places, endSecond, 60) <= most
 }
 
 /** How many distinct routes were called in so many seconds up to `endSecond`, in whole stretches. */
 export function routesIn(places: CallPlaces, endSecond: number, seconds: number): number {
-  const { stretches, routes } = places
-  const upTo = stretchOf(endSecond)
-  merged.fill(0)
-  for (let stretch = upTo - seconds / STRETCH_SECONDS; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    if (stretches[place] !== stretch) continue
-    for (let word = 0; word < WORDS; word++)
-      merged[word] = (merged[word] as number) | (routes[place * WORDS + word] as number)
-  }
+  const { words } = places
+  const held = findStretches(places, stretchOf(endSecond), seconds / STRETCH_SECONDS)
   let bits = 0
-  for (let word = 0; word < WORDS; word++) bits += bitsOf(merged[word] as number)
+  for (let word = BITMAP; word < BITMAP + BITMAP_WORDS; word++) {
+    let merged = 0
+    for (let index = 0; index < held; index++) merged |= words[(begins[index] as number) + word] as number
+    if (merged !== 0) bits += bitsOf(merged)
+  }
   return estimateOf(bits)
+}
+
+/** Of the last stretches that were found, where their words begin. One for all. */
+const begins = new Int32Array(WINDOW_STRETCHES)
+
+/** Finds those of so many stretches before `upTo` in which there was a call; answers how many. */
+function findStretches({ stretches }: CallPlaces, upTo: number, count: number): number {
+  let held = 0
+  for (let stretch = upTo - count; stretch < upTo; stretch++) {
+    const place = stretch & (stretches.length - 1)
+    if (stretches[place] === stretch) begins[held++] = place * WORDS
+  }
+  return held
 }
 
 /**
@@ -228,9 +238,6 @@ export function evenCalls(places: CallPlaces, endSecond: number): number {
 /** By chance calls come so evenly in five minutes of a few weeks. */
 const BY_CLOCKWORK = 8
 
-/** One for all, empty between uses. */
-const merged = new Uint32Array(WORDS)
-
 /** How many routes so many bits speak of. With none free it is at least as many as with one. */
 const ESTIMATES = Float64Array.from({ length: ROUTE_BITS + 1 }, (_, bits) =>
   Math.round(-ROUTE_BITS * Math.log(Math.max(1, ROUTE_BITS - bits) / ROUTE_BITS)),
@@ -245,7 +252,6 @@ function bitsOf(word: number): number {
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-const sums = new Float64Array(GROUPS)
 const counts = new Float64Array(WINDOW_STRETCHES)
 
 /**
@@ -253,24 +259,35 @@ const counts = new Float64Array(WINDOW_STRETCHES)
  * machine that calls at an interval sets a floor under all of them, whatever others call beside it.
  */
 function workOutMostCalled(places: CallPlaces, minute: number): MostCalled {
-  const { stretches, groups } = places
-  const upTo = minute * MINUTE_STRETCHES
-  const from = upTo - WINDOW_STRETCHES
-  sums.fill(0)
-  for (let stretch = from; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    if (stretches[place] !== stretch) continue
-    for (let group = 0; group < GROUPS; group++)
-      sums[group] = (sums[group] as number) + (groups[place * GROUPS + group] as number)
-  }
+  const { words } = places
+  const held = findStretches(places, minute * MINUTE_STRETCHES, WINDOW_STRETCHES)
+  let calls = 0
   let most = 0
-  for (let group = 1; group < GROUPS; group++) if ((sums[group] as number) > (sums[most] as number)) most = group
-  for (let stretch = from; stretch < upTo; stretch++) {
-    const place = stretch & (stretches.length - 1)
-    counts[stretch - from] = stretches[place] === stretch ? (groups[place * GROUPS + most] as number) : 0
+  for (let pair = 0; pair < GROUPS / 2; pair++) {
+    let [even, odd] = [0, 0]
+    for (let index = 0; index < held; index++) {
+      const both = words[(begins[index] as number) + GROUP_CALLS + pair] as number
+      even += both & MOST_COUNTED
+      odd += both >>> 16
+    }
+    // Of groups with as many calls the first.
+    if (even > calls) {
+      calls = even
+      most = 2 * pair
+    }
+    if (odd > calls) {
+      calls = odd
+      most = 2 * pair + 1
+    }
   }
+  // The quieter half had none.
+  if (held <= WINDOW_STRETCHES / 2) return { minute, calls, evenness: 0 }
+  counts.fill(0, held)
+  const shift = (most & 1) << 4
+  for (let index = 0; index < held; index++)
+    counts[index] = ((words[(begins[index] as number) + GROUP_CALLS + (most >>> 1)] as number) >>> shift) & MOST_COUNTED
   sortCounts()
-  return { minute, calls: sums[most] as number, evenness: evennessOfQuieter() }
+  return { minute, calls, evenness: evennessOfQuieter() }
 }
 
 /** By insertion: a typed array's own sort costs more for so few. */

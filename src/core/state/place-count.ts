@@ -45,12 +45,19 @@ export function countPlaces(
   const { places } = activity
   const place = stretchPlace(places, second, closedToSecond)
   const hour = Math.floor(second / SECONDS_PER_HOUR)
+  // Mostly a key calls from one place.
+  let lastSource = 0
+  let isNew = false
   for (; offset !== end; offset = next[offset] as number) {
     const route = routes[from + offset] as number
     const source = sources[from + offset] as number
     if (route !== 0 && place >= 0) addRoute(places, place, route)
-    if (source !== 0 && isNewSource(keys, number, places, source, hour) && place >= 0)
-      addNewPlaceCall(places, place, second)
+    if (source === 0) continue
+    if (source !== lastSource) {
+      lastSource = source
+      isNew = isNewSource(keys, number, places, source, hour)
+    }
+    if (isNew && place >= 0) addNewPlaceCall(places, place, second)
   }
 }
 

@@ -20,9 +20,10 @@ import {
   hasFewRoutes,
   mostCalledRoute,
   routesIn,
+  STRETCH_SECONDS,
   stretchOf,
 } from './call-places.ts'
-import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge } from './key-state.ts'
+import { type KeyActivity, type KeyState, plannedTimes, type SlotKnowledge, usualFor } from './key-state.ts'
 import type { KnownKeys } from './known-keys.ts'
 import { placesKnown, routesUsual } from './known-places.ts'
 import { steadySeconds } from './lull.ts'
@@ -144,14 +145,15 @@ export interface Calm {
   /** Executions at once. */
   readonly executions: number
   readonly routes: number
-  readonly evenness: number
+  /** Calm below either. `calls` and the part of the usual are of five minutes. */
+  readonly oneRoute: { readonly evenness: number; readonly calls: number; readonly partOfUsual: number }
   readonly callsFromNew: number
 }
 
 /** Whether too little stirs to be asked about, in an early look at all before `endSecond`. Most looks end here. */
 export function isCalmEarly(activity: KeyActivity, known: SlotKnowledge, endSecond: number, calm: Calm): boolean {
   const { nats, failures, refused, executions } = calm
-  if (!staysPut(activity, 'early', endSecond, calm)) return false
+  if (!staysPutEarly(activity, known, endSecond, calm)) return false
   const { early, panes } = activity
   const { model } = known
   if (model !== undefined) lookTo(early, closedFor(activity, known), model, panes, endSecond)
@@ -164,7 +166,7 @@ export function isCalmEarly(activity: KeyActivity, known: SlotKnowledge, endSeco
 }
 
 /** … and in a final look at the pane that was closed last. */
-export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Calm): boolean {
+export function isCalmFinally(activity: KeyActivity, known: SlotKnowledge, endSecond: number, calm: Calm): boolean {
   const last = activity.panes.firstOpen - 1
   return (
     mostNats(activity.accumulators) <= calm.nats &&
@@ -172,33 +174,45 @@ export function isCalmFinally(activity: KeyActivity, endSecond: number, calm: Ca
     isRefusedLittle(activity, last, endSecond, calm.refused) &&
     runsLittle(activity, last, endSecond, calm.executions) &&
     errsLittle(activity.minuteErrors, activity.panes, endSecond, calm.clientErrors) &&
-    staysPut(activity, 'final', endSecond, calm)
+    staysPut(activity, known, endSecond, calm)
   )
 }
 
 /** Whether it calls what it always calls, from where it always does. Of closed seconds that is worked out once a stretch. */
-function staysPut({ places }: KeyActivity, look: 'early' | 'final', endSecond: number, calm: Calm): boolean {
+function staysPut({ places }: KeyActivity, known: SlotKnowledge, endSecond: number, calm: Calm): boolean {
   if (places === undefined) return true
-  if (look === 'early') return isAtHome(places, look, endSecond, calm)
-  const stretch = stretchOf(endSecond)
-  if (places.askedAt !== stretch) {
-    places.askedAt = stretch
-    places.wasAtHome = isAtHome(places, look, endSecond, calm)
-  }
-  return places.wasAtHome
+  if (endSecond >= places.askedAgainAt) askPlaces(places, endSecond, calm)
+  return places.wasAtHome && (places.wasUneven || pollsLittle(places, known, 'final', endSecond, calm))
 }
 
-function isAtHome(
+function askPlaces(places: CallPlaces, endSecond: number, calm: Calm): void {
+  const { evenness } = calm.oneRoute
+  places.askedAgainAt = (stretchOf(endSecond) + 1) * STRETCH_SECONDS
+  places.wasAtHome = isAtHome(places, endSecond, calm)
+  places.wasUneven =
+    evenness === Number.POSITIVE_INFINITY || mostCalledRoute(places, endSecond, 'final').evenness <= evenness
+}
+
+const staysPutEarly = ({ places }: KeyActivity, known: SlotKnowledge, endSecond: number, calm: Calm): boolean =>
+  places === undefined || (isAtHome(places, endSecond, calm) && pollsLittle(places, known, 'early', endSecond, calm))
+
+const isAtHome = (places: CallPlaces, endSecond: number, { routes, callsFromNew }: Calm): boolean =>
+  callsFromNewPlaces(places, endSecond) <= callsFromNew &&
+  (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, routes))
+
+/** Whether no route is called so evenly, or not so often. By chance one is, of hundreds of keys somewhere in each minute. */
+function pollsLittle(
   places: CallPlaces,
+  known: SlotKnowledge,
   look: 'early' | 'final',
   endSecond: number,
-  { routes, evenness, callsFromNew }: Calm,
+  { oneRoute }: Calm,
 ): boolean {
-  return (
-    callsFromNewPlaces(places, endSecond) <= callsFromNew &&
-    (routes === Number.POSITIVE_INFINITY || hasFewRoutes(places, endSecond, routes)) &&
-    (evenness === Number.POSITIVE_INFINITY || mostCalledRoute(places, endSecond, look).evenness <= evenness)
-  )
+  if (oneRoute.evenness === Number.POSITIVE_INFINITY) return true
+  const { calls, evenness } = mostCalledRoute(places, endSecond, look)
+  if (evenness <= oneRoute.evenness || calls <= oneRoute.calls) return true
+  const usual = usualFor('stuck-poller', known)
+  return usual !== undefined && calls <= oneRoute.partOfUsual * 5 * usual.callsPerMinute
 }
 
 /** `last`: the newest pane to look at. */

@@ -22,17 +22,20 @@ const MINUTES_PER_DAY = 1_440
 function knownMinutes(keys: KnownKeys, key: number, coverage: Coverage, slot: number): number {
   if (slot < read(keys, key, SLOT) - RING) return 0
   let mask = coveredMask(coverage, slot) & ~(keys.excluded.get(key)?.get(slot) ?? 0)
-  const firstSlot = Math.floor(read(keys, key, FIRST_MINUTE) / MINUTES_PER_SLOT)
+  const firstSlot = firstSlotOf(keys, key)
   if (slot < firstSlot) return 0
   if (slot === firstSlot) mask &= ALL_MINUTES << (read(keys, key, FIRST_MINUTE) % MINUTES_PER_SLOT)
   return BIT_COUNT[mask & ALL_MINUTES] as number
 }
 
+const firstSlotOf = (keys: KnownKeys, key: number): number =>
+  Math.floor(read(keys, key, FIRST_MINUTE) / MINUTES_PER_SLOT)
+
 const BIT_COUNT = Uint8Array.from({ length: 32 }, (_, mask) => mask.toString(2).replaceAll('0', '').length)
 
 /** Known minutes of the seven days before `slot`. */
 function knownWeekMinutes(keys: KnownKeys, key: number, coverage: Coverage, slot: number): number {
-  const firstSlot = Math.floor(read(keys, key, FIRST_MINUTE) / MINUTES_PER_SLOT)
+  const firstSlot = firstSlotOf(keys, key)
   const from = Math.max(slot - RING, firstSlot)
   let minutes = runningAt(coverage, slot - 1) - runningAt(coverage, from)
   minutes += knownMinutes(keys, key, coverage, from)
@@ -145,6 +148,8 @@ export function usualOf(keys: KnownKeys, key: number, coverage: Coverage, slot: 
 const ascending = (one: number, other: number): number => one - other
 
 function lastDays(keys: KnownKeys, key: number, coverage: Coverage, slot: number): Sample | undefined {
+  // Of who is new today this is asked in each minute.
+  if (slot - SLOTS_PER_DAY < firstSlotOf(keys, key)) return undefined
   const slots: SlotRate[] = []
   const days: number[] = []
   let knownDays = 0
@@ -167,10 +172,12 @@ function lastDays(keys: KnownKeys, key: number, coverage: Coverage, slot: number
 function lastHour(keys: KnownKeys, key: number, coverage: Coverage, slot: number): Sample | undefined {
   const slots: SlotRate[] = []
   let minutes = 0
-  for (let back = 0; back <= RECENT_SLOTS; back++) {
-    const rate = slotRate(keys, key, coverage, slot - back)
-    if (rate !== undefined) slots.push(rate)
-    minutes += knownMinutes(keys, key, coverage, slot - back)
+  const oldest = Math.max(slot - RECENT_SLOTS, firstSlotOf(keys, key))
+  for (let one = slot; one >= oldest; one--) {
+    const rate = slotRate(keys, key, coverage, one)
+    if (rate === undefined) continue
+    slots.push(rate)
+    minutes += rate.minutes
   }
   return minutes < LEAST_RECENT_MINUTES ? undefined : { slots, days: [], knownDays: 0 }
 }
@@ -183,6 +190,8 @@ function upperRate({ days }: Sample, rates: readonly number[]): number {
 }
 
 interface SlotRate {
+  /** So many are known. */
+  readonly minutes: number
   readonly perMinute: number
   /** Of its minutes. */
   readonly variance: number
@@ -196,7 +205,7 @@ function slotRate(keys: KnownKeys, key: number, coverage: Coverage, slot: number
   const perMinute = calls / known
   // Never less than chance alone makes it; the sample variance wants two minutes at least.
   const seen = known > 1 ? (squares / known - perMinute * perMinute) * (known / (known - 1)) : 0
-  return { perMinute, variance: Math.max(perMinute, seen) }
+  return { minutes: known, perMinute, variance: Math.max(perMinute, seen) }
 }
 
 const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value))

@@ -80,7 +80,7 @@ function listening(jury: Jury, heard: Heard): Jury {
   })
   const noEvidence = {
     ...{ nats: 0, failures: 0, clientErrors: { count: 0, share: 0 }, refused: 0, executions: 0 },
-    ...{ routes: 0, evenness: 0, callsFromNew: 0 },
+    ...{ routes: 0, oneRoute: { evenness: 0, calls: 0, partOfUsual: 0 }, callsFromNew: 0 },
   }
   return {
     ...jury,
