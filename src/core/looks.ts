@@ -6,8 +6,10 @@
 
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
-import { holdsLimit, type Incident, isToldSilent } from './incident/incident.ts'
+import { holdsLimit, isToldSilent } from './incident/incident.ts'
+import { callsIn } from './incident/measure.ts'
 import { watchPlatform } from './incident/platform.ts'
+import { DOMINANT_TIMES } from './incident/response.ts'
 import { type Judgement, judge } from './judge.ts'
 import { measuringOf } from './measured.ts'
 import { type Plan, planAt, planOf } from './planned/schedule.ts'
@@ -22,7 +24,7 @@ import { closeTo, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
-import { MINUTE_MS, SECOND_MS } from './vocabulary.ts'
+import { type EpochMs, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
   const keys = owner.dirty
@@ -90,19 +92,21 @@ const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one
 /**
  * Wrong from a harmful finding above 1 on, and for as long after the last one above the stay level as an incident takes to
  * close. A surge or a fall that harms nobody is learned: robustly, so that once is nothing, and what comes again and again is usual.
- * A severe one is not, of whom no day is known: there is nothing yet to be robust with, and four minutes of a storm would be its usual.
+ * One at many times the usual is not, of whom no day is known: there is nothing yet to be robust with, and four minutes of a storm would be
+ * its usual. What an incident is called does not count here: it opens on early looks, which see what has come so far.
  */
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
   const until = at + engine.settings.config.incident.closesAfter
   if (key.wrong !== undefined && at <= key.wrong.until) key.wrong = { ...key.wrong, until }
-  else if (isHarmful(judgement) || (isSevere(key.incident) && (known.usual?.days ?? 0) === 0))
+  else if (isHarmful(judgement) || (judgement.score > 1 && isManyTimesUnknown(key, known, at)))
     turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
 
 const isHarmful = ({ voices }: Judgement): boolean =>
   voices.some(({ opens, finding: { score, kind } }) => opens && score > 1 && kind !== 'surge' && kind !== 'fall')
 
-const isSevere = (incident: Incident): boolean => 'story' in incident && incident.story.signal.severity === 'high'
+const isManyTimesUnknown = (key: KeyState, { usual }: SlotKnowledge, at: EpochMs): boolean =>
+  usual !== undefined && usual.days === 0 && callsIn(key, at, 10) >= (DOMINANT_TIMES * usual.upperPerMinute) / 6
 
 function lookFinal(
   engine: Engine,
