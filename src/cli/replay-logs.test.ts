@@ -32,7 +32,7 @@ async function said(logs: readonly string[], options: Partial<ReplayOptions> = {
       text += more
     },
   }
-  await replayLogs(logs, { mode: 'observe', ...options }, out)
+  await replayLogs(logs, options, out)
   return text
 }
 
@@ -129,6 +129,15 @@ test('enforce in the file needs no gateway where nothing is touched', async () =
   const log = await file('some.ndjson', [call(0)])
   const config = await file('enforce.yaml', ['mode: enforce'])
   expect(await said([log], { config })).toContain(`Settings: ${config}.`)
+})
+
+test('what the settings allow is what would have been done, unless another mode is asked for', async () => {
+  const storm = Array.from({ length: 3_000 }, (_, i) => call(600_000 + i * 5, { status: '503' }))
+  const log = await file('allowed.ndjson', [...Array.from({ length: 600 }, (_, i) => call(i * 1_000)), ...storm])
+  const config = await file('suggest.yaml', ['mode: suggest'])
+  expect(await said([log], { config })).toContain('Weir suggests')
+  expect(await said([log], { config, mode: 'observe' })).not.toContain('Weir suggests')
+  expect(await said([log])).not.toContain('Weir suggests')
 })
 
 test('tenants.yaml beside the log names the clients, and machines read of nothing else', async () => {

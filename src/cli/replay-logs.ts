@@ -1,5 +1,4 @@
 /** What `weir replay` does. Standard output holds the answer only; progress goes to standard error. */
-import type { Mode } from '../core/config/config.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { changeLine } from '../core/explanation/json.ts'
 import { actionLine, alertText, isPartOfPlatform, unusual } from '../core/explanation/text.ts'
@@ -14,7 +13,6 @@ import type { startThreads } from './replay-threads.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export interface ReplayOptions extends RecordedLogsOptions {
-  readonly mode: Mode
   readonly json?: boolean
   readonly failOnIncident?: boolean
 }

@@ -1,6 +1,5 @@
 /** `weir replay`: recorded logs offline. */
 import { Command, Option } from 'commander'
-import type { Mode } from '../core/config/config.ts'
 import { formatNames } from '../core/formats/field-names.ts'
 import { exitCodesHelp } from './exit.ts'
 import type { ReplayOptions } from './replay-logs.ts'
@@ -8,8 +7,7 @@ import type { RecordedOptions } from './replay-recorded.ts'
 import { startThreads } from './replay-threads.ts'
 
 /** What the command line says; which of the two kinds of replay it is, `recording` tells. */
-interface ReplayWords extends Omit<ReplayOptions, 'mode'>, Omit<RecordedOptions, 'mode'> {
-  readonly mode?: Mode
+interface ReplayWords extends ReplayOptions, RecordedOptions {
   readonly recording?: string
 }
 
@@ -36,12 +34,12 @@ export function replayCommand(): Command {
     )
     .option(
       '-c, --config <file>',
-      'weir.yaml (thresholds, field names); tenants.yaml is looked for beside it, or without it beside the log',
+      'weir.yaml (thresholds, field names, mode); tenants.yaml is looked for beside it, or without it beside the log',
     )
     .addOption(
       new Option('--mode <mode>', 'what Weir would have been allowed to do; a gateway that obeys is assumed')
         .choices(['observe', 'suggest', 'enforce'])
-        .default(undefined, 'observe, or that of a recording'),
+        .default(undefined, 'that of the settings or of a recording'),
     )
     .addOption(
       new Option(
@@ -75,6 +73,6 @@ ${exitCodesHelp}
       if (logs.length === 0) command.error("error: missing required argument 'log'")
       const decodedAhead = startThreads([...(options.history ?? []), ...logs])
       const { replayLogs } = await import('./replay-logs.ts')
-      return replayLogs(logs, { ...options, mode: options.mode ?? 'observe' }, process.stdout, decodedAhead)
+      return replayLogs(logs, options, process.stdout, decodedAhead)
     })
 }
