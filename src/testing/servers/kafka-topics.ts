@@ -7,8 +7,9 @@ export interface ProducedRecord {
   readonly value: string | Buffer | null
 }
 
+/** Patient: a cluster takes ten to twenty seconds to give a dead broker's part to others, and kafkajs by itself gives up after ten. */
 export const quietClient = (brokers: readonly string[]): Kafka =>
-  new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
+  new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 15, maxRetryTime: 5_000 } })
 
 /** Makes the topic where it is not there yet; resolves, when every partition's leader knows it, with how many there are. */
 export async function makeTopic(brokers: readonly string[], config: ITopicConfig): Promise<number> {
