@@ -17,6 +17,7 @@ import { accumulate, accumulateFrom, grownSince, keepUp, resetAccumulators } fro
 import { slotOf } from './state/baseline.ts'
 import { IDLE_MINUTES } from './state/idle-keys.ts'
 import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
+import { FIRST_MINUTE, read } from './state/known-keys.ts'
 import { isLull, noteSteady, restFromLull } from './state/lull.ts'
 import { noteErrors } from './state/minute-errors.ts'
 import { isDelivered, LEAST_PAUSE, notePause } from './state/own-silence.ts'
@@ -98,14 +99,20 @@ const byKeyId = ({ key: one }: Suspect, { key: other }: Suspect): number => (one
 function noteWrong(engine: Engine, owner: Owner, { key, at, judgement, known }: Suspect): void {
   const until = at + engine.settings.config.incident.closesAfter
   if (key.wrong !== undefined && at <= key.wrong.until) key.wrong = { ...key.wrong, until }
-  else if (isHarmful(judgement) || (judgement.score > 1 && isManyTimesUnknown(key, known, at)))
+  else if (isHarmful(judgement) || (judgement.score > 1 && isNew(owner, key, at) && isManyTimes(key, known, at)))
     turnedWrong(owner, key, { onsetAt: onsetOf(judgement, key, known, at), foundAt: at, until })
 }
 
 const isHarmful = ({ voices }: Judgement): boolean =>
   voices.some(({ opens, finding: { score, kind } }) => opens && score > 1 && kind !== 'surge' && kind !== 'fall')
 
-const isManyTimesUnknown = (key: KeyState, { usual }: SlotKnowledge, at: EpochMs): boolean =>
+/** Known for less than a day. Of an older one a time of day that no day has is learned like any other, or a nightly batch never would be. */
+const isNew = ({ keys }: Owner, { number }: KeyState, at: EpochMs): boolean =>
+  at / MINUTE_MS - read(keys, number, FIRST_MINUTE) < MINUTES_PER_DAY
+
+const MINUTES_PER_DAY = 1_440
+
+const isManyTimes = (key: KeyState, { usual }: SlotKnowledge, at: EpochMs): boolean =>
   usual !== undefined && usual.days === 0 && callsIn(key, at, 10) >= (DOMINANT_TIMES * usual.upperPerMinute) / 6
 
 function lookFinal(

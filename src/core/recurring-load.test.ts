@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createEngine } from './engine.ts'
 import {
   type Call,
   inOrder,
@@ -83,6 +84,13 @@ describe('a nightly batch', () => {
     expect(told[0]).toBe(0)
     expect(told.length).toBeLessThanOrEqual(3)
     expect(Math.max(...told)).toBeLessThan(3)
+  })
+
+  test('of a key that nothing was known of is no other, though its first night is the first that anybody sees', () => {
+    const stream = streamInto(createEngine(settingsOf({ mode: 'observe' })))
+    nights(stream, 6)
+    expect(toldOn(stream)).not.toEqual([])
+    expect(Math.max(...toldOn(stream))).toBeLessThan(3)
   })
 
   test('that is planned is told never, and neither when the plan is given up after some nights', () => {

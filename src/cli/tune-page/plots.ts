@@ -147,6 +147,13 @@ export const plotScript = `
     value: (_, value) => rounded(value),
   })
 
+  // uPlot writes 2/28 and 6pm by itself. A row: from so many seconds between two ticks on; then what else is told where a year, month or day begins.
+  const day = '{DD} {MMM}'
+  const times = [
+    [86400, day, '\\n{YYYY}', null, null, null, null, null, 1],
+    [1, '{HH}:{mm}', '\\n' + day + ' {YYYY}', null, '\\n' + day, null, null, null, 1],
+  ]
+
   const axis = (label, more) => ({
     label,
     stroke: colour('--soft'),
@@ -197,10 +204,12 @@ export const plotScript = `
       width,
       height: Math.round(Math.min(380, Math.max(260, width * 0.6))),
       scales: scalesOf(plot),
-      series: [{ label: plot.isTime ? 'from' : plot.x, ...(plot.isTime ? {} : { value: (_, value) => rounded(value) }) },
+      series: [plot.isTime
+        ? { label: 'from (UTC)', value: '{YYYY}-{MM}-{DD} {HH}:{mm}' }
+        : { label: plot.x, value: (_, value) => rounded(value) },
         ...plot.series.map(seriesOf)],
       axes: [
-        axis(plot.x, { values: plot.isTime ? undefined : (_, values) => values.map(rounded), space: 60 }),
+        axis(plot.x, { values: plot.isTime ? times : (_, values) => values.map(rounded), space: 60 }),
         axis(plot.y, { values: (_, values) => values.map(rounded), size: 56 }),
       ],
       legend: { markers: { width: 0, fill: (_, index) => index === 0 ? undefined : colour(plot.series[index - 1].colour) } },
