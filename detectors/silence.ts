@@ -70,17 +70,17 @@ export const silence = defineDetector({
       { measure: 'calls missing', observed: missing, limit: values.missingFloor, formula: 'missingFloor', parts: {} },
       ...(usual.longestPause === undefined ? [chance(missing, usual, values)] : []),
     ]
-    const pause = usual.longestPause === undefined ? undefined : longestNoted(usual.longestPause)
+    const longest = usual.longestPause === undefined ? undefined : Math.max(LEAST_PAUSE, usual.longestPause)
     return {
       kind: 'silence',
       score: leastOf(comparisons),
       comparisons,
       evidence: [
-        { measure: 'seconds of silence', observed: silentSeconds, usual: pause },
+        { measure: 'seconds of silence', observed: silentSeconds, usual: longest },
         { measure: 'calls missing', observed: missing, usual: 0 },
       ],
       since: at - silentSeconds * 1_000,
-      timesAWeek: timesAWeek(silentSeconds, usual),
+      timesAWeek: timesAWeek(silentSeconds, longest),
     }
   },
 })
@@ -115,14 +115,11 @@ function chance(missing: number, usual: Usual, { natsUnknown }: Limits): Compari
 /** Pauses that were too short to be noted, seconds. */
 const LEAST_PAUSE = 15
 
-const longestNoted = (longestPause: number): number => Math.max(LEAST_PAUSE, longestPause)
-
 /**
  * How often a week a key would pause for so long by itself: r times its longest pause 1 / r² times a week. Undefined where that is
  * not known.
  */
-function timesAWeek(silentSeconds: number, { longestPause }: Usual): number | undefined {
-  if (longestPause === undefined) return undefined
-  const longest = longestNoted(longestPause)
+function timesAWeek(silentSeconds: number, longest: number | undefined): number | undefined {
+  if (longest === undefined) return undefined
   return silentSeconds <= longest ? Number.POSITIVE_INFINITY : (longest / silentSeconds) ** 2
 }

@@ -1,6 +1,5 @@
 /** What `weir tune` says to machines: `weir.tune/1`. Within a version fields are only added, and none changes its meaning. */
-import type { Detectable } from '../core/explanation/detectable.ts'
-import { terminalSafe, times } from '../core/explanation/json.ts'
+import { riseJson, terminalSafe, times } from '../core/explanation/json.ts'
 import { allowedIn, type Bill, type Stretch } from '../core/tuning/bill.ts'
 import type { Difference } from '../core/tuning/difference.ts'
 import type { Judged, TuneReport } from '../core/tuning/report.ts'
@@ -46,13 +45,11 @@ export function tuneJson(report: TuneReport, { history, log }: Read): string {
       clients: report.tenants,
       rises: report.rises.map(({ tenant, seen, told, ...rest }) => ({
         ...{ ...rest, tenant: tenant ?? null },
-        ...{ seen: seen.map(riseOf), told: told.flatMap(rise => (rise ? riseOf(rise) : [])) },
+        ...{ seen: seen.map(riseJson), told: told.flatMap(rise => (rise ? riseJson(rise) : [])) },
       })),
     }),
   )
 }
-
-const riseOf = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })
 
 const stretchOf = ({ from, to }: Stretch) => ({ ...times('from', from), ...times('to', to) })
 

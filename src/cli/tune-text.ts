@@ -303,7 +303,7 @@ export const riseCells = ({
   printable(tenant === undefined ? keyId : `${tenant} (${keyId})`),
   amount(callsPerMinute),
   ...seen.map(riseText),
-  told.at(-1) === undefined ? 'never' : riseText(told.at(-1)),
+  riseText(told.at(-1)),
 ]
 
 function riseText(rise: TuneReport['rises'][number]['told'][number]): string {

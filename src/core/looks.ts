@@ -25,7 +25,7 @@ import { closeTo, type Owner, turnedWrong } from './state/owner.ts'
 import { CALLS, closePane, countSince, paneCalls } from './state/pane.ts'
 import { earlyView, finalView, isCalmEarly, isCalmFinally } from './state/tenant-view.ts'
 import { watermark } from './state/watermark.ts'
-import { type EpochMs, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
+import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 
 export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: Out): void {
   const keys = owner.dirty
@@ -108,9 +108,7 @@ const isHarmful = ({ voices }: Judgement): boolean =>
 
 /** Known for less than a day. Of an older one a time of day that no day has is learned like any other, or a nightly batch never would be. */
 const isNew = ({ keys }: Owner, { number }: KeyState, at: EpochMs): boolean =>
-  at / MINUTE_MS - read(keys, number, FIRST_MINUTE) < MINUTES_PER_DAY
-
-const MINUTES_PER_DAY = 1_440
+  at - read(keys, number, FIRST_MINUTE) * MINUTE_MS < DAY_MS
 
 const isManyTimes = (key: KeyState, { usual }: SlotKnowledge, at: EpochMs): boolean =>
   usual !== undefined && usual.days === 0 && callsIn(key, at, 10) >= (DOMINANT_TIMES * usual.upperPerMinute) / 6

@@ -14,8 +14,7 @@ import {
   type Verdict,
   verdictOf,
 } from './account.ts'
-import type { Detectable } from './detectable.ts'
-import { incidentBody, stretchJson, terminalSafe, times } from './json.ts'
+import { incidentBody, riseJson, stretchJson, terminalSafe, times } from './json.ts'
 import { surgeSeen, surgeTold, type Testimony } from './observation.ts'
 
 /** One line of JSON, without the line break. */
@@ -87,8 +86,6 @@ const nearestJson = (nearest: Spoken) => ({
 })
 
 const reachJson = (reach: OwnReach) => ({ ...reach, busiestCalls: reach.busiestCalls ?? null })
-
-const riseJson = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })
 
 /** In this order, whatever the view's own is. */
 const countsJson = ({ calls, status2xx, status4xx, status429, status5xx }: Counts) => ({

@@ -5,6 +5,7 @@
 import type { AlertEffect } from '../incident/effect.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
+import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
 import { alertText } from './text.ts'
 
@@ -112,3 +113,5 @@ export function terminalSafe(json: string): string {
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
+
+export const riseJson = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })

@@ -75,7 +75,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       keyId: key.keyId,
       isExempt: tenants.byKey.get(key.keyId)?.exempt ?? false,
       severity,
-      usual: isNeedKnown(owner, key, known, kind) ? usual : undefined,
+      // Of a key that harms nobody no limit is worked out: its week need not be looked through.
+      usual: severity === 'low' || isNeedKnown(owner, key, known, kind) ? usual : undefined,
       isPlatformIncident: isPlatform,
       throttledTenants: limitedBeside(state, key),
       now: state.now,

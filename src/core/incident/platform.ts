@@ -74,11 +74,14 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
 /** Whoever was told that it may be nothing is told again when it turns out to be something. */
 function staySick(engine: Engine, owner: Owner, before: Story, survey: FleetSurvey, out: Out): void {
   const { state } = engine
+  if (before.signal.severity === 'high' || !isGrave(engine, survey)) {
+    state.platform = { phase: 'open', story: before, lastSickAt: state.now }
+    return
+  }
   const signal = signalOf(engine, owner, survey)
-  const isWorse = before.signal.severity === 'low' && signal.severity === 'high'
-  const story = isWorse ? { ...before, signal, lastBadAt: signal.at, alerts: before.alerts + 1 } : before
+  const story = { ...before, signal, lastBadAt: signal.at, alerts: before.alerts + 1 }
   state.platform = { phase: 'open', story, lastSickAt: state.now }
-  if (isWorse) tellPlatform(engine, owner, story, 'open', out)
+  tellPlatform(engine, owner, story, 'open', out)
 }
 
 function signalOf(engine: Engine, owner: Owner, survey: FleetSurvey): Signal {

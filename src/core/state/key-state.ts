@@ -152,7 +152,7 @@ function changeEachOnce(): void {
   Object.assign(activity.panes, { ...createPanes(), mask: 1, first: 1, firstOpen: 1, end: 1, quiet: 1, surplus: 1 })
   Object.assign(activity.accumulators, { upTo: 1, from: 1 })
   Object.assign(activity.early, { lookedTo: 1, isStale: false })
-  Object.assign(activity.minuteErrors, { minute: 1, thisMinute: 1, minuteBefore: 1 })
+  Object.assign(activity.minuteErrors, { minute: 1 })
   Object.assign(latency, createLatencyBlocks())
   Object.assign(places, { ...createCallPlaces(), hasRoutes: true, hasSources: true, recentHour: 1, recentIsNew: 1 })
   Object.assign(places, { newPlaceSecond: 1, askedAgainAt: 1, wasAtHome: false, wasUneven: false })

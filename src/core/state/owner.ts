@@ -206,14 +206,12 @@ const LATENCY_SECONDS = 61
 
 /** What another tool counted over more than a second teaches the baseline only; the key need not be live. */
 export function teachRow(owner: Owner, number: number, row: PaneRow): void {
-  const { start, seconds, calls } = row
+  const { start, seconds } = row
   owner.rowsUntil = Math.max(owner.rowsUntil, start + seconds * SECOND_MS)
   const minutes = Math.max(1, Math.round(seconds / 60))
   const firstMinute = Math.floor(start / MINUTE_MS)
   owner.taughtToMinute = Math.max(owner.taughtToMinute, firstMinute + minutes)
-  const carried = carriedOf(row)
-  for (let minute = firstMinute; minute < firstMinute + minutes; minute++)
-    countMinute(owner, minute, calls / minutes, carried / minutes)
+  noteRow(owner, row)
   const live = owner.live[(owner.place[number] as number) - 1]
   if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
   else stayKnown(owner.keys, number, firstMinute)

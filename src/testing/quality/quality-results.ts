@@ -179,7 +179,7 @@ function cleanRuns(clean: readonly Clean[]): string {
       'low incidents',
       'of these alerted',
       'pages',
-      'platform alerts',
+      'platform pages',
       'suggested throttles',
       'tenant-weeks',
     ],
