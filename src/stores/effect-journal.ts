@@ -9,7 +9,6 @@
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and the last
  * 10,000 outcomes, so that an effect decided again after a crash finds what came of it.
  */
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
@@ -21,6 +20,7 @@ import {
   placeName,
   planStories,
 } from '../core/incident/plan-story.ts'
+import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
@@ -40,13 +40,13 @@ export interface OpenedJournal extends EffectJournal {
   readonly cutBytes: number
 }
 
-export async function openEffectJournal(directory: string): Promise<OpenedJournal> {
+export async function openEffectJournal(directory: string, disk: Disk = machineDisk): Promise<OpenedJournal> {
   const path = join(directory, fileName)
-  await mkdir(directory, { recursive: true }).catch(cause => {
+  await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { entries: recovered, cutBytes } = await readJournal(path)
-  let { file, bytes } = await replaceJournal(directory, path, stillNeeded(recovered))
+  const { entries: recovered, cutBytes } = await readJournal(disk, path)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(recovered))
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = planStories(recovered)
@@ -75,8 +75,8 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   async function compact(): Promise<void> {
     const old = file
     try {
-      const { entries } = await readJournal(path)
-      ;({ file, bytes } = await replaceJournal(directory, path, stillNeeded(entries)))
+      const { entries } = await readJournal(disk, path)
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(entries)))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -163,10 +163,10 @@ function checksum(body: string): string {
   return crc32(body).toString(16).padStart(8, '0')
 }
 
-async function readJournal(path: string): Promise<{ entries: readonly JournalEntry[]; cutBytes: number }> {
+async function readJournal(disk: Disk, path: string): Promise<{ entries: readonly JournalEntry[]; cutBytes: number }> {
   let content: Buffer
   try {
-    content = await readFile(path)
+    content = await disk.readFile(path)
   } catch (cause) {
     if (isMissing(cause)) return { entries: [], cutBytes: 0 }
     throw unwritable('the effect journal', path, cause)
@@ -198,23 +198,23 @@ function parseLine(line: string): readonly JournalEntry[] | undefined {
 }
 
 /** By position, and all of it: a full disk may take a part of a line and call it a success. */
-async function writeAt(file: FileHandle, line: Buffer, position: number): Promise<void> {
+async function writeAt(file: DiskFile, line: Buffer, position: number): Promise<void> {
   const { bytesWritten } = await file.write(line, 0, line.length, position)
   if (bytesWritten < line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`)
   await file.sync()
 }
 
 /** Writes aside, syncs, renames, syncs the directory: at every moment the old journal or the new one is whole on disk. */
-async function replaceJournal(directory: string, path: string, entries: readonly JournalEntry[]) {
+async function replaceJournal(disk: Disk, directory: string, path: string, entries: readonly JournalEntry[]) {
   const aside = `${path}.new`
   try {
-    const file = await open(aside, 'w')
+    const file = await disk.open(aside, 'w')
     const content = Buffer.from(entries.map(entry => toLine([entry])).join(''))
     await file.writeFile(content)
     await file.sync()
-    await rename(aside, path)
-    await syncDirectory(directory)
-    return { file, bytes: content.length } satisfies { file: FileHandle; bytes: number }
+    await disk.rename(aside, path)
+    await syncDirectory(disk, directory)
+    return { file, bytes: content.length } satisfies { file: DiskFile; bytes: number }
   } catch (cause) {
     throw unwritable('the effect journal', path, cause)
   }
