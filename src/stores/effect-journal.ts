@@ -10,7 +10,6 @@
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
  * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos.
  */
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
@@ -22,6 +21,7 @@ import {
   placeName,
   planStories,
 } from '../core/incident/plan-story.ts'
+import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
@@ -42,14 +42,14 @@ export interface OpenedJournal extends EffectJournal {
   readonly cutBytes: number
 }
 
-export async function openEffectJournal(directory: string): Promise<OpenedJournal> {
+export async function openEffectJournal(directory: string, disk: Disk = machineDisk): Promise<OpenedJournal> {
   const path = join(directory, fileName)
-  await mkdir(directory, { recursive: true }).catch(cause => {
+  await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { numbered, next: begunAt, cutBytes } = await readJournal(path)
+  const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
   const recovered = numbered.map(({ entry }) => entry)
-  let { file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), begunAt)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = planStories(recovered)
@@ -80,8 +80,8 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   async function compact(): Promise<void> {
     const old = file
     try {
-      const { numbered, next } = await readJournal(path)
-      ;({ file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), next))
+      const { numbered, next } = await readJournal(disk, path)
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -200,10 +200,10 @@ interface ReadJournal {
   readonly cutBytes: number
 }
 
-async function readJournal(path: string): Promise<ReadJournal> {
+async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
   let content: Buffer
   try {
-    content = await readFile(path)
+    content = await disk.readFile(path)
   } catch (cause) {
     if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0 }
     throw unwritable('the effect journal', path, cause)
@@ -248,26 +248,32 @@ function parseLine(line: string): Line | undefined {
 }
 
 /** By position, and all of it: a full disk may take a part of a line and call it a success. */
-async function writeAt(file: FileHandle, line: Buffer, position: number): Promise<void> {
+async function writeAt(file: DiskFile, line: Buffer, position: number): Promise<void> {
   const { bytesWritten } = await file.write(line, 0, line.length, position)
   if (bytesWritten < line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`)
   await file.sync()
 }
 
 /** Writes aside, syncs, renames, syncs the directory: at every moment the old journal or the new one is whole on disk. */
-async function replaceJournal(directory: string, path: string, numbered: readonly Numbered[], next: number) {
+async function replaceJournal(
+  disk: Disk,
+  directory: string,
+  path: string,
+  numbered: readonly Numbered[],
+  next: number,
+) {
   const aside = `${path}.new`
   try {
-    const file = await open(aside, 'w')
+    const file = await disk.open(aside, 'w')
     const lines = numbered.map(({ number, entry }) => toLine([entry], number))
     // An empty last line keeps the count where the youngest entries are needed no more.
     if ((numbered.at(-1)?.number ?? -1) + 1 < next) lines.push(toLine([], next))
     const content = Buffer.from(lines.join(''))
     await file.writeFile(content)
     await file.sync()
-    await rename(aside, path)
-    await syncDirectory(directory)
-    return { file, bytes: content.length } satisfies { file: FileHandle; bytes: number }
+    await disk.rename(aside, path)
+    await syncDirectory(disk, directory)
+    return { file, bytes: content.length } satisfies { file: DiskFile; bytes: number }
   } catch (cause) {
     throw unwritable('the effect journal', path, cause)
   }
