@@ -1,7 +1,7 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { dirname, join, resolve } from 'node:path'
+import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
@@ -15,18 +15,20 @@ import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
-import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS, type PartitionId } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
-import type { Source, SourceEvent } from '../sources/source.ts'
+import type { SharedSource, Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
+import { type LockLife, leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
+import { runShared } from '../worker/shared-worker.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -125,86 +127,136 @@ interface Watch {
 }
 
 async function watch(watching: Watch): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
+  const { config, folder, record, telemetry, signal } = watching
+  if (config.state.shared && record !== undefined) throw noSharedRecording()
   const clock = systemClock()
-  const stateDirectory = resolve(folder, config.state.directory)
+  const root = resolve(folder, config.state.directory)
   const source = await openSource(config, { clock, folder, telemetry })
+  const common = { clock, root, queueOf: queuesOf(clock) }
   try {
-    await withWorkerStores(
-      stateDirectory,
-      watching.telemetry,
-      async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const telemetry = loggingIncidents(incidents, watching.telemetry)
-        const { format } = config
-        const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
-        const hashSecret = await loadHashSecret(stateDirectory, process.env)
-        // Those who put records into Kinesis do so again when an answer is late.
-        const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-        const reads = fieldsRead(config)
-        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
-        const decoder = nextDecoder()
-        // What comes from CloudWatch are counts, whatever the stream's records are.
-        const isTaughtByMetric = history.includes(fromCloudWatch)
-        const teacher = isTaughtByMetric
-          ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
-          : decoder
-        const alert = alertPerformer(config, clock, telemetry)
-        let owners = directory
-        const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-        const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
-        const metrics = await openPublisher(config, { directory, clock, telemetry })
-        const teach =
-          history.length === 0
-            ? undefined
-            : async (fresh: Engine): Promise<void> => {
-                const files = await findFiles(history.filter(path => path !== fromCloudWatch))
-                for (const { path } of files) await checkReadable(path)
-                const logs = files.map(file => ({
-                  ...file,
-                  pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
-                }))
-                const counts = isTaughtByMetric
-                  ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
-                  : []
-                await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
-              }
-        await withRecorder(record, { clock, telemetry }, recorder =>
-          runWorker(
-            {
-              ...{
-                source,
-                decoder,
-                nextDecoder,
-                repeats,
-                engine,
-                teach,
-                clock,
-                checkpoints,
-                journal,
-                rejects,
-                telemetry,
-                metrics,
-                recorder,
-              },
-              tenants: watching.tenants,
-              performers: { alert, plan },
-              followTenants: (take, until) =>
-                follow(async tenants => {
-                  owners = tenantDirectory(tenants)
-                  await take(tenants)
-                }, until),
-              mode: config.mode,
-              checkpointEveryMs: config.state.checkpointEvery,
-            },
-            signal,
-            // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-          ).finally(() => metrics?.finish(0)),
-        )
-      },
-    )
+    if (!config.state.shared) return await live(watching, { ...common, source, directory: root }, signal)
+    if (!isShared(source)) throw notShareable()
+    const partLife = (partition: PartitionId, part: Source, until: AbortSignal): Promise<void> => {
+      const directory = join(root, 'partitions', partition.replaceAll('/', '-'))
+      return live(watching, { ...common, source: part, directory, lock: leased }, until)
+    }
+    await runShared({ source, clock, telemetry, live: partLife }, signal)
   } finally {
     await source.close()
   }
+}
+
+const isShared = (source: Source): source is SharedSource => source.keyed && 'onAssigned' in source
+
+const notShareable = (): StreamError =>
+  new StreamError('CONFIG_INVALID', 'state.shared is set, and the source is not one whose partitions own their keys', {
+    retry: 'never',
+    hint: 'Workers share a Kafka topic that is keyed by API key (source.keyed: true); without that leave state.shared out',
+  })
+
+const noSharedRecording = (): StreamError =>
+  new StreamError('CONFIG_INVALID', 'A worker whose partitions come and go (state.shared) cannot be recorded', {
+    retry: 'never',
+    hint: 'Leave --record out, or record a worker that reads the whole stream',
+  })
+
+/** One for each gateway, whatever reads: AWS counts by account and region. */
+function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQueue {
+  const queues = new Map<string | undefined, ControlPlaneQueue>()
+  return gateway => {
+    const queue = queues.get(gateway) ?? controlPlaneQueue({ clock })
+    queues.set(gateway, queue)
+    return queue
+  }
+}
+
+interface Life {
+  readonly source: Source
+  /** What is kept between this one and the next. */
+  readonly directory: string
+  /** The state directory: what all lives have in common is there. */
+  readonly root: string
+  readonly clock: Clock
+  readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
+  /** When another who holds the directory counts as gone. */
+  readonly lock?: LockLife
+}
+
+/** One worker's life on one directory: on all of the stream, or on one partition of it. */
+async function live(watching: Watch, life: Life, signal: AbortSignal): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow } = watching
+  const { source, root, clock, queueOf } = life
+  await withWorkerStores(
+    life.directory,
+    watching.telemetry,
+    async ({ checkpoints, journal, audit, incidents, rejects }) => {
+      const telemetry = loggingIncidents(incidents, watching.telemetry)
+      const { format } = config
+      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
+      const hashSecret = await loadHashSecret(root, process.env)
+      // Those who put records into Kinesis do so again when an answer is late.
+      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+      const reads = fieldsRead(config)
+      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
+      const decoder = nextDecoder()
+      // What comes from CloudWatch are counts, whatever the stream's records are.
+      const isTaughtByMetric = history.includes(fromCloudWatch)
+      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
+      const alert = alertPerformer(config, clock, telemetry)
+      let owners = directory
+      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+      const plan = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
+      const teach =
+        history.length === 0
+          ? undefined
+          : async (fresh: Engine): Promise<void> => {
+              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+              for (const { path } of files) await checkReadable(path)
+              const logs = files.map(file => ({
+                ...file,
+                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+              }))
+              const counts = isTaughtByMetric
+                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                : []
+              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
+            }
+      await withRecorder(record, { clock, telemetry }, recorder =>
+        runWorker(
+          {
+            ...{
+              source,
+              decoder,
+              nextDecoder,
+              repeats,
+              engine,
+              teach,
+              clock,
+              checkpoints,
+              journal,
+              rejects,
+              telemetry,
+              metrics,
+              recorder,
+            },
+            tenants: watching.tenants,
+            performers: { alert, plan },
+            followTenants: (take, until) =>
+              follow(async tenants => {
+                owners = tenantDirectory(tenants)
+                await take(tenants)
+              }, until),
+            mode: config.mode,
+            checkpointEveryMs: config.state.checkpointEvery,
+          },
+          signal,
+          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+        ).finally(() => metrics?.finish(0)),
+      )
+    },
+    life.lock,
+  )
 }
 
 async function openSource(
@@ -277,6 +329,7 @@ function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemet
 
 interface PlanSurroundings {
   readonly clock: Clock
+  readonly queueOf: Life['queueOf']
   readonly journal: EffectJournal
   readonly audit: AuditLog
   /** What tenants.yaml says of a key. */
@@ -287,15 +340,14 @@ interface PlanSurroundings {
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   { gateway, gateways }: WeirConfig,
-  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
   return usagePlanPerformer({
-    // A queue each, since AWS counts by account and region.
     gateways: new Map(
       named.map(([name, { stages, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+        { client: apiGatewayClient(aws), queue: queueOf(name), stages },
       ]),
     ),
     clock,
