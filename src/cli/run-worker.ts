@@ -138,7 +138,8 @@ async function watch(watching: Watch): Promise<void> {
     if (!isShared(source)) throw notShareable()
     const partLife = (partition: PartitionId, part: Source, until: AbortSignal): Promise<void> => {
       const directory = join(root, 'partitions', partition.replaceAll('/', '-'))
-      return live(watching, { ...common, source: part, directory, lock: leased }, until)
+      const ofPart: Telemetry = event => telemetry(Object.assign({ partition }, event))
+      return live({ ...watching, telemetry: ofPart }, { ...common, source: part, directory, lock: leased }, until)
     }
     await runShared({ source, clock, telemetry, live: partLife }, signal)
   } finally {
