@@ -1,11 +1,13 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
+import { withinSlots } from '../actions/within-slots.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -25,8 +27,11 @@ import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { SharedSource, Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import { type LockLife, leased } from '../stores/checkpoint-lock.ts'
+import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { openThrottleSlots } from '../stores/throttle-slots.ts'
+import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
 import { teachHistory } from '../worker/history.ts'
 import { runShared } from '../worker/shared-worker.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
@@ -136,12 +141,32 @@ async function watch(watching: Watch): Promise<void> {
   try {
     if (!config.state.shared) return await live(watching, { ...common, source, directory: root }, signal)
     if (!isShared(source)) throw notShareable()
+    const id = `${hostname()}-${process.pid}`
+    const most = config.throttle.maxTenants
     const partLife = (partition: PartitionId, part: Source, until: AbortSignal): Promise<void> => {
       const directory = join(root, 'partitions', partition.replaceAll('/', '-'))
       const ofPart: Telemetry = event => telemetry(Object.assign({ partition }, event))
-      return live({ ...watching, telemetry: ofPart }, { ...common, source: part, directory, lock: leased }, until)
+      const joinFleet = (sums: FleetPart): (() => void) => fleet.join(partition, sums)
+      const within = async (plans: PlanPerformer, journal: EffectJournal): Promise<PlanPerformer> =>
+        withinSlots(plans, {
+          ...{ journal, most },
+          slots: await openThrottleSlots(join(root, 'throttled'), { most, partition, id }),
+        })
+      const how = { ...common, source: part, directory, lock: leased, joinFleet, withinSlots: within }
+      return live({ ...watching, telemetry: ofPart }, how, until)
     }
-    await runShared({ source, clock, telemetry, live: partLife }, signal)
+    const board = await openFleetFiles(join(root, 'fleet'), id)
+    const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
+    const fleet = createFleetExchange(board, { clock, troubled })
+    const over = new AbortController()
+    const exchanging = fleet.run(over.signal)
+    try {
+      await runShared({ source, clock, telemetry, live: partLife }, signal)
+    } finally {
+      over.abort()
+      await exchanging
+      await board.close()
+    }
   } finally {
     await source.close()
   }
@@ -171,6 +196,8 @@ function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQu
   }
 }
 
+type PlanPerformer = Performer<ThrottleEffect | RestoreEffect>
+
 interface Life {
   readonly source: Source
   /** What is kept between this one and the next. */
@@ -181,12 +208,15 @@ interface Life {
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
   /** When another who holds the directory counts as gone. */
   readonly lock?: LockLife
+  readonly joinFleet?: (part: FleetPart) => () => void
+  /** Bounds what all workers together throttle. */
+  readonly withinSlots?: (plans: PlanPerformer, journal: EffectJournal) => Promise<PlanPerformer>
 }
 
 /** One worker's life on one directory: on all of the stream, or on one partition of it. */
 async function live(watching: Watch, life: Life, signal: AbortSignal): Promise<void> {
   const { config, directory, engine, folder, history, record, follow } = watching
-  const { source, root, clock, queueOf } = life
+  const { source, root, clock, queueOf, joinFleet } = life
   await withWorkerStores(
     life.directory,
     watching.telemetry,
@@ -206,7 +236,8 @@ async function live(watching: Watch, life: Life, signal: AbortSignal): Promise<v
       const alert = alertPerformer(config, clock, telemetry)
       let owners = directory
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const plan = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+      const plan = (await life.withinSlots?.(plans, journal)) ?? plans
       const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
@@ -240,6 +271,7 @@ async function live(watching: Watch, life: Life, signal: AbortSignal): Promise<v
               telemetry,
               metrics,
               recorder,
+              joinFleet,
             },
             tenants: watching.tenants,
             performers: { alert, plan },

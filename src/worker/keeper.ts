@@ -22,6 +22,8 @@ import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import { fleetSums } from '../core/incident/fleet.ts'
+import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
@@ -77,6 +79,9 @@ export interface Keeper {
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
   tenants(tenants: TenantsConfig): Promise<void>
+  /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
+  sums(): FleetSums
+  takeOthers(others: OtherParts): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -419,6 +424,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
+    sums: () => fleetSums(engine),
+    takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>

@@ -94,6 +94,7 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  | { readonly name: 'fleetUnheard'; readonly because: string }
   | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
   | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
@@ -154,6 +155,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'fleetUnheard':
     case 'keysForgotten':
     case 'commitFailed':
     case 'incidentUnlogged':
@@ -246,6 +248,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
       return `${event.effect.id} was not done: ${event.because}`
+    case 'fleetUnheard':
+      return `What the other workers see is not known, and each judges by its own share: ${event.because}`
     case 'partitionAwaited':
       return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
     case 'partitionTroubled':
