@@ -32,6 +32,17 @@ describeWith(['kafka', 'moto', 'shared-data'], 'two workers that share a keyed t
     longest,
   )
 
+  test(
+    'the one that throttled a client stands still for longer than the group waits: when it goes on it changes nothing',
+    async () => {
+      const told = await play('shared-frozen', { interrupt: worker => worker.freeze(25_000) })
+      expectOneStory(told)
+      // The other had begun to watch its partitions meanwhile, and where they had come to was known.
+      expect(told.events.filter(({ event, resumedFrom }) => event === 'workerStarted' && resumedFrom)).not.toEqual([])
+    },
+    longest,
+  )
+
   async function play(topic: string, how: Pick<StoryOptions, 'interrupt'>): Promise<StoryTold> {
     const brokers = [kafka.bootstrap]
     const outlet = await kafkaOutlet({ brokers, topic, partitions: 4, keyed: true })
