@@ -34,8 +34,8 @@ import type { Rejects } from '../stores/rejects.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
-import { createMeter } from './meter.ts'
-import { createPerforming, type Performers } from './performing.ts'
+import { behindMs, createMeter } from './meter.ts'
+import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
@@ -82,6 +82,7 @@ export interface Keeper {
   end(): Promise<void>
   throttled(): number
   effectsRunning(): number
+  effectWaits(): readonly EffectWait[]
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
@@ -265,13 +266,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     if (hasCaughtUp) await giveBackOrphans()
     else if (now - startedAt >= orphanedAfterMs) await haveCaughtUp()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
-    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    const lateMs = behindMs(reading, now)
+    if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
-      lagMs: reading.lag === undefined ? undefined : behindMs,
+      lagMs: reading.lag === undefined ? undefined : lateMs,
       checkpointAgeMs: now - checkpointedAt,
       effectsWaiting: performing.running(),
       openIncidents: reading.openIncidents,
@@ -457,6 +458,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
+    effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
@@ -480,11 +482,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }
