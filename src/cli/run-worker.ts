@@ -1,13 +1,11 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
-import { withinSlots } from '../actions/within-slots.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -17,23 +15,22 @@ import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
-import { type ApiKeyId, MINUTE_MS, type PartitionId } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import type { WorkerStatus } from '../server/worker-status.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
 import { checkReadable, readFilePieces, standardInputPath } from '../sources/file-pieces.ts'
 import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
-import type { SharedSource, Source, SourceEvent } from '../sources/source.ts'
+import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
-import { type LockLife, leased } from '../stores/checkpoint-lock.ts'
-import { openFleetFiles } from '../stores/fleet-board.ts'
+import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
-import { openThrottleSlots } from '../stores/throttle-slots.ts'
-import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
+import type { Rejects } from '../stores/rejects.ts'
 import { teachHistory } from '../worker/history.ts'
-import { runShared } from '../worker/shared-worker.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -41,10 +38,13 @@ import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
+import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
+import { version } from './version.ts'
 import { type RecordOptions, withRecorder } from './with-recorder.ts'
+import { type Watched, withServer } from './with-server.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -78,7 +78,7 @@ export async function run(options: RunOptions): Promise<void> {
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
         record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
-        follow: (take, signal) =>
+        follow: (take, { telemetry, signal }) =>
           followTenants(
             { configPath: options.config, begunWith, ...reading, load, clock: systemClock(), telemetry },
             take,
@@ -126,65 +126,30 @@ interface Watch {
   readonly history: readonly string[]
   readonly record: RecordOptions | undefined
   /** Hands over the tenants whenever they have changed. */
-  readonly follow: (take: (tenants: TenantsConfig) => Promise<void>, signal: AbortSignal) => Promise<void>
+  readonly follow: (
+    take: (tenants: TenantsConfig) => Promise<void>,
+    until: { readonly telemetry: Telemetry; readonly signal: AbortSignal },
+  ) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
+/** The server first, and closed last: it says how the worker is while it learns, and while it stops. */
 async function watch(watching: Watch): Promise<void> {
-  const { config, folder, record, telemetry, signal } = watching
-  if (config.state.shared && record !== undefined) throw noSharedRecording()
+  const { config, folder, telemetry, signal } = watching
+  const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
-  const root = resolve(folder, config.state.directory)
-  const source = await openSource(config, { clock, folder, telemetry })
-  const common = { clock, root, queueOf: queuesOf(clock) }
-  try {
-    if (!config.state.shared) return await live(watching, { ...common, source, directory: root }, signal)
-    if (!isShared(source)) throw notShareable()
-    const id = `${hostname()}-${process.pid}`
-    const most = config.throttle.maxTenants
-    const partLife = (partition: PartitionId, part: Source, until: AbortSignal): Promise<void> => {
-      const directory = join(root, 'partitions', partition.replaceAll('/', '-'))
-      const ofPart: Telemetry = event => telemetry(Object.assign({ partition }, event))
-      const joinFleet = (sums: FleetPart): (() => void) => fleet.join(partition, sums)
-      const within = async (plans: PlanPerformer, journal: EffectJournal): Promise<PlanPerformer> =>
-        withinSlots(plans, {
-          ...{ journal, most },
-          slots: await openThrottleSlots(join(root, 'throttled'), { most, partition, id }),
-        })
-      const how = { ...common, source: part, directory, lock: leased, joinFleet, withinSlots: within }
-      return live({ ...watching, telemetry: ofPart }, how, until)
-    }
-    const board = await openFleetFiles(join(root, 'fleet'), id)
-    const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
-    const fleet = createFleetExchange(board, { clock, troubled })
-    const over = new AbortController()
-    const exchanging = fleet.run(over.signal)
-    try {
-      await runShared({ source, clock, telemetry, live: partLife }, signal)
-    } finally {
-      over.abort()
-      await exchanging
-      await board.close()
-    }
-  } finally {
-    await source.close()
-  }
+  await withServer(
+    config,
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
+    watched => {
+      const lives = { ...watching, ...watched }
+      const queueOf = queuesOf(clock)
+      if (!config.state.shared) return watchStream(lives, { clock, stateDirectory, queueOf })
+      return watchShared(lives, telemetry, { clock, stateDirectory, queueOf })
+    },
+  )
 }
-
-const isShared = (source: Source): source is SharedSource => source.keyed && 'onAssigned' in source
-
-const notShareable = (): StreamError =>
-  new StreamError('CONFIG_INVALID', 'state.shared is set, and the source is not one whose partitions own their keys', {
-    retry: 'never',
-    hint: 'Workers share a Kafka topic that is keyed by API key (source.keyed: true); without that leave state.shared out',
-  })
-
-const noSharedRecording = (): StreamError =>
-  new StreamError('CONFIG_INVALID', 'A worker whose partitions come and go (state.shared) cannot be recorded', {
-    retry: 'never',
-    hint: 'Leave --record out, or record a worker that reads the whole stream',
-  })
 
 /** One for each gateway, whatever reads: AWS counts by account and region. */
 function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQueue {
@@ -196,101 +161,125 @@ function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQu
   }
 }
 
-type PlanPerformer = Performer<ThrottleEffect | RestoreEffect>
+/** A life for each partition that the group gives us. */
+async function watchShared(watching: Watch & Watched, log: Telemetry, common: Omit<Life, 'part'>): Promise<void> {
+  const { config, folder, telemetry, signal, follows } = watching
+  const { clock, stateDirectory } = common
+  if (watching.record !== undefined) throw noSharedRecording()
+  const source = await openSource(config, { clock, folder, telemetry })
+  try {
+    await withSharedLives(
+      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, follows, signal },
+      (part, how) => watchStream({ ...watching, ...how }, { ...common, part }),
+    )
+  } finally {
+    await source.close()
+  }
+}
 
 interface Life {
-  readonly source: Source
-  /** What is kept between this one and the next. */
-  readonly directory: string
-  /** The state directory: what all lives have in common is there. */
-  readonly root: string
   readonly clock: Clock
+  readonly stateDirectory: string
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
-  /** When another who holds the directory counts as gone. */
-  readonly lock?: LockLife
-  readonly joinFleet?: (part: FleetPart) => () => void
-  /** Bounds what all workers together throttle. */
-  readonly withinSlots?: (plans: PlanPerformer, journal: EffectJournal) => Promise<PlanPerformer>
+  /** Where it is of one partition of a shared stream. */
+  readonly part?: SharedPart
 }
 
-/** One worker's life on one directory: on all of the stream, or on one partition of it. */
-async function live(watching: Watch, life: Life, signal: AbortSignal): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow } = watching
-  const { source, root, clock, queueOf, joinFleet } = life
-  await withWorkerStores(
-    life.directory,
-    watching.telemetry,
-    async ({ checkpoints, journal, audit, incidents, rejects }) => {
-      const telemetry = loggingIncidents(incidents, watching.telemetry)
-      const { format } = config
-      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
-      const hashSecret = await loadHashSecret(root, process.env)
-      // Those who put records into Kinesis do so again when an answer is late.
-      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-      const reads = fieldsRead(config)
-      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
-      const decoder = nextDecoder()
-      // What comes from CloudWatch are counts, whatever the stream's records are.
-      const isTaughtByMetric = history.includes(fromCloudWatch)
-      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
-      const alert = alertPerformer(config, clock, telemetry)
-      let owners = directory
-      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
-      const plan = (await life.withinSlots?.(plans, journal)) ?? plans
-      const metrics = await openPublisher(config, { directory, clock, telemetry })
-      const teach =
-        history.length === 0
-          ? undefined
-          : async (fresh: Engine): Promise<void> => {
-              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
-              for (const { path } of files) await checkReadable(path)
-              const logs = files.map(file => ({
-                ...file,
-                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
-              }))
-              const counts = isTaughtByMetric
-                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
-                : []
-              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
-            }
-      await withRecorder(record, { clock, telemetry }, recorder =>
-        runWorker(
-          {
-            ...{
-              source,
-              decoder,
-              nextDecoder,
-              repeats,
-              engine,
-              teach,
-              clock,
-              checkpoints,
-              journal,
-              rejects,
-              telemetry,
-              metrics,
-              recorder,
-              joinFleet,
+async function watchStream(watching: Watch & Watched, { clock, stateDirectory, queueOf, part }: Life): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
+  const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
+  try {
+    await withWorkerStores(
+      part?.directory ?? stateDirectory,
+      watching.telemetry,
+      async ({ checkpoints, journal, audit, incidents, rejects }) => {
+        const telemetry = loggingIncidents(incidents, watching.telemetry)
+        const { format } = config
+        const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
+        const hashSecret = await loadHashSecret(stateDirectory, process.env)
+        // Those who put records into Kinesis do so again when an answer is late.
+        const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+        const reads = fieldsRead(config)
+        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
+        const decoder = nextDecoder()
+        // What comes from CloudWatch are counts, whatever the stream's records are.
+        const isTaughtByMetric = history.includes(fromCloudWatch)
+        const teacher = isTaughtByMetric
+          ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
+          : decoder
+        const alert = alertPerformer(config, clock, telemetry)
+        let owners = directory
+        const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+        const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+        const plan = (await part?.withinSlots(plans, journal)) ?? plans
+        const metrics = await openPublisher(config, { directory, clock, telemetry })
+        const teach =
+          history.length === 0
+            ? undefined
+            : async (fresh: Engine): Promise<void> => {
+                const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+                for (const { path } of files) await checkReadable(path)
+                const logs = files.map(file => ({
+                  ...file,
+                  pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+                }))
+                const counts = isTaughtByMetric
+                  ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                  : []
+                await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
+              }
+        await withRecorder(record, { clock, telemetry }, recorder =>
+          runWorker(
+            {
+              ...{
+                source,
+                decoder,
+                nextDecoder,
+                repeats,
+                engine,
+                teach,
+                clock,
+                checkpoints,
+                journal,
+                rejects,
+                telemetry,
+                metrics,
+                recorder,
+              },
+              tenants: watching.tenants,
+              performers: { alert, plan },
+              followTenants: (take, until) =>
+                follow(
+                  async tenants => {
+                    owners = tenantDirectory(tenants)
+                    await take(tenants)
+                  },
+                  { telemetry, signal: until },
+                ),
+              joinFleet: part?.joinFleet,
+              opened: keeper => follows(() => statusOf(keeper, source, rejects)),
+              mode: config.mode,
+              checkpointEveryMs: config.state.checkpointEvery,
             },
-            tenants: watching.tenants,
-            performers: { alert, plan },
-            followTenants: (take, until) =>
-              follow(async tenants => {
-                owners = tenantDirectory(tenants)
-                await take(tenants)
-              }, until),
-            mode: config.mode,
-            checkpointEveryMs: config.state.checkpointEvery,
-          },
-          signal,
-          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-        ).finally(() => metrics?.finish(0)),
-      )
-    },
-    life.lock,
-  )
+            signal,
+            // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+          ).finally(() => metrics?.finish(0)),
+        )
+      },
+      part && leased,
+    )
+  } finally {
+    await source.close()
+  }
 }
+
+/** What the server is told when somebody looks. */
+const statusOf = (keeper: Keeper, source: Source, rejects: Rejects): WorkerStatus => ({
+  effectWaits: keeper.effectWaits(),
+  rejected: rejects.totals(),
+  heardAt: source.heardAt === undefined ? 'untold' : source.heardAt(),
+  partitions: source.partitions().length,
+})
 
 async function openSource(
   { source: settings }: WeirConfig,

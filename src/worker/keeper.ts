@@ -37,8 +37,8 @@ import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
-import { createMeter } from './meter.ts'
-import { createPerforming, type Performers } from './performing.ts'
+import { behindMs, createMeter } from './meter.ts'
+import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
@@ -88,6 +88,7 @@ export interface Keeper {
   end(): Promise<void>
   throttled(): number
   effectsRunning(): number
+  effectWaits(): readonly EffectWait[]
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
@@ -245,13 +246,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     await giveBackOrphans()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
-    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    const lateMs = behindMs(reading, now)
+    if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
-      lagMs: reading.lag === undefined ? undefined : behindMs,
+      lagMs: reading.lag === undefined ? undefined : lateMs,
       checkpointAgeMs: now - checkpointedAt,
       effectsWaiting: performing.running(),
       openIncidents: reading.openIncidents,
@@ -356,19 +357,23 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
+    const decidedAt = clock.now()
     const lost = new Set<ApiKeyId>()
+    const incidentOf = (keyId: ApiKeyId) => `${keyId}#lost-${decidedAt}`
     for (const story of journal.stories().values()) {
       for (const keyId of story.holders) {
         // Tried within the hour: what refused it is not mended by asking again each minute.
         if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
         returning.set(keyId, clock.now())
         lost.add(keyId)
-        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+        telemetry({
+          ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
+          original: story.original ?? undefined,
+        })
       }
     }
-    const decidedAt = clock.now()
     const restores = [...lost].map((keyId): RestoreEffect => {
-      const incidentId = `${keyId}#lost-${decidedAt}`
+      const incidentId = incidentOf(keyId)
       return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
     })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
@@ -435,6 +440,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
+    effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
@@ -458,11 +464,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }

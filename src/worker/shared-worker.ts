@@ -130,6 +130,7 @@ export async function runShared(settings: SharedWorkerSettings, signal: AbortSig
         }
       },
       partitions: () => [partition],
+      ...(source.heardAt && { heardAt: () => source.heardAt?.() }),
       ...(source.retainedMs && { retainedMs: () => source.retainedMs?.() ?? Promise.resolve(undefined) }),
       commit: positions => source.commit(positions),
       close: async () => undefined,

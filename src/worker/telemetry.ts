@@ -56,6 +56,8 @@ export type TelemetryEvent =
       readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
+  /** Nothing is watched until it is taught, which may take minutes. */
+  | { readonly name: 'historyBegun'; readonly logs: number }
   | {
       readonly name: 'historyTaught'
       readonly calls: number
@@ -103,6 +105,8 @@ export type TelemetryEvent =
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
   | {
       readonly name: 'limitLeftLowered'
+      /** Under which it is given back; whose doing it was nobody knows any more. */
+      readonly incidentId: string
       readonly keyId: ApiKeyId
       readonly planId: string
       readonly original: PlanLimits | undefined
@@ -119,6 +123,11 @@ export type TelemetryEvent =
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
   | { readonly name: 'sourceEnded' }
+  | { readonly name: 'serverListening'; readonly address: string }
+  | { readonly name: 'serverUnavailable'; readonly listen: string; readonly because: string }
+  /** In the last minute, by what was wrong with them. */
+  | { readonly name: 'requestsRefused'; readonly refused: Readonly<Record<string, number>> }
+  | { readonly name: 'requestFailed'; readonly route: string; readonly because: string }
   | {
       readonly name: 'workerStopping'
       readonly because: 'asked' | 'source-ended' | 'trouble'
@@ -163,6 +172,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
+    case 'serverUnavailable':
+    case 'requestsRefused':
+    case 'requestFailed':
       return 'warn'
     case 'auditFailed':
     case 'partitionTroubled':
@@ -173,7 +185,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'metricsPriced':
     case 'historyFound':
     case 'historyFetched':
+    case 'historyBegun':
     case 'historyTaught':
+    case 'serverListening':
     case 'recordingBegan':
     case 'tenantsReloaded':
     case 'minuteSummarised':
@@ -191,6 +205,18 @@ export function levelOf(event: TelemetryEvent): Level {
   }
 }
 
+/** By these the log of an incident is found. An effect's id is its incident's and the step. */
+export function incidentsOf(event: TelemetryEvent): readonly string[] {
+  if ('incidentId' in event) return [event.incidentId]
+  if ('explanation' in event) return [event.explanation.incidentId]
+  if ('effect' in event) return [event.effect.incidentId]
+  if ('effectId' in event) return [incidentOf(event.effectId)]
+  if ('effectIds' in event) return [...new Set(event.effectIds.map(incidentOf))]
+  return []
+}
+
+const incidentOf = (effectId: string): string => effectId.slice(0, effectId.lastIndexOf('/'))
+
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
@@ -199,6 +225,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
+    case 'historyBegun':
+      return `History is being taught from ${event.logs === 1 ? 'one log' : `${grouped(event.logs)} logs`}; the stream is watched when that is done`
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'tenantsReloaded':
@@ -286,6 +314,14 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The source cannot go on: ${event.because}`
     case 'sourceEnded':
       return 'The source has ended'
+    case 'serverListening':
+      return `Metrics and health are told at http://${event.address}: /metrics, /healthz, /readyz`
+    case 'serverUnavailable':
+      return `Metrics and health cannot be told at ${event.listen} (${event.because}); detection goes on, and it is tried again`
+    case 'requestsRefused':
+      return `HTTP requests refused in the last minute: ${refusedText(event.refused)}`
+    case 'requestFailed':
+      return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
     case 'workerStopped':
@@ -345,6 +381,11 @@ const dropReasons: readonly (readonly [DropReason, string])[] = [
 const droppedText = (dropped: PublishingSummary['dropped']): string =>
   dropReasons
     .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
+
+const refusedText = (refused: Readonly<Record<string, number>>): string =>
+  Object.entries(refused)
+    .map(([reason, count]) => `${grouped(count)} for their ${reason}`)
     .join(', ')
 
 /** `$120.43`; below a cent as many digits as say something. */

@@ -291,8 +291,11 @@ function knowsOfAlert(events: readonly LoggedEvent[]): boolean {
 /** As last told: of the whole stream, or of each partition where workers share them. */
 function countedIn(events: readonly LoggedEvent[], name: string): number {
   const counted = new Map<unknown, number>()
-  for (const { event, partition, totalCalls } of events)
-    if (event === name) counted.set(partition, Math.max(counted.get(partition) ?? 0, Number(totalCalls)))
+  const told = events.filter(({ event }) => event === name)
+  const isByPart = told.some(({ partition }) => partition !== undefined)
+  for (const { partition, totalCalls } of told)
+    if (!isByPart || partition !== undefined)
+      counted.set(partition, Math.max(counted.get(partition) ?? 0, Number(totalCalls)))
   return [...counted.values()].reduce((sum, calls) => sum + calls, 0)
 }
 
