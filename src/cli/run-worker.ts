@@ -182,6 +182,7 @@ async function watch(watching: Watch): Promise<void> {
                 checkpoints,
                 journal,
                 rejects,
+                audit,
                 telemetry,
                 metrics,
                 recorder,

@@ -7,12 +7,24 @@
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 import { openWhole, unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
 
-export interface AuditEntry {
+export type AuditEntry = LimitEntry | CommandEntry
+
+/** A person's command, as it was answered; what came of it at the gateway has lines of its own. */
+export interface CommandEntry {
+  readonly at: EpochMs
+  readonly by: string
+  readonly change: 'command'
+  readonly command: OperatorCommand
+  readonly answer: CommandAnswer
+}
+
+export interface LimitEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string

@@ -6,8 +6,9 @@
  * it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half.
  *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
- * What stays is every intent without outcome, every change of a plan that is not back at its original, and the last
- * 10,000 outcomes, so that an effect decided again after a crash finds what came of it.
+ * What stays is every intent without outcome, every change of a plan that is not back at its original, the last
+ * 10,000 outcomes, so that an effect decided again after a crash finds what came of it, and the last 1,000 commands of people
+ * with the last of those that say whether anybody is throttled at all.
  */
 import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   advanceStories,
   continuesStory,
+  isPlanEntry,
   type PlanStories,
   placeName,
   planStories,
@@ -26,6 +28,7 @@ import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
+const keptCommands = 1_000
 const compactAboveBytes = 64 * 1024 * 1024
 
 export interface JournalIndex {
@@ -128,11 +131,20 @@ function stillNeeded(entries: readonly JournalEntry[]): readonly JournalEntry[] 
   const told = storyEntries(entries)
   const answered = new Set([...outcomes.keys()].slice(-keptOutcomes))
   for (const { effectId } of told) answered.add(effectId)
+  const commands = lastCommands(entries)
   return entries.filter(entry => {
     if (entry.kind === 'intent') return open.has(entry.effect.id)
     if (entry.kind === 'outcome') return answered.has(entry.effectId)
+    if (entry.kind === 'commanded') return commands.has(entry)
     return told.has(entry)
   })
+}
+
+function lastCommands(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
+  const commanded = entries.filter(entry => entry.kind === 'commanded')
+  const last = new Set<JournalEntry>(commanded.slice(-keptCommands))
+  const isOnOrOff = commanded.findLast(({ command }) => command.kind === 'halt' || command.kind === 'go-on')
+  return isOnOrOff === undefined ? last : last.add(isOnOrOff)
 }
 
 /** The entries that today's stories are made of: of each plan all since it last had its original. */
@@ -140,7 +152,7 @@ function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> 
   const chains = new Map<string, PlanEntry[]>()
   let stories: PlanStories = new Map()
   for (const entry of entries) {
-    if (entry.kind !== 'intent' && entry.kind !== 'outcome') {
+    if (isPlanEntry(entry)) {
       const name = placeName(entry)
       const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])

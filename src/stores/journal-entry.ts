@@ -5,11 +5,14 @@
  */
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { PlanChange, PlanPlace, PlanStories } from '../core/incident/plan-story.ts'
+import type { OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export type JournalEntry =
   | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
   | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
+  /** What a person has said: on disk before they are answered, so that a worker that begins anew hears of it. */
+  | { readonly kind: 'commanded'; readonly at: EpochMs; readonly command: OperatorCommand; readonly by: string }
   | PlanEntry
 
 export type PlanEntry =

@@ -21,12 +21,14 @@ import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
-import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
 import { placeName } from '../core/incident/plan-story.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
+import type { AuditLog } from '../stores/audit.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
@@ -35,6 +37,7 @@ import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { createMeter } from './meter.ts'
+import { createOperating, lostRestores } from './operating.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
@@ -57,6 +60,8 @@ export interface KeeperSettings {
   readonly checkpoints: Checkpoints
   readonly journal: EffectJournal
   readonly rejects: Rejects
+  /** Where people's commands are written down, for people. */
+  readonly audit?: Pick<AuditLog, 'record'> | undefined
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -76,6 +81,8 @@ export interface Keeper {
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
   tenants(tenants: TenantsConfig): Promise<void>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
+  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -96,6 +103,8 @@ export interface SavedState {
   readonly known: readonly string[]
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
+  /** When the last command of the journal was given that this state has heard of. */
+  readonly commandedUntil: EpochMs
   /** Where this state is in a recording, if it is in one. */
   readonly recordedTo?: RecordedPlace | undefined
   /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
@@ -185,6 +194,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
+  const operating = createOperating({
+    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost },
+    heardUntil: state?.commandedUntil,
+  })
+
   async function feed(input: EngineInput): Promise<void> {
     recorder?.input(input)
     const decisions = advance(engine, input)
@@ -263,6 +277,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
+    const { halted } = engineStatus(engine)
+    if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
     if (hasCaughtUp) await giveBackOrphans()
     else if (now - startedAt >= orphanedAfterMs) await haveCaughtUp()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
@@ -307,6 +323,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         awaiting: [...memory.awaiting],
         known: [...memory.known.keys()],
         taughtUntil,
+        commandedUntil: operating.commandedUntil(),
         recordedTo: recorder?.place(),
         learned: taughtUntil === undefined ? undefined : learned,
         repeats: settings.repeats?.snapshot(),
@@ -353,7 +370,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     for (const effectId of [...memory.awaiting]) {
       const outcome = memory.known.get(effectId)
       if (outcome) await recallOutcome(effectId, outcome)
-      else if (!memory.open.some(({ id }) => id === effectId))
+      // What a command of a person has led to just now has none yet.
+      else if (!performing.has(effectId) && !memory.open.some(({ id }) => id === effectId))
         await answer(effectId, { kind: 'refused', because: 'the effect journal no longer has it' })
     }
     for (const effect of outdated) await settle(effect, notTrueAnyMore, 0)
@@ -391,11 +409,12 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
       }
     }
-    const decidedAt = clock.now()
-    const restores = [...lost].map((keyId): RestoreEffect => {
-      const incidentId = `${keyId}#lost-${decidedAt}`
-      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
-    })
+    await giveBackLost(lost)
+  }
+
+  async function giveBackLost(lost: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
+    for (const keyId of lost) returning.set(keyId, clock.now())
+    const restores = lostRestores(lost, { decidedAt: clock.now(), by })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -413,6 +432,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
+    // Before what is still in hand is taken up again: it may be called back by them.
+    await operating.hear()
     if (state === undefined) return giveBackOrphans()
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
@@ -447,6 +468,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
+    operate: (command, by) => inTurn(() => operating.operate(command, by)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,

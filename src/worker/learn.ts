@@ -51,6 +51,7 @@ export async function learn(learning: Learning, signal: AbortSignal): Promise<Le
     awaiting: [],
     known: [],
     taughtUntil: knownUntil,
+    commandedUntil: Number.NEGATIVE_INFINITY,
     learned: { at, logs: logs.map(({ path }) => path), keys },
   }
   await checkpoints.write({ state: saving, slabs, positions: {}, writtenAt: at }).written

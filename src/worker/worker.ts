@@ -16,6 +16,8 @@ import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
 
 export interface WorkerSettings extends Omit<KeeperSettings, 'failed'> {
   readonly checkpointEveryMs: number
+  /** The state is there, and may be asked and told. */
+  readonly opened?: ((keeper: Keeper) => void) | undefined
   /** Hands over who owns which keys each time it has changed, until `signal` aborts. */
   readonly followTenants?: ((take: Keeper['tenants'], signal: AbortSignal) => Promise<void>) | undefined
 }
@@ -46,6 +48,7 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
     telemetry({ name: 'workerStopped', totalCalls: 0 })
     return
   }
+  settings.opened?.(keeper)
   const beats = [
     every(SECOND_MS, keeper.tick),
     every(MINUTE_MS, keeper.minute),
