@@ -7,6 +7,7 @@
  * without an incident is spared in one that opens within the hour.
  */
 import { type Engine, type EngineState, type Out, watching } from './engine-state.ts'
+import type { OperatorWord } from './explanation/explanation.ts'
 import { holdsLimit } from './incident/incident.ts'
 import { type Order, obey } from './incident/operator-order.ts'
 import { move } from './incident/storyline.ts'
@@ -31,21 +32,29 @@ const SPARED_MS = HOUR_MS
 /** So many are spared at once; then who was released longest ago is not any more. */
 const MOST_SPARED = 1_000
 
+interface Said {
+  readonly command: OperatorCommand
+  readonly by: string
+  readonly at: EpochMs
+}
+
 interface Concerned {
   readonly owner: Owner
   readonly key: KeyState
 }
 
-export function takeOperator(engine: Engine, command: OperatorCommand, by: string, out: Out): void {
+/** `at`: when it was said, which is long ago where a worker hears of it as it starts. */
+export function takeOperator(engine: Engine, { command, by, at }: Said, out: Out): void {
   const { state } = engine
-  if (command.kind === 'halt') state.halted ??= { by, since: state.now }
+  if (command.kind === 'halt') state.halted ??= { by, since: at }
   if (command.kind === 'go-on') state.halted = undefined
   const concerned = concernedBy(engine, command)
   for (const { owner, key } of concerned) {
-    const obeyed = obey(key.incident, { order: orderOf(command), by, now: state.now })
+    const obeyed = obey(key.incident, { order: orderOf(command), by, now: at })
     if (obeyed.kind === 'step') move(engine, owner, key, obeyed.step, out)
   }
-  if (command.kind === 'release' && !concerned.some(({ key }) => isOpen(key))) spare(state, command.keyId, by)
+  if (command.kind === 'release' && !concerned.some(({ key }) => isOpen(key)))
+    spare(state, command.keyId, { by, until: at + SPARED_MS })
 }
 
 /** What would come of it now. Asked before it is taken, by whoever answers the person. */
@@ -104,9 +113,9 @@ function orderOf(command: OperatorCommand): Order {
   }
 }
 
-function spare({ spared, now }: EngineState, keyId: ApiKeyId, by: string): void {
+function spare({ spared, now }: EngineState, keyId: ApiKeyId, word: OperatorWord): void {
   spared.delete(keyId)
-  spared.set(keyId, { by, until: now + SPARED_MS })
+  spared.set(keyId, word)
   for (const [longestAgo, { until }] of spared) {
     if (spared.size <= MOST_SPARED && until > now) return
     spared.delete(longestAgo)

@@ -48,10 +48,8 @@ export async function learn(learning: Learning, signal: AbortSignal): Promise<Le
   const { state, slabs } = snapshot(engine)
   const saving: SavedState = {
     engine: state,
-    awaiting: [],
-    known: [],
+    journaled: 0,
     taughtUntil: knownUntil,
-    commandedUntil: Number.NEGATIVE_INFINITY,
     learned: { at, logs: logs.map(({ path }) => path), keys },
   }
   await checkpoints.write({ state: saving, slabs, positions: {}, writtenAt: at }).written

@@ -24,23 +24,18 @@ export interface OperatingOptions {
   readonly feed: (input: EngineInput) => Promise<void>
   /** Gives back what the journal says is lowered for these, whatever the engine thinks of them. */
   readonly giveBackLost: (keyIds: ReadonlySet<ApiKeyId>, by: string) => Promise<void>
-  /** Up to when the checkpoint's state has heard of commands; undefined: it begins without a past. */
-  readonly heardUntil: EpochMs | undefined
 }
 
 export interface Operating {
   operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
-  /** Tells the engine what the journal has and it has not heard of. Once, at the start. */
-  hear(): Promise<void>
-  /** When the last command was given that the engine has heard of. */
-  commandedUntil(): EpochMs
+  /** Tells the engine the commands among these entries, which it has not heard of. Once, at the start. */
+  hear(entries: readonly JournalEntry[], how: { readonly isAnew: boolean }): Promise<void>
 }
 
 type Commanded = Extract<JournalEntry, { kind: 'commanded' }>
 
 export function createOperating(options: OperatingOptions): Operating {
-  const { engine, journal, clock, telemetry, audit, feed, giveBackLost, heardUntil } = options
-  let heard = heardUntil ?? Number.NEGATIVE_INFINITY
+  const { engine, journal, clock, telemetry, audit, feed, giveBackLost } = options
 
   /** Lowered by the journal, with no incident that would give it back. */
   function lostOf(command: OperatorCommand): ReadonlySet<ApiKeyId> {
@@ -52,11 +47,9 @@ export function createOperating(options: OperatingOptions): Operating {
   }
 
   return {
-    commandedUntil: () => heard,
-
     async operate(command, name) {
       const by = cleanText(name)
-      const at = Math.max(clock.now(), heard + 1)
+      const at = clock.now()
       const lost = lostOf(command)
       const asked = answerTo(engine, command, by)
       const answer: CommandAnswer =
@@ -67,8 +60,7 @@ export function createOperating(options: OperatingOptions): Operating {
         await journal.append(
           entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
         )
-        heard = at
-        await feed({ kind: 'operator', command, by, at: clock.now() })
+        await feed({ kind: 'operator', command, by, at })
         if (lost.size > 0) await giveBackLost(lost, by)
       }
       telemetry({ name: 'operatorCommanded', command, by, answer })
@@ -76,11 +68,10 @@ export function createOperating(options: OperatingOptions): Operating {
       return answer
     },
 
-    async hear() {
-      for (const { command, by, at } of unheard(journal.recovered, heardUntil, clock.now())) {
-        heard = Math.max(heard, at)
-        await feed({ kind: 'operator', command, by, at: clock.now() })
-      }
+    async hear(entries, { isAnew }) {
+      const commanded = entries.filter(entry => entry.kind === 'commanded')
+      const heard = isAnew ? commanded.filter(one => concernsNewcomer(one, clock.now())) : commanded
+      for (const { command, by, at } of heard) await feed({ kind: 'operator', command, by, at })
     },
   }
 }
@@ -89,17 +80,9 @@ export function createOperating(options: OperatingOptions): Operating {
 const entriesOf = (command: OperatorCommand, keyIds: readonly ApiKeyId[]): readonly OperatorCommand[] =>
   command.kind === 'release-all' ? keyIds.map(keyId => ({ kind: 'release', keyId })) : [command]
 
-/** Without a past, who was released within the hour is spared what began before, and halted stays halted. */
-function unheard(
-  recovered: readonly JournalEntry[],
-  heardUntil: EpochMs | undefined,
-  now: EpochMs,
-): readonly Commanded[] {
-  const commanded = recovered.filter(entry => entry.kind === 'commanded')
-  if (heardUntil !== undefined) return commanded.filter(({ at }) => at > heardUntil)
-  const isOnOrOff = ({ command }: Commanded): boolean => command.kind === 'halt' || command.kind === 'go-on'
-  return commanded.filter(one => isOnOrOff(one) || (one.command.kind === 'release' && one.at > now - HOUR_MS))
-}
+/** Without a past, who was released within the hour is spared in what began before, and halted stays halted. */
+const concernsNewcomer = ({ command, at }: Commanded, now: EpochMs): boolean =>
+  command.kind === 'halt' || command.kind === 'go-on' || (command.kind === 'release' && at > now - HOUR_MS)
 
 /** Of limits that no incident holds: all of it at once. */
 export const lostRestores = (

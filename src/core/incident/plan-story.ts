@@ -37,6 +37,7 @@ export type StoryEntry =
   | { readonly kind: 'intent' }
   | { readonly kind: 'outcome' }
   | { readonly kind: 'commanded' }
+  | { readonly kind: 'memos' }
   | ({ readonly kind: 'plan-changing' } & PlanChange)
   /** The change is known to have arrived. */
   | ({ readonly kind: 'plan-set' } & PlanPlace)
@@ -70,8 +71,8 @@ export function planStories(entries: readonly StoryEntry[]): PlanStories {
 /** Whether an entry tells of a plan. */
 export const isPlanEntry = <E extends { readonly kind: string }>(
   entry: E,
-): entry is Exclude<E, { kind: 'intent' | 'outcome' | 'commanded' }> =>
-  entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'commanded'
+): entry is Exclude<E, { kind: 'intent' | 'outcome' | 'memos' | 'commanded' }> =>
+  entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos' && entry.kind !== 'commanded'
 
 export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanStories {
   if (!isPlanEntry(entry)) return stories
