@@ -16,6 +16,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import type { WorkerStatus } from '../server/worker-status.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
@@ -26,7 +27,9 @@ import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import type { Rejects } from '../stores/rejects.ts'
 import { teachHistory } from '../worker/history.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -37,7 +40,9 @@ import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
+import { version } from './version.ts'
 import { type RecordOptions, withRecorder } from './with-recorder.ts'
+import { type Watched, withServer } from './with-server.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -71,7 +76,7 @@ export async function run(options: RunOptions): Promise<void> {
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
         record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
-        follow: (take, signal) =>
+        follow: (take, { telemetry, signal }) =>
           followTenants(
             { configPath: options.config, begunWith, ...reading, load, clock: systemClock(), telemetry },
             take,
@@ -119,15 +124,31 @@ interface Watch {
   readonly history: readonly string[]
   readonly record: RecordOptions | undefined
   /** Hands over the tenants whenever they have changed. */
-  readonly follow: (take: (tenants: TenantsConfig) => Promise<void>, signal: AbortSignal) => Promise<void>
+  readonly follow: (
+    take: (tenants: TenantsConfig) => Promise<void>,
+    until: { readonly telemetry: Telemetry; readonly signal: AbortSignal },
+  ) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
+/** The server first, and closed last: it says how the worker is while it learns, and while it stops. */
 async function watch(watching: Watch): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
-  const clock = systemClock()
+  const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
+  const clock = systemClock()
+  await withServer(
+    config,
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
+    watched => watchStream({ ...watching, ...watched }, { clock, stateDirectory }),
+  )
+}
+
+async function watchStream(
+  watching: Watch & Watched,
+  { clock, stateDirectory }: { readonly clock: Clock; readonly stateDirectory: string },
+): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
   const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withWorkerStores(
@@ -190,10 +211,14 @@ async function watch(watching: Watch): Promise<void> {
               tenants: watching.tenants,
               performers: { alert, plan },
               followTenants: (take, until) =>
-                follow(async tenants => {
-                  owners = tenantDirectory(tenants)
-                  await take(tenants)
-                }, until),
+                follow(
+                  async tenants => {
+                    owners = tenantDirectory(tenants)
+                    await take(tenants)
+                  },
+                  { telemetry, signal: until },
+                ),
+              opened: keeper => follows(() => statusOf(keeper, source, rejects)),
               mode: config.mode,
               checkpointEveryMs: config.state.checkpointEvery,
             },
@@ -207,6 +232,14 @@ async function watch(watching: Watch): Promise<void> {
     await source.close()
   }
 }
+
+/** What the server is told when somebody looks. */
+const statusOf = (keeper: Keeper, source: Source, rejects: Rejects): WorkerStatus => ({
+  effectWaits: keeper.effectWaits(),
+  rejected: rejects.totals(),
+  heardAt: source.heardAt === undefined ? 'untold' : source.heardAt(),
+  partitions: source.partitions().length,
+})
 
 async function openSource(
   { source: settings }: WeirConfig,

@@ -113,6 +113,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   let consumer: Consumer | undefined
   let hasJoined = false
   let isLooking = false
+  let heardAt: EpochMs | undefined
   /** The topic was deleted while we read it, and nothing of it has come since. */
   let isGone = false
 
@@ -139,6 +140,13 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     readFetchesInBatches()
     consumer = joining
     joining.on('consumer.group_join', ({ payload }) => joined(joining, payload.memberAssignment[topic] ?? []))
+    joining.on('consumer.fetch', () => {
+      heardAt = clock.now()
+    })
+    // Where the group has more members than partitions, there is nothing to fetch.
+    joining.on('consumer.heartbeat', () => {
+      if (assigned.length === 0) heardAt = clock.now()
+    })
     joining.on('consumer.crash', ({ payload }) => {
       if (payload.restart) onEvent({ level: 'warn', name: 'readerRestarting', detail: payload.error.message })
       else handoff.end(lost(payload.error))
@@ -407,6 +415,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
     },
     partitions: () => assigned.map(nameOf),
+    heardAt: () => heardAt,
     hold(partitions) {
       held = new Set(partitions.map(numberOf))
       if (!consumer) return

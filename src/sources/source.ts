@@ -54,6 +54,11 @@ export interface Source {
    * the others. Nothing of a held partition is handed over, and nothing of it is lost. Absent where a source cannot.
    */
   hold?(partitions: readonly PartitionId[]): void
+  /**
+   * When the other side last answered, be it that there was nothing to read; undefined before that. A quiet stream and a dead
+   * one bring the same. Absent where nobody can be asked.
+   */
+  heardAt?(): EpochMs | undefined
   /** How far back the stream can be read, ms; undefined where it does not say. Absent where nothing is kept for a time. */
   retainedMs?(): Promise<number | undefined>
   /** Tells the server how far the checkpoint is (Kafka commits; others need not). Never ahead of the checkpoint. */

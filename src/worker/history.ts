@@ -18,6 +18,7 @@ export async function teachHistory(
   telemetry: Telemetry,
 ): Promise<void> {
   const tally = createTally()
+  telemetry({ name: 'historyBegun', logs: logs.length })
   await teachLogs(engine, decoder, logs, tally)
   const { calls, paneRows } = tally
   const rejected = [...tally.rejected.values()].reduce((sum, count) => sum + count, 0)

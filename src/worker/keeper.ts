@@ -37,9 +37,9 @@ import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
-import { createMeter } from './meter.ts'
+import { behindMs, createMeter } from './meter.ts'
 import { createOperating, lostRestores } from './operating.ts'
-import { createPerforming, type Performers } from './performing.ts'
+import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
@@ -90,6 +90,7 @@ export interface Keeper {
   end(): Promise<void>
   throttled(): number
   effectsRunning(): number
+  effectWaits(): readonly EffectWait[]
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
@@ -253,13 +254,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const { halted } = engineStatus(engine)
     if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
     await giveBackOrphans()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
-    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    const lateMs = behindMs(reading, now)
+    if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
-      lagMs: reading.lag === undefined ? undefined : behindMs,
+      lagMs: reading.lag === undefined ? undefined : lateMs,
       checkpointAgeMs: now - checkpointedAt,
       effectsWaiting: performing.running(),
       openIncidents: reading.openIncidents,
@@ -448,6 +449,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
+    effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
@@ -471,11 +473,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }

@@ -59,6 +59,8 @@ export type TelemetryEvent =
       readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
+  /** Nothing is watched until it is taught, which may take minutes. */
+  | { readonly name: 'historyBegun'; readonly logs: number }
   | {
       readonly name: 'historyTaught'
       readonly calls: number
@@ -127,6 +129,11 @@ export type TelemetryEvent =
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
   | { readonly name: 'sourceEnded' }
+  | { readonly name: 'serverListening'; readonly address: string }
+  | { readonly name: 'serverUnavailable'; readonly listen: string; readonly because: string }
+  /** In the last minute, by what was wrong with them. */
+  | { readonly name: 'requestsRefused'; readonly refused: Readonly<Record<string, number>> }
+  | { readonly name: 'requestFailed'; readonly route: string; readonly because: string }
   | {
       readonly name: 'workerStopping'
       readonly because: 'asked' | 'source-ended' | 'trouble'
@@ -172,6 +179,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectsDelayed':
     case 'operatorCommanded':
     case 'throttlingHalted':
+    case 'serverUnavailable':
+    case 'requestsRefused':
+    case 'requestFailed':
       return 'warn'
     case 'auditFailed':
     case 'effectRefused':
@@ -181,7 +191,9 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'metricsPriced':
     case 'historyFound':
     case 'historyFetched':
+    case 'historyBegun':
     case 'historyTaught':
+    case 'serverListening':
     case 'recordingBegan':
     case 'tenantsReloaded':
     case 'minuteSummarised':
@@ -206,6 +218,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
+    case 'historyBegun':
+      return `History is being taught from ${event.logs === 1 ? 'one log' : `${grouped(event.logs)} logs`}; the stream is watched when that is done`
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'tenantsReloaded':
@@ -291,6 +305,14 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The source cannot go on: ${event.because}`
     case 'sourceEnded':
       return 'The source has ended'
+    case 'serverListening':
+      return `Metrics and health are told at http://${event.address}: /metrics, /healthz, /readyz`
+    case 'serverUnavailable':
+      return `Metrics and health cannot be told at ${event.listen} (${event.because}); detection goes on, and it is tried again`
+    case 'requestsRefused':
+      return `HTTP requests refused in the last minute: ${refusedText(event.refused)}`
+    case 'requestFailed':
+      return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
     case 'workerStopped':
@@ -350,6 +372,11 @@ const dropReasons: readonly (readonly [DropReason, string])[] = [
 const droppedText = (dropped: PublishingSummary['dropped']): string =>
   dropReasons
     .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
+
+const refusedText = (refused: Readonly<Record<string, number>>): string =>
+  Object.entries(refused)
+    .map(([reason, count]) => `${grouped(count)} for their ${reason}`)
     .join(', ')
 
 /** `$120.43`; below a cent as many digits as say something. */
