@@ -16,6 +16,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import { commandRoute } from '../server/command-route.ts'
 import type { WorkerStatus } from '../server/worker-status.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
@@ -137,17 +138,26 @@ async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
+  let operating: Keeper['operate'] | undefined
+  const operate = (operated: Keeper['operate'] | undefined): void => {
+    operating = operated
+  }
+  const routes = [commandRoute((command, by) => operating?.(command, by))]
   await withServer(
     config,
-    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
-    watched => watchStream({ ...watching, ...watched }, { clock, stateDirectory }),
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
+    watched => watchStream({ ...watching, ...watched }, { clock, stateDirectory, operate }),
   )
 }
 
-async function watchStream(
-  watching: Watch & Watched,
-  { clock, stateDirectory }: { readonly clock: Clock; readonly stateDirectory: string },
-): Promise<void> {
+interface Surroundings {
+  readonly clock: Clock
+  readonly stateDirectory: string
+  /** Told who takes people's commands from now on; undefined: nobody any more. */
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
+}
+
+async function watchStream(watching: Watch & Watched, { clock, stateDirectory, operate }: Surroundings): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
   const source = await openSource(config, { clock, folder, telemetry })
   try {
@@ -218,13 +228,19 @@ async function watchStream(
                   },
                   { telemetry, signal: until },
                 ),
-              opened: keeper => follows(() => statusOf(keeper, source, rejects)),
+              opened: keeper => {
+                operate(keeper.operate)
+                follows(() => statusOf(keeper, source, rejects))
+              },
               mode: config.mode,
               checkpointEveryMs: config.state.checkpointEvery,
             },
             signal,
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-          ).finally(() => metrics?.finish(0)),
+          ).finally(() => {
+            operate(undefined)
+            return metrics?.finish(0)
+          }),
         )
       },
     )

@@ -10,7 +10,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
 
-interface Holder {
+export interface Holder {
   readonly pid: number
   /** Start of the process as the system counts it; undefined where it does not say. */
   readonly started: string | undefined
@@ -51,6 +51,24 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       clearInterval(touching)
       if ((await readIfThere(path)) === ours) await unlink(path)
     },
+  }
+}
+
+/** Who holds the directory and is alive, as far as can be seen from here: for whoever only looks. */
+export async function holderOf(directory: string): Promise<Pick<Holder, 'pid' | 'host'> | undefined> {
+  const path = join(directory, 'lock')
+  const holder = parseHolder((await readIfThere(path)) ?? '')
+  if (holder === undefined) return undefined
+  if (holder.host === hostname()) return (await isAlive(holder, path, path)) ? holder : undefined
+  const candidate = join(directory, `lock.${randomUUID()}`)
+  try {
+    await writeFile(candidate, '', { mode: 0o600 })
+    return (await isAlive(holder, path, candidate)) ? holder : undefined
+  } catch {
+    // Who may not write there cannot tell, and must not take it for dead.
+    return holder
+  } finally {
+    await rm(candidate, { force: true })
   }
 }
 

@@ -98,7 +98,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
     recovered,
     cutBytes,
     stories: () => stories,
-    since: position => numbered.filter(({ number }) => number >= position).map(({ entry }) => entry),
+    since: position => entriesFrom(numbered, position),
     position: () => next,
     goOnFrom(position) {
       next = Math.max(next, position)
@@ -117,6 +117,18 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
     },
   }
 }
+
+/**
+ * What is in it, oldest first, for whoever only looks: nothing is written, also while a worker writes. A line that has no end yet is
+ * none. Empty where there is no journal; throws STORE_UNWRITABLE where it cannot be read, CHECKPOINT_DAMAGED as opening does.
+ */
+export async function readEffectJournal(directory: string): Promise<Pick<EffectJournal, 'recovered' | 'since'>> {
+  const { numbered } = await readJournal(join(directory, fileName))
+  return { recovered: numbered.map(({ entry }) => entry), since: position => entriesFrom(numbered, position) }
+}
+
+const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
+  numbered.filter(({ number }) => number >= position).map(({ entry }) => entry)
 
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
