@@ -48,8 +48,13 @@ export async function showThrottle(
   const isMeant = (incidentId: string | undefined, ofKey: string): boolean =>
     isOneIncident ? incidentId === name : ofKey === keyId
   const changes = await changesOf(directory, isOneIncident ? name : keyId)
-  const audit = await readAudit(directory, entry => isMeant(incidentOfAudit(entry), keyOfAudit(entry)))
-  const entries = kept.entries.filter(entry => isMeant(incidentOfEntry(entry), keyOfEntry(entry)))
+  const isOfAll = (command: OperatorCommand): boolean => !('keyId' in command) && throttles.length + changes.length > 0
+  const audit = await readAudit(directory, entry =>
+    entry.change === 'command' && isOfAll(entry.command) ? true : isMeant(incidentOfAudit(entry), keyOfAudit(entry)),
+  )
+  const entries = kept.entries.filter(entry =>
+    entry.kind === 'commanded' && isOfAll(entry.command) ? true : isMeant(incidentOfEntry(entry), keyOfEntry(entry)),
+  )
   const incident = kept.incidents.get(keyId)
   const isTold = incident !== undefined && (!isOneIncident || incident.story.incidentId === name)
   const explanation = isTold
