@@ -159,11 +159,12 @@ describe('held and extended', () => {
     expect(answer({ kind: 'extend', keyId: c, byMs: 60_000 })).toEqual({
       kind: 'obeyed',
       keyIds: [c],
+      incidentIds: ['key_c#1'],
       until: TEN + 211_000,
     })
     expect(answer({ kind: 'hold', keyId: 'key_a' as ApiKeyId, forMs: 1_000 })).toMatchObject({ kind: 'refused' })
     expect(answer({ kind: 'go-on' })).toEqual({ kind: 'refused', because: 'Weir is not halted' })
-    expect(answer({ kind: 'release-all' })).toEqual({ kind: 'obeyed', keyIds: [c] })
+    expect(answer({ kind: 'release-all' })).toEqual({ kind: 'obeyed', keyIds: [c], incidentIds: ['key_c#1'] })
     // Asking has changed nothing.
     pass(stream, 50, 152)
     expect(done(stream).at(-1)).toBe('151s key_c#1/restore-1')

@@ -23,9 +23,14 @@ export type OperatorCommand =
   | { readonly kind: 'halt' }
   | { readonly kind: 'go-on' }
 
-/** What comes of a command: whose limits it is about, or why it is not obeyed. */
+/** What comes of a command: whose limits and which incidents it is about, or why it is not obeyed. */
 export type CommandAnswer =
-  | { readonly kind: 'obeyed'; readonly keyIds: readonly ApiKeyId[]; readonly until?: EpochMs }
+  | {
+      readonly kind: 'obeyed'
+      readonly keyIds: readonly ApiKeyId[]
+      readonly incidentIds: readonly string[]
+      readonly until?: EpochMs
+    }
   | { readonly kind: 'refused'; readonly because: string }
 
 const SPARED_MS = HOUR_MS
@@ -61,6 +66,7 @@ export function takeOperator(engine: Engine, { command, by, at }: Said, out: Out
 export function answerTo(engine: Engine, command: OperatorCommand, by: string): CommandAnswer {
   const { state, settings } = engine
   const keyIds: ApiKeyId[] = []
+  const incidentIds: string[] = []
   let until: EpochMs | undefined
   let because = 'nothing is known to be wrong with it, and its limit is not lowered'
   for (const { key } of concernedBy(engine, command)) {
@@ -71,12 +77,13 @@ export function answerTo(engine: Engine, command: OperatorCommand, by: string): 
     }
     keyIds.push(key.keyId)
     const story = 'story' in obeyed.step.incident ? obeyed.step.incident.story : undefined
+    if (story !== undefined) incidentIds.push(story.incidentId)
     if (command.kind === 'extend') until = story?.extended?.until
     if (command.kind === 'hold') until = story?.held?.until
   }
   if (command.kind === 'go-on' && state.halted === undefined) return { kind: 'refused', because: 'Weir is not halted' }
   if (keyIds.length > 0 || !('keyId' in command))
-    return { kind: 'obeyed', keyIds, ...(until !== undefined && { until }) }
+    return { kind: 'obeyed', keyIds, incidentIds, ...(until !== undefined && { until }) }
   const tenant = settings.tenants.tenantWide.get(command.keyId)
   const isTenants = tenant !== undefined && concernedBy(engine, { ...command, keyId: tenant }).length > 0
   return { kind: 'refused', because: isTenants ? `it is watched with its tenant’s other keys as ${tenant}` : because }

@@ -65,6 +65,7 @@ describe('a storm that a tenant spreads over its keys', () => {
     expect(answerTo(stream.engine, { kind: 'release', keyId: tenant }, 'ann')).toEqual({
       kind: 'obeyed',
       keyIds: [tenant],
+      incidentIds: ['tenant:spread#1'],
     })
   })
 

@@ -33,12 +33,12 @@ test('a command reaches the worker with who said it, and is answered with what i
     said.push([command, by])
     return command.kind === 'go-on'
       ? { kind: 'refused', because: 'Weir is not halted' }
-      : { kind: 'obeyed', keyIds: ['k1'], until: 5 }
+      : { kind: 'obeyed', keyIds: ['k1'], incidentIds: ['k1#1'], until: 5 }
   })
   const hold = { kind: 'hold', keyId: 'k1', forMs: 60_000 } as const
   expect(await post({ command: hold, by: ' ann ' })).toEqual([
     200,
-    { answer: { kind: 'obeyed', keyIds: ['k1'], until: 5 } },
+    { answer: { kind: 'obeyed', keyIds: ['k1'], incidentIds: ['k1#1'], until: 5 } },
   ])
   expect(await post({ command: { kind: 'go-on' }, by: 'ann' })).toEqual([
     409,

@@ -62,7 +62,7 @@ export function follow(pulse: Pulse, event: TelemetryEvent, now: EpochMs, { read
       pulse.held = event.partitions.length
       break
     case 'detectorsBlind':
-      pulse.blind = event.blind.length
+      pulse.blind = new Set(event.blind.flatMap(({ detectors }) => detectors)).size
       break
     case 'batchesRead':
       pulse.tickedAt = now

@@ -367,14 +367,19 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
+    const decidedAt = clock.now()
     const lost = new Set<ApiKeyId>()
+    const incidentOf = (keyId: ApiKeyId) => `${keyId}#lost-${decidedAt}`
     for (const story of journal.stories().values()) {
       for (const keyId of story.holders) {
         // Tried within the hour: what refused it is not mended by asking again each minute.
         if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
         returning.set(keyId, clock.now())
         lost.add(keyId)
-        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+        telemetry({
+          ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
+          original: story.original ?? undefined,
+        })
       }
     }
     await giveBackLost(lost)

@@ -28,7 +28,11 @@ async function journaled(folder: string, entries: readonly JournalEntry[]): Prom
 
 test('a released limit is given back, told, and written down with the name of who asked', async () => {
   const { life } = await throttling()
-  expect(await life.say({ kind: 'release', keyId: k1 })).toEqual({ kind: 'obeyed', keyIds: [k1] })
+  expect(await life.say({ kind: 'release', keyId: k1 })).toEqual({
+    kind: 'obeyed',
+    keyIds: [k1],
+    incidentIds: ['k1#1'],
+  })
   await life.bring(30, 200)
   expect(plansOf(life.asked())).toEqual(['k1#1/restore-1', 'k1#1/throttle-1'])
   expect(life.told.find(({ name }) => name === 'operatorCommanded')).toMatchObject({ by: 'ann' })
@@ -38,7 +42,7 @@ test('a released limit is given back, told, and written down with the name of wh
       by: 'ann',
       change: 'command',
       command: { kind: 'release', keyId: k1 },
-      answer: { kind: 'obeyed', keyIds: [k1] },
+      answer: { kind: 'obeyed', keyIds: [k1], incidentIds: ['k1#1'] },
     },
   ])
   await life.stop()
@@ -86,7 +90,7 @@ test('halted, a worker says so each minute and stays so over a restart without a
   await second.bring(5, 1)
   await second.bring(5, 200)
   expect(plansOf(second.asked())).toEqual([])
-  expect(await second.say({ kind: 'go-on' })).toEqual({ kind: 'obeyed', keyIds: [] })
+  expect(await second.say({ kind: 'go-on' })).toEqual({ kind: 'obeyed', keyIds: [], incidentIds: [] })
   await second.bring(5, 200)
   expect(plansOf(second.asked())).toEqual(['k1#1/throttle-1'])
   await second.stop()
@@ -123,7 +127,7 @@ test('a limit that no incident holds is given back at once when a person says so
   await untilQuiet()
   expect(life.asked()).toEqual([`k1#lost-${noon}/restore-full`])
   await life.pass(1_000)
-  expect(await life.say({ kind: 'release', keyId: k1 })).toEqual({ kind: 'obeyed', keyIds: [k1] })
+  expect(await life.say({ kind: 'release', keyId: k1 })).toEqual({ kind: 'obeyed', keyIds: [k1], incidentIds: [] })
   expect(life.asked()).toContain(`k1#lost-${noon + 1_000}/restore-full`)
   await life.stop()
 })

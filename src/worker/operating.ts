@@ -52,10 +52,7 @@ export function createOperating(options: OperatingOptions): Operating {
       const at = clock.now()
       const lost = lostOf(command)
       const asked = answerTo(engine, command, by)
-      const answer: CommandAnswer =
-        lost.size === 0
-          ? asked
-          : { kind: 'obeyed', keyIds: [...new Set([...(asked.kind === 'obeyed' ? asked.keyIds : []), ...lost])] }
+      const answer = withLost(asked, lost)
       if (answer.kind === 'obeyed') {
         await journal.append(
           entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
@@ -83,6 +80,13 @@ const entriesOf = (command: OperatorCommand, keyIds: readonly ApiKeyId[]): reado
 /** Without a past, who was released within the hour is spared in what began before, and halted stays halted. */
 const concernsNewcomer = ({ command, at }: Commanded, now: EpochMs): boolean =>
   command.kind === 'halt' || command.kind === 'go-on' || (command.kind === 'release' && at > now - HOUR_MS)
+
+/** A limit that no incident holds is a reason to obey, whatever the engine says. */
+function withLost(asked: CommandAnswer, lost: ReadonlySet<ApiKeyId>): CommandAnswer {
+  if (lost.size === 0) return asked
+  if (asked.kind === 'refused') return { kind: 'obeyed', keyIds: [...lost], incidentIds: [] }
+  return { ...asked, keyIds: [...new Set([...asked.keyIds, ...lost])] }
+}
 
 /** Of limits that no incident holds: all of it at once. */
 export const lostRestores = (

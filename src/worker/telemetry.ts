@@ -105,6 +105,8 @@ export type TelemetryEvent =
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
   | {
       readonly name: 'limitLeftLowered'
+      /** Under which it is given back; whose doing it was nobody knows any more. */
+      readonly incidentId: string
       readonly keyId: ApiKeyId
       readonly planId: string
       readonly original: PlanLimits | undefined
@@ -209,6 +211,19 @@ export function levelOf(event: TelemetryEvent): Level {
       return 'error'
   }
 }
+
+/** By these the log of an incident is found. An effect's id is its incident's and the step. */
+export function incidentsOf(event: TelemetryEvent): readonly string[] {
+  if ('incidentId' in event) return [event.incidentId]
+  if ('explanation' in event) return [event.explanation.incidentId]
+  if ('effect' in event) return [event.effect.incidentId]
+  if ('answer' in event) return event.answer.kind === 'obeyed' ? event.answer.incidentIds : []
+  if ('effectId' in event) return [incidentOf(event.effectId)]
+  if ('effectIds' in event) return [...new Set(event.effectIds.map(incidentOf))]
+  return []
+}
+
+const incidentOf = (effectId: string): string => effectId.slice(0, effectId.lastIndexOf('/'))
 
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {

@@ -93,10 +93,10 @@ async function giveBack(
     ...keyIds.map(keyId => ({ kind: 'commanded', at, command: { kind: 'release', keyId }, by }) as const),
     ...restores.map(effect => ({ kind: 'intent', at, effect }) as const),
   ])
-  for (const keyId of keyIds)
+  for (const { keyId, incidentId } of lowered)
     await audit.record({
       ...{ at, by, change: 'command', command: { kind: 'release', keyId } },
-      answer: { kind: 'obeyed', keyIds: [keyId] },
+      answer: { kind: 'obeyed', keyIds: [keyId], incidentIds: [incidentId] },
     })
   if (plans.length > 1)
     say(

@@ -50,7 +50,10 @@ export async function showThrottle(
   const changes = await changesOf(directory, isOneIncident ? name : keyId)
   const isOfAll = (command: OperatorCommand): boolean => !('keyId' in command) && throttles.length + changes.length > 0
   const audit = await readAudit(directory, entry =>
-    entry.change === 'command' && isOfAll(entry.command) ? true : isMeant(incidentOfAudit(entry), keyOfAudit(entry)),
+    entry.change === 'command' &&
+    (isOfAll(entry.command) || (entry.answer.kind === 'obeyed' && entry.answer.incidentIds.includes(name)))
+      ? true
+      : isMeant(incidentOfAudit(entry), keyOfAudit(entry)),
   )
   const entries = kept.entries.filter(entry =>
     entry.kind === 'commanded' && isOfAll(entry.command) ? true : isMeant(incidentOfEntry(entry), keyOfEntry(entry)),

@@ -226,7 +226,7 @@ describe('with a worker that runs', () => {
     const said = await running(command =>
       command.kind === 'go-on'
         ? { kind: 'refused', because: 'Weir is not halted' }
-        : { kind: 'obeyed', keyIds: ['key-a'], until: Date.UTC(2026, 10, 21) },
+        : { kind: 'obeyed', keyIds: ['key-a'], incidentIds: ['key-a#1'], until: Date.UTC(2026, 10, 21) },
     )
     expect(await say({ kind: 'hold', name: 'client a', forMs: 60_000 })).toBe(
       'key-a stays lowered until 2026-11-21 00:00:00 UTC, whatever it does. weir throttles release ends that.\n',
@@ -249,7 +249,7 @@ describe('with a worker that runs', () => {
 
   test('one that cannot be reached is never gone around: its limits are its own', async () => {
     await lowered('key-a')
-    await running(() => ({ kind: 'obeyed', keyIds: [] }))
+    await running(() => ({ kind: 'obeyed', keyIds: [], incidentIds: [] }))
     await expect(
       say(releaseAll, { yes: true, env: { WEIR_OPERATOR_TOKEN: 'another-token-of-tests' } }),
     ).rejects.toMatchObject({

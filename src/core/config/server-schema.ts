@@ -3,14 +3,16 @@ import { z } from 'zod'
 import { duration } from './duration.ts'
 import { secret } from './secret-schema.ts'
 
+const hostAndPort = /^(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}$/
+const isListen = (text: string): boolean =>
+  text === 'off' || (hostAndPort.test(text) && Number(text.replace(/^.*:/, '')) <= 65_535)
 const onLoopback = /^(off|(localhost|127(\.\d{1,3}){3}|\[::1\]):\d+)$/
 
 export const server = z
   .strictObject({
     listen: z
       .string()
-      .regex(/^(off|(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5})$/)
-      .refine(text => text === 'off' || Number(text.replace(/^.*:/, '')) <= 65_535)
+      .refine(isListen)
       .default('127.0.0.1:9464')
       .describe('where metrics, health and commands are asked for; port 0 takes one that is free')
       .meta({ expected: 'host:port (IPv6 in brackets), or off' }),
@@ -34,5 +36,7 @@ export const server = z
       'reading may be so far behind for the worker to be ready',
     ),
   })
-  .refine(({ listen, token }) => token !== undefined || onLoopback.test(listen), { path: ['token'] })
+  .refine(({ listen, token }) => token !== undefined || onLoopback.test(listen) || !isListen(listen), {
+    path: ['token'],
+  })
   .prefault({})
