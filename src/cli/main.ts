@@ -1,6 +1,6 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
@@ -11,6 +11,7 @@ import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
 import { tuneCommand } from './tune.ts'
+import { version } from './version.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -74,11 +75,12 @@ ${exitCodesHelp}`,
     labelCommand(),
     tuneCommand(),
     demoCommand(),
+    auditCommand(),
     configCommand(),
   ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands]) {
+  for (const command of withAllBelow(weir)) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })
@@ -87,15 +89,5 @@ ${exitCodesHelp}`,
   return weir
 }
 
-/** From package.json, which stands above both src/cli and dist/src/cli. */
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const found: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'))
-      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
-    } catch {
-      // Not built, or built: the other one is there.
-    }
-  }
-  return 'unknown'
-}
+/** A command with those below it. */
+const withAllBelow = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(withAllBelow)]

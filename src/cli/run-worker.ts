@@ -26,9 +26,11 @@ import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { auditOptions, tidying } from './audited.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
@@ -88,11 +90,12 @@ export async function run(options: RunOptions): Promise<void> {
   }
 }
 
-/** What is told of an incident is also kept, for whoever speaks of it later by its number. */
+/** What is told of an incident is also kept, for whoever speaks of it later by its number, and for the audit of what is done about it. */
 const loggingIncidents =
-  (incidents: IncidentLog, tell: Telemetry): Telemetry =>
+  (incidents: IncidentLog, grounds: GroundsBook, tell: Telemetry): Telemetry =>
   event => {
     if (event.name === 'incidentChanged') incidents.record(event.explanation)
+    grounds.note(event)
     tell(event)
   }
 
@@ -129,12 +132,15 @@ async function watch(watching: Watch): Promise<void> {
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
   const source = await openSource(config, { clock, folder, telemetry })
+  let owners = directory
+  let grounds = createGroundsBook([])
   try {
     await withWorkerStores(
       stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const telemetry = loggingIncidents(incidents, watching.telemetry)
+        const told = loggingIncidents(incidents, grounds, watching.telemetry)
+        const telemetry = tidying(audit, clock, told)
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
         const hashSecret = await loadHashSecret(stateDirectory, process.env)
@@ -149,7 +155,6 @@ async function watch(watching: Watch): Promise<void> {
           ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
           : decoder
         const alert = alertPerformer(config, clock, telemetry)
-        let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
         const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
         const metrics = await openPublisher(config, { directory, clock, telemetry })
@@ -200,6 +205,10 @@ async function watch(watching: Watch): Promise<void> {
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
           ).finally(() => metrics?.finish(0)),
         )
+      },
+      ({ journal }) => {
+        grounds = createGroundsBook(journal.recovered)
+        return auditOptions({ config, tenants: () => owners, grounds, telemetry: watching.telemetry })
       },
     )
   } finally {

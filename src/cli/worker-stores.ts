@@ -1,5 +1,5 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
-import { type AuditLog, openAudit } from '../stores/audit.ts'
+import { type AuditLog, type AuditOptions, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
@@ -19,6 +19,7 @@ export async function withWorkerStores(
   directory: string,
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
+  auditing: (stores: Pick<WorkerStores, 'journal'>) => AuditOptions = () => ({}),
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -30,7 +31,11 @@ export async function withWorkerStores(
     const checkpoints = await keep(openCheckpoints(directory))
     const journal = await keep(openEffectJournal(directory))
     const audit = await keep(
-      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
+      openAudit(
+        directory,
+        ({ message }) => telemetry({ name: 'auditFailed', because: message }),
+        auditing({ journal }),
+      ),
     )
     const incidents = await keep(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),

@@ -1,67 +1,211 @@
 /**
- * The audit log, for people: who changed which limit, when, on what evidence, from what to what, and what came of it.
- * `audit.ndjson`, one line an effect, only ever appended to. It is not read back by Weir and not cut: at the gateway's own
- * three changes a minute it grows by under 2 MB on the worst of days. Whoever rotates it may do so at any time but
- * while the worker runs.
+ * The audit log, for people: who or what changed which limit, when, on what evidence, from what to what, and what came of
+ * it. One line an effect and plan, only ever appended to, in a file a month (`audit-files.ts`), chained by hashes
+ * (`audit-entry.ts`). Weir itself decides nothing by it.
+ *
+ * Whole months are deleted once all of the month is longer ago than `keepForMs`; the log says so in a line of its own. At the
+ * gateway's three changes a minute a day brings some megabytes at worst.
+ *
+ * A line is on disk before the next is begun. What cannot be written is told and waits, and is written with the next one: a
+ * disk that is full for an hour costs no entry, unless the process ends before there is room again.
  */
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
-import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
-import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
-import { openWhole, unwritable } from './durable.ts'
+import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
+import {
+  type AuditChain,
+  type AuditContext,
+  type AuditEntry,
+  auditLine,
+  type ChainPlace,
+  chainStart,
+  endOfMonth,
+  hashOf,
+  type MonthDeleted,
+  monthOf,
+} from './audit-entry.ts'
+import {
+  type AuditFile,
+  auditFilesIn,
+  headFileName,
+  lastPlace,
+  monthFileName,
+  oldFileName,
+  readHead,
+  readLines,
+  timeOf,
+} from './audit-files.ts'
+import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
-const fileName = 'audit.ndjson'
-
-export interface AuditEntry {
-  readonly at: EpochMs
-  /** `weir`, or the operator on whose word it was done. */
-  readonly by: string
-  readonly change: 'throttle' | 'restore-half' | 'restore-full'
-  readonly keyId: ApiKeyId
-  /** Name in `gateways`; undefined: `gateway`. */
-  readonly gateway?: string | undefined
-  /** undefined where it was refused before a plan was found. */
-  readonly planId: string | undefined
-  /** The evidence: what the incident and the effect's intent say. */
-  readonly incidentId: string
-  readonly effectId: string
-  /** undefined = no throttle set, or not changed. */
-  readonly from: PlanLimits | undefined
-  readonly to: PlanLimits | undefined
-  readonly result: Outcome['kind']
-  /** Why it was refused. */
-  readonly because: string | undefined
-}
+export type { AuditContext, AuditEntry } from './audit-entry.ts'
 
 export interface AuditLog {
   /** Resolves when the entry is on disk, or `failed` was told why not: what was done to a limit is done all the same. */
   record(entry: AuditEntry): Promise<void>
+  /** Deletes the months that the rule says to delete by now. Looks once a day. */
+  tidy(now: EpochMs): Promise<void>
   close(): Promise<void>
 }
 
-export async function openAudit(directory: string, failed: (failure: StreamError) => void): Promise<AuditLog> {
-  const path = join(directory, fileName)
-  const file = await openWhole(directory, path).catch(cause => {
-    throw unwritable('the audit log', path, cause)
+export interface AuditOptions {
+  readonly chain?: AuditChain
+  /** What is known of an entry when it is recorded. */
+  readonly contextOf?: (entry: AuditEntry) => AuditContext
+  /** Without it nothing is ever deleted. */
+  readonly keepForMs?: number
+  /** Told of each file that the rule has deleted. */
+  readonly deleted?: (file: string) => void
+}
+
+/** So many entries wait for a disk that takes none; the oldest of more are lost, which `failed` has told by then. */
+const mostWaiting = 10_000
+
+interface Waiting {
+  readonly entry: AuditEntry | MonthDeleted
+  readonly context: AuditContext
+}
+
+export async function openAudit(
+  directory: string,
+  failed: (failure: StreamError) => void,
+  { chain = 'worker', contextOf = () => ({}), keepForMs, deleted = () => {} }: AuditOptions = {},
+): Promise<AuditLog> {
+  let tail = await prepare(directory, chain).catch(cause => {
+    throw unwritable('the audit log', directory, cause)
   })
+  /** undefined: what the last write left is not known, and is looked up. */
+  let known: ChainTail | undefined = tail
+  let waiting: Waiting[] = []
+  let tidiedDay = Number.NEGATIVE_INFINITY
   let last: Promise<void> = Promise.resolve()
+
+  async function writeAll(): Promise<void> {
+    try {
+      while (waiting[0] !== undefined) {
+        known ??= await tailOf(directory, chain)
+        tail = known
+        known = undefined
+        known = await append(directory, chain, tail, waiting[0])
+        waiting.shift()
+        await writeHead(directory, chain, known)
+      }
+    } catch (cause) {
+      failed(unwritable('the audit log', directory, cause))
+      waiting = waiting.slice(-mostWaiting)
+    }
+  }
+
+  /** Said before it is done: of a file that is gone without a word nobody knows why. */
+  async function deleteOld(now: EpochMs, keepFor: number): Promise<void> {
+    try {
+      for (const file of await auditFilesIn(directory)) {
+        if (!(await isPast(directory, file, now - keepFor))) continue
+        const end = file.month === undefined ? undefined : await lastPlace(directory, file.name)
+        const entry: MonthDeleted = {
+          ...{ at: now, by: 'weir', change: 'audit-deleted', file: file.name },
+          ...{ keptForDays: Math.round(keepFor / DAY_MS), last: end },
+        }
+        waiting.push({ entry, context: {} })
+        await writeAll()
+        if (waiting.length > 0) return
+        await unlink(join(directory, file.name))
+        deleted(file.name)
+      }
+    } catch (cause) {
+      failed(unwritable('the audit log', directory, cause))
+    }
+  }
+
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    last = last.then(work)
+    return last
+  }
+
   return {
     record(entry) {
-      const { at, ...rest } = entry
-      const line = `${JSON.stringify({ at: new Date(at).toISOString(), ...rest })}\n`
-      last = last.then(async () => {
-        try {
-          await file.appendFile(line)
-          await file.sync()
-        } catch (cause) {
-          failed(unwritable('the audit log', path, cause))
-        }
-      })
-      return last
+      waiting.push({ entry, context: contextOf(entry) })
+      return inTurn(writeAll)
     },
-    async close() {
-      await last
-      await file.close()
+    tidy(now) {
+      const day = Math.floor(now / DAY_MS)
+      if (keepForMs === undefined || day <= tidiedDay) return last
+      tidiedDay = day
+      return inTurn(() => deleteOld(now, keepForMs))
     },
+    close: () => inTurn(writeAll),
   }
+}
+
+/** Where a chain goes on: not in a month before its newest, whatever the clock says by now. */
+interface ChainTail extends ChainPlace {
+  readonly month: string
+}
+
+async function prepare(directory: string, chain: AuditChain): Promise<ChainTail> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const tail = await tailOf(directory, chain)
+  // A disk that takes nothing is told at the start, and not when the first limit has been changed.
+  await writeHead(directory, chain, tail)
+  return tail
+}
+
+/**
+ * The last line is asked, and the head file beside it: where lines were cut off, the chain goes on from what they ended
+ * with, so that the cut shows for ever. A crash between line and head leaves the head behind.
+ */
+async function tailOf(directory: string, chain: AuditChain): Promise<ChainTail> {
+  const files = (await auditFilesIn(directory)).filter(file => file.chain === chain)
+  const newest = files.findLast(({ month }) => month !== undefined)
+  const line = newest && (await lastPlace(directory, newest.name))
+  const head = await readHead(directory, chain)
+  const place = [line, head].filter(one => one !== undefined).sort((one, other) => other.seq - one.seq)[0]
+  const month = newest?.month ?? ''
+  if (place !== undefined && place.seq > 0) return { ...place, month }
+  return { ...(await startOf(directory, files)), month }
+}
+
+/** The first line of all holds the hash of what was written before there was a chain. */
+async function startOf(directory: string, files: readonly AuditFile[]): Promise<ChainPlace> {
+  if (!files.some(({ name }) => name === oldFileName)) return chainStart
+  return { seq: 0, hash: hashOf(await readFile(join(directory, oldFileName))) }
+}
+
+async function append(
+  directory: string,
+  chain: AuditChain,
+  tail: ChainTail,
+  { entry, context }: Waiting,
+): Promise<ChainTail> {
+  const month = [monthOf(entry.at), tail.month].sort().at(-1) ?? ''
+  const { text, place } = auditLine(entry, context, tail)
+  const file = await openWhole(directory, join(directory, monthFileName(chain, month)))
+  try {
+    await file.appendFile(`${text}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  if (month !== tail.month) await syncDirectory(directory)
+  return { ...place, month }
+}
+
+async function writeHead(directory: string, chain: AuditChain, { seq, hash }: ChainPlace): Promise<void> {
+  const path = join(directory, headFileName(chain))
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.writeFile(`${JSON.stringify({ seq, hash })}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}
+
+/** All of it is longer ago than `since`. The file of before there were months is as young as its last entry. */
+async function isPast(directory: string, { name, month }: AuditFile, since: EpochMs): Promise<boolean> {
+  if (month !== undefined) return endOfMonth(month) <= since
+  const newest = (await readLines(directory, name)).findLast(({ line }) => line !== undefined)?.line
+  const at = newest === undefined ? (await stat(join(directory, name))).mtimeMs : timeOf(newest)
+  return at <= since
 }
