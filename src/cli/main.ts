@@ -7,6 +7,7 @@ import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from 
 import { explainCommand } from './explain.ts'
 import { labelCommand } from './label.ts'
 import { learnCommand } from './learn.ts'
+import { limitsCommand } from './limits.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
@@ -75,6 +76,7 @@ ${exitCodesHelp}`,
     labelCommand(),
     tuneCommand(),
     demoCommand(),
+    limitsCommand(),
     auditCommand(),
     configCommand(),
   ])

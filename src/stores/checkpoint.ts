@@ -13,7 +13,7 @@
  * crash anywhere leaves the last whole checkpoint and all the files it names.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Deserializer, Serializer } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
@@ -153,6 +153,28 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
     },
   }
 }
+
+/**
+ * The newest good one, for a look only: takes no lock, so a worker may write meanwhile, and what it has put in the place of
+ * the one that was being read is read instead. Throws as `read` does.
+ */
+export async function peekCheckpoint(directory: string): Promise<ReadSnapshot | undefined> {
+  for (let tries = 3; ; tries--) {
+    try {
+      return await readNewest(directory)
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && tries > 0) {
+        if (!(await exists(directory))) return undefined
+      } else if (!(cause instanceof StreamError && cause.code === 'CHECKPOINT_DAMAGED' && tries > 0)) throw cause
+    }
+  }
+}
+
+const exists = (directory: string): Promise<boolean> =>
+  stat(directory).then(
+    () => true,
+    () => false,
+  )
 
 /** The pieces that are needed, and how far the turns have come (`cell-log.ts`). */
 interface Log {

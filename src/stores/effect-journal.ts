@@ -103,6 +103,11 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   }
 }
 
+/** What Weir has done to which plan and owes it, for a look only: a worker may write meanwhile. */
+export async function peekStories(directory: string): Promise<PlanStories> {
+  return planStories((await readJournal(join(directory, fileName))).entries)
+}
+
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
   const outcomes = new Map<string, Outcome>()
