@@ -139,6 +139,7 @@ const shownShape = z.object({
       onsetAt: z.string().optional(),
       unusual: z.object({ observed: z.string(), usual: z.string().optional() }).optional(),
       detectors: z.array(z.object({ name: z.string(), score: z.number() })).default([]),
+      action: z.object({ kind: z.string(), because: z.string().optional() }).optional(),
     })
     .optional(),
 })
@@ -180,8 +181,11 @@ function resultOf({ result, from, to }: Shown): string {
   return `${limitsText(from ?? undefined)} → ${limitsText(to ?? undefined)}`
 }
 
-const whyOf = ({ because, verification }: Shown): string =>
-  [because, verification].flatMap(text => (text === undefined ? [] : [cleanText(text)])).join('; ')
+/** Of a limit that is given back also why: expired, calm, operator. */
+const whyOf = ({ because, verification, grounds }: Shown): string =>
+  [because, grounds?.action?.kind === 'restore' ? grounds.action.because : undefined, verification]
+    .flatMap(text => (text === undefined ? [] : [cleanText(text)]))
+    .join('; ')
 
 function groundsOf({ grounds, incidentId }: Shown): string {
   if (grounds === undefined) return incidentId === undefined ? '' : cleanText(incidentId)

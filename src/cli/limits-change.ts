@@ -209,7 +209,7 @@ function introText(job: Job, { id, goesOn, wanted }: Work, everyMs: number): str
 function etaMs(wanted: readonly Wanted[], everyMs: number): number {
   const plansAt = new Map<string | undefined, number>()
   for (const { gateway } of wanted) plansAt.set(gateway, (plansAt.get(gateway) ?? 0) + 1)
-  return Math.max(0, ...plansAt.values()) * everyMs
+  return Math.max(0, ...[...plansAt.values()].map(plans => plans - 1)) * everyMs
 }
 
 async function agreed(ask: ChangeSurroundings['ask']): Promise<boolean> {
@@ -248,16 +248,13 @@ async function perform(job: Job, work: Work, at: Performing, signal: AbortSignal
     const byGateway = new Map<string | undefined, Wanted[]>()
     for (const plan of wanted) byGateway.set(plan.gateway, [...(byGateway.get(plan.gateway) ?? []), plan])
     await Promise.all(
-      [...byGateway].map(async ([gateway, plans]) => {
+      [...byGateway.values()].map(async plans => {
         for (const [index, plan] of plans.entries()) {
           if (signal.aborted) return
           const outcome = await setOne(job, id, plan, { ...at, audit }, signal)
           if (outcome === undefined) return
           outcomes.push(outcome.kind)
-          const left = etaMs(
-            plans.slice(index + 1).map(one => ({ ...one, gateway })),
-            at.everyMs,
-          )
+          const left = (plans.length - 1 - index) * at.everyMs
           out.write(
             `  [${++done}/${wanted.length}] ${nameOf(plan)}: ${outcomeText(outcome)}${left > 0 ? ` (about ${durationText(left)} left)` : ''}\n`,
           )

@@ -4,10 +4,11 @@ import { dirname, resolve } from 'node:path'
 import { type Clock, systemClock } from '../clock.ts'
 import { createEngine, type Engine, type EngineSettings, engineSettings, restore } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
+import type { Demand } from '../core/limits/demand.ts'
 import { type KnownNeed, knownNeeds, sizeKnown } from '../core/limits/known-need.ts'
 import { type SeenPlan, type SizedPlan, sizePlans, totalsOf } from '../core/limits/plan-sizing.ts'
 import { type Sizing, type SizingPolicy, sizeDemand } from '../core/limits/sizing.ts'
-import { type ApiKeyId, DAY_MS, type PlanLimits } from '../core/vocabulary.ts'
+import { type ApiKeyId, DAY_MS } from '../core/vocabulary.ts'
 import { peekCheckpoint } from '../stores/checkpoint.ts'
 import { peekStories } from '../stores/effect-journal.ts'
 import { savedState } from '../worker/keeper.ts'
@@ -130,7 +131,7 @@ async function fromLogs(
   const engine = createEngine(settings, { withHistory: true })
   const played = await playLogs({
     ...{ engine, decoder: recorded.decoder, logs: recorded.logs, deliveryMs: settings.config.time.delivery },
-    presentOf: keyId => (plansOfKey.get(keyId) ?? []).map(presentLimits),
+    presentOf: keyId => (plansOfKey.get(keyId) ?? []).map(({ present }) => present ?? undefined),
     wantsLevels: options.refuseAtMost > 0,
     progressed(tally, status) {
       const { eventTime } = status()
@@ -151,18 +152,19 @@ async function fromLogs(
   )
   return suggestedOf({
     ...{ basis: { kind: 'logs', files, played }, settings, policy, sizings, survey },
-    refusedNow: (keyId, plan) => refusedNow(played, keyId, (plansOfKey.get(keyId) ?? []).indexOf(plan)),
+    refusedNow: ({ keyId, suggestion }, plan) => {
+      const unusual = suggestion.kind === 'limits' ? suggestion.leftOut.map(({ at }) => at / DAY_MS) : []
+      const index = (plansOfKey.get(keyId) ?? []).indexOf(plan)
+      return plan.present === undefined ? undefined : refusedNow(played.demands.get(keyId), index, unusual)
+    },
   })
 }
 
-/** No throttle refuses nothing. */
-const presentLimits = ({ present }: SeenPlan): PlanLimits =>
-  present ?? { rateLimit: Number.POSITIVE_INFINITY, burstLimit: Number.POSITIVE_INFINITY }
-
-function refusedNow({ demands }: PlayedLogs, keyId: ApiKeyId, index: number): number | undefined {
-  const demand = demands.get(keyId)
+/** On the days that count. */
+function refusedNow(demand: Demand | undefined, index: number, unusual: readonly number[]): number | undefined {
   if (demand === undefined || index < 0) return undefined
-  return [...demand.days.values()].reduce((sum, { refused }) => sum + (refused[index] ?? 0), 0)
+  const days = [...demand.days].filter(([day]) => !unusual.includes(day))
+  return days.reduce((sum, [, { refused }]) => sum + (refused[index] ?? 0), 0)
 }
 
 function plansByKey<P extends SeenPlan>(plans: readonly P[]): ReadonlyMap<ApiKeyId, readonly P[]> {
@@ -235,7 +237,8 @@ interface Gathered extends Pick<Suggested, 'basis' | 'settings' | 'policy' | 'si
 
 function suggestedOf({ survey, refusedNow, sizings: all, ...rest }: Gathered): Suggested {
   const sizings = [...all].sort((one, other) => rateOf(other) - rateOf(one) || other.calls - one.calls)
-  const plans = sizePlans(survey.plans, new Map(sizings.map(sizing => [sizing.keyId, sizing])), refusedNow)
+  const byKey = new Map(sizings.map(sizing => [sizing.keyId, sizing]))
+  const plans = sizePlans(survey.plans, { sizings: byKey, headroom: rest.policy.headroom }, refusedNow)
   const placed = plansByKey(plans)
   const clients = sizings.flatMap(sizing => {
     const rate = Math.max(...(placed.get(sizing.keyId) ?? []).map(suggestedRate), rateOf(sizing))

@@ -46,7 +46,7 @@ export function limitsTable(suggested: Suggested, colour: boolean): string {
   const more = rows.length - shown.length
   return [
     `By ${cleanText(basisText(basis))}`,
-    `With ${policyText(policy)}.`,
+    `With ${policyText(policy, basis)}.`,
     '',
     ...lines,
     ...(more > 0 ? [`… and ${counted(more, 'line')} more: --json has all`] : []),

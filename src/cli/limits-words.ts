@@ -72,7 +72,8 @@ export function basisText(basis: Basis): string {
 
 const minuteText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
-export function policyText({ headroom, refuseAtMost, allDays }: SizingPolicy): string {
+export function policyText({ headroom, refuseAtMost, allDays }: SizingPolicy, basis: Basis): string {
+  if (basis.kind === 'state') return `headroom ${headroom}`
   const share = refuseAtMost === 0 ? 'none' : `at most ${Number((refuseAtMost * 100).toPrecision(3))} %`
   return `headroom ${headroom}, refusing ${share} of what each client called${allDays ? '' : ' on its usual days'}`
 }

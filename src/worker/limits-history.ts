@@ -27,7 +27,7 @@ export interface Playing {
   /** How long a call may be answered after it was made. */
   readonly deliveryMs: number
   /** What the plans of a key have now. */
-  readonly presentOf: (keyId: ApiKeyId) => readonly PlanLimits[]
+  readonly presentOf: (keyId: ApiKeyId) => readonly (PlanLimits | undefined)[]
   readonly wantsLevels: boolean
   readonly progressed: (tally: LogTally, status: () => { readonly eventTime: EpochMs | undefined }) => void
 }

@@ -53,13 +53,14 @@ export interface Demand {
 
 /** What the key has now, played call by call: exact. */
 export interface PresentBucket {
-  readonly limits: PlanLimits
+  /** undefined: none, or not known. */
+  readonly limits: PlanLimits | undefined
   tokens: number
 }
 
 export interface DemandOptions {
   /** What its plans have now. */
-  readonly present: readonly PlanLimits[]
+  readonly present: readonly (PlanLimits | undefined)[]
   /** Whether some calls may be refused, so that it matters how many. */
   readonly wantsLevels: boolean
 }
@@ -75,7 +76,7 @@ export function createDemand({ present }: DemandOptions): Demand {
     },
     ...{ days: new Map(), level: new Float64Array(rates.length), felt: 0 },
     ...{ seconds: new Float64Array(60), second: Number.NEGATIVE_INFINITY, tenSeconds: 0, minute: 0 },
-    present: present.map(limits => ({ limits, tokens: limits.burstLimit })),
+    present: present.map(limits => ({ limits, tokens: limits?.burstLimit ?? 0 })),
   }
 }
 
@@ -187,11 +188,11 @@ function noteSecond(demand: Demand, day: DayDemand, second: number): void {
 function notePresent({ present }: Demand, { refused }: DayDemand, seconds: number): void {
   for (let index = 0; index < present.length; index++) {
     const bucket = present[index] as PresentBucket
+    if (bucket.limits === undefined) continue
     const { rateLimit, burstLimit } = bucket.limits
-    bucket.tokens = Math.min(
-      burstLimit,
-      bucket.tokens + (seconds === Number.POSITIVE_INFINITY ? burstLimit : rateLimit * seconds),
-    )
+    // Before the first call it was full.
+    const filled = seconds === Number.POSITIVE_INFINITY ? burstLimit : bucket.tokens + rateLimit * seconds
+    bucket.tokens = Math.min(burstLimit, filled)
     if (bucket.tokens >= 1) bucket.tokens -= 1
     else refused[index] = (refused[index] as number) + 1
   }

@@ -89,10 +89,12 @@ const LEAST_TAIL = 1.2
 
 /** How many calls a week a bucket would refuse, by the tail of the window that is worst. */
 export function refusedAWeek(reaches: readonly OwnReach[], { rateLimit, burstLimit }: PlanLimits): number {
-  const expected = reaches.map(({ seconds, upperCalls, perWeek, tail }) => {
-    const through = burstLimit + rateLimit * seconds
-    const times = perWeek * Math.max(1, through / upperCalls) ** -tail
-    return (times * through) / (Math.max(tail, LEAST_TAIL) - 1)
+  const through = (seconds: number): number => burstLimit + rateLimit * seconds
+  // Of what lies below a window's upper end, which is never less than some calls, the tail says nothing.
+  const telling = reaches.filter(({ seconds, upperCalls }) => through(seconds) >= upperCalls)
+  const expected = (telling.length > 0 ? telling : reaches).map(({ seconds, upperCalls, perWeek, tail }) => {
+    const times = perWeek * Math.max(1, through(seconds) / upperCalls) ** -tail
+    return (times * through(seconds)) / (Math.max(tail, LEAST_TAIL) - 1)
   })
   return Math.max(0, ...expected)
 }

@@ -18,7 +18,8 @@ function sizedPlans(
   sizings: readonly Sizing[],
   refused: Readonly<Record<string, number>> = {},
 ) {
-  return sizePlans(plans, new Map(sizings.map(one => [one.keyId, one])), keyId => refused[keyId] ?? 0)
+  const known = { sizings: new Map(sizings.map(one => [one.keyId, one])), headroom: 1.5 }
+  return sizePlans(plans, known, ({ keyId, basis }) => (basis === 'state' ? undefined : (refused[keyId] ?? 0)))
 }
 const verdict = (present: LimitsOrNone | undefined, wanted: readonly number[], refused = {}) => {
   const keyIds = wanted.map((_, index) => `key-${index}`)
@@ -40,6 +41,12 @@ describe('a plan', () => {
 
   test('is too tight where it refuses what its clients usually call', () => {
     expect(verdict(limits(20), [25], { 'key-0': 3 })).toEqual({ kind: 'too-tight', suggested: limits(25), times: 0.8 })
+  })
+
+  test('is too tight by a state where it lacks more than the headroom', () => {
+    const known = { ...sizing('key-a', 30), basis: 'state' as const }
+    const kindAt = (rate: number) => sizedPlans([plan('plan-a', limits(rate), 'key-a')], [known])[0]?.verdict.kind
+    expect([kindAt(20), kindAt(19)]).toEqual(['fits', 'too-tight'])
   })
 
   test('of which nobody could say what it has gets a suggestion all the same', () => {

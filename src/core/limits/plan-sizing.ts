@@ -20,7 +20,7 @@ export interface SeenPlan extends PlanPlace {
 
 export interface SizedKey {
   readonly sizing: Sizing
-  /** Calls of what was looked at that the plan's present limits would have refused; undefined where they were not played. */
+  /** Calls of its usual days that the plan's present limits would have refused; undefined where they were not played. */
   readonly refusedNow: number | undefined
   /** It needs far less than its plan: where it would be better off. */
   readonly betterIn: BetterPlace | undefined
@@ -52,16 +52,16 @@ const FAR_LESS = 0.25
 
 export function sizePlans(
   plans: readonly SeenPlan[],
-  sizings: ReadonlyMap<ApiKeyId, Sizing>,
-  refusedNow: (keyId: ApiKeyId, plan: SeenPlan) => number | undefined,
+  { sizings, headroom }: { readonly sizings: ReadonlyMap<ApiKeyId, Sizing>; readonly headroom: number },
+  refusedNow: (sizing: Sizing, plan: SeenPlan) => number | undefined,
 ): readonly SizedPlan[] {
   const sized = plans.map(plan => {
     const known = plan.keyIds.flatMap(keyId => sizings.get(keyId) ?? [])
     const keys = known
-      .map((sizing): SizedKey => ({ sizing, refusedNow: refusedNow(sizing.keyId, plan), betterIn: undefined }))
+      .map((sizing): SizedKey => ({ sizing, refusedNow: refusedNow(sizing, plan), betterIn: undefined }))
       .sort((one, other) => rateOf(other.sizing) - rateOf(one.sizing))
     const silent = plan.keyIds.filter(keyId => !sizings.has(keyId))
-    return { ...plan, keys, silent, verdict: verdictOn(plan, keys) }
+    return { ...plan, keys, silent, verdict: verdictOn(plan, keys, headroom) }
   })
   return sized.map(plan => ({
     ...plan,
@@ -71,7 +71,7 @@ export function sizePlans(
 
 const rateOf = ({ suggestion }: Sizing): number => (suggestion.kind === 'limits' ? suggestion.limits.rateLimit : 0)
 
-function verdictOn({ present }: SeenPlan, keys: readonly SizedKey[]): PlanVerdict {
+function verdictOn({ present }: SeenPlan, keys: readonly SizedKey[], headroom: number): PlanVerdict {
   const young = keys.flatMap(({ sizing: { keyId, suggestion } }) =>
     suggestion.kind === 'none' && suggestion.because !== 'no-calls' ? [keyId] : [],
   )
@@ -85,11 +85,12 @@ function verdictOn({ present }: SeenPlan, keys: readonly SizedKey[]): PlanVerdic
   if (present === undefined) return { kind: 'unknown', suggested, times: undefined }
   if (present === null) return { kind: 'no-limit', suggested, times: undefined }
   const times = present.rateLimit / suggested.rateLimit
-  const refuses = keys.some(({ refusedNow }) => (refusedNow ?? 0) > 0)
-  const isBelow = present.rateLimit < suggested.rateLimit || present.burstLimit < suggested.burstLimit
-  // Where no call was played, a limit below what is suggested, which has room in it, may still be enough.
-  if (isBelow && (refuses || keys.some(({ refusedNow }) => refusedNow === undefined)))
-    return { kind: 'too-tight', suggested, times }
+  const isPlayed = keys.every(({ refusedNow }) => refusedNow !== undefined)
+  const isBelow = (share: number): boolean =>
+    present.rateLimit < share * suggested.rateLimit || present.burstLimit < share * suggested.burstLimit
+  // Where no call was played, who has what is needed and no more room than that is let be.
+  const refuses = isPlayed ? isBelow(1) && keys.some(({ refusedNow = 0 }) => refusedNow > 0) : isBelow(1 / headroom)
+  if (refuses) return { kind: 'too-tight', suggested, times }
   return { kind: times >= WIDE_TIMES ? 'too-wide' : 'fits', suggested, times }
 }
 

@@ -136,7 +136,7 @@ function suggestionFor(
   const calls = usual.reduce((sum, day) => sum + day.calls, 0)
   const none = withheld({ keyId, knownDays, calls }, policy)
   if (none !== undefined) return none
-  const need = needOf(usual, policy.refuseAtMost * calls)
+  const need = needOf(usual, policy.refuseAtMost * calls, policy.floorPerSecond / policy.headroom)
   if (need === undefined) return { kind: 'none', because: 'too-busy' }
   const leftOut = unusual.map(
     ({ day: [number, { busiestMinute }], times }): LeftOutDay => ({ at: number * DAY_MS, busiestMinute, times }),
@@ -157,11 +157,15 @@ export function withheld(
 const through = (limits: PlanLimits | undefined): number =>
   limits === undefined ? Number.POSITIVE_INFINITY : limits.burstLimit + ACTS_WITHIN_SECONDS * limits.rateLimit
 
-/** What these days needed, without headroom; undefined where no bucket that an account may have is enough. */
-function needOf(days: readonly DayDemand[], mayRefuse: number): PlanLimits | undefined {
+/**
+ * What these days needed, without headroom; undefined where no bucket that an account may have is enough. Rates that end at
+ * the floor all the same are no candidates, but for the highest of them: a larger burst would buy nothing.
+ */
+function needOf(days: readonly DayDemand[], mayRefuse: number, atFloor = 0): PlanLimits | undefined {
   const counted = Math.max(0, ...days.map(({ countedRate }) => countedRate))
   // A busy minute is on average twice as busy as its five minutes are, and ten seconds three times (core/state/own-reach.ts).
-  const least = { rate: 2 * counted, burst: 30 * counted }
+  const lowest = rates.findLast(rate => rate <= atFloor) ?? 0
+  const least = { rate: Math.max(lowest, 2 * counted), burst: 30 * counted }
   let tightest: PlanLimits | undefined
   for (const [index, rateLimit] of rates.entries()) {
     if (rateLimit < least.rate) continue
