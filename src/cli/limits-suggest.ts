@@ -150,8 +150,10 @@ async function fromLogs(
       policy,
     ),
   )
+  const beyond = `${number(played.unplayed)} calls of keys beyond the first ${number(played.demands.size)} were not played`
+  const notes = played.unplayed > 0 ? [...survey.notes, beyond] : survey.notes
   return suggestedOf({
-    ...{ basis: { kind: 'logs', files, played }, settings, policy, sizings, survey },
+    ...{ basis: { kind: 'logs', files, played }, settings, policy, sizings, survey: { ...survey, notes } },
     refusedNow: ({ keyId, suggestion }, plan) => {
       const unusual = suggestion.kind === 'limits' ? suggestion.leftOut.map(({ at }) => at / DAY_MS) : []
       const index = (plansOfKey.get(keyId) ?? []).indexOf(plan)
