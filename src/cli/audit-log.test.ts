@@ -45,7 +45,7 @@ const explanation: Explanation = {
 }
 
 async function record(all: readonly AuditEntry[]) {
-  const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message), {
+  const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message), undefined, {
     contextOf: ({ effectId }) => ({
       ...{ tenantId: 'client-a', mode: 'enforce', version: '0.1.0', config: 'c0ffee' },
       grounds: effectId?.includes('throttle') ? groundsBody(explanation) : undefined,

@@ -5,6 +5,7 @@ import { cleanText, limitsText, timeText } from '../core/explanation/text.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { type AuditLine, auditFilesIn, readLines, timeOf } from '../stores/audit-files.ts'
 import { type ChainReport, verifyAudit } from '../stores/audit-verify.ts'
+import { stateFolders } from '../stores/state-folders.ts'
 import { csvText } from './csv-text.ts'
 import { exitCodes } from './exit.ts'
 import { stateDirectoryOf } from './label-incident.ts'
@@ -63,7 +64,7 @@ export async function exportAudit(options: ExportOptions, out: Output = process.
 /** Sets the exit code to 1 where something is not as it was written. */
 export async function verifyAuditLog({ config, head }: VerifyOptions, out: Output = process.stdout): Promise<void> {
   const directory = await stateDirectoryOf(config)
-  const reports = await verifyAudit(directory, head)
+  const reports = await verifyAudit(await stateFolders(directory), head)
   if (reports.length === 0) {
     out.write(`${directory} holds no audit log with a chain yet.\n`)
     // Who asks for a hash knows that there was one.
@@ -76,8 +77,8 @@ export async function verifyAuditLog({ config, head }: VerifyOptions, out: Outpu
 
 const chainNames = { worker: 'The worker’s log', limits: 'The log of weir limits' } as const
 
-function reportLines({ chain, entries, breaches, torn, deleted, head }: ChainReport): readonly string[] {
-  const name = chainNames[chain]
+function reportLines({ folder, chain, entries, breaches, torn, deleted, head }: ChainReport): readonly string[] {
+  const name = `${chainNames[chain]}${folder === undefined ? '' : ` of ${cleanText(folder)}`}`
   const whole = counted(entries, 'entry', 'entries')
   return [
     breaches.length === 0
@@ -99,8 +100,11 @@ interface Entry {
 async function chosenEntries({ config, since, until, key, tenant }: Chosen): Promise<readonly Entry[]> {
   const directory = await stateDirectoryOf(config)
   const entries: Entry[] = []
-  for (const { name } of await auditFilesIn(directory))
-    for (const { text, line } of await readLines(directory, name)) {
+  const files: { readonly folder: string; readonly name: string }[] = []
+  for (const folder of await stateFolders(directory))
+    for (const { name } of await auditFilesIn(folder)) files.push({ folder, name })
+  for (const { folder, name } of files)
+    for (const { text, line } of await readLines(folder, name)) {
       if (line === undefined) continue
       const at = timeOf(line)
       if (since !== undefined && at < since) continue

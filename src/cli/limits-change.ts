@@ -27,6 +27,7 @@ import { type PatchedPlan, readPatch } from '../core/limits/patch.ts'
 import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { peekStories } from '../stores/effect-journal.ts'
 import { type LimitsJournal, openLimitsJournal, peekLimitsJournal } from '../stores/limits-journal.ts'
+import { stateFolders } from '../stores/state-folders.ts'
 import { askYes } from './ask.ts'
 import { auditedBy } from './audited.ts'
 import { loadConfig } from './config-file.ts'
@@ -185,11 +186,18 @@ const isStanding = ({ plans }: AppliedLimits): boolean =>
 const nextId = (applied: readonly AppliedLimits[]): string => `apply-${applied.length + 1}`
 
 /** A worker's lock is there while it runs; one that was killed leaves it behind, which costs nothing but time. */
-const isWorkedOn = (directory: string): Promise<boolean> =>
-  access(join(directory, 'lock')).then(
-    () => true,
-    () => false,
+async function isWorkedOn(directory: string): Promise<boolean> {
+  const folders = await stateFolders(directory)
+  const held = await Promise.all(
+    folders.map(folder =>
+      access(join(folder, 'lock')).then(
+        () => true,
+        () => false,
+      ),
+    ),
   )
+  return held.includes(true)
+}
 
 function introText(job: Job, { id, goesOn, wanted }: Work, everyMs: number): string {
   if (wanted.length === 0) return `Nothing is left to be done of ${id}.\n`
@@ -239,9 +247,14 @@ async function perform(job: Job, work: Work, at: Performing, signal: AbortSignal
     const { file, digest } = job
     await journal.append({ kind: 'apply', id, at: clock.now(), by, file, digest })
   }
-  const audit = await openAudit(directory, ({ message }) => out.write(`  the audit log: ${cleanText(message)}\n`), {
-    ...{ chain: 'limits', contextOf: () => auditedBy(config) },
-  })
+  const audit = await openAudit(
+    directory,
+    ({ message }) => out.write(`  the audit log: ${cleanText(message)}\n`),
+    undefined,
+    {
+      ...{ chain: 'limits', contextOf: () => auditedBy(config) },
+    },
+  )
   try {
     let done = 0
     const outcomes: LimitsSet['kind'][] = []

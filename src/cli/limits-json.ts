@@ -4,7 +4,7 @@ import { cleanText } from '../core/explanation/text.ts'
 import type { SizedKey } from '../core/limits/plan-sizing.ts'
 import type { Sizing } from '../core/limits/sizing.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
-import type { Suggested } from './limits-suggest.ts'
+import type { Suggested } from './limits-suggested.ts'
 import { basisText, isChanged, reasonText } from './limits-words.ts'
 
 export function limitsJson(suggested: Suggested, madeAt: EpochMs): string {

@@ -11,6 +11,7 @@ import { type Sizing, type SizingPolicy, sizeDemand } from '../core/limits/sizin
 import { type ApiKeyId, DAY_MS } from '../core/vocabulary.ts'
 import { peekCheckpoint } from '../stores/checkpoint.ts'
 import { peekStories } from '../stores/effect-journal.ts'
+import { stateFolders } from '../stores/state-folders.ts'
 import { savedState } from '../worker/keeper.ts'
 import { type PlayedLogs, playLogs } from '../worker/limits-history.ts'
 import { loadConfig } from './config-file.ts'
@@ -18,6 +19,7 @@ import { exitCodes } from './exit.ts'
 import { controlledGateways } from './gateway-controls.ts'
 import { limitsJson, patchText } from './limits-json.ts'
 import { namedPlans, type PlanSurvey, surveyPlans } from './limits-plans.ts'
+import type { Suggested } from './limits-suggested.ts'
 import { limitsTable } from './limits-text.ts'
 import { type LineOutput, liveLine } from './live-line.ts'
 import { iso, number } from './plain-words.ts'
@@ -44,24 +46,6 @@ export interface SuggestSurroundings {
   readonly clock: Clock
   readonly env: Readonly<Record<string, string | undefined>>
 }
-
-/** All that is known and suggested, to be rendered as a table, as JSON and as a patch. */
-export interface Suggested {
-  readonly basis: Basis
-  readonly policy: SizingPolicy
-  /** All keys, neediest first. */
-  readonly sizings: readonly Sizing[]
-  readonly plans: readonly SizedPlan[]
-  /** In no plan that is known. */
-  readonly unplaced: readonly Sizing[]
-  readonly totals: ReturnType<typeof totalsOf>
-  readonly settings: EngineSettings
-  readonly notes: readonly string[]
-}
-
-export type Basis =
-  | { readonly kind: 'logs'; readonly files: readonly string[]; readonly played: PlayedLogs }
-  | { readonly kind: 'state'; readonly directory: string; readonly writtenAt: number }
 
 /** Throws what reading configuration, logs, state and gateway may throw. */
 export async function suggestLimits(
@@ -185,13 +169,21 @@ async function fromState(
   const folder = dirname(resolve(path))
   const directory = resolve(folder, config.state.directory)
   line.show(`reading ${directory}`)
-  const saved = await peekCheckpoint(directory)
-  const known = saved === undefined ? [] : knownNeeds(engineOf(settings, saved))
-  if (saved === undefined || known.length === 0) throw nothingKnown(directory)
+  const byKey = new Map<ApiKeyId, KnownNeed>()
+  let writtenAt = 0
+  for (const part of await stateFolders(directory)) {
+    const saved = await peekCheckpoint(part)
+    if (saved === undefined) continue
+    // Where workers share a stream, each part may know of a key by the history; whose calls it has knows most.
+    for (const need of knownNeeds(engineOf(settings, saved)))
+      if (need.calls >= (byKey.get(need.keyId)?.calls ?? 0)) byKey.set(need.keyId, need)
+    writtenAt = Math.max(writtenAt, saved.snapshot.writtenAt)
+  }
+  if (byKey.size === 0) throw nothingKnown(directory)
   const survey = await plansFor(settings, { folder, options, clock, line }, signal)
   const policy = policyOf(settings, options)
-  const sizings = known.map((need: KnownNeed) => sizeKnown(need, policy))
-  const basis = { kind: 'state', directory, writtenAt: saved.snapshot.writtenAt } as const
+  const sizings = [...byKey.values()].map(need => sizeKnown(need, policy))
+  const basis = { kind: 'state', directory, writtenAt } as const
   return suggestedOf({ basis, settings, policy, sizings, survey, refusedNow: () => undefined })
 }
 

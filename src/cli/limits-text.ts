@@ -4,7 +4,7 @@ import { cleanText } from '../core/explanation/text.ts'
 import { placeName } from '../core/incident/plan-story.ts'
 import type { BetterPlace, Exhaustion, LimitTotals, PlanVerdict, SizedPlan } from '../core/limits/plan-sizing.ts'
 import type { LeftOutDay, Sizing } from '../core/limits/sizing.ts'
-import type { Suggested } from './limits-suggest.ts'
+import type { Suggested } from './limits-suggested.ts'
 import { basisText, hasText, noneText, policyText, reasonText, shortLimits } from './limits-words.ts'
 import { counted, number } from './plain-words.ts'
 

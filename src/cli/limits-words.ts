@@ -4,7 +4,7 @@ import type { LimitsOrNone } from '../core/incident/plan-story.ts'
 import type { PlanVerdict, SizedPlan } from '../core/limits/plan-sizing.ts'
 import type { NoSuggestion, SizingPolicy } from '../core/limits/sizing.ts'
 import type { PlanLimits } from '../core/vocabulary.ts'
-import type { Basis } from './limits-suggest.ts'
+import type { Basis } from './limits-suggested.ts'
 import { counted, iso, number } from './plain-words.ts'
 
 /** `15/s, burst 30` */

@@ -1,6 +1,7 @@
-/** Which version this is: from package.json, which stands above both src/cli and dist/src/cli. */
+/** Which Weir this is, for `--version` and for whoever asks a running one. */
 import { readFileSync } from 'node:fs'
 
+/** From package.json, which stands above both src/cli and dist/src/cli. */
 export function version(): string {
   for (const up of ['../../package.json', '../../../package.json']) {
     try {

@@ -6,11 +6,11 @@
  *   audit-limits-2026-11.ndjson   of `weir limits`
  *   audit-head.json               the last place of the worker's chain (audit-limits-head.json of the other)
  */
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { type AuditChain, auditChains, type ChainPlace, hashOf } from './audit-entry.ts'
+import { type Disk, machineDisk } from './disk.ts'
 
 export const oldFileName = 'audit.ndjson'
 
@@ -26,8 +26,8 @@ export interface AuditFile {
 }
 
 /** Of each chain in the order in which they were written. */
-export async function auditFilesIn(directory: string): Promise<readonly AuditFile[]> {
-  const names = await readdir(directory).catch((cause: NodeJS.ErrnoException): string[] => {
+export async function auditFilesIn(directory: string, disk: Disk = machineDisk): Promise<readonly AuditFile[]> {
+  const names = await disk.readdir(directory).catch((cause: NodeJS.ErrnoException): string[] => {
     if (cause.code === 'ENOENT') return []
     throw cause
   })
@@ -62,8 +62,12 @@ export interface ReadLine {
   readonly line: AuditLine | undefined
 }
 
-export async function readLines(directory: string, name: string): Promise<readonly ReadLine[]> {
-  const text = (await readFile(join(directory, name))).toString()
+export async function readLines(
+  directory: string,
+  name: string,
+  disk: Disk = machineDisk,
+): Promise<readonly ReadLine[]> {
+  const text = (await disk.readFile(join(directory, name))).toString()
   return text.split('\n').flatMap((content, index) => {
     if (content === '') return []
     return [{ number: index + 1, text: content, line: lineOf(content) }]
@@ -85,16 +89,20 @@ export const placeOf = ({ line, text }: ReadLine): ChainPlace | undefined =>
 export const timeOf = ({ at }: AuditLine): EpochMs => Date.parse(at)
 
 /** The last whole line of a file, and its place. */
-export async function lastPlace(directory: string, name: string): Promise<ChainPlace | undefined> {
-  return (await readLines(directory, name)).map(placeOf).findLast(place => place !== undefined)
+export async function lastPlace(directory: string, name: string, disk: Disk): Promise<ChainPlace | undefined> {
+  return (await readLines(directory, name, disk)).map(placeOf).findLast(place => place !== undefined)
 }
 
 const headShape = z.object({ seq: z.number().int(), hash: z.string() })
 
 /** What the head file says; undefined where there is none, or nothing that could be read. */
-export async function readHead(directory: string, chain: AuditChain): Promise<ChainPlace | undefined> {
+export async function readHead(
+  directory: string,
+  chain: AuditChain,
+  disk: Disk = machineDisk,
+): Promise<ChainPlace | undefined> {
   try {
-    return headShape.parse(JSON.parse((await readFile(join(directory, headFileName(chain)))).toString()))
+    return headShape.parse(JSON.parse((await disk.readFile(join(directory, headFileName(chain)))).toString()))
   } catch {
     return undefined
   }

@@ -3,7 +3,7 @@
  * rule (or by the file of before there was a chain), the last by the head file. What a crash tore off is no entry, and no breach.
  */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { type AuditChain, auditChains, type ChainPlace, chainStart, hashOf } from './audit-entry.ts'
 import {
@@ -25,6 +25,8 @@ export interface Breach {
 }
 
 export interface ChainReport {
+  /** Of a partition; undefined: the state directory itself. */
+  readonly folder?: string
   readonly chain: AuditChain
   readonly entries: number
   readonly breaches: readonly Breach[]
@@ -40,25 +42,41 @@ interface LineAt extends ReadLine {
   readonly where: string
 }
 
-/** Of each chain that there is. `heads`: hashes kept elsewhere, each of which must be that of a line. */
-export async function verifyAudit(directory: string, heads: readonly string[] = []): Promise<readonly ChainReport[]> {
+/** Of each chain that there is, in each folder. `heads`: hashes kept elsewhere, each of which must be that of a line. */
+export async function verifyAudit(
+  [first, ...folders]: readonly string[],
+  heads: readonly string[] = [],
+): Promise<readonly ChainReport[]> {
+  const reports: ChainReport[] = []
+  const hashes = new Set<string>()
+  for (const [index, directory] of [first, ...folders].entries()) {
+    if (directory === undefined) continue
+    const { chains, lines } = await verifyFolder(directory)
+    reports.push(...chains.map(chain => (index === 0 ? chain : { ...chain, folder: basename(directory) })))
+    for (const { text } of lines) if (heads.length > 0) hashes.add(hashOf(text))
+  }
+  return withHeads(reports, hashes, heads)
+}
+
+async function verifyFolder(directory: string) {
   // The heads first: a worker may write meanwhile, and what it adds is behind them.
   const headFiles = new Map<AuditChain, ChainPlace | undefined>()
   for (const chain of auditChains) headFiles.set(chain, await readHead(directory, chain))
   const files = await auditFilesIn(directory)
-  const lines = new Map<AuditChain, readonly LineAt[]>()
-  for (const chain of auditChains) lines.set(chain, await linesOf(directory, files, chain))
-  const deleted = [...lines.values()].flat().flatMap(({ line }) => (line === undefined ? [] : deletionOf(line)))
+  const linesIn = new Map<AuditChain, readonly LineAt[]>()
+  for (const chain of auditChains) linesIn.set(chain, await linesOf(directory, files, chain))
+  const lines = [...linesIn.values()].flat()
+  const deleted = lines.flatMap(({ line }) => (line === undefined ? [] : deletionOf(line)))
   const oldHash = files.some(({ name }) => name === oldFileName)
     ? hashOf(await readFile(join(directory, oldFileName)))
     : undefined
-  const reports = auditChains.flatMap(chain => {
-    const mine = lines.get(chain) ?? []
+  const chains = auditChains.flatMap(chain => {
+    const mine = linesIn.get(chain) ?? []
     const headFile = headFiles.get(chain)
     const isEmpty = mine.length === 0 && (headFile === undefined || headFile.seq === 0)
     return isEmpty ? [] : [judge(chain, mine, { headFile, deleted, oldHash: chain === 'worker' ? oldHash : undefined })]
   })
-  return withHeads(reports, [...lines.values()].flat(), heads)
+  return { chains, lines }
 }
 
 async function linesOf(directory: string, files: readonly AuditFile[], chain: AuditChain): Promise<readonly LineAt[]> {
@@ -150,17 +168,12 @@ const missing = (from: number, to: number): string =>
 /** A chain that was made anew from some line on has none of the hashes that it had. */
 function withHeads(
   reports: readonly ChainReport[],
-  lines: readonly LineAt[],
+  hashes: ReadonlySet<string>,
   heads: readonly string[],
 ): readonly ChainReport[] {
-  if (heads.length === 0) return reports
-  const hashes = new Set(lines.map(({ text }) => hashOf(text)))
   const lost = heads.filter(hash => !hashes.has(hash))
-  return reports.map((report, index) => ({
-    ...report,
-    breaches: [
-      ...report.breaches,
-      ...(index > 0 ? [] : lost.map(hash => ({ where: '--head', says: `no entry has the hash ${hash}` }))),
-    ],
-  }))
+  const breaches = lost.map(hash => ({ where: '--head', says: `no entry has the hash ${hash}` }))
+  return reports.map((report, index) =>
+    index > 0 ? report : { ...report, breaches: [...report.breaches, ...breaches] },
+  )
 }

@@ -42,13 +42,13 @@ const entries = async (name = november) =>
 
 /** A life of the log, in which these are recorded. */
 async function recorded(all: readonly Partial<AuditEntry>[], options: AuditOptions = {}) {
-  const audit = await openAudit(directory, neverFails, options)
+  const audit = await openAudit(directory, neverFails, undefined, options)
   for (const one of all) await audit.record({ ...entry, ...one })
   await audit.close()
 }
 
 const breaches = async (heads: readonly string[] = []) =>
-  (await verifyAudit(directory, heads)).flatMap(chain => chain.breaches.map(({ where, says }) => `${where} ${says}`))
+  (await verifyAudit([directory], heads)).flatMap(chain => chain.breaches.map(({ where, says }) => `${where} ${says}`))
 
 test('a line tells who changed which limit, when, on what evidence, from what to what, and under which settings', async () => {
   await recorded([{}], {
@@ -96,7 +96,7 @@ test('a line torn by a crash stays, the next entry has a line of its own, and th
   const [, torn, whole = ''] = await lines()
   expect(torn).toBe('{"seq":2,"at":"2026-11-')
   expect(JSON.parse(whole)).toMatchObject({ seq: 2, effectId: entry.effectId })
-  expect(await verifyAudit(directory)).toMatchObject([{ entries: 2, torn: [`${november}:2`], breaches: [] }])
+  expect(await verifyAudit([directory])).toMatchObject([{ entries: 2, torn: [`${november}:2`], breaches: [] }])
 })
 
 test('a line that was written before its place was noted is gone on from', async () => {
@@ -134,7 +134,7 @@ test('a last line that was changed or cut off is found, also when the log has go
 
 test('a chain that was made anew is known by a hash that was kept elsewhere', async () => {
   await recorded([{}, {}])
-  const [before] = await verifyAudit(directory)
+  const [before] = await verifyAudit([directory])
   const kept = before?.head?.hash ?? ''
   expect(await breaches([kept])).toEqual([])
   await rm(directory, { recursive: true })
@@ -158,7 +158,7 @@ test('a month goes when all of it is longer ago than the rule, the log says so, 
   const keep: AuditOptions = { keepForMs: 30 * DAY_MS, deleted: file => told.push(file) }
   await writeFile(path('audit.ndjson'), '{"at":"2026-10-01T00:00:00.000Z","by":"weir","change":"throttle"}\n')
   await recorded([{}, {}, { at: Date.parse('2026-12-15T00:00:00Z') }])
-  const audit = await openAudit(directory, neverFails, keep)
+  const audit = await openAudit(directory, neverFails, undefined, keep)
   await audit.tidy(Date.parse('2026-12-30T23:59:59Z'))
   expect(told).toEqual(['audit.ndjson'])
   // Looked at once a day.
@@ -174,7 +174,7 @@ test('a month goes when all of it is longer ago than the rule, the log says so, 
 
 test('nothing is deleted a moment before its time, nor without a rule', async () => {
   await recorded([{}])
-  const audit = await openAudit(directory, neverFails, { keepForMs: 30 * DAY_MS })
+  const audit = await openAudit(directory, neverFails, undefined, { keepForMs: 30 * DAY_MS })
   await audit.tidy(Date.parse('2026-12-30T23:59:59.999Z'))
   await audit.close()
   const ruleless = await openAudit(directory, neverFails)
@@ -188,7 +188,7 @@ test('a command beside the worker has a chain of its own', async () => {
   await recorded([{ change: 'limits-apply', by: 'alex' }], { chain: 'limits' })
   await recorded([{}])
   expect((await entries()).map(({ seq }) => seq)).toEqual([1, 2])
-  expect(await verifyAudit(directory)).toMatchObject([
+  expect(await verifyAudit([directory])).toMatchObject([
     { chain: 'worker', entries: 2, breaches: [] },
     { chain: 'limits', entries: 1, breaches: [] },
   ])

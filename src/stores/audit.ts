@@ -9,7 +9,6 @@
  * A line is on disk before the next is begun. What cannot be written is told and waits, and is written with the next one: a
  * disk that is full for an hour costs no entry, unless the process ends before there is room again.
  */
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
@@ -36,6 +35,7 @@ import {
   readLines,
   timeOf,
 } from './audit-files.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
 export type { AuditContext, AuditEntry } from './audit-entry.ts'
@@ -69,9 +69,11 @@ interface Waiting {
 export async function openAudit(
   directory: string,
   failed: (failure: StreamError) => void,
+  disk: Disk = machineDisk,
   { chain = 'worker', contextOf = () => ({}), keepForMs, deleted = () => {} }: AuditOptions = {},
 ): Promise<AuditLog> {
-  let tail = await prepare(directory, chain).catch(cause => {
+  const place = { disk, directory, chain }
+  const tail = await prepare(place).catch(cause => {
     throw unwritable('the audit log', directory, cause)
   })
   /** undefined: what the last write left is not known, and is looked up. */
@@ -83,12 +85,11 @@ export async function openAudit(
   async function writeAll(): Promise<void> {
     try {
       while (waiting[0] !== undefined) {
-        known ??= await tailOf(directory, chain)
-        tail = known
+        const before = known ?? (await tailOf(place))
         known = undefined
-        known = await append(directory, chain, tail, waiting[0])
+        known = await append(place, before, waiting[0])
         waiting.shift()
-        await writeHead(directory, chain, known)
+        await writeHead(place, known)
       }
     } catch (cause) {
       failed(unwritable('the audit log', directory, cause))
@@ -99,9 +100,9 @@ export async function openAudit(
   /** Said before it is done: of a file that is gone without a word nobody knows why. */
   async function deleteOld(now: EpochMs, keepFor: number): Promise<void> {
     try {
-      for (const file of await auditFilesIn(directory)) {
-        if (!(await isPast(directory, file, now - keepFor))) continue
-        const end = file.month === undefined ? undefined : await lastPlace(directory, file.name)
+      for (const file of await auditFilesIn(directory, disk)) {
+        if (!(await isPast(place, file, now - keepFor))) continue
+        const end = file.month === undefined ? undefined : await lastPlace(directory, file.name, disk)
         const entry: MonthDeleted = {
           ...{ at: now, by: 'weir', change: 'audit-deleted', file: file.name },
           ...{ keptForDays: Math.round(keepFor / DAY_MS), last: end },
@@ -109,7 +110,7 @@ export async function openAudit(
         waiting.push({ entry, context: {} })
         await writeAll()
         if (waiting.length > 0) return
-        await unlink(join(directory, file.name))
+        await disk.unlink(join(directory, file.name))
         deleted(file.name)
       }
     } catch (cause) {
@@ -142,11 +143,17 @@ interface ChainTail extends ChainPlace {
   readonly month: string
 }
 
-async function prepare(directory: string, chain: AuditChain): Promise<ChainTail> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const tail = await tailOf(directory, chain)
+interface Place {
+  readonly disk: Disk
+  readonly directory: string
+  readonly chain: AuditChain
+}
+
+async function prepare(place: Place): Promise<ChainTail> {
+  await place.disk.mkdir(place.directory, { recursive: true, mode: 0o700 })
+  const tail = await tailOf(place)
   // A disk that takes nothing is told at the start, and not when the first limit has been changed.
-  await writeHead(directory, chain, tail)
+  await writeHead(place, tail)
   return tail
 }
 
@@ -154,58 +161,58 @@ async function prepare(directory: string, chain: AuditChain): Promise<ChainTail>
  * The last line is asked, and the head file beside it: where lines were cut off, the chain goes on from what they ended
  * with, so that the cut shows for ever. A crash between line and head leaves the head behind.
  */
-async function tailOf(directory: string, chain: AuditChain): Promise<ChainTail> {
-  const files = (await auditFilesIn(directory)).filter(file => file.chain === chain)
+async function tailOf(place: Place): Promise<ChainTail> {
+  const { disk, directory, chain } = place
+  const files = (await auditFilesIn(directory, disk)).filter(file => file.chain === chain)
   const newest = files.findLast(({ month }) => month !== undefined)
-  const line = newest && (await lastPlace(directory, newest.name))
-  const head = await readHead(directory, chain)
-  const place = [line, head].filter(one => one !== undefined).sort((one, other) => other.seq - one.seq)[0]
+  const line = newest && (await lastPlace(directory, newest.name, disk))
+  const head = await readHead(directory, chain, disk)
+  const [last] = [line, head].filter(one => one !== undefined).sort((one, other) => other.seq - one.seq)
   const month = newest?.month ?? ''
-  if (place !== undefined && place.seq > 0) return { ...place, month }
-  return { ...(await startOf(directory, files)), month }
+  if (last !== undefined && last.seq > 0) return { ...last, month }
+  return { ...(await startOf(place, files)), month }
 }
 
 /** The first line of all holds the hash of what was written before there was a chain. */
-async function startOf(directory: string, files: readonly AuditFile[]): Promise<ChainPlace> {
+async function startOf({ disk, directory }: Place, files: readonly AuditFile[]): Promise<ChainPlace> {
   if (!files.some(({ name }) => name === oldFileName)) return chainStart
-  return { seq: 0, hash: hashOf(await readFile(join(directory, oldFileName))) }
+  return { seq: 0, hash: hashOf(await disk.readFile(join(directory, oldFileName))) }
 }
 
 async function append(
-  directory: string,
-  chain: AuditChain,
-  tail: ChainTail,
+  { disk, directory, chain }: Place,
+  before: ChainTail,
   { entry, context }: Waiting,
 ): Promise<ChainTail> {
-  const month = [monthOf(entry.at), tail.month].sort().at(-1) ?? ''
-  const { text, place } = auditLine(entry, context, tail)
-  const file = await openWhole(directory, join(directory, monthFileName(chain, month)))
+  const month = [monthOf(entry.at), before.month].sort().at(-1) ?? ''
+  const { text, place } = auditLine(entry, context, before)
+  const file = await openWhole(disk, directory, join(directory, monthFileName(chain, month)))
   try {
     await file.appendFile(`${text}\n`)
     await file.sync()
   } finally {
     await file.close()
   }
-  if (month !== tail.month) await syncDirectory(directory)
+  if (month !== before.month) await syncDirectory(disk, directory)
   return { ...place, month }
 }
 
-async function writeHead(directory: string, chain: AuditChain, { seq, hash }: ChainPlace): Promise<void> {
+async function writeHead({ disk, directory, chain }: Place, { seq, hash }: ChainPlace): Promise<void> {
   const path = join(directory, headFileName(chain))
-  const file = await open(`${path}.new`, 'w', 0o600)
+  const file = await disk.open(`${path}.new`, 'w', 0o600)
   try {
-    await file.writeFile(`${JSON.stringify({ seq, hash })}\n`)
+    await file.writeFile(Buffer.from(`${JSON.stringify({ seq, hash })}\n`))
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(`${path}.new`, path)
+  await disk.rename(`${path}.new`, path)
 }
 
 /** All of it is longer ago than `since`. The file of before there were months is as young as its last entry. */
-async function isPast(directory: string, { name, month }: AuditFile, since: EpochMs): Promise<boolean> {
+async function isPast({ disk, directory }: Place, { name, month }: AuditFile, since: EpochMs): Promise<boolean> {
   if (month !== undefined) return endOfMonth(month) <= since
-  const newest = (await readLines(directory, name)).findLast(({ line }) => line !== undefined)?.line
-  const at = newest === undefined ? (await stat(join(directory, name))).mtimeMs : timeOf(newest)
+  const newest = (await readLines(directory, name, disk)).findLast(({ line }) => line !== undefined)?.line
+  const at = newest === undefined ? (await disk.stat(join(directory, name))).mtimeMs : timeOf(newest)
   return at <= since
 }

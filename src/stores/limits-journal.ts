@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { StreamError } from '../core/errors.ts'
 import type { LimitsEntry } from '../core/limits/applied.ts'
 import { lockDirectory } from './checkpoint-lock.ts'
+import { machineDisk } from './disk.ts'
 import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
 export interface LimitsJournal {
@@ -32,13 +33,13 @@ export async function openLimitsJournal(directory: string): Promise<LimitsJourna
     throw cause instanceof StreamError ? cause : unwritable('the journal of changed limits', path, cause)
   }
   // Before the lock: it makes the folder.
-  const file = await openWhole(folder, path).catch(failed)
+  const file = await openWhole(machineDisk, folder, path).catch(failed)
   const lock = await lockDirectory(folder).catch(async cause => {
     await file.close()
     throw cause instanceof StreamError ? taken(cause) : cause
   })
   const entries = await readEntries(path).catch(failed)
-  await syncDirectory(folder)
+  await syncDirectory(machineDisk, folder)
   return {
     entries,
     async append(entry) {
