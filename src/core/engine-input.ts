@@ -5,7 +5,7 @@
 import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
-import type { Effect, OutcomeReport } from './incident/effect.ts'
+import type { Effect, OutcomeReport, ProgressReport } from './incident/effect.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
@@ -27,6 +27,8 @@ export type EngineInput =
   /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  /** Of a throttle that has no outcome yet. Not journaled: it is asked for again. */
+  | { readonly kind: 'progress'; readonly report: ProgressReport; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
   | {
       readonly kind: 'tenants'

@@ -24,7 +24,7 @@ import {
   watching,
 } from './engine-state.ts'
 import { followPlatform } from './incident/platform.ts'
-import { passTime, step, takeOutcome } from './incident/storyline.ts'
+import { passTime, step, takeOutcome, takeProgress } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
@@ -127,6 +127,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'progress':
+      state.now = Math.max(state.now, input.at)
+      takeProgress(engine, input.report, out)
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)

@@ -4,6 +4,8 @@
  */
 import type { Evidence, Kind, Peers } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
+import type { Verification } from '../incident/verification.ts'
+import type { Waiting } from '../incident/waiting.ts'
 import type { PlannedUse } from '../planned/planned-event.ts'
 import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from '../vocabulary.ts'
 
@@ -25,7 +27,13 @@ export type HeldReason =
 export type Action =
   | { readonly kind: 'held'; readonly because: HeldReason }
   | { readonly kind: 'suggest'; readonly limits: PlanLimits }
-  | { readonly kind: 'throttle'; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
+  | {
+      readonly kind: 'throttle'
+      readonly limits: PlanLimits
+      readonly expiresAt: EpochMs
+      /** Left out where the gateway is to make it next. */
+      readonly waiting?: Waiting | undefined
+    }
   | {
       readonly kind: 'throttled'
       readonly limits: PlanLimits | undefined
@@ -85,4 +93,6 @@ export interface Explanation {
   readonly evidence: readonly Evidence[]
   readonly mode: Mode
   readonly action: Action
+  /** Of the last throttle, whether it holds; left out where none was set. */
+  readonly verification?: Verification | undefined
 }

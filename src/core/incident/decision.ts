@@ -18,6 +18,7 @@ import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
 import { platformSick } from './platform.ts'
+import { queued } from './queued.ts'
 import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
 
@@ -86,7 +87,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   )
   if (isPlatform && isSick) platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
-  const event: IncidentEvent = {
+  const event: Extract<IncidentEvent, { kind: 'signal' }> = {
     kind: 'signal',
     incidentId: `${key.keyId}#${key.incidents + 1}`,
     now: state.now,
@@ -117,7 +118,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       isHeard: severity === 'high' || isHeard(engine, owner.keys, key.number, { kind, at, timesAWeek, allowed }),
     },
   }
-  step(engine, owner, key, event, out)
+  step(engine, owner, key, { ...event, action: queued(engine, key, event) }, out)
 }
 
 /**

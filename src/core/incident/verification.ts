@@ -107,7 +107,11 @@ export function beginVerification(
     plans,
     wasSo,
     missed,
-  }: { readonly plans: readonly LoweredPlan[] | undefined; readonly wasSo: boolean; readonly missed?: string },
+  }: {
+    readonly plans: readonly LoweredPlan[] | undefined
+    readonly wasSo: boolean
+    readonly missed?: string | undefined
+  },
   { now, newest, settleMs }: { readonly now: EpochMs; readonly newest: EpochMs; readonly settleMs: number },
 ): Verification | undefined {
   if (plans === undefined || plans.length === 0) return undefined
