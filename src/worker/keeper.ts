@@ -25,7 +25,15 @@ import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/inc
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
-import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import {
+  type ApiKeyId,
+  type EpochMs,
+  HOUR_MS,
+  MINUTE_MS,
+  type PartitionId,
+  type Position,
+  SECOND_MS,
+} from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
@@ -37,9 +45,10 @@ import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
+import { createProgressNews } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
-import type { LearnedBaselines, Telemetry } from './telemetry.ts'
+import { type LearnedBaselines, type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
@@ -106,6 +115,8 @@ export interface SavedState {
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
 const maxAlerts = 1_000
 const laggingMs = MINUTE_MS
+/** Without a queue or trouble a throttle has its outcome by then. */
+const waitingMs = 10 * SECOND_MS
 /** A throttle that was decided longer ago is not carried out after a restart: it was about a storm of then. */
 const youngMs = 2 * MINUTE_MS
 
@@ -151,6 +162,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let isBlindnessTold = false
   /** As of the last telling. */
   let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
+  const progressNews = createProgressNews()
   const performing = createPerforming({
     performers: settings.performers,
     clock,
@@ -181,7 +193,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     recorder?.decided(decisions)
     const { effects, changes, measured } = decisions
     if (measured.length > 0) metrics?.closed(measured)
-    for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
+    for (const explanation of changes) tellChange(explanation, telemetry)
     if (effects.length > 0) await carryOut(effects, decisions.memos)
   }
 
@@ -225,6 +237,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tick(): Promise<void> {
     const at = clock.now()
     await intake.moveOn(at)
+    for (const report of progressNews(performing.progress(waitingMs), at)) await feed({ kind: 'progress', report, at })
     await feed({ kind: 'tick', at })
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
