@@ -29,6 +29,7 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { auditingVerdicts } from './audit-verdicts.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
@@ -134,7 +135,7 @@ async function watch(watching: Watch): Promise<void> {
       stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const telemetry = loggingIncidents(incidents, watching.telemetry)
+        const telemetry = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, watching.telemetry))
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
         const hashSecret = await loadHashSecret(stateDirectory, process.env)
@@ -295,7 +296,7 @@ function planPerformer(
     gateways: new Map(
       named.map(([name, { stages, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages, region: aws.region },
       ]),
     ),
     clock,

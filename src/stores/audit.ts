@@ -7,6 +7,7 @@
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { Verdict } from '../core/incident/verification.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 import { openWhole, unwritable } from './durable.ts'
 
@@ -16,7 +17,8 @@ export interface AuditEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string
-  readonly change: 'throttle' | 'restore-half' | 'restore-full'
+  /** `verified`: nothing was changed, and the log showed whether what was changed holds. */
+  readonly change: 'throttle' | 'restore-half' | 'restore-full' | 'verified'
   readonly keyId: ApiKeyId
   /** Name in `gateways`; undefined: `gateway`. */
   readonly gateway?: string | undefined
@@ -24,13 +26,15 @@ export interface AuditEntry {
   readonly planId: string | undefined
   /** The evidence: what the incident and the effect's intent say. */
   readonly incidentId: string
-  readonly effectId: string
+  readonly effectId: string | undefined
   /** undefined = no throttle set, or not changed. */
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
-  readonly result: Outcome['kind']
-  /** Why it was refused. */
+  readonly result: Outcome['kind'] | Exclude<Verdict['kind'], 'too-early'>
+  /** Why it was refused, or could not be verified. */
   readonly because: string | undefined
+  /** Of a limit that holds: how long after the gateway's answer it was first seen to, ms. */
+  readonly bitesAfterMs?: number | undefined
 }
 
 export interface AuditLog {

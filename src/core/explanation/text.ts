@@ -206,8 +206,12 @@ export function stretchText({ event, from, to }: PlannedStretch): string {
   return `${note}up to ${upToText(event.upTo)}, from ${timeText(from)} to ${timeText(to)}`
 }
 
-/** Whether it is told as something that was. */
-const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
+/** Whether it is told as something that was; of a limit that does or does not hold, what the key does now is told beside it. */
+const isOver = (explanation: Explanation): boolean =>
+  explanation.phase === 'recovering' ||
+  explanation.phase === 'closed' ||
+  isUnheld(explanation) ||
+  isHeldAgain(explanation)
 
 function presentLines({ kind, onsetAt, decidedAt, current, evidence }: Explanation): readonly string[] {
   return [

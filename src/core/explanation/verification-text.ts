@@ -112,7 +112,7 @@ export function nextSteps({ plans, missed }: Verification): readonly NextStep[] 
       commands: shown.map(plan => aws(plan, `get-usage-plan --usage-plan-id ${word(plan.planId)} --query throttle`)),
     },
     {
-      what: 'Does something else let it through: a plan for another stage, or a limit of a method of its own (apiStages[].throttle), which goes before that of the plan?',
+      what: 'Does something else let it through? A plan of another stage does, and so does a method’s own limit (apiStages[].throttle).',
       commands: keys.map(([keyId, plan]) =>
         aws(plan, `get-usage-plans --key-id ${word(keyId)} --query 'items[].[id,throttle,apiStages]'`),
       ),
@@ -127,13 +127,13 @@ export function nextSteps({ plans, missed }: Verification): readonly NextStep[] 
       ),
     },
     {
-      what: 'To stop it now, disable the key. Each of its calls is then answered 403, until somebody sets it to true again; Weir does not.',
+      what: 'To stop it now, disable the key: each of its calls is answered 403, until a person sets it to true again.',
       commands: keys.map(([keyId, plan]) =>
         aws(plan, `update-api-key --api-key ${word(keyId)} --patch-operations op=replace,path=/enabled,value=false`),
       ),
     },
     {
-      what: 'Where that does not hold it either, its calls need no key: a rate-based rule of AWS WAF on the stage holds them in front of the gateway, counted by source address or by the header x-api-key.',
+      what: 'If that does not stop it, its calls need no key: a rate-based rule of AWS WAF on the stage does, counted by the header x-api-key or by address.',
       commands: [],
     },
   ]

@@ -29,6 +29,7 @@ import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
 import { opened, openingsFrom } from './openings.ts'
 import { urgencyOf } from './queued.ts'
+import { isVerified } from './verification.ts'
 import { verified } from './verified.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
@@ -190,9 +191,10 @@ function keepIncident(owner: Owner, key: KeyState, incident: Incident): void {
   else owner.limited.delete(key)
 }
 
-/** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
+/** What is told of a recovery, or of whether a limit holds, is what the key does now, and not what it did when the incident opened. */
 function nowOf(owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
-  if (phase !== 'recovering' && phase !== 'closed') return story
+  const isOfNow = phase === 'recovering' || phase === 'closed' || isVerified(story.verification)
+  if (!isOfNow) return story
   const at = Math.floor(owner.time.highest / SECOND_MS) * SECOND_MS
   const current = currentOf(key, at - 60 * SECOND_MS, at)
   return { ...story, signal: { ...story.signal, current, evidence: measured(key, at) } }

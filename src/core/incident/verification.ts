@@ -181,6 +181,10 @@ export function newsOf(before: Verification, after: Verification): 'none' | 'tol
     : 'none'
 }
 
+/** Whether it is known whether it holds. */
+export const isVerified = (verification: Verification | undefined): boolean =>
+  verification?.verdict.kind === 'bites' || verification?.verdict.kind === 'does-not-bite'
+
 function alertedAfter({ alerted }: Verification, { verdict: { kind } }: Verification): Verification['alerted'] {
   if (kind === 'does-not-bite' && alerted === 'nothing') return 'unheld'
   if (kind === 'bites' && alerted === 'unheld') return 'held-again'
