@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import type { AuditEntry } from '../stores/audit.ts'
+import type { AuditEntry, LimitEntry } from '../stores/audit.ts'
 import { auditingVerdicts } from './audit-verdicts.ts'
 
 test('whether a limit holds is a line of the audit log for each plan, and what else is told is not', () => {
-  const entries: AuditEntry[] = []
+  const entries: LimitEntry[] = []
   const told: string[] = []
-  const audit = { record: async (entry: AuditEntry) => void entries.push(entry), close: async () => {} }
+  const audit = { record: async (entry: AuditEntry) => void entries.push(entry as LimitEntry), close: async () => {} }
   const clock = { now: () => 7, sleep: async () => {} }
   const telemetry = auditingVerdicts({ audit, clock }, ({ name }) => told.push(name))
   telemetry({ name: 'sourceEnded' })

@@ -1,5 +1,4 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
@@ -10,7 +9,9 @@ import { learnCommand } from './learn.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
+import { throttlesCommand } from './throttles.ts'
 import { tuneCommand } from './tune.ts'
+import { version } from './version.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -63,6 +64,7 @@ Examples:
   weir explain key_abc123 --at 2026-11-20T14:03:07Z friday.ndjson.gz --history week.ndjson.gz
                                                  … and why, or why did it say nothing?
   weir tune november.ndjson.gz --html tune.html  fewer false alarms, and how soon? thresholds for weir.yaml
+  weir throttles list                            whose limits are lowered? release, hold, halt
 ${exitCodesHelp}`,
     )
   for (const command of [
@@ -73,29 +75,17 @@ ${exitCodesHelp}`,
     plannedCommand(),
     labelCommand(),
     tuneCommand(),
+    throttlesCommand(),
     demoCommand(),
     configCommand(),
   ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands]) {
+  for (const command of [weir, ...weir.commands.flatMap(one => [one, ...one.commands])]) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })
       .showHelpAfterError('  weir --help shows what there is')
   }
   return weir
-}
-
-/** From package.json, which stands above both src/cli and dist/src/cli. */
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const found: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'))
-      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
-    } catch {
-      // Not built, or built: the other one is there.
-    }
-  }
-  return 'unknown'
 }

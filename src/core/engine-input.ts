@@ -6,8 +6,10 @@ import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport, ProgressReport } from './incident/effect.ts'
+import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
+import type { OperatorCommand } from './operator.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
 
@@ -32,6 +34,8 @@ export type EngineInput =
   | { readonly kind: 'progress'; readonly report: ProgressReport; readonly at: EpochMs }
   /** What was decided after the checkpoint from which this life goes on, and before the crash; oldest first. */
   | { readonly kind: 'recalled'; readonly memos: readonly Memo[]; readonly at: EpochMs }
+  /** What the other parts of a shared stream see, as of now. */
+  | { readonly kind: 'fleet'; readonly others: OtherParts; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
   | {
       readonly kind: 'tenants'
@@ -40,6 +44,8 @@ export type EngineInput =
       readonly planned?: readonly PlannedEvent[]
       readonly at: EpochMs
     }
+  /** A person's command, and who they are. */
+  | { readonly kind: 'operator'; readonly command: OperatorCommand; readonly by: string; readonly at: EpochMs }
   /** What came before was history: baselines stay, incidents do not. Closes all panes. */
   | { readonly kind: 'history-ended' }
   /** A bare log is over: closes all panes. */

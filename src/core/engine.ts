@@ -24,11 +24,12 @@ import {
   watching,
 } from './engine-state.ts'
 import type { Memo } from './incident/memo.ts'
-import { followPlatform } from './incident/platform.ts'
+import { followPlatform, takeOthers } from './incident/platform.ts'
 import { passTime, recallKey, step, takeOutcome, takeProgress } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
+import { takeOperator } from './operator.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import { createSchedule } from './planned/schedule.ts'
 import { resetAccumulators } from './state/accumulator.ts'
@@ -91,9 +92,13 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     platform: { phase: 'quiet' },
     platformIncidents: 0,
     alertsSpent: new Map(),
+    others: undefined,
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
+    halted: undefined,
+    spared: new Map(),
+    throttled: new Map(),
     rejected: { future: 0, tooOld: 0 },
     unplaced: 0,
   }
@@ -141,6 +146,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       state.now = Math.max(state.now, input.at)
       takeProgress(engine, input.report, out)
       break
+    case 'fleet':
+      state.now = Math.max(state.now, input.at)
+      takeOthers(engine, input.others, out)
+      break
     case 'recalled':
       state.now = Math.max(state.now, input.at)
       for (const memo of input.memos) recall(engine, memo)
@@ -148,6 +157,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'tenants':
       state.now = Math.max(state.now, input.at)
       takeTenants(engine, input, out)
+      break
+    case 'operator':
+      state.now = Math.max(state.now, input.at)
+      takeOperator(engine, input, out)
       break
     case 'history-ended':
       endHistory(engine)

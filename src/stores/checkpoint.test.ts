@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { openCheckpoints, type Snapshot } from './checkpoint.ts'
+import { lookAtCheckpoint, openCheckpoints, type Snapshot } from './checkpoint.ts'
+import { holderOf } from './checkpoint-lock.ts'
 
 let directory: string
 
@@ -122,7 +123,7 @@ test('what stands in it is for the worker alone to read', async () => {
 test('two workers do not share a directory', async () => {
   await openedWith(async () => {
     await expect(openCheckpoints(directory)).rejects.toMatchObject({
-      code: 'STORE_UNWRITABLE',
+      code: 'STATE_HELD',
       message: `Cannot use the state directory ${directory}: process ${process.pid} on ${hostname()} is using it`,
     })
   })
@@ -141,6 +142,35 @@ test('of ten workers that find the lock of a dead one at once, one gets it', asy
   expect(await readdir(directory)).toEqual([])
 })
 
+test('whoever only looks sees who holds the directory while they live, and leaves nothing behind', async () => {
+  const lock = join(directory, 'lock')
+  await openedWith(async () => {
+    expect(await holderOf(directory)).toMatchObject({ pid: process.pid, host: hostname() })
+    await writeFile(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }))
+    expect(await holderOf(directory)).toMatchObject({ host: 'elsewhere' })
+    const twoMinutesAgo = Date.now() / 1_000 - 120
+    await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+    expect(await holderOf(directory)).toBeUndefined()
+    expect((await readdir(directory)).filter(name => name.startsWith('lock'))).toEqual(['lock'])
+  })
+  expect(await holderOf(directory)).toBeUndefined()
+})
+
+test('whoever only looks has the state of the newest good one while a worker holds it, or is told why there is none', async () => {
+  expect(await lookAtCheckpoint(directory)).toBeUndefined()
+  await openedWith(async checkpoints => {
+    await checkpoints.write(snapshotOf(1, { calls: 1 })).written
+    await checkpoints.write(snapshotOf(2, { calls: 2 })).written
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 2 }, writtenAt: 2 })
+    await writeFile(join(directory, 'checkpoint-000000000002'), 'half of')
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 1 }, writtenAt: 1 })
+    await writeFile(join(directory, 'checkpoint-000000000001'), 'it')
+    expect(await lookAtCheckpoint(directory)).toEqual({
+      unreadable: 'checkpoint-000000000002: it has only 7 bytes; checkpoint-000000000001: it has only 2 bytes',
+    })
+  })
+})
+
 test('a process that lives is not the holder if it only got the same id: a container’s is always 1', async () => {
   await openedWith(async () => undefined)
   const lock = join(directory, 'lock')
@@ -152,7 +182,7 @@ test('a holder on another host is alive as long as it touches its lock', async (
   await openedWith(async () => undefined)
   const lock = join(directory, 'lock')
   await writeFile(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }))
-  await expect(openCheckpoints(directory)).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  await expect(openCheckpoints(directory)).rejects.toMatchObject({ code: 'STATE_HELD' })
   const twoMinutesAgo = Date.now() / 1_000 - 120
   await utimes(lock, twoMinutesAgo, twoMinutesAgo)
   await openedWith(async () => undefined)
@@ -183,7 +213,7 @@ test('a holder touches its lock while it writes no checkpoint for long, and lets
 test('a worker that lost its lock while it was frozen writes no more', async () => {
   const checkpoints = await openCheckpoints(directory)
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 1, host: 'elsewhere' }))
-  await expect(checkpoints.write(snapshotOf(1)).written).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  await expect(checkpoints.write(snapshotOf(1)).written).rejects.toMatchObject({ code: 'STATE_HELD' })
   expect(await checkpointFiles()).toEqual([])
   await checkpoints.close()
   expect(await readdir(directory)).toEqual(['lock'])

@@ -2,15 +2,18 @@
  * The effect journal on disk: what was decided, what the plan had before it was touched, and what came of it. Every
  * original limit lives here and nowhere else, so nothing that somebody still has to give back is ever dropped.
  *
- * One append is one line, `{"crc":"<8 hex digits>","entries":[…],"from":N}`, one write and one fsync, and the next append waits
+ * One append is one line, `{"crc":"<8 hex digits>","from":N,"entries":[…]}`, one write and one fsync, and the next append waits
  * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
  * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
  *
+ * Fenced: what is announced here may be done only while the directory is still ours, which is asked after each append. Who
+ * took it over has read the journal into a new file, so what one who was frozen meanwhile writes into the old one is read by nobody.
+ *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
- * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos.
+ * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos, and
+ * the last 1,000 commands of people with the last of those that say whether anybody is throttled at all.
  */
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
@@ -18,15 +21,18 @@ import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   advanceStories,
   continuesStory,
+  isPlanEntry,
   type PlanStories,
   placeName,
   planStories,
 } from '../core/incident/plan-story.ts'
+import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
+const keptCommands = 1_000
 const keptMemos = 10_000
 const compactAboveBytes = 64 * 1024 * 1024
 
@@ -42,14 +48,18 @@ export interface OpenedJournal extends EffectJournal {
   readonly cutBytes: number
 }
 
-export async function openEffectJournal(directory: string): Promise<OpenedJournal> {
+export async function openEffectJournal(
+  directory: string,
+  disk: Disk = machineDisk,
+  stillOurs: () => Promise<void> = async () => undefined,
+): Promise<OpenedJournal> {
   const path = join(directory, fileName)
-  await mkdir(directory, { recursive: true }).catch(cause => {
+  await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { numbered, next: begunAt, cutBytes } = await readJournal(path)
+  const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
   const recovered = numbered.map(({ entry }) => entry)
-  let { file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), begunAt)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = planStories(recovered)
@@ -73,6 +83,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
       throw failure
     }
     bytes += line.length
+    await stillOurs()
     stories = entries.reduce<PlanStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
@@ -80,8 +91,9 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   async function compact(): Promise<void> {
     const old = file
     try {
-      const { numbered, next } = await readJournal(path)
-      ;({ file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), next))
+      await stillOurs()
+      const { numbered, next } = await readJournal(disk, path)
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -95,7 +107,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
     recovered,
     cutBytes,
     stories: () => stories,
-    since: position => numbered.filter(({ number }) => number >= position).map(({ entry }) => entry),
+    since: position => entriesFrom(numbered, position),
     position: () => next,
     goOnFrom(position) {
       next = Math.max(next, position)
@@ -114,6 +126,18 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
     },
   }
 }
+
+/**
+ * What is in it, oldest first, for whoever only looks: nothing is written, also while a worker writes. A line that has no end yet is
+ * none. Empty where there is no journal; throws STORE_UNWRITABLE where it cannot be read, CHECKPOINT_DAMAGED as opening does.
+ */
+export async function readEffectJournal(directory: string): Promise<Pick<EffectJournal, 'recovered' | 'since'>> {
+  const { numbered } = await readJournal(machineDisk, join(directory, fileName))
+  return { recovered: numbered.map(({ entry }) => entry), since: position => entriesFrom(numbered, position) }
+}
+
+const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
+  numbered.filter(({ number }) => number >= position).map(({ entry }) => entry)
 
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
@@ -148,11 +172,20 @@ function stillNeeded(numbered: readonly Numbered[]): readonly Numbered[] {
   const answered = new Set([...outcomes.keys()].slice(-keptOutcomes))
   for (const { effectId } of told) answered.add(effectId)
   const memos = new Set(entries.filter(({ kind }) => kind === 'memos').slice(-keptMemos))
+  const commands = lastCommands(entries)
   return numbered.filter(({ entry }) => {
     if (entry.kind === 'intent') return open.has(entry.effect.id)
     if (entry.kind === 'outcome') return answered.has(entry.effectId)
+    if (entry.kind === 'commanded') return commands.has(entry)
     return entry.kind === 'memos' ? memos.has(entry) : told.has(entry)
   })
+}
+
+function lastCommands(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
+  const commanded = entries.filter(entry => entry.kind === 'commanded')
+  const last = new Set<JournalEntry>(commanded.slice(-keptCommands))
+  const isOnOrOff = commanded.findLast(({ command }) => command.kind === 'halt' || command.kind === 'go-on')
+  return isOnOrOff === undefined ? last : last.add(isOnOrOff)
 }
 
 /** The entries that today's stories are made of: of each plan all since it last had its original. */
@@ -160,7 +193,7 @@ function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> 
   const chains = new Map<string, PlanEntry[]>()
   let stories: PlanStories = new Map()
   for (const entry of entries) {
-    if (entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos') {
+    if (isPlanEntry(entry)) {
       const name = placeName(entry)
       const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])
@@ -200,10 +233,10 @@ interface ReadJournal {
   readonly cutBytes: number
 }
 
-async function readJournal(path: string): Promise<ReadJournal> {
+async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
   let content: Buffer
   try {
-    content = await readFile(path)
+    content = await disk.readFile(path)
   } catch (cause) {
     if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0 }
     throw unwritable('the effect journal', path, cause)
@@ -248,26 +281,32 @@ function parseLine(line: string): Line | undefined {
 }
 
 /** By position, and all of it: a full disk may take a part of a line and call it a success. */
-async function writeAt(file: FileHandle, line: Buffer, position: number): Promise<void> {
+async function writeAt(file: DiskFile, line: Buffer, position: number): Promise<void> {
   const { bytesWritten } = await file.write(line, 0, line.length, position)
   if (bytesWritten < line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`)
   await file.sync()
 }
 
 /** Writes aside, syncs, renames, syncs the directory: at every moment the old journal or the new one is whole on disk. */
-async function replaceJournal(directory: string, path: string, numbered: readonly Numbered[], next: number) {
+async function replaceJournal(
+  disk: Disk,
+  directory: string,
+  path: string,
+  numbered: readonly Numbered[],
+  next: number,
+) {
   const aside = `${path}.new`
   try {
-    const file = await open(aside, 'w')
+    const file = await disk.open(aside, 'w')
     const lines = numbered.map(({ number, entry }) => toLine([entry], number))
     // An empty last line keeps the count where the youngest entries are needed no more.
     if ((numbered.at(-1)?.number ?? -1) + 1 < next) lines.push(toLine([], next))
     const content = Buffer.from(lines.join(''))
     await file.writeFile(content)
     await file.sync()
-    await rename(aside, path)
-    await syncDirectory(directory)
-    return { file, bytes: content.length } satisfies { file: FileHandle; bytes: number }
+    await disk.rename(aside, path)
+    await syncDirectory(disk, directory)
+    return { file, bytes: content.length } satisfies { file: DiskFile; bytes: number }
   } catch (cause) {
     throw unwritable('the effect journal', path, cause)
   }

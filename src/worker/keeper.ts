@@ -21,21 +21,17 @@ import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
-import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts'
+import { fleetSums } from '../core/incident/fleet.ts'
+import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
-import {
-  type ApiKeyId,
-  type EpochMs,
-  HOUR_MS,
-  MINUTE_MS,
-  type PartitionId,
-  type Position,
-  SECOND_MS,
-} from '../core/vocabulary.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
+import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
+import type { AuditLog } from '../stores/audit.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -43,9 +39,10 @@ import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
-import { createMeter } from './meter.ts'
-import { createPerforming, type Performers } from './performing.ts'
-import { createProgressNews } from './progress-news.ts'
+import { behindMs, createMeter } from './meter.ts'
+import { createOperating, lostRestores } from './operating.ts'
+import { createPerforming, type EffectWait, type Performers } from './performing.ts'
+import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import { type LearnedBaselines, type Telemetry, tellChange } from './telemetry.ts'
@@ -67,6 +64,8 @@ export interface KeeperSettings {
   readonly checkpoints: Checkpoints
   readonly journal: EffectJournal
   readonly rejects: Rejects
+  /** Where people's commands are written down, for people. */
+  readonly audit?: Pick<AuditLog, 'record'> | undefined
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -86,12 +85,18 @@ export interface Keeper {
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
   tenants(tenants: TenantsConfig): Promise<void>
+  /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
+  sums(): FleetSums
+  takeOthers(others: OtherParts): Promise<void>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
+  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
   end(): Promise<void>
   throttled(): number
   effectsRunning(): number
+  effectWaits(): readonly EffectWait[]
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
@@ -115,8 +120,6 @@ export interface SavedState {
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
 const maxAlerts = 1_000
 const laggingMs = MINUTE_MS
-/** Without a queue or trouble a throttle has its outcome by then. */
-const waitingMs = 10 * SECOND_MS
 /** A throttle that was decided longer ago is not carried out after a restart: it was about a storm of then. */
 const youngMs = 2 * MINUTE_MS
 
@@ -187,6 +190,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
+  const operating = createOperating({
+    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost },
+  })
+
   async function feed(input: EngineInput): Promise<void> {
     recorder?.input(input)
     const decisions = advance(engine, input)
@@ -237,7 +244,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tick(): Promise<void> {
     const at = clock.now()
     await intake.moveOn(at)
-    for (const report of progressNews(performing.progress(waitingMs), at)) await feed({ kind: 'progress', report, at })
+    for (const report of progressNews(performing.progress(waitsAfterMs), at))
+      await feed({ kind: 'progress', report, at })
     await feed({ kind: 'tick', at })
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }
@@ -252,14 +260,16 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
+    const { halted } = engineStatus(engine)
+    if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
     await giveBackOrphans()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
-    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    const lateMs = behindMs(reading, now)
+    if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
-      lagMs: reading.lag === undefined ? undefined : behindMs,
+      lagMs: reading.lag === undefined ? undefined : lateMs,
       checkpointAgeMs: now - checkpointedAt,
       effectsWaiting: performing.running(),
       openIncidents: reading.openIncidents,
@@ -336,6 +346,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const outcomes = later.filter(({ kind }) => kind === 'outcome').length
     if (memos.length + outcomes > 0) telemetry({ name: 'decisionsRecalled', decisions: memos.length, outcomes })
     if (memos.length > 0) await feed({ kind: 'recalled', memos, at })
+    // Before what is still in hand is taken up again: it may be called back by them.
+    await operating.hear(later, { isAnew: false })
     const { openIntents } = journalIndex(journal.recovered)
     const isOutdated = (effect: Effect): boolean => effect.kind === 'throttle' && !isStillTrue(effect)
     for (const effect of openIntents) if (!isOutdated(effect)) performing.begin(effect)
@@ -364,21 +376,27 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
+    const decidedAt = clock.now()
     const lost = new Set<ApiKeyId>()
+    const incidentOf = (keyId: ApiKeyId) => `${keyId}#lost-${decidedAt}`
     for (const story of journal.stories().values()) {
       for (const keyId of story.holders) {
         // Tried within the hour: what refused it is not mended by asking again each minute.
         if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
         returning.set(keyId, clock.now())
         lost.add(keyId)
-        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+        telemetry({
+          ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
+          original: story.original ?? undefined,
+        })
       }
     }
-    const decidedAt = clock.now()
-    const restores = [...lost].map((keyId): RestoreEffect => {
-      const incidentId = `${keyId}#lost-${decidedAt}`
-      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
-    })
+    await giveBackLost(lost)
+  }
+
+  async function giveBackLost(lost: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
+    for (const keyId of lost) returning.set(keyId, clock.now())
+    const restores = lostRestores(lost, { decidedAt: clock.now(), by })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -396,7 +414,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
-    if (state === undefined) return giveBackOrphans()
+    if (state === undefined) {
+      await operating.hear(journal.recovered, { isAnew: true })
+      return giveBackOrphans()
+    }
     await resumeEffects(state.journaled)
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
@@ -431,7 +452,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
+    operate: (command, by) => inTurn(() => operating.operate(command, by)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
+    sums: () => fleetSums(engine),
+    takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>
@@ -441,6 +465,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
+    effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
@@ -464,11 +489,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }

@@ -28,8 +28,9 @@ export function createMeter(startedAt: EpochMs): Meter {
     },
     read(now, status, partitions) {
       for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
-      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history } = status
-      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history }
+      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted, history } = status
+      const isHalted = halted !== undefined
+      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, isHalted, history }
       const reading = {
         overMs: now - since,
         records,
@@ -44,6 +45,13 @@ export function createMeter(startedAt: EpochMs): Meter {
       return { ...reading, ...engine }
     },
   }
+}
+
+/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
+export function behindMs({ lag, eventTime }: Pick<Reading, 'lag' | 'eventTime'>, now: EpochMs): number {
+  if (lag === undefined) return 0
+  if ('ms' in lag) return lag.ms
+  return lag.records > 0 ? now - (eventTime ?? now) : 0
 }
 
 /** Records add up over partitions; of times the longest counts. */

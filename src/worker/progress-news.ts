@@ -4,7 +4,10 @@
  */
 import type { ProgressReport } from '../core/incident/effect.ts'
 import { CHANGE_EVERY_MS } from '../core/incident/waiting.ts'
-import type { EpochMs } from '../core/vocabulary.ts'
+import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
+
+/** Without a queue or trouble a throttle has its outcome by then. */
+export const waitsAfterMs = 10 * SECOND_MS
 
 export type ProgressNews = (reports: readonly ProgressReport[], now: EpochMs) => readonly ProgressReport[]
 

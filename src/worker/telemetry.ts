@@ -9,6 +9,7 @@ import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { Doubt, LoweredPlan } from '../core/incident/verification.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
 import type { HistoryEvent } from '../metrics/history.ts'
@@ -37,6 +38,8 @@ export interface Reading {
   readonly late: number
   readonly openIncidents: number
   readonly throttled: number
+  /** A person wants nobody throttled. */
+  readonly isHalted: boolean
   readonly history: boolean
 }
 
@@ -57,6 +60,8 @@ export type TelemetryEvent =
       readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
+  /** Nothing is watched until it is taught, which may take minutes. */
+  | { readonly name: 'historyBegun'; readonly logs: number }
   | {
       readonly name: 'historyTaught'
       readonly calls: number
@@ -107,16 +112,29 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  | { readonly name: 'fleetUnheard'; readonly because: string }
+  | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
+  | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
   | {
       readonly name: 'limitLeftLowered'
+      /** Under which it is given back; whose doing it was nobody knows any more. */
+      readonly incidentId: string
       readonly keyId: ApiKeyId
       readonly planId: string
       readonly original: PlanLimits | undefined
     }
+  | {
+      readonly name: 'operatorCommanded'
+      readonly command: OperatorCommand
+      readonly by: string
+      readonly answer: CommandAnswer
+    }
+  /** Once a minute while it is so. */
+  | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
@@ -129,6 +147,11 @@ export type TelemetryEvent =
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
   | { readonly name: 'sourceEnded' }
+  | { readonly name: 'serverListening'; readonly address: string }
+  | { readonly name: 'serverUnavailable'; readonly listen: string; readonly because: string }
+  /** In the last minute, by what was wrong with them. */
+  | { readonly name: 'requestsRefused'; readonly refused: Readonly<Record<string, number>> }
+  | { readonly name: 'requestFailed'; readonly route: string; readonly because: string }
   | {
       readonly name: 'workerStopping'
       readonly because: 'asked' | 'source-ended' | 'trouble'
@@ -167,6 +190,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'fleetUnheard':
     case 'keysForgotten':
     case 'commitFailed':
     case 'incidentUnlogged':
@@ -174,8 +198,14 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
+    case 'operatorCommanded':
+    case 'throttlingHalted':
+    case 'serverUnavailable':
+    case 'requestsRefused':
+    case 'requestFailed':
       return 'warn'
     case 'auditFailed':
+    case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':
     case 'sourceTroubled':
@@ -183,13 +213,16 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'metricsPriced':
     case 'historyFound':
     case 'historyFetched':
+    case 'historyBegun':
     case 'historyTaught':
+    case 'serverListening':
     case 'recordingBegan':
     case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
     case 'decisionsRecalled':
+    case 'partitionAwaited':
     case 'sourceEnded':
     case 'workerStopping':
     case 'workerStopped':
@@ -200,6 +233,19 @@ export function levelOf(event: TelemetryEvent): Level {
   }
 }
 
+/** By these the log of an incident is found. An effect's id is its incident's and the step. */
+export function incidentsOf(event: TelemetryEvent): readonly string[] {
+  if ('incidentId' in event) return [event.incidentId]
+  if ('explanation' in event) return [event.explanation.incidentId]
+  if ('effect' in event) return [event.effect.incidentId]
+  if ('answer' in event) return event.answer.kind === 'obeyed' ? event.answer.incidentIds : []
+  if ('effectId' in event) return [incidentOf(event.effectId)]
+  if ('effectIds' in event) return [...new Set(event.effectIds.map(incidentOf))]
+  return []
+}
+
+const incidentOf = (effectId: string): string => effectId.slice(0, effectId.lastIndexOf('/'))
+
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
@@ -208,6 +254,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
+    case 'historyBegun':
+      return `History is being taught from ${event.logs === 1 ? 'one log' : `${grouped(event.logs)} logs`}; the stream is watched when that is done`
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'tenantsReloaded':
@@ -259,6 +307,12 @@ export function sentenceOf(event: TelemetryEvent): string {
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
       return `${event.effect.id} was not done: ${event.because}`
+    case 'fleetUnheard':
+      return `What the other workers see is not known, and each judges by its own share: ${event.because}`
+    case 'partitionAwaited':
+      return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
+    case 'partitionTroubled':
+      return `${event.partition} is NOT watched, and is tried again every ten seconds: ${event.because}`
     case 'decisionsRecalled':
       return `Of after the checkpoint the effect journal knows ${event.decisions} decisions and ${event.outcomes} answers: they stand, and nothing is said or done twice`
     case 'effectTroubled':
@@ -269,6 +323,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `${event.effectId} had no answer before stopping; it is tried again at the next start`
     case 'limitLeftLowered':
       return `Usage plan ${event.planId} of key ${event.keyId} is still lowered and no incident holds it any more; giving it back is tried now and each hour (${limitsText(event.original)})`
+    case 'operatorCommanded':
+      return commandedSentence(event)
+    case 'throttlingHalted':
+      return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
     case 'checkpointWritten':
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':
@@ -291,6 +349,14 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The source cannot go on: ${event.because}`
     case 'sourceEnded':
       return 'The source has ended'
+    case 'serverListening':
+      return `Metrics and health are told at http://${event.address}: /metrics, /healthz, /readyz`
+    case 'serverUnavailable':
+      return `Metrics and health cannot be told at ${event.listen} (${event.because}); detection goes on, and it is tried again`
+    case 'requestsRefused':
+      return `HTTP requests refused in the last minute: ${refusedText(event.refused)}`
+    case 'requestFailed':
+      return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
     case 'workerStopped':
@@ -383,8 +449,21 @@ const droppedText = (dropped: PublishingSummary['dropped']): string =>
     .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
     .join(', ')
 
+const refusedText = (refused: Readonly<Record<string, number>>): string =>
+  Object.entries(refused)
+    .map(([reason, count]) => `${grouped(count)} for their ${reason}`)
+    .join(', ')
+
 /** `$120.43`; below a cent as many digits as say something. */
 const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
+
+function commandedSentence({ command, by, answer }: Extract<TelemetryEvent, { name: 'operatorCommanded' }>): string {
+  const what = 'keyId' in command ? `${command.kind} ${command.keyId}` : command.kind
+  if (answer.kind === 'refused') return `${by} asked for ${what}, which is not done: ${answer.because}`
+  const until = answer.until === undefined ? '' : ` until ${isoTime(answer.until)}`
+  const whom = 'keyId' in command || answer.keyIds.length === 0 ? '' : ` (${answer.keyIds.join(', ')})`
+  return `${by} asked for ${what}${until}${whom}`
+}
 
 function performedSentence(effect: Effect, outcome: Outcome): string {
   const done = outcome.kind === 'already' ? 'was so already' : 'done'

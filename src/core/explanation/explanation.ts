@@ -21,6 +21,7 @@ export type HeldReason =
   | 'key-id-unknown'
   | 'platform-incident'
   | 'too-many-throttled'
+  | 'halted'
   | 'history-unknown'
   | 'too-old'
 
@@ -33,12 +34,15 @@ export type Action =
       readonly expiresAt: EpochMs
       /** Left out where the gateway is to make it next. */
       readonly waiting?: Waiting | undefined
+      /** Which of its throttles in 7 days it is, where that makes it longer. */
+      readonly ofWeek?: number
     }
   | {
       readonly kind: 'throttled'
       readonly limits: PlanLimits | undefined
       readonly before: PlanLimits | undefined
       readonly expiresAt: EpochMs
+      readonly ofWeek?: number
       /** Of several plans or keys: which could not be lowered, and why, for people. */
       readonly missed?: string
     }
@@ -47,6 +51,8 @@ export type Action =
       readonly kind: 'restore'
       readonly step: 'half' | 'full'
       readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator'
+      /** Who asked for it, where somebody did. */
+      readonly by?: string
     }
   | { readonly kind: 'restore-refused'; readonly because: string }
   | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined }
@@ -95,4 +101,14 @@ export interface Explanation {
   readonly action: Action
   /** Of the last throttle, whether it holds; left out where none was set. */
   readonly verification?: Verification | undefined
+  /** A person wants the limit lowered until then; left out where nobody does. */
+  readonly extended?: OperatorWord
+  /** … whatever the key does. */
+  readonly held?: OperatorWord
+}
+
+/** What a person has said of how long a limit stays lowered. */
+export interface OperatorWord {
+  readonly by: string
+  readonly until: EpochMs
 }

@@ -32,6 +32,7 @@ export function incidentBody(explanation: Explanation) {
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
     ...verificationOf(explanation),
+    ...wordsOf(explanation),
     telling,
   } as const
 }
@@ -66,6 +67,7 @@ export function alertBody({ id, explanation }: AlertEffect) {
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
     ...verificationOf(explanation),
+    ...wordsOf(explanation),
   } as const
 }
 
@@ -84,17 +86,25 @@ export const stretchJson = ({ event, from, to }: PlannedStretch) => ({
   ...{ note: event.note ?? null, upTo: upToText(event.upTo), ...times('from', from), ...times('to', to) },
 })
 
+/** Left out where nobody has said anything. */
+function wordsOf({ extended, held }: Explanation) {
+  return {
+    ...(extended && { extended: { by: extended.by, ...times('until', extended.until) } }),
+    ...(held && { held: { by: held.by, ...times('until', held.until) } }),
+  }
+}
+
 function actionOf(action: Action) {
   switch (action.kind) {
     case 'throttle':
       return {
-        ...{ kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt) },
+        ...{ kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt), ...ofWeekOf(action) },
         ...(action.waiting !== undefined && { waiting: waitingOf(action.waiting) }),
       }
     case 'throttled': {
       const { kind, limits, before, expiresAt, missed } = action
       const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
-      return { kind, ...told, ...(missed !== undefined && { missed }) }
+      return { kind, ...told, ...ofWeekOf(action), ...(missed !== undefined && { missed }) }
     }
     case 'restored':
       return { kind: action.kind, limits: action.limits ?? null }
@@ -109,6 +119,8 @@ function actionOf(action: Action) {
       return action satisfies never
   }
 }
+
+const ofWeekOf = ({ ofWeek }: { readonly ofWeek?: number }) => (ofWeek === undefined ? {} : { ofWeek })
 
 function waitingOf({ askedAt, ahead, waitMs, because, isLate }: Waiting) {
   return { ...times('askedAt', askedAt), ahead, waitMs, because: because ?? null, isLate: isLate === true }

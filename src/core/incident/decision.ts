@@ -11,14 +11,16 @@ import { grownSince } from '../state/accumulator.ts'
 import { calledInFewSlots } from '../state/baseline.ts'
 import { type KeyState, type SlotKnowledge, usualFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
-import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { isHeard, timesAllowed } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
+import { releasedText } from './operator-order.ts'
 import { platformSick } from './platform.ts'
 import { queued } from './queued.ts'
+import { throttlesOfWeek } from './repeaters.ts'
 import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
 
@@ -79,6 +81,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       // Of a key that harms nobody no limit is worked out: its week need not be looked through.
       usual: severity === 'low' || isNeedKnown(owner, key, known, kind) ? usual : undefined,
       isPlatformIncident: isPlatform,
+      isHalted: state.halted !== undefined,
+      throttlesOfWeek: throttlesOfWeek(state, key.keyId),
       throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
@@ -90,6 +94,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const event: Extract<IncidentEvent, { kind: 'signal' }> = {
     kind: 'signal',
     incidentId: `${key.keyId}#${key.incidents + 1}`,
+    refused: releasedBefore(state, key.keyId),
     now: state.now,
     action,
     signal: {
@@ -121,6 +126,12 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   step(engine, owner, key, { ...event, action: queued(engine, key, event) }, out)
 }
 
+/** Who was released lately, when they had no incident here, is spared in the one that was meant. */
+function releasedBefore({ spared, now }: EngineState, keyId: ApiKeyId): string | undefined {
+  const word = spared.get(keyId)
+  return word !== undefined && now < word.until ? releasedText(word.by) : undefined
+}
+
 /**
  * Whether its past says what a key normally needs. What its peers bring says what surprises, and not what a stranger needs; and who
  * called for an hour of the week in all, and surges, may be somebody who begins to work. One that retries what fails is lowered
@@ -143,7 +154,7 @@ const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochM
   planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
 
 function limitedBeside(state: EngineState, beside: KeyState): number {
-  let others = 0
+  let others = state.others?.sums.throttled ?? 0
   for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
   return others
 }

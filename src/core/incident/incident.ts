@@ -15,13 +15,12 @@
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
 import type { Evidence } from '../../../detectors/contract.ts'
-import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
+import type { Action, Explanation, IncidentKind, OperatorWord, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
-import { type Asked, askedFor, isLate, late, type Throttle, withProgress } from './under-way.ts'
+import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
 import { beginVerification, endVerification, newsOf, type Verification } from './verification.ts'
-import type { QueueStanding } from './waiting.ts'
 
 /** What one look at a misbehaving key found. */
 export interface Signal {
@@ -54,6 +53,10 @@ export interface Story {
   readonly telling: Explanation['telling']
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
+  /** Until when a person wants the limit lowered; they outlive the throttle that was lowered when it was said. */
+  readonly extended: OperatorWord | undefined
+  /** … and until when whatever the key does: neither calm nor expiry gives it back before. */
+  readonly held: OperatorWord | undefined
   /** How many throttles, restores and alerts it has had: the ordinals in their ids. */
   readonly throttles: number
   readonly restores: number
@@ -88,6 +91,8 @@ export type IncidentEvent =
       readonly signal: Signal
       readonly action: Action
       readonly incidentId: string
+      /** Why an incident that opens with it is not throttled: a person has released the key for it already. */
+      readonly refused?: string | undefined
       readonly now: EpochMs
     }
   /** A score between the stay level and 1. */
@@ -102,8 +107,7 @@ export type IncidentEvent =
       readonly now: EpochMs
       readonly newest: EpochMs
     }
-  /** Of a throttle without an outcome yet. */
-  | { readonly kind: 'progress'; readonly standing: QueueStanding; readonly now: EpochMs }
+  | ProgressEvent
   /** What the log says by now of whether the throttle holds. */
   | { readonly kind: 'verified'; readonly verification: Verification }
   /** The fleet guard found many keys wrong at once: not this client's doing. */
@@ -132,7 +136,7 @@ export interface Step {
 /** An effect without what the engine adds to all of them. */
 export type Planned =
   | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits }
-  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full' }
+  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
 
 /** A suspicion that nothing follows is dropped after this long. */
 const SUSPICION_MS = 30_000
@@ -155,7 +159,7 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'verified':
       return onVerified(incident, event.verification)
     case 'platform':
-      return onPlatform(incident)
+      return onPlatform(incident, event.now)
     case 'exempted':
       return onExempted(incident)
     default:
@@ -204,7 +208,7 @@ function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: O
   return opened({ ...story, signal: event.signal }, event)
 }
 
-function newStory({ signal, incidentId }: Of<'signal'>): Story {
+function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
   return {
     incidentId,
     openedAt: signal.decidedAt,
@@ -212,7 +216,9 @@ function newStory({ signal, incidentId }: Of<'signal'>): Story {
     lastBadAt: signal.at,
     action: { kind: 'none' },
     telling: 'noted',
-    refused: undefined,
+    refused,
+    extended: undefined,
+    held: undefined,
     throttles: 0,
     restores: 0,
     alerts: 0,
@@ -267,12 +273,10 @@ function withAction(story: Story, { action, now }: Of<'signal'>): Step {
   }
   const throttles = story.throttles + 1
   const effectId = `${story.incidentId}/throttle-${throttles}`
+  const asked = askedFor(effectId, action, now)
+  const told = { ...action, expiresAt: endsAt(asked, story) }
   return {
-    incident: {
-      phase: 'open',
-      story: { ...story, action, throttles, verification: undefined },
-      asked: askedFor(effectId, action, now),
-    },
+    incident: { phase: 'open', story: { ...story, action: told, throttles, verification: undefined }, asked },
     effect: { kind: 'throttle', id: effectId, limits: action.limits },
   }
 }
@@ -298,7 +302,8 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       return { incident: event.eventTime - incident.lastBadAt > SUSPICION_MS ? { phase: 'quiet' } : incident }
     case 'open':
       // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
-      if (incident.asked && event.now >= incident.asked.expiresAt) return giveBack(incident.story, 'full', 'expired')
+      if (incident.asked && event.now >= endsAt(incident.asked, incident.story))
+        return giveBack(incident.story, 'full', 'expired')
       // Those hear of it who heard that it was to be lowered.
       if (isLate(incident, event.now))
         return { incident: late(incident, event.now), alert: incident.story.telling === 'alerted' }
@@ -306,7 +311,8 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
     case 'mitigated': {
-      if (event.now >= incident.throttle.expiresAt) return giveBack(incident.story, 'half', 'expired')
+      if (event.now >= endsAt(incident.throttle, incident.story)) return giveBack(incident.story, 'half', 'expired')
+      if (isHeld(incident.story, event.now)) return { incident }
       // Silence after a throttle is not recovery: the gateway may stop logging 429s. Only calls within the band are.
       const isCalm = event.calls && event.eventTime - incident.story.lastBadAt >= rules.calmForMs
       return isCalm ? giveBack(incident.story, 'half', 'calm') : { incident }
@@ -327,7 +333,7 @@ function onRecovering(
   if (givingBack !== undefined) {
     if (givingBack.doneAt === undefined) return { incident }
     if (givingBack.step === 'half') {
-      return event.now - givingBack.doneAt < rules.probationMs
+      return event.now - givingBack.doneAt < rules.probationMs || isHeld(story, event.now)
         ? { incident }
         : { ...giveBack(story, 'full', givingBack.because), alert: false }
     }
@@ -338,7 +344,7 @@ function onRecovering(
 }
 
 /** `action`: what is told meanwhile, where that is not the restore itself. */
-function giveBack(
+export function giveBack(
   story: Story,
   step: 'half' | 'full',
   because: RestoreReason,
@@ -381,17 +387,18 @@ function onOutcome(
       kind: 'throttled',
       limits: outcome.after,
       before: outcome.kind === 'applied' ? outcome.before : undefined,
-      expiresAt: asked.expiresAt,
+      expiresAt: endsAt(asked, story),
+      ...(asked.ofWeek !== undefined && { ofWeek: asked.ofWeek }),
       ...(outcome.missed !== undefined && { missed: outcome.missed }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
-    if (story.telling === 'with-platform') return giveBack({ ...story, action }, 'full', 'platform-incident')
+    if (story.telling === 'with-platform' && !isHeld(story, now))
+      return giveBack({ ...story, action }, 'full', 'platform-incident')
     const { plans, missed } = outcome
     const done = { plans, missed, wasSo: outcome.kind === 'already' }
     const verification = beginVerification(done, { now, newest, settleMs })
-    const throttle = { effectId, limits: asked.limits, expiresAt: asked.expiresAt }
     return {
-      incident: { phase: 'mitigated', story: { ...story, action, verification }, throttle },
+      incident: { phase: 'mitigated', story: { ...story, action, verification }, throttle: asked },
       phase: 'mitigated',
       // Who was told that it is not carried out yet is told that it is.
       alert: asked.lateAt === undefined && story.telling === 'alerted',
@@ -433,7 +440,9 @@ function onVerified(incident: Incident, verification: Verification): Step {
   return news === 'none' ? { incident: next } : { incident: next, phase: 'mitigated', alert: news === 'alerted' }
 }
 
-function onPlatform(incident: Incident): Step {
+/** A limit that a person holds is none of the guard's. */
+function onPlatform(incident: Incident, now: EpochMs): Step {
+  if ('story' in incident && isHeld(incident.story, now)) return { incident }
   switch (incident.phase) {
     case 'open':
       return { incident: { ...incident, story: merged(incident.story) } }
@@ -462,6 +471,12 @@ function onExempted(incident: Incident): Step {
 }
 
 const merged = (story: Story): Story => ({ ...story, telling: 'with-platform' })
+
+/** When a throttle ends whatever happens: by the policy, or later by a person's word. */
+export const endsAt = ({ expiresAt }: Pick<Throttle, 'expiresAt'>, { extended, held }: Story): EpochMs =>
+  Math.max(expiresAt, extended?.until ?? expiresAt, held?.until ?? expiresAt)
+
+export const isHeld = ({ held }: Pick<Story, 'held'>, now: EpochMs): boolean => held !== undefined && now < held.until
 
 /** Whether a limit is lowered, or on its way down or up, because of this incident. */
 export const holdsLimit = (incident: Incident): boolean =>

@@ -6,7 +6,9 @@ import { lateAt, type QueueStanding, type Waiting } from './waiting.ts'
 export interface Throttle {
   readonly effectId: string
   readonly limits: PlanLimits
+  /** By the policy; a person's word may be for longer (`endsAt`). */
   readonly expiresAt: EpochMs
+  readonly ofWeek: number | undefined
 }
 
 /** On its way. */
@@ -18,9 +20,16 @@ export interface Asked extends Throttle {
 
 export const askedFor = (
   effectId: string,
-  { limits, expiresAt, waiting }: Extract<Action, { kind: 'throttle' }>,
+  { limits, expiresAt, ofWeek, waiting }: Extract<Action, { kind: 'throttle' }>,
   now: EpochMs,
-): Asked => ({ effectId, limits, expiresAt, askedAt: now, lateAt: lateAt(now, waiting) })
+): Asked => ({ effectId, limits, expiresAt, ofWeek, askedAt: now, lateAt: lateAt(now, waiting) })
+
+/** Of a throttle without an outcome yet. */
+export interface ProgressEvent {
+  readonly kind: 'progress'
+  readonly standing: QueueStanding
+  readonly now: EpochMs
+}
 
 interface UnderWay<Story> {
   readonly phase: 'open'
