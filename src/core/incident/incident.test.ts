@@ -192,26 +192,6 @@ describe('an outcome that is not what was wanted', () => {
     ])
   })
 
-  test('a throttle without an answer is told to people after a minute, once, and again when it has one', () => {
-    expect(play([[0, 'storm'], ...each(1, 99, 'storm'), [100, 'applied']], 200).slice(3)).toEqual([
-      '60s ! alert: throttle (late)',
-      '100s mitigated',
-      '100s ! alert: throttled',
-    ])
-  })
-
-  test('of one that is part of a platform incident by then nobody hears', () => {
-    expect(
-      play(
-        [
-          [0, 'storm'],
-          [1, 'platform'],
-        ],
-        100,
-      ),
-    ).not.toContain('60s ! alert: throttle (late)')
-  })
-
   test('a throttle without an answer expires too: a part of it may have arrived', () => {
     expect(play([[0, 'storm']], 700).slice(3)).toEqual([
       '60s ! alert: throttle (late)',
