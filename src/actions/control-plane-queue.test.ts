@@ -155,6 +155,35 @@ describe('the queue', () => {
     expect(await next).toEqual({ kind: 'done', value: 'b' })
   })
 
+  test('says of what waits how many changes go before it, the one under way too, and about how long that takes', async () => {
+    // Time stands still: nobody who waits for a turn comes to it.
+    const queue = controlPlaneQueue({ clock: { now: () => 1_000, sleep: () => new Promise(() => {}) } })
+    let answer = (): void => {}
+    const answered = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    const change = (name: string, urgency: number, wait: Promise<void>) => {
+      const want = queue.want(name)
+      const made = queue.change(want, { kind: 'throttle', urgency }, () => wait.then(attempt(name)), never)
+      return { want, made }
+    }
+    const first = change('first', 1, answered)
+    const low = change('low', 5, Promise.resolve())
+    const high = change('high', 50, Promise.resolve())
+    expect([first, high, low].map(({ want }) => queue.standing(want))).toEqual([
+      undefined,
+      { ahead: 1, waitMs: 20_000 },
+      { ahead: 2, waitMs: 40_000 },
+    ])
+    answer()
+    await first.made
+    await new Promise(resolve => setImmediate(resolve))
+    expect([high, low].map(({ want }) => queue.standing(want))).toEqual([
+      { ahead: 0, waitMs: 20_000 },
+      { ahead: 1, waitMs: 40_000 },
+    ])
+  })
+
   test('starts at most five other calls in a second', async () => {
     const { clock, queue } = start()
     const starts = await Promise.all(Array.from({ length: 12 }, () => queue.call(async () => clock.now(), never)))

@@ -7,10 +7,11 @@
  * Bounded: of each target (a key or a tenant) only what was wanted last waits, with one change for each of its plans.
  */
 import type { Clock } from '../clock.ts'
+import { CHANGE_EVERY_MS, type QueueStanding } from '../core/incident/waiting.ts'
 import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
 
 /** Counted from the end of one call to the start of the next, so that a slow network cannot bring two nearer. */
-export const changeEveryMs = 20 * SECOND_MS
+export const changeEveryMs = CHANGE_EVERY_MS
 const otherCallsPerSecond = 5
 
 /** Throttles go before restores: a late restore costs one tenant some calls, a late throttle costs all of them theirs. */
@@ -38,6 +39,8 @@ export interface ControlPlaneQueue {
   want(target: string): Want
   /** Makes its tries when it is this want's turn. Rejects when `signal` aborts, or with what `attempt` throws. */
   change<T>(want: Want, rank: Rank, attempt: () => Promise<Attempt<T>>, signal: AbortSignal): Promise<Changed<T>>
+  /** Of the last of its changes that waits for its turn; undefined where none does. */
+  standing(want: Want): QueueStanding | undefined
   /** Any call but UpdateUsagePlan, first come first served. */
   call<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T>
 }
@@ -89,6 +92,8 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
   let order = 0
   let freeAt: EpochMs = Number.NEGATIVE_INFINITY
   let pumping = false
+  /** Taken out of those that wait: one of its tries is under way. */
+  let making: QueuedChange | undefined
   let wake = new AbortController()
 
   async function pump(): Promise<void> {
@@ -105,7 +110,9 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
       }
       const { change } = turn
       waiting.delete(change)
+      making = change
       const { over, afterMs, holdMs } = await change.run()
+      making = undefined
       const now = clock.now()
       freeAt = Math.max(freeAt, now + holdMs)
       if (over) continue
@@ -190,6 +197,16 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
         waiting.add(change)
         void pump()
       })
+    },
+
+    standing(want) {
+      const now = clock.now()
+      const inOrder = [...waiting].sort(bySequence)
+      const own = inOrder.findLastIndex(change => change.want === want)
+      if (own < 0) return undefined
+      const backsOffMs = (inOrder[own]?.notBefore ?? now) - now
+      const ahead = own + (making === undefined ? 0 : 1)
+      return { ahead, waitMs: Math.max(Math.max(freeAt - now, 0) + ahead * changeEveryMs, backsOffMs) }
     },
 
     async call(call, signal) {

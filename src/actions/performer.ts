@@ -1,5 +1,6 @@
 /** Performs effects in the world. What came of one is a value; only what a person must mend is thrown. */
 import type { Effect, Outcome } from '../core/incident/effect.ts'
+import type { QueueStanding } from '../core/incident/waiting.ts'
 
 export interface Performer<E extends Effect = Effect> {
   /**
@@ -7,4 +8,6 @@ export interface Performer<E extends Effect = Effect> {
    * long as `signal` lets it. Performing the same effect twice does no harm. Rejects only when `signal` aborts.
    */
   perform(effect: E, signal: AbortSignal): Promise<Outcome>
+  /** How an effect stands that is being performed; undefined where nothing is known of it. */
+  progress?(effectId: string): QueueStanding | undefined
 }

@@ -18,10 +18,16 @@ export interface GatewayControl {
   readonly queue: ControlPlaneQueue
   /** Only plans of one of these stages (`apiId/stage`) are lowered; of any where none is named. */
   readonly stages?: readonly string[] | undefined
+  /** As configured: for the commands that people are told. */
+  readonly region?: string | undefined
 }
 
 export interface Target extends PlanPlace {
   readonly limits: PlanLimits
+  /** Of the throttle's keys those that are in it. */
+  readonly keys: readonly ApiKeyId[]
+  /** `apiId/stage`, where the gateway was asked. */
+  readonly stages: readonly string[] | undefined
 }
 
 export interface Targets {
@@ -68,11 +74,17 @@ export async function findTargets(
     return { kind: 'found', targets: [], missed: at.keys.length === 0 ? [] : [noGateway(at.gateway)] }
   const missed: string[] = []
   const keysOfPlan = new Map<string, readonly ApiKeyId[]>()
+  const stagesOfPlan = new Map<string, readonly string[] | undefined>()
   for (const key of at.keys) {
     const found = await plansOf(key, gateway, asking)
     if (found.kind === 'silent') return found
     if (found.kind === 'refused') missed.push(found.because)
-    else for (const planId of found.planIds) keysOfPlan.set(planId, [...(keysOfPlan.get(planId) ?? []), key.keyId])
+    else {
+      for (const { id, stages } of found.plans) {
+        keysOfPlan.set(id, [...(keysOfPlan.get(id) ?? []), key.keyId])
+        stagesOfPlan.set(id, stages)
+      }
+    }
   }
 
   const needs = new Map([...siblings, ...keys].map(need => [need.keyId, need]))
@@ -85,13 +97,17 @@ export async function findTargets(
     else if (!keyIds.some(keyId => inPlan.value.includes(keyId))) missed.push(`key is not in usage plan ${planId}`)
     else if (inPlan.value.some(other => !needs.has(other)))
       missed.push(`plan is shared: ${planId} holds other keys too`)
-    else targets.push({ gateway: at.gateway, planId, limits: enoughForAll(inPlan.value, needs, limits) })
+    else {
+      const keys = keyIds.filter(keyId => inPlan.value.includes(keyId))
+      const stages = stagesOfPlan.get(planId)
+      targets.push({ gateway: at.gateway, planId, limits: enoughForAll(inPlan.value, needs, limits), keys, stages })
+    }
   }
   return { kind: 'found', targets, missed: [...new Set(missed)] }
 }
 
 type Found =
-  | { readonly kind: 'found'; readonly planIds: readonly string[] }
+  | { readonly kind: 'found'; readonly plans: readonly { readonly id: string; readonly stages?: readonly string[] }[] }
   | { readonly kind: 'refused'; readonly because: string }
 
 async function plansOf(
@@ -99,13 +115,11 @@ async function plansOf(
   { plans, stages }: KnownGateway,
   asking: Asking,
 ): Promise<Found | Silence> {
-  if (usagePlan !== undefined) return { kind: 'found', planIds: [usagePlan] }
+  if (usagePlan !== undefined) return { kind: 'found', plans: [{ id: usagePlan }] }
   const asked = await plans.plansOf(keyId, asking)
   if (asked.kind !== 'ok') return asked
-  const planIds = asked.value
-    .filter(plan => stages === undefined || plan.stages.some(stage => stages.includes(stage)))
-    .map(({ id }) => id)
-  if (planIds.length > 0) return { kind: 'found', planIds }
+  const found = asked.value.filter(plan => stages === undefined || plan.stages.some(stage => stages.includes(stage)))
+  if (found.length > 0) return { kind: 'found', plans: found }
   const because = asked.value.length === 0 ? 'key is in no usage plan' : 'key is in no usage plan of gateway.stages'
   return { kind: 'refused', because }
 }

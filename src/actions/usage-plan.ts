@@ -29,10 +29,12 @@ import {
   planStories,
   sameLimits,
 } from '../core/incident/plan-story.ts'
+import type { QueueStanding } from '../core/incident/waiting.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal, PlanEntry } from '../stores/journal-entry.ts'
 import { type Attempt, changeEveryMs, type Want } from './control-plane-queue.ts'
+import { plansTogether, withPlan } from './lowered-plans.ts'
 import type { Performer } from './performer.ts'
 import { type Asking, backoffMs, type Failure, type Refusal, type UsagePlans, usagePlans } from './usage-plan-client.ts'
 import { decidePlan } from './usage-plan-decision.ts'
@@ -105,18 +107,40 @@ export function usagePlanPerformer({
     }),
   )
   let stories = planStories(journal.recovered)
+  /** Of the effects in hand, and why the last try of each came to nothing. */
+  const inHand = new Map<string, { readonly wants: Wants; because?: string }>()
 
   async function perform(effect: PlanEffect, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted()
     const wants = new Map([...known].map(([name, { queue }]) => [name, queue.want(effect.keyId)]))
+    inHand.set(effect.id, { wants })
     try {
       const performed =
         effect.kind === 'throttle' ? await throttle(effect, wants, signal) : await restore(effect, wants, signal)
       for (const one of performed) await audit?.record(auditEntry(effect, one, clock))
       return outcomeOf(effect, performed)
     } finally {
+      inHand.delete(effect.id)
       for (const want of wants.values()) want.end()
     }
+  }
+
+  function troubled(trouble: PlanTrouble): void {
+    const effect = inHand.get(trouble.effectId)
+    if (effect !== undefined) effect.because = trouble.error
+    onTrouble(trouble)
+  }
+
+  /** The longest wait of its changes; where none of them waits for its turn, why it is not made is all there is to say. */
+  function progress(effectId: string): QueueStanding | undefined {
+    const effect = inHand.get(effectId)
+    if (effect === undefined) return undefined
+    let longest = { ahead: 0, waitMs: 0 }
+    for (const [name, want] of effect.wants) {
+      const standing = known.get(name)?.queue.standing(want)
+      if (standing !== undefined && standing.waitMs > longest.waitMs) longest = standing
+    }
+    return { ...longest, because: effect.because }
   }
 
   async function throttle(effect: ThrottleEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
@@ -152,7 +176,7 @@ export function usagePlanPerformer({
       signal,
       triesAgain(because, nextTryInMs) {
         if (isMissed() || want?.isSuperseded()) return false
-        onTrouble({ effectId: effect.id, error: because, nextTryInMs })
+        troubled({ effectId: effect.id, error: because, nextTryInMs })
         return true
       },
     }
@@ -186,7 +210,10 @@ export function usagePlanPerformer({
   ): Promise<Performed> {
     const before = stories.has(placeName(target)) ? undefined : underLostName(target)
     if (before !== undefined) return { place: target, outcome: notConfigured(before) }
-    return change({ ...effect, limits: target.limits }, target, wants, signal, isMissed)
+    const { gateway, planId, keys, stages } = target
+    const one = await change({ ...effect, limits: target.limits }, target, wants, signal, isMissed)
+    const region = known.get(gateway)?.region
+    return { ...one, outcome: withPlan(one.outcome, { gateway, region, planId, stages, keys }) }
   }
 
   /** Most likely the same plan, whose gateway has another name by now: what it has is not its original. */
@@ -249,7 +276,7 @@ export function usagePlanPerformer({
     let conflicts = 0
 
     const again = (because: string, afterMs: number, holdMs: number): Attempt<Outcome> => {
-      onTrouble({ effectId: effect.id, error: because, nextTryInMs: afterMs })
+      troubled({ effectId: effect.id, error: because, nextTryInMs: afterMs })
       return { kind: 'again', afterMs, holdMs }
     }
     const backOff = (failure: Exclude<Failure, Refusal>, holdMs: number): Attempt<Outcome> => {
@@ -381,7 +408,7 @@ export function usagePlanPerformer({
   const isHeldByOthers = (keyId: ApiKeyId, place: PlanPlace): boolean =>
     stories.get(placeName(place))?.holders.some(holder => holder !== keyId) ?? false
 
-  return { perform }
+  return { perform, progress }
 }
 
 type Wants = ReadonlyMap<string | undefined, Want>
@@ -398,7 +425,8 @@ function outcomeOf(effect: PlanEffect, performed: readonly Performed[]): Outcome
   const isOwed = outcomes.some(outcome => outcome.kind === 'refused' && outcome !== leftForFull)
   if (good === undefined || (effect.kind === 'restore' && isOwed))
     return refused(because === '' ? 'none of its keys is known any more' : because)
-  return because === '' || good.kind === 'refused' ? good : { ...good, missed: because }
+  if (good.kind === 'refused') return good
+  return { ...good, ...plansTogether(outcomes), ...(because !== '' && { missed: because }) }
 }
 
 function refused(because: string): { readonly kind: 'refused'; readonly because: string } {

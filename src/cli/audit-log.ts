@@ -132,7 +132,7 @@ const shownShape = z.object({
   to: limits,
   result: z.string().optional(),
   because: z.string().optional(),
-  verification: z.string().optional(),
+  bitesAfterMs: z.number().optional(),
   file: z.string().optional(),
   version: z.string().optional(),
   config: z.string().optional(),
@@ -182,12 +182,17 @@ function headOf(change: string, shown: Shown): string {
 function resultOf({ result, from, to }: Shown): string {
   if (result === 'refused') return 'was refused'
   if (result === 'already') return 'was so already'
+  if (result !== 'applied') return `${result} (${limitsText(to ?? undefined)})`
   return `${limitsText(from ?? undefined)} → ${limitsText(to ?? undefined)}`
 }
 
 /** Of a limit that is given back also why: expired, calm, operator. */
-const whyOf = ({ because, verification, grounds }: Shown): string =>
-  [because, grounds?.action?.kind === 'restore' ? grounds.action.because : undefined, verification]
+const whyOf = ({ because, bitesAfterMs, grounds }: Shown): string =>
+  [
+    because,
+    grounds?.action?.kind === 'restore' ? grounds.action.because : undefined,
+    bitesAfterMs === undefined ? undefined : `it held ${Math.round(bitesAfterMs / 1_000)} s after the gateway's answer`,
+  ]
     .flatMap(text => (text === undefined ? [] : [cleanText(text)]))
     .join('; ')
 
@@ -212,7 +217,7 @@ const underOf = ({ mode, way, version, config }: Shown): string =>
 
 const columns = [
   ...['seq', 'at', 'by', 'change', 'way', 'mode', 'tenantId', 'keyId', 'gateway', 'planId'],
-  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'verification'],
+  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'bitesAfterMs'],
   ...['incidentId', 'effectId', 'kind', 'severity', 'onsetAt', 'observed', 'usual', 'detectors', 'version', 'config'],
 ] as const
 
@@ -227,7 +232,11 @@ function cellsOf(line: AuditLine): readonly string[] {
     ...{ way: shown.way, mode: shown.mode, tenantId: shown.tenantId, keyId: shown.keyId, gateway: shown.gateway },
     ...{ planId: shown.planId, fromRate: numberOf(from, 'rateLimit'), fromBurst: numberOf(from, 'burstLimit') },
     ...{ toRate: numberOf(to, 'rateLimit'), toBurst: numberOf(to, 'burstLimit'), result: shown.result },
-    ...{ because: shown.because ?? shown.file, verification: shown.verification, incidentId: shown.incidentId },
+    ...{
+      because: shown.because ?? shown.file,
+      bitesAfterMs: shown.bitesAfterMs?.toString(),
+      incidentId: shown.incidentId,
+    },
     ...{ effectId: shown.effectId, kind: grounds?.kind, severity: grounds?.severity, onsetAt: grounds?.onsetAt },
     ...{ observed: grounds?.unusual?.observed, usual: grounds?.unusual?.usual, version: shown.version },
     ...{

@@ -3,6 +3,7 @@
  * clients' payments, and how to go on with a real stream.
  */
 import type { CallBatch } from '../core/call-batch.ts'
+import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
@@ -81,6 +82,10 @@ export interface Timetable {
   decidedAt?: EpochMs
   alertedAt?: EpochMs
   throttledAt?: EpochMs
+  /** When the log was seen to keep to the lowered limit, and how long after the gateway's answer it began to; or that it does not. */
+  heldAt?: EpochMs
+  bitesAfterMs?: number
+  unheldAt?: EpochMs
   restoredAt?: EpochMs
   closedAt?: EpochMs
 }
@@ -94,6 +99,7 @@ export function noteMoment(timetable: Timetable, event: TelemetryEvent, keyId: A
       timetable.decidedAt ??= decidedAt
     }
     if (phase === 'closed') timetable.closedAt ??= decidedAt
+    noteVerdict(timetable, event.explanation)
   }
   if (event.name === 'effectPerformed' && event.effect.keyId === keyId) {
     const { effect } = event
@@ -101,6 +107,15 @@ export function noteMoment(timetable: Timetable, event: TelemetryEvent, keyId: A
     if (effect.kind === 'throttle') timetable.throttledAt ??= now
     if (effect.kind === 'restore' && effect.step === 'full') timetable.restoredAt ??= now
   }
+}
+
+function noteVerdict(timetable: Timetable, { phase, decidedAt, verification }: Explanation): void {
+  if (phase !== 'mitigated' || verification === undefined) return
+  const { verdict } = verification
+  if (verdict.kind === 'does-not-bite') timetable.unheldAt ??= decidedAt
+  if (verdict.kind !== 'bites' || verdict.afterMs === undefined) return
+  timetable.heldAt ??= decidedAt
+  timetable.bitesAfterMs ??= verdict.afterMs
 }
 
 export interface StoryEnd {
@@ -116,7 +131,7 @@ export interface StoryEnd {
 }
 
 export function summaryText({ timetable, tally, stormAt, fixedAt, propagationMs, messages, speed }: StoryEnd): string {
-  const { decidedAt, onsetAt, alertedAt, throttledAt, restoredAt, closedAt } = timetable
+  const { decidedAt, onsetAt, alertedAt, throttledAt, heldAt, bitesAfterMs, unheldAt, restoredAt, closedAt } = timetable
   if (decidedAt === undefined || onsetAt === undefined)
     return '  The storm came and went, and Weir said nothing. That should not be: please report it.'
   const lines = [`detected     ${span(onsetAt, decidedAt)} after it began to show`]
@@ -125,10 +140,18 @@ export function summaryText({ timetable, tally, stormAt, fixedAt, propagationMs,
   if (throttledAt !== undefined) {
     const bitesAt = throttledAt + propagationMs
     lines.push(
-      `throttled    ${span(onsetAt, throttledAt)} after; the gateway took ${span(throttledAt, bitesAt)} more to enforce it`,
+      unheldAt === undefined
+        ? `throttled    ${span(onsetAt, throttledAt)} after; the gateway took ${span(throttledAt, bitesAt)} more to enforce it`
+        : `throttled    ${span(onsetAt, throttledAt)} after, and the gateway did not enforce it`,
     )
+    if (heldAt !== undefined && bitesAfterMs !== undefined)
+      lines.push(
+        `verified     ${span(onsetAt, heldAt)} after, by the log: it held ${span(0, bitesAfterMs)} after the gateway took it`,
+      )
+    if (unheldAt !== undefined)
+      lines.push(`NOT HELD     as the log showed and people were told, ${span(onsetAt, unheldAt)} after`)
     const before = tally.worst(stormAt, bitesAt)
-    const after = tally.failedShare(bitesAt + tallyMs, fixedAt)
+    const after = unheldAt === undefined ? tally.failedShare(bitesAt + tallyMs, fixedAt) : undefined
     if (before) lines.push(`the others   ${percent(before.share)} of their payments failed in the worst ten seconds`)
     if (after !== undefined)
       lines.push(

@@ -40,6 +40,7 @@ const seed = 20261120
 const friday = Date.UTC(2026, 10, 20, 14, 0, 0)
 const culprit = 'key_abc123'
 const quietMs = 90 * SECOND_MS
+const leakyStormMs = 5 * MINUTE_MS
 /** AWS says up to two minutes; most changes bite sooner. */
 const propagationMs = 20 * SECOND_MS
 /** Storm, throttle, calm, probation and closing take some ten minutes; what has not ended by then will not end. */
@@ -50,6 +51,8 @@ export interface DemoOptions {
   readonly speed: number
   readonly once?: boolean
   readonly mode: Mode
+  /** The gateway never enforces what the culprit's plan is lowered to. */
+  readonly leaky?: boolean
 }
 
 export async function demo(options: DemoOptions): Promise<void> {
@@ -66,16 +69,19 @@ export async function demo(options: DemoOptions): Promise<void> {
 }
 
 async function play(
-  { speed, once = false, mode }: DemoOptions,
+  { speed, once = false, mode, leaky = false }: DemoOptions,
   folder: string,
   terminal: Terminal,
   asked: AbortSignal,
 ): Promise<void> {
   const tenants = payflowTenants({ seed })
   const clock = startableClock({ startsAt: friday, speed })
-  const bug = fridayBug(friday + quietMs)
+  const startsAt = friday + quietMs
+  // Long enough that somebody is told that nothing holds it.
+  const bug = fridayBug(startsAt, leaky ? { fixedAt: startsAt + leakyStormMs } : {})
   const plans = tenants.map(({ keyId, plan }) => ({ ...plan, keys: [keyId] }))
-  const gateway = createGateway({ clock, plans, propagationDelayMs: () => propagationMs })
+  const leakyPlans = plans.filter(({ keys }) => leaky && keys.includes(culprit)).map(({ id }) => id)
+  const gateway = createGateway({ clock, plans, propagationDelayMs: () => propagationMs, leaky: leakyPlans })
   const payflow = createPayflow({ seed, startsAt: friday, tenants, admission: gateway, incidents: [bug] })
   const source = simulatorSource({ payflow, clock, seed, wakeEveryMs: 100 * speed })
   terminal.say(openingText({ clients: tenants.length, speed, mode }))

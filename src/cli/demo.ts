@@ -11,6 +11,7 @@ export function demoCommand(): Command {
     )
     .option('--speed <times>', 'how many times as fast as life', readSpeed, 10)
     .option('--once', 'end after the story instead of going on with normal traffic')
+    .option('--leaky', 'the gateway takes the lowered limit and lets the calls through all the same')
     .addOption(
       new Option('--mode <mode>', 'what Weir may do about it')
         .choices(['observe', 'suggest', 'enforce'])
@@ -22,6 +23,7 @@ export function demoCommand(): Command {
 Examples:
   weir demo                    with throttling
   weir demo --mode observe     the same Friday, alerts only: what it costs the other clients
+  weir demo --leaky            a throttle that does not bite: who is told, and what to do
   weir demo --once             ends by itself after about a minute
 ${exitCodesHelp}`,
     )

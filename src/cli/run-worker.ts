@@ -35,6 +35,7 @@ import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
+import { auditingVerdicts } from './audit-verdicts.ts'
 import { auditOptions, tidying } from './audited.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
@@ -211,7 +212,7 @@ async function watchStream(
       part?.directory ?? stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const told = loggingIncidents(incidents, grounds, watching.telemetry)
+        const told = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, grounds, watching.telemetry))
         const telemetry = tidying(audit, clock, told)
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
@@ -398,7 +399,7 @@ function planPerformer(
     gateways: new Map(
       named.map(([name, { stages, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: queueOf(name), stages },
+        { client: apiGatewayClient(aws), queue: queueOf(name), stages, region: aws.region },
       ]),
     ),
     clock,

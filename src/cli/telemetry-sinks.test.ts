@@ -57,8 +57,8 @@ test.each(Object.values(events))('whatever $name says of an incident is found by
 test('the log of an incident can be followed by its id, from its opening to what could not be done', () => {
   const names = Object.values(events).flatMap(event => (incidentsOf(event).includes(incidentId) ? [event.name] : []))
   expect(names).toEqual([
-    ...['incidentChanged', 'effectIntended', 'effectPerformed', 'effectRefused', 'effectTroubled', 'effectsDelayed'],
-    ...['effectLeftOpen', 'limitLeftLowered', 'operatorCommanded'],
+    ...['incidentChanged', 'throttleVerified', 'effectIntended', 'effectPerformed', 'effectRefused'],
+    ...['effectTroubled', 'effectsDelayed', 'effectLeftOpen', 'limitLeftLowered', 'operatorCommanded'],
   ])
   const both = {
     name: 'effectsDelayed',

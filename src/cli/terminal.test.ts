@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Explanation } from '../core/explanation/explanation.ts'
+import type { Verdict } from '../core/incident/verification.ts'
 import type { Reading } from '../worker/telemetry.ts'
 import { createTerminal, mayColour, printable } from './terminal.ts'
 
@@ -133,4 +134,29 @@ test('colour is for terminals, and for people who did not say no', () => {
   expect(mayColour({ isTTY: true }, { NO_COLOR: '1' })).toBe(false)
   expect(mayColour({ isTTY: true }, { TERM: 'dumb' })).toBe(false)
   expect(mayColour({}, {})).toBe(false)
+})
+
+test('whether a lowered limit holds is a line; that it does not comes with the whole alert', () => {
+  const { terminal, text } = screen()
+  const limits = { rateLimit: 15, burstLimit: 30 }
+  const seen = { from: noon, seconds: 30, accepted: 14_400, refused: 0, unclear: 0, allowed: 480 }
+  const verified = (verdict: Verdict): Explanation => ({
+    ...{ ...storm, phase: 'mitigated', action: { kind: 'throttled', limits, before: undefined, expiresAt: noon } },
+    verification: {
+      ...{ verdict, plans: [{ planId: 'p', limits, keys: ['key_abc123'] }], limits, changedAt: noon, wasSo: false },
+      ...{ settledAt: noon, missed: undefined, lookedTo: 0, alerted: 'nothing' },
+    },
+  })
+  terminal.tell({ name: 'incidentChanged', explanation: verified({ kind: 'too-early' }) })
+  terminal.tell({
+    name: 'incidentChanged',
+    explanation: verified({ kind: 'bites', since: noon, afterMs: 19_400, seen }),
+  })
+  terminal.tell({ name: 'incidentChanged', explanation: verified({ kind: 'does-not-bite', seen }) })
+  expect(text().split('\n').slice(0, 4)).toEqual([
+    ' 12:00:00  throttled Client A: retry-storm',
+    ' 12:00:00  holds     Client A: 15/s, burst 30, by what the log shows, 19 s after the gateway took it',
+    ' 12:00:00  NOT HELD  Client A: lowered to 15/s, burst 30, and calls as before',
+    '           │ Client A (key_abc123) is NOT held by its lowered limit.',
+  ])
 })

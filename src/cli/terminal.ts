@@ -7,6 +7,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { alertText, isPartOfPlatform } from '../core/explanation/text.ts'
+import { isUnheld } from '../core/explanation/verification-text.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   type Lag,
@@ -118,9 +119,9 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     else recovering.delete(keyId)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
-    line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
-    if (phase === 'open' && explanation.telling !== 'noted' && !isPartOfPlatform(explanation))
-      block(alertText(explanation), style)
+    line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${verifiedText(explanation) ?? about}`)
+    const isAlert = phase === 'open' && explanation.telling !== 'noted' && !isPartOfPlatform(explanation)
+    if (isAlert || isUnheld(explanation)) block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {
@@ -161,6 +162,10 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
       // The status line says it all the time.
       case 'minuteSummarised':
         break
+      // Told as a change of the incident.
+      case 'throttleVerified':
+        if (event.verdict === 'cannot-tell') sentence(event)
+        break
       default:
         sentence(event)
     }
@@ -190,13 +195,27 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
 }
 
-function phaseLook({ phase, kind, severity, telling, action }: Explanation): readonly [string, Style] {
+/** Whether a lowered limit holds, where that is the news. */
+function verifiedText({ phase, verification }: Explanation): string | undefined {
+  if (phase !== 'mitigated' || verification === undefined) return undefined
+  const { verdict, limits } = verification
+  if (verdict.kind === 'does-not-bite') return `lowered to ${limitsText(limits)}, and calls as before`
+  if (verdict.kind !== 'bites') return undefined
+  const after =
+    verdict.afterMs === undefined ? '' : `, ${Math.round(verdict.afterMs / 1000)} s after the gateway took it`
+  return `${limitsText(limits)}, by what the log shows${after}`
+}
+
+function phaseLook(explanation: Explanation): readonly [string, Style] {
+  const { phase, kind, severity, telling, action } = explanation
   switch (phase) {
     case 'open':
       if (severity === 'high') return ['ALERT', 'red']
       if (telling === 'noted') return ['noted', 'dim']
       return [kind === 'fall' || kind === 'surge' || kind === 'silence' ? kind : 'alert', 'yellow']
     case 'mitigated':
+      if (verifiedText(explanation) !== undefined)
+        return isUnheld(explanation) ? ['NOT HELD', 'red'] : ['holds', 'green']
       return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
     case 'recovering':
       return ['recovers', 'cyan']

@@ -5,7 +5,7 @@
 import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
-import type { Effect, OutcomeReport } from './incident/effect.ts'
+import type { Effect, OutcomeReport, ProgressReport } from './incident/effect.ts'
 import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
@@ -30,6 +30,8 @@ export type EngineInput =
   /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  /** Of a throttle that has no outcome yet. Not journaled: it is asked for again. */
+  | { readonly kind: 'progress'; readonly report: ProgressReport; readonly at: EpochMs }
   /** What was decided after the checkpoint from which this life goes on, and before the crash; oldest first. */
   | { readonly kind: 'recalled'; readonly memos: readonly Memo[]; readonly at: EpochMs }
   /** What the other parts of a shared stream see, as of now. */

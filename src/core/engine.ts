@@ -25,7 +25,7 @@ import {
 } from './engine-state.ts'
 import type { Memo } from './incident/memo.ts'
 import { followPlatform, takeOthers } from './incident/platform.ts'
-import { passTime, recallKey, step, takeOutcome } from './incident/storyline.ts'
+import { passTime, recallKey, step, takeOutcome, takeProgress } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
@@ -141,6 +141,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'progress':
+      state.now = Math.max(state.now, input.at)
+      takeProgress(engine, input.report, out)
       break
     case 'fleet':
       state.now = Math.max(state.now, input.at)

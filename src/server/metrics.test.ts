@@ -166,3 +166,12 @@ test('the recommended alerts speak of metrics that there are, and say what to do
     expect(Object.keys(annotations)).toEqual(['summary', 'description'])
   }
 })
+
+test('how long a gateway takes until a lowered limit holds is measured, and one that never does is counted', async () => {
+  const unheld = { ...events.throttleVerified, verdict: 'does-not-bite', bitesAfterMs: undefined } as const
+  const { samples } = await tell([events.throttleVerified, unheld, unheld])
+  expect(samples.get('weir_throttle_bite_seconds_sum')).toBe(20)
+  expect(samples.get('weir_throttle_bite_seconds_count')).toBe(1)
+  expect(samples.get('weir_throttles_verified_total{verdict="does-not-bite"}')).toBe(2)
+  expect(samples.get('weir_throttles_verified_total{verdict="cannot-tell"}')).toBe(0)
+})

@@ -13,6 +13,7 @@ export function tellMetrics(measures: Measures, clock: Clock): Telemetry {
     tellReading(measures),
     tellIncidents(measures),
     tellEffects(measures, clock),
+    tellThrottles(measures),
     tellStores(measures),
     tellSettings(measures),
   ]
@@ -118,6 +119,24 @@ function tellEffects({ counter, histogram }: Measures, clock: Clock): Telemetry 
     if (event.name === 'effectPerformed') notePerformed(event)
     if (event.name === 'effectRefused') effects.inc({ kind: event.effect.kind, outcome: 'refused' })
     if (event.name === 'effectTroubled') retries.inc()
+  }
+}
+
+const verdicts = ['bites', 'does-not-bite', 'cannot-tell'] as const
+
+function tellThrottles({ counter, histogram }: Measures): Telemetry {
+  const verified = counter('weir_throttles_verified_total', 'Throttles, by what the log showed of them', 'verdict')
+  const bites = histogram(
+    'weir_throttle_bite_seconds',
+    'From the gateway’s answer to the first second in which the log shows that a lowered limit holds',
+    [1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300],
+  )
+  for (const verdict of verdicts) verified.inc({ verdict }, 0)
+
+  return event => {
+    if (event.name !== 'throttleVerified') return
+    verified.inc({ verdict: event.verdict })
+    if (event.bitesAfterMs !== undefined) bites.observe(event.bitesAfterMs / SECOND_MS)
   }
 }
 

@@ -31,6 +31,15 @@ const update = (patch: unknown, planId = 'plan-a'): ControlPlaneCall => ({
   patch,
 })
 
+test('a leaky plan takes every limit and enforces none', () => {
+  const { gateway, later, now } = worldWith({ plans: [planA], leaky: ['plan-a'] })
+  gateway.call(update(lowered))
+  later(3_600_000)
+  expect(gateway.planLimits('plan-a')).toEqual({ rateLimit: 2.5, burstLimit: 5 })
+  const admitted = Array.from({ length: 100 }, () => gateway.admit('key-a', now())).filter(Boolean)
+  expect(admitted).toHaveLength(100)
+})
+
 describe('the control plane', () => {
   test('takes one UpdateUsagePlan in 20 seconds an account, and says when to come again', () => {
     const { gateway, later } = worldWith({ plans: [planA, { id: 'plan-b', keys: ['key-b'] }] })

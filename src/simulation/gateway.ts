@@ -39,6 +39,11 @@ export interface GatewaySetup {
   readonly keys?: readonly KeySetup[]
   /** How long a change takes to reach the data plane, ms. At once where it is not given. */
   readonly propagationDelayMs?: () => number
+  /**
+   * Plans whose limits the control plane takes and the data plane never does: their keys are let through by another plan, or
+   * by methods that want no key.
+   */
+  readonly leaky?: readonly string[]
 }
 
 export interface LimitChange {
@@ -114,6 +119,7 @@ export function createGateway({
   plans: planSetups,
   keys: keySetups = [],
   propagationDelayMs = () => 0,
+  leaky = [],
 }: GatewaySetup): Gateway {
   const plans = new Map(planSetups.map(setup => [setup.id, createPlan(setup)]))
   const keys = createKeys(planSetups, keySetups)
@@ -180,7 +186,7 @@ export function createGateway({
 
   function change(plan: Plan, limits: PlanLimits | undefined, by: 'api' | 'person'): void {
     const at = clock.now()
-    const effectiveAt = at + propagationDelayMs()
+    const effectiveAt = leaky.includes(plan.id) ? Number.POSITIVE_INFINITY : at + propagationDelayMs()
     history.push({ at, planId: plan.id, by, before: plan.limits, after: limits, effectiveAt })
     if (history.length > keptChanges) history.shift()
     plan.limits = limits

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 import type { Mode } from '../core/config/config.ts'
 import type { Grounds } from '../core/explanation/json.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { Verdict } from '../core/incident/verification.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs, TenantId } from '../core/vocabulary.ts'
 
@@ -33,7 +34,8 @@ export interface LimitEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string
-  readonly change: 'throttle' | 'restore-half' | 'restore-full' | 'limits-apply' | 'limits-undo'
+  /** `verified`: nothing was changed, and the log showed whether what was changed holds. */
+  readonly change: 'throttle' | 'restore-half' | 'restore-full' | 'verified' | 'limits-apply' | 'limits-undo'
   /** How the limit was changed; undefined: through the usage plan that the key is in. */
   readonly way?: string | undefined
   /** undefined where a plan was changed for all that are in it. */
@@ -48,11 +50,11 @@ export interface LimitEntry {
   /** undefined = no throttle set, or not changed. */
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
-  readonly result: Outcome['kind']
-  /** Why it was refused, or what was asked for. */
+  readonly result: Outcome['kind'] | Exclude<Verdict['kind'], 'too-early'>
+  /** Why it was refused or could not be verified, or what was asked for. */
   readonly because: string | undefined
-  /** What the log showed afterwards, where that is known by now: whether the limit bites. */
-  readonly verification?: string | undefined
+  /** Of a limit that holds: how long after the gateway's answer it was first seen to, ms. */
+  readonly bitesAfterMs?: number | undefined
 }
 
 /** What whoever opens the log knows of an entry, beside what the entry says itself. */

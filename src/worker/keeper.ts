@@ -42,9 +42,10 @@ import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
 import { createOperating, lostRestores } from './operating.ts'
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
+import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
-import type { LearnedBaselines, Telemetry } from './telemetry.ts'
+import { type LearnedBaselines, type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
@@ -164,6 +165,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let isBlindnessTold = false
   /** As of the last telling. */
   let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
+  const progressNews = createProgressNews()
   const performing = createPerforming({
     performers: settings.performers,
     clock,
@@ -198,7 +200,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     recorder?.decided(decisions)
     const { effects, changes, measured } = decisions
     if (measured.length > 0) metrics?.closed(measured)
-    for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
+    for (const explanation of changes) tellChange(explanation, telemetry)
     if (effects.length > 0) await carryOut(effects, decisions.memos)
   }
 
@@ -242,6 +244,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tick(): Promise<void> {
     const at = clock.now()
     await intake.moveOn(at)
+    for (const report of progressNews(performing.progress(waitsAfterMs), at))
+      await feed({ kind: 'progress', report, at })
     await feed({ kind: 'tick', at })
     telemetry({ name: 'batchesRead', ...second.read(at, engineStatus(engine), source.partitions()) })
   }

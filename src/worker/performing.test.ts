@@ -118,3 +118,25 @@ test('an outcome that cannot be recorded is trouble for the worker', async () =>
   await settle()
   expect(failures).toEqual([new Error('disk full')])
 })
+
+test('asks how those throttles stand that have been under way for long enough, and of nothing else', async () => {
+  const { performer, answer } = heldPerformer()
+  const asking: Performer = { ...performer, progress: id => ({ ahead: 2, waitMs: 40_000, because: id }) }
+  const { performing } = begin(asking)
+  const throttling = {
+    ...restoring('k1#1/throttle-1'),
+    kind: 'throttle',
+    limits: { rateLimit: 1, burstLimit: 2 },
+  } as const
+  performing.begin({ ...throttling, keys: [], siblings: [], urgency: 1 } as Effect)
+  performing.begin(restoring('k1#1/restore-1'))
+  performing.begin(alert('k1#1/alert-1'))
+  await settle()
+  expect(performing.progress(3_600_000)).toEqual([])
+  expect(performing.progress(0)).toEqual([
+    { effectId: 'k1#1/throttle-1', ahead: 2, waitMs: 40_000, because: 'k1#1/throttle-1' },
+  ])
+  answer('k1#1/throttle-1', { kind: 'applied' })
+  await settle()
+  expect(performing.progress(0)).toEqual([])
+})

@@ -9,7 +9,14 @@
  */
 import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
-import type { AlertEffect, Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type {
+  AlertEffect,
+  Effect,
+  Outcome,
+  ProgressReport,
+  RestoreEffect,
+  ThrottleEffect,
+} from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export interface Performers {
@@ -23,6 +30,8 @@ export interface Performing {
   has(effectId: string): boolean
   /** Those that were begun longer ago than `ms`, and the longest wait. */
   delayed(ms: number): { readonly effectIds: readonly string[]; readonly longestMs: number }
+  /** How the throttles stand that were begun longer ago than `ms`. */
+  progress(ms: number): readonly ProgressReport[]
   /** How many were begun and have no outcome yet. */
   running(): number
   /** Each of them. */
@@ -49,7 +58,7 @@ export interface PerformingOptions {
 
 export function createPerforming({ performers, clock, maxAlerts, settled, failed }: PerformingOptions): Performing {
   const giveUp = new AbortController()
-  const inHand = new Map<string, EffectWait & { readonly work: Promise<void> }>()
+  const inHand = new Map<string, EffectWait & { readonly effect: Effect; readonly work: Promise<void> }>()
   const lastAlertOf = new Map<ApiKeyId, Promise<void>>()
   let alerts = 0
 
@@ -94,6 +103,7 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
           ? alertInOrder(effect)
           : carry(effect, () => performers.plan.perform(effect, giveUp.signal))
       inHand.set(effect.id, {
+        effect,
         kind: effect.kind,
         beganAt: clock.now(),
         work: work.catch(failed).finally(() => inHand.delete(effect.id)),
@@ -106,6 +116,14 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
       const now = clock.now()
       const waits = [...inHand].map(([id, { beganAt }]) => ({ id, ms: now - beganAt })).filter(wait => wait.ms > ms)
       return { effectIds: waits.map(({ id }) => id), longestMs: Math.max(0, ...waits.map(wait => wait.ms)) }
+    },
+    progress(ms) {
+      const now = clock.now()
+      return [...inHand].flatMap(([effectId, { effect, beganAt }]) => {
+        const isAsked = effect.kind === 'throttle' && now - beganAt >= ms
+        const standing = isAsked ? performers.plan.progress?.(effectId) : undefined
+        return standing === undefined ? [] : [{ effectId, ...standing }]
+      })
     },
     async finish(graceMs) {
       const patience = new AbortController()

@@ -134,7 +134,9 @@ export async function replayRecording(replay: RecordedReplay): Promise<RecordedR
           }
           if (input.kind === 'batch') result.calls += input.to
           if (other !== undefined) {
-            const isTheirs = input.kind !== 'outcome' && !(input.kind === 'tenants' && other.hasTenants)
+            // How it stood with them then is of other effects, too.
+            const isTheirs =
+              input.kind !== 'outcome' && input.kind !== 'progress' && !(input.kind === 'tenants' && other.hasTenants)
             if (isTheirs) takeObeyed(engine, input)
           } else {
             const now = decisionsText(take(engine, input))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lagText, levelOf, limitsText, sentenceOf } from './telemetry.ts'
+import { lagText, levelOf, limitsText, sentenceOf, type TelemetryEvent } from './telemetry.ts'
 
 test('a checkpoint that had to be the older one is a warning, starting anew is not', () => {
   const started = { name: 'workerStarted', source: 'kafka topic logs', mode: 'observe' } as const
@@ -35,4 +35,18 @@ test('a lag is said in what the source counts in, and an unknown one is not none
 test('a plan without a throttle is not a plan with a limit of nothing', () => {
   expect(limitsText(undefined)).toBe('no limit of its own')
   expect(limitsText({ rateLimit: 0.5, burstLimit: 3 })).toBe('0.5/s, burst 3')
+})
+
+test('a limit that does not hold is for a person, one that could not be verified a warning, one that holds is told with how long it took', () => {
+  const about = { name: 'throttleVerified', incidentId: 'k1#1', keyId: 'k1', plans: [], because: undefined } as const
+  const events: TelemetryEvent[] = [
+    { ...about, verdict: 'bites', bitesAfterMs: 19_400 },
+    { ...about, verdict: 'does-not-bite', bitesAfterMs: undefined },
+    { ...about, verdict: 'cannot-tell', because: 'silent', bitesAfterMs: undefined },
+  ]
+  expect(events.map(event => `${levelOf(event)}: ${sentenceOf(event)}`)).toEqual([
+    'info: The lowered limit of k1 (k1#1) holds, 19 s after the gateway took it',
+    'error: The lowered limit of k1 (k1#1) does NOT hold: the log shows far more going through than it allows',
+    'warn: The lowered limit of k1 (k1#1) could not be verified: silent',
+  ])
 })

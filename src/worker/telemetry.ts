@@ -8,6 +8,7 @@
 import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { Doubt, LoweredPlan } from '../core/incident/verification.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
@@ -96,6 +97,18 @@ export type TelemetryEvent =
   | { readonly name: 'partitionsChanged'; readonly partitions: readonly PartitionId[] }
   | { readonly name: 'partitionsHeld'; readonly partitions: readonly PartitionId[] }
   | { readonly name: 'incidentChanged'; readonly explanation: Explanation }
+  /** Once it is seen in the log, or, of one that could not be, at the end of its incident. */
+  | {
+      readonly name: 'throttleVerified'
+      readonly incidentId: string
+      readonly keyId: ApiKeyId
+      readonly verdict: 'bites' | 'does-not-bite' | 'cannot-tell'
+      /** Why it could not be told. */
+      readonly because: Doubt | undefined
+      /** From the gateway's answer to the first second in which the limit held; undefined where that was not seen. */
+      readonly bitesAfterMs: number | undefined
+      readonly plans: readonly LoweredPlan[]
+    }
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
@@ -165,6 +178,8 @@ export function levelOf(event: TelemetryEvent): Level {
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
       return event.explanation.phase === 'open' ? 'warn' : 'info'
+    case 'throttleVerified':
+      return event.verdict === 'bites' ? 'info' : event.verdict === 'cannot-tell' ? 'warn' : 'error'
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
@@ -287,6 +302,8 @@ export function sentenceOf(event: TelemetryEvent): string {
         : `Held until the others have caught up: ${event.partitions.join(', ')}`
     case 'incidentChanged':
       return `Incident ${event.explanation.incidentId} is ${event.explanation.phase}: ${event.explanation.kind} of ${event.explanation.keyId}`
+    case 'throttleVerified':
+      return verifiedSentence(event)
     case 'effectIntended':
       return `Decided and journaled: ${event.effect.id}`
     case 'effectPerformed':
@@ -354,6 +371,37 @@ export function sentenceOf(event: TelemetryEvent): string {
       return ''
   }
 }
+
+/** An incident has changed; and where the news is whether its limit holds, that too, as a figure of its own. */
+export function tellChange(explanation: Explanation, telemetry: Telemetry): void {
+  telemetry({ name: 'incidentChanged', explanation })
+  const { phase, verification, incidentId, keyId } = explanation
+  if (verification === undefined) return
+  const { verdict, plans } = verification
+  if (verdict.kind === 'too-early') return
+  if (phase !== (verdict.kind === 'cannot-tell' ? 'closed' : 'mitigated')) return
+  telemetry({
+    ...{ name: 'throttleVerified', incidentId, keyId, verdict: verdict.kind, plans },
+    because: verdict.kind === 'cannot-tell' ? verdict.because : undefined,
+    bitesAfterMs: verdict.kind === 'bites' ? verdict.afterMs : undefined,
+  })
+}
+
+function verifiedSentence({ incidentId, keyId, verdict, because, bitesAfterMs }: VerifiedEvent): string {
+  const limit = `The lowered limit of ${keyId} (${incidentId})`
+  switch (verdict) {
+    case 'bites':
+      return `${limit} holds${bitesAfterMs === undefined ? '' : `, ${Math.round(bitesAfterMs / 1000)} s after the gateway took it`}`
+    case 'does-not-bite':
+      return `${limit} does NOT hold: the log shows far more going through than it allows`
+    case 'cannot-tell':
+      return `${limit} could not be verified: ${because}`
+    default:
+      return verdict satisfies never
+  }
+}
+
+type VerifiedEvent = Extract<TelemetryEvent, { name: 'throttleVerified' }>
 
 /** `baselines of 200 keys from week.ndjson.gz and 2 more (learned …)`. */
 function learnedText({ at, logs: [first = 'no log', ...more], keys }: LearnedBaselines): string {

@@ -57,6 +57,10 @@ export const events: Events = {
   partitionsHeld: { name: 'partitionsHeld', partitions: [partition] },
   auditDeleted: { name: 'auditDeleted', file: 'audit-2026-11.ndjson' },
   incidentChanged: { name: 'incidentChanged', explanation },
+  throttleVerified: {
+    ...{ name: 'throttleVerified', incidentId, keyId, verdict: 'bites', because: undefined, bitesAfterMs: 20_000 },
+    plans: [],
+  },
   effectIntended: { name: 'effectIntended', effect: throttle },
   effectPerformed: { name: 'effectPerformed', effect: alert, outcome: { kind: 'applied' }, tookMs: 300 },
   effectRefused: { name: 'effectRefused', effect: throttle, because: 'the plan is gone' },

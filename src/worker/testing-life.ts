@@ -6,6 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
 import { type TenantsConfig, weirSchema } from '../core/config/config.ts'
 import { engineSettings } from '../core/engine.ts'
@@ -66,6 +67,8 @@ interface Life {
   /** What the stream held before this life began. */
   readonly given?: SourceBatch[]
   readonly answer?: (effect: Effect) => Outcome | undefined
+  /** How a throttle stands that is not answered. */
+  readonly progress?: Performer['progress']
   readonly checkpointEveryMs?: number
   /** Sees each checkpoint before it is written. */
   readonly watch?: (checkpoints: Checkpoints) => Checkpoints
@@ -95,7 +98,7 @@ export async function live(life: Life) {
   const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
   const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
   const alert = handPerformer(answer)
-  const plan = handPerformer(answer)
+  const plan = handPerformer(answer, life.progress)
   const told: TelemetryEvent[] = []
   const telemetry = (event: TelemetryEvent): void => void told.push(event)
   const checkpoints = await openCheckpoints(folder)

@@ -115,10 +115,14 @@ export interface HandPerformer extends Performer {
 }
 
 /** `answer`: what comes of an effect; undefined keeps it waiting until the worker gives up. */
-export function handPerformer(answer: (effect: Effect) => Outcome | undefined): HandPerformer {
+export function handPerformer(
+  answer: (effect: Effect) => Outcome | undefined,
+  progress?: Performer['progress'],
+): HandPerformer {
   const asked: string[] = []
   return {
     asked,
+    ...(progress && { progress }),
     perform: (effect, signal) =>
       new Promise((resolve, reject) => {
         asked.push(effect.id)

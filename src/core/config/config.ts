@@ -188,6 +188,9 @@ const throttle = z.strictObject({
   probation: duration('2m', { from: '1s', to: '1d' }).describe(
     'at half the way back for this long, then the whole limit',
   ),
+  settle: duration('2m', { from: '10s', to: '1h' }).describe(
+    'a changed limit may take so long to bite (AWS: up to two minutes); one that the log does not show to bite after it is told to people',
+  ),
   maxTenants: z.number().int().min(0).default(5).describe('at most so many tenants throttled at once'),
 })
 

@@ -52,6 +52,7 @@ import {
   threeFigures,
   timeText,
 } from './text.ts'
+import { verificationLines } from './verification-text.ts'
 
 /** Without a line break at its end. */
 export function accountText(account: Account): string {
@@ -107,6 +108,7 @@ function decisionLines(account: Account, verdict: Verdict): readonly string[] {
         `Incident ${cleanText(told.incidentId)} ${courseText(verdict)}`,
         `${actionLine(told.action)} (mode: ${mode})`,
         ...limitLines(told.action),
+        ...verificationLines(told),
         ...budgetLines(told, rarityOf(account)),
         ...(verdict.kind === 'was-open' && told.phase === 'open'
           ? [`It closes when no score has been above ${staysAbove} for ${durationText(closesAfterMs)}.`]

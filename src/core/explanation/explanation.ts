@@ -4,6 +4,8 @@
  */
 import type { Evidence, Kind, Peers } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
+import type { Verification } from '../incident/verification.ts'
+import type { Waiting } from '../incident/waiting.ts'
 import type { PlannedUse } from '../planned/planned-event.ts'
 import type { ApiKeyId, EpochMs, PlanLimits, TenantId } from '../vocabulary.ts'
 
@@ -30,6 +32,8 @@ export type Action =
       readonly kind: 'throttle'
       readonly limits: PlanLimits
       readonly expiresAt: EpochMs
+      /** Left out where the gateway is to make it next. */
+      readonly waiting?: Waiting | undefined
       /** Which of its throttles in 7 days it is, where that makes it longer. */
       readonly ofWeek?: number
     }
@@ -95,6 +99,8 @@ export interface Explanation {
   readonly evidence: readonly Evidence[]
   readonly mode: Mode
   readonly action: Action
+  /** Of the last throttle, whether it holds; left out where none was set. */
+  readonly verification?: Verification | undefined
   /** A person wants the limit lowered until then; left out where nobody does. */
   readonly extended?: OperatorWord
   /** … whatever the key does. */

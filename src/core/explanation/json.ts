@@ -3,11 +3,14 @@
  * a promise (`weir.incident/1`, `weir.alert/1`): what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
  */
 import type { AlertEffect } from '../incident/effect.ts'
+import type { Seen } from '../incident/verification.ts'
+import type { Waiting } from '../incident/waiting.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
 import { alertText, unusual } from './text.ts'
+import { nextSteps } from './verification-text.ts'
 
 /** One line of JSON, without the line break. */
 export const changeLine = (explanation: Explanation): string => terminalSafe(JSON.stringify(incidentBody(explanation)))
@@ -28,6 +31,7 @@ export function incidentBody(explanation: Explanation) {
     evidence: evidenceOf(explanation),
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
+    ...verificationOf(explanation),
     ...wordsOf(explanation),
     telling,
   } as const
@@ -62,6 +66,7 @@ export function alertBody({ id, explanation }: AlertEffect) {
     evidence: evidenceOf(explanation),
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
+    ...verificationOf(explanation),
     ...wordsOf(explanation),
   } as const
 }
@@ -113,7 +118,10 @@ function wordsOf({ extended, held }: Explanation) {
 function actionOf(action: Action) {
   switch (action.kind) {
     case 'throttle':
-      return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt), ...ofWeekOf(action) }
+      return {
+        ...{ kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt), ...ofWeekOf(action) },
+        ...(action.waiting !== undefined && { waiting: waitingOf(action.waiting) }),
+      }
     case 'throttled': {
       const { kind, limits, before, expiresAt, missed } = action
       const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
@@ -134,6 +142,34 @@ function actionOf(action: Action) {
 }
 
 const ofWeekOf = ({ ofWeek }: { readonly ofWeek?: number }) => (ofWeek === undefined ? {} : { ofWeek })
+
+function waitingOf({ askedAt, ahead, waitMs, because, isLate }: Waiting) {
+  return { ...times('askedAt', askedAt), ahead, waitMs, because: because ?? null, isLate: isLate === true }
+}
+
+/** Left out where no limit was lowered, or nobody knows what is. */
+function verificationOf({ verification }: Explanation) {
+  if (verification === undefined) return {}
+  const { verdict, plans, limits, changedAt, settledAt } = verification
+  const seen = 'seen' in verdict ? verdict.seen : undefined
+  return {
+    verification: {
+      verdict: verdict.kind,
+      ...(verdict.kind === 'bites' && { ...times('since', verdict.since), bitesAfterMs: verdict.afterMs ?? null }),
+      ...(verdict.kind === 'cannot-tell' && { because: verdict.because }),
+      ...{ ...times('changedAt', changedAt), ...times('settledAt', settledAt), limits },
+      plans: plans.map(({ gateway, region, planId, stages, limits, keys }) => ({
+        ...{ gateway: gateway ?? null, region: region ?? null, planId, stages: stages ?? null, limits, keys },
+      })),
+      seen: seen === undefined ? null : { ...times('from', seen.from), ...seenOf(seen) },
+      ...(verdict.kind === 'does-not-bite' && { nextSteps: nextSteps(verification) }),
+    },
+  }
+}
+
+const seenOf = ({ seconds, accepted, refused, unclear, allowed }: Seen) => ({
+  ...{ seconds, accepted, refused, unclear, allowed },
+})
 
 export function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
   return { [name]: new Date(at).toISOString(), [`${name}Ms`]: at }

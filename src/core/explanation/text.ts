@@ -16,12 +16,24 @@
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
-import type { EpochMs, PlanLimits } from '../vocabulary.ts'
+import type { EpochMs } from '../vocabulary.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
+import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
+import {
+  isHeldAgain,
+  isUnheld,
+  lateLine,
+  nextStepLines,
+  seenLine,
+  unheldLine,
+  verificationLines,
+  waitText,
+} from './verification-text.ts'
+
+export { cleanText, durationText, limitsText, threeFigures, timeText } from './plain-text.ts'
 
 /** So many measures are listed; the JSON has all. */
 const shownEvidence = 12
-const longestText = 200
 
 /** The whole text of an alert, without a line break at its end. */
 export function alertText(explanation: Explanation): string {
@@ -29,23 +41,27 @@ export function alertText(explanation: Explanation): string {
   return [
     headline(explanation),
     // What is known of the platform's rate is that of its sickness.
-    ...(kind === 'platform' && isOver(explanation) ? [] : [rateLine(explanation)]),
+    ...(kind === 'platform' && isOver(explanation) ? [] : [seenLine(explanation) ?? rateLine(explanation)]),
     // Nobody needs a limit that would have helped.
     action.kind === 'suggest' && isOver(explanation)
       ? "Client's limit was not changed."
-      : [actionLine(action), ...heldText(explanation)].join(' '),
+      : (unheldLine(explanation) ?? [actionLine(action), ...heldText(explanation)].join(' ')),
     contactLine(explanation),
     '',
+    ...nextStepLines(explanation),
     ...evidenceLines(explanation),
   ].join('\n')
 }
 
 /** What happened, in one sentence: the first line of an alert and its subject. */
-export function headline({ keyId, tenant, kind, phase, action }: Explanation): string {
+export function headline(explanation: Explanation): string {
+  const { keyId, tenant, kind, phase, action } = explanation
   const who = subjectText(keyId, tenant)
   if (phase === 'closed') return kind === 'platform' ? 'The platform incident is over.' : `${who} is back to normal.`
   switch (action.kind) {
     case 'throttled':
+      if (isUnheld(explanation)) return `${who} is NOT held by its lowered limit.`
+      if (isHeldAgain(explanation)) return `${who} is held by its lowered limit now.`
       return `${who} is throttled.`
     case 'throttle-refused':
       return `${who} could not be throttled.`
@@ -58,6 +74,7 @@ export function headline({ keyId, tenant, kind, phase, action }: Explanation): s
     case 'suggest':
     case 'throttle':
     case 'none':
+      if (action.kind === 'throttle' && action.waiting?.isLate) return `${who} is NOT throttled yet.`
       if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
       if (phase === 'recovering') return `${who} is recovering.`
       if (kind === 'silence') return `${who} has stopped calling.`
@@ -118,7 +135,8 @@ export function actionLine(action: Action): string {
     case 'throttled':
       return action.missed === undefined ? REDUCED : `${REDUCED} Not everywhere: ${cleanText(action.missed)}.`
     case 'throttle':
-      return REDUCED
+      if (action.waiting === undefined) return REDUCED
+      return action.waiting.isLate ? lateLine(action.waiting) : `${REDUCED} ${waitText(action.waiting)}`
     case 'throttle-refused':
       return `Client's limit was not changed: ${cleanText(action.because)}.`
     case 'restore-refused':
@@ -168,6 +186,7 @@ function evidenceLines(explanation: Explanation): readonly string[] {
       ? []
       : [expected ? basisText(expected) : 'Nothing usual is known: no history of this key.']),
     ...limitLines(explanation.action),
+    ...verificationLines(explanation),
     ...wordLines(explanation),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
@@ -204,8 +223,12 @@ export function stretchText({ event, from, to }: PlannedStretch): string {
   return `${note}up to ${upToText(event.upTo)}, from ${timeText(from)} to ${timeText(to)}`
 }
 
-/** Whether it is told as something that was. */
-const isOver = ({ phase }: Explanation): boolean => phase === 'recovering' || phase === 'closed'
+/** Whether it is told as something that was; of a limit that does or does not hold, what the key does now is told beside it. */
+const isOver = (explanation: Explanation): boolean =>
+  explanation.phase === 'recovering' ||
+  explanation.phase === 'closed' ||
+  isUnheld(explanation) ||
+  isHeldAgain(explanation)
 
 function presentLines({ kind, onsetAt, decidedAt, current, evidence }: Explanation): readonly string[] {
   return [
@@ -374,49 +397,3 @@ const restoreReasons = {
   'platform-incident': 'many clients are wrong at the same moment, so no one stays throttled',
   operator: 'a person asked for it',
 } as const
-
-export function limitsText(limits: PlanLimits | undefined): string {
-  return limits === undefined
-    ? 'no limit of its plan'
-    : `${withThousands(limits.rateLimit)} req/s with a burst of ${withThousands(limits.burstLimit)}`
-}
-
-/** `2026-11-20 14:03:07 UTC` */
-export function timeText(at: EpochMs): string {
-  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
-}
-
-/** `45 s`, `6 min 5 s`, `2 h 3 min`: two units are enough. */
-export function durationText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000))
-  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)]
-  if (hours > 0) return `${withThousands(hours)} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
-}
-
-/** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */
-export function threeFigures(value: number): string {
-  return withThousands(Number(value.toPrecision(3)))
-}
-
-function withThousands(value: number): string {
-  const [whole = '', fraction] = String(value).split('.')
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
-  return fraction === undefined ? grouped : `${grouped}.${fraction}`
-}
-
-/**
- * Text of others on one line: terminal sequences, control characters, line and direction marks become a space, and what
- * is too long is cut.
- */
-export function cleanText(text: string): string {
-  const clean = text
-    // A whole colour or cursor sequence first, so that its `[31m` does not stay behind as text.
-    .replace(/\p{Cc}\[[\d;?]*[A-Za-z]/gu, ' ')
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
-    .replace(/ {2,}/g, ' ')
-    .trim()
-  if (clean.length <= longestText) return clean
-  const characters = [...clean]
-  return characters.length > longestText ? `${characters.slice(0, longestText - 1).join('')}…` : clean
-}

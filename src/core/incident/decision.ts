@@ -19,6 +19,7 @@ import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
 import { releasedText } from './operator-order.ts'
 import { platformSick } from './platform.ts'
+import { queued } from './queued.ts'
 import { throttlesOfWeek } from './repeaters.ts'
 import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -90,7 +91,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   )
   if (isPlatform && isSick) platformSick(engine, owner, survey, out)
   const onsetAt = onsetOf(judgement, key, known, at)
-  const event: IncidentEvent = {
+  const event: Extract<IncidentEvent, { kind: 'signal' }> = {
     kind: 'signal',
     incidentId: `${key.keyId}#${key.incidents + 1}`,
     refused: releasedBefore(state, key.keyId),
@@ -122,7 +123,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       isHeard: severity === 'high' || isHeard(engine, owner.keys, key.number, { kind, at, timesAWeek, allowed }),
     },
   }
-  step(engine, owner, key, event, out)
+  step(engine, owner, key, { ...event, action: queued(engine, key, event) }, out)
 }
 
 /** Who was released lately, when they had no incident here, is spared in the one that was meant. */

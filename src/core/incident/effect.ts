@@ -4,6 +4,8 @@
  */
 import type { Explanation } from '../explanation/explanation.ts'
 import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
+import type { LoweredPlan } from './verification.ts'
+import type { QueueStanding } from './waiting.ts'
 
 export type { PlanLimits } from '../vocabulary.ts'
 
@@ -57,13 +59,25 @@ export type Outcome =
       readonly after?: PlanLimits | undefined
       /** Of several plans or keys: which it could not be done to, and why, for people. */
       readonly missed?: string
+      /** Of a throttle: all that is lowered now. Left out where no gateway was asked, as in a replay. */
+      readonly plans?: readonly LoweredPlan[]
     }
   /** It was so already (a retry after a crash, or a plan that is lower anyway). */
-  | { readonly kind: 'already'; readonly after?: PlanLimits | undefined; readonly missed?: string }
+  | {
+      readonly kind: 'already'
+      readonly after?: PlanLimits | undefined
+      readonly missed?: string
+      readonly plans?: readonly LoweredPlan[]
+    }
   /** It will not be done: the reason is for people. */
   | { readonly kind: 'refused'; readonly because: string }
 
 export interface OutcomeReport {
   readonly effectId: string
   readonly outcome: Outcome
+}
+
+/** How a throttle stands that has no outcome yet. */
+export interface ProgressReport extends QueueStanding {
+  readonly effectId: string
 }

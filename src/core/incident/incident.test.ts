@@ -194,6 +194,7 @@ describe('an outcome that is not what was wanted', () => {
 
   test('a throttle without an answer expires too: a part of it may have arrived', () => {
     expect(play([[0, 'storm']], 700).slice(3)).toEqual([
+      '60s ! alert: throttle (late)',
       '600s ! alert: restore full (expired)',
       '600s ! key#1/restore-1 full',
     ])
@@ -236,7 +237,7 @@ describe('an outcome that is not what was wanted', () => {
       rules,
     ).incident
     const outcome = { kind: 'applied' } as const
-    expect(follow(open, { kind: 'outcome', effectId: 'key#1/throttle-2', outcome, now: 1 }, rules)).toEqual({
+    expect(follow(open, { kind: 'outcome', effectId: 'key#1/throttle-2', outcome, newest: 0, now: 1 }, rules)).toEqual({
       incident: open,
     })
     expect(holdsLimit(open)).toBe(true)

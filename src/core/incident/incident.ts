@@ -19,6 +19,8 @@ import type { Action, Explanation, IncidentKind, OperatorWord, Severity } from '
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
+import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
+import { beginVerification, endVerification, newsOf, type Verification } from './verification.ts'
 
 /** What one look at a misbehaving key found. */
 export interface Signal {
@@ -59,14 +61,8 @@ export interface Story {
   readonly throttles: number
   readonly restores: number
   readonly alerts: number
-}
-
-interface Throttle {
-  readonly effectId: string
-  readonly limits: PlanLimits
-  /** By the policy; a person's word may be for longer (`endsAt`). */
-  readonly expiresAt: EpochMs
-  readonly ofWeek: number | undefined
+  /** Whether the last throttle holds, by the log; undefined where none was set, or nobody knows what it set. */
+  readonly verification: Verification | undefined
 }
 
 interface GivingBack {
@@ -84,7 +80,7 @@ export type Incident =
   | { readonly phase: 'quiet'; readonly judgedTo?: EpochMs }
   | { readonly phase: 'suspected'; readonly lastBadAt: EpochMs }
   /** `asked`: a throttle that is on its way. */
-  | { readonly phase: 'open'; readonly story: Story; readonly asked: Throttle | undefined }
+  | { readonly phase: 'open'; readonly story: Story; readonly asked: Asked | undefined }
   | { readonly phase: 'mitigated'; readonly story: Story; readonly throttle: Throttle }
   | { readonly phase: 'recovering'; readonly story: Story; readonly givingBack: GivingBack | undefined }
 
@@ -103,7 +99,17 @@ export type IncidentEvent =
   | { readonly kind: 'stirring'; readonly at: EpochMs }
   /** `eventTime`: how far closed panes go. `calls`: whether the key called at all in the last closed minute. */
   | { readonly kind: 'time'; readonly eventTime: EpochMs; readonly now: EpochMs; readonly calls: boolean }
-  | { readonly kind: 'outcome'; readonly effectId: string; readonly outcome: Outcome; readonly now: EpochMs }
+  /** `newest`: the newest event time seen. */
+  | {
+      readonly kind: 'outcome'
+      readonly effectId: string
+      readonly outcome: Outcome
+      readonly now: EpochMs
+      readonly newest: EpochMs
+    }
+  | ProgressEvent
+  /** What the log says by now of whether the throttle holds. */
+  | { readonly kind: 'verified'; readonly verification: Verification }
   /** The fleet guard found many keys wrong at once: not this client's doing. */
   | { readonly kind: 'platform'; readonly now: EpochMs }
   /** A person has made the tenant exempt. */
@@ -113,6 +119,8 @@ export interface IncidentRules {
   readonly closesAfterMs: number
   readonly calmForMs: number
   readonly probationMs: number
+  /** A changed limit may take so long to bite. */
+  readonly settleMs: number
 }
 
 /** What the engine does about a step. `phase` is told as a change; `alert` wakes people. */
@@ -145,7 +153,11 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'time':
       return onTime(incident, event, rules)
     case 'outcome':
-      return onOutcome(incident, event)
+      return onOutcome(incident, event, rules)
+    case 'progress':
+      return { incident: incident.phase === 'open' ? withProgress(incident, event.standing, event.now) : incident }
+    case 'verified':
+      return onVerified(incident, event.verification)
     case 'platform':
       return onPlatform(incident, event.now)
     case 'exempted':
@@ -210,6 +222,7 @@ function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
     throttles: 0,
     restores: 0,
     alerts: 0,
+    verification: undefined,
   }
 }
 
@@ -254,17 +267,16 @@ const named = (incident: Extract<Incident, { phase: 'open' }>, story: Story): St
   phase: 'open',
 })
 
-function withAction(story: Story, { action }: Of<'signal'>): Step {
+function withAction(story: Story, { action, now }: Of<'signal'>): Step {
   if (action.kind !== 'throttle' || story.refused !== undefined) {
     return { incident: { phase: 'open', story: { ...story, action: toldAction(story, action) }, asked: undefined } }
   }
   const throttles = story.throttles + 1
   const effectId = `${story.incidentId}/throttle-${throttles}`
-  const { limits, expiresAt, ofWeek } = action
-  const asked = { effectId, limits, expiresAt, ofWeek }
+  const asked = askedFor(effectId, action, now)
   const told = { ...action, expiresAt: endsAt(asked, story) }
   return {
-    incident: { phase: 'open', story: { ...story, action: told, throttles }, asked },
+    incident: { phase: 'open', story: { ...story, action: told, throttles, verification: undefined }, asked },
     effect: { kind: 'throttle', id: effectId, limits: action.limits },
   }
 }
@@ -292,6 +304,9 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
       if (incident.asked && event.now >= endsAt(incident.asked, incident.story))
         return giveBack(incident.story, 'full', 'expired')
+      // Those hear of it who heard that it was to be lowered.
+      if (isLate(incident, event.now))
+        return { incident: late(incident, event.now), alert: incident.story.telling === 'alerted' }
       // Half of the delay to close is spent open, half recovering.
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
@@ -339,7 +354,7 @@ export function giveBack(
   const effectId = `${story.incidentId}/restore-${restores}`
   const next: Incident = {
     phase: 'recovering',
-    story: { ...story, restores, action },
+    story: { ...story, restores, action, verification: endVerification(story.verification) },
     givingBack: { effectId, step, because, doneAt: undefined },
   }
   return {
@@ -352,7 +367,11 @@ export function giveBack(
   }
 }
 
-function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>): Step {
+function onOutcome(
+  incident: Incident,
+  { effectId, outcome, now, newest }: Of<'outcome'>,
+  { settleMs }: IncidentRules,
+): Step {
   if (incident.phase === 'open' && incident.asked?.effectId === effectId) {
     const { story, asked } = incident
     if (outcome.kind === 'refused') {
@@ -375,7 +394,15 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
       return giveBack({ ...story, action }, 'full', 'platform-incident')
-    return { incident: { phase: 'mitigated', story: { ...story, action }, throttle: asked }, phase: 'mitigated' }
+    const { plans, missed } = outcome
+    const done = { plans, missed, wasSo: outcome.kind === 'already' }
+    const verification = beginVerification(done, { now, newest, settleMs })
+    return {
+      incident: { phase: 'mitigated', story: { ...story, action, verification }, throttle: asked },
+      phase: 'mitigated',
+      // Who was told that it is not carried out yet is told that it is.
+      alert: asked.lateAt === undefined && story.telling === 'alerted',
+    }
   }
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
     const { story, givingBack } = incident
@@ -403,6 +430,14 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     }
   }
   return { incident }
+}
+
+function onVerified(incident: Incident, verification: Verification): Step {
+  if (incident.phase !== 'mitigated' || incident.story.verification === undefined) return { incident }
+  const { story } = incident
+  const next: Incident = { ...incident, story: { ...story, verification } }
+  const news = newsOf(incident.story.verification, verification)
+  return news === 'none' ? { incident: next } : { incident: next, phase: 'mitigated', alert: news === 'alerted' }
 }
 
 /** A limit that a person holds is none of the guard's. */

@@ -319,5 +319,9 @@ function throttledIncident(): Incident {
   const action: Action = { kind: 'throttle', limits, expiresAt: 600_000 }
   const opened = follow({ phase: 'quiet' }, { kind: 'signal', signal, action, incidentId: 'key#1', now: 0 }, rules)
   const outcome: Outcome = { kind: 'applied', after: limits }
-  return follow(opened.incident, { kind: 'outcome', effectId: 'key#1/throttle-1', outcome, now: 1_000 }, rules).incident
+  return follow(
+    opened.incident,
+    { kind: 'outcome', effectId: 'key#1/throttle-1', outcome, now: 1_000, newest: 0 },
+    rules,
+  ).incident
 }

@@ -69,6 +69,7 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     throttles: 0,
     restores: 0,
     alerts: 1,
+    verification: undefined,
   }
   state.platform = { phase: 'open', story, lastSickAt: state.now }
   tellPlatform(engine, owner, story, 'open', out)

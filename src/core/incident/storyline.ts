@@ -12,7 +12,7 @@ import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { noteSpent } from './alert-budget.ts'
-import type { OutcomeReport } from './effect.ts'
+import type { OutcomeReport, ProgressReport } from './effect.ts'
 import {
   awaited,
   follow,
@@ -28,13 +28,27 @@ import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
 import { opened, openingsFrom } from './openings.ts'
+import { urgencyOf } from './queued.ts'
 import { noteThrottles } from './repeaters.ts'
+import { isVerified } from './verification.ts'
+import { verified } from './verified.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
   for (const owner of watching(engine.state)) {
     for (const key of owner.incidents) {
       if (awaited(key.incident) !== report.effectId) continue
-      step(engine, owner, key, { kind: 'outcome', ...report, now: engine.state.now }, out)
+      const times = { now: engine.state.now, newest: owner.time.highest }
+      step(engine, owner, key, { kind: 'outcome', ...report, ...times }, out)
+      return
+    }
+  }
+}
+
+export function takeProgress(engine: Engine, { effectId, ...standing }: ProgressReport, out: Out): void {
+  for (const owner of watching(engine.state)) {
+    for (const key of owner.incidents) {
+      if (awaited(key.incident) !== effectId) continue
+      step(engine, owner, key, { kind: 'progress', standing, now: engine.state.now }, out)
       return
     }
   }
@@ -51,6 +65,8 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
     const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
     if (isStillSilent(key, newest, eventTime)) step(engine, owner, key, { kind: 'stirring', at: eventTime }, out)
     step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
+    const verification = verified(engine, owner, key)
+    if (verification !== undefined) step(engine, owner, key, { kind: 'verified', verification }, out)
   }
 }
 
@@ -79,6 +95,7 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
     closesAfterMs: config.incident.closesAfter,
     calmForMs: config.throttle.calmFor,
     probationMs: config.throttle.probation,
+    settleMs: config.throttle.settle,
   })
   move(engine, owner, key, taken, out)
 }
@@ -126,8 +143,7 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
   // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
   if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {
-    const { current, expected } = story.signal
-    const urgency = Math.max(0, current.callsPerMinute - (expected?.callsPerMinute ?? 0))
+    const urgency = urgencyOf(story.signal)
     out.effects.push({ ...common, ...taken.effect, urgency, ...keyNeeds(engine, key.keyId, taken.effect.limits) })
   }
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
@@ -182,9 +198,10 @@ function keepIncident(owner: Owner, key: KeyState, incident: Incident): void {
   else owner.limited.delete(key)
 }
 
-/** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
+/** What is told of a recovery, or of whether a limit holds, is what the key does now, and not what it did when the incident opened. */
 function nowOf(owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
-  if (phase !== 'recovering' && phase !== 'closed') return story
+  const isOfNow = phase === 'recovering' || phase === 'closed' || isVerified(story.verification)
+  if (!isOfNow) return story
   const at = Math.floor(owner.time.highest / SECOND_MS) * SECOND_MS
   const current = currentOf(key, at - 60 * SECOND_MS, at)
   return { ...story, signal: { ...story.signal, current, evidence: measured(key, at) } }
@@ -222,6 +239,7 @@ export function explain(
     evidence: seen.evidence,
     mode: config.mode,
     action: story.action,
+    ...(story.verification !== undefined && { verification: story.verification }),
     ...wordsOf(story, engine.state.now),
   }
 }

@@ -18,7 +18,12 @@ import {
 import { type Order, obey } from './operator-order.ts'
 
 /** One minute to close, two of calm and two of probation: the defaults. */
-export const rules: IncidentRules = { closesAfterMs: 60_000, calmForMs: 120_000, probationMs: 120_000 }
+export const rules: IncidentRules = {
+  closesAfterMs: 60_000,
+  calmForMs: 120_000,
+  probationMs: 120_000,
+  settleMs: 120_000,
+}
 
 const limits = { rateLimit: 15, burstLimit: 30 }
 export const THROTTLED_FOR_MS = 600_000
@@ -105,7 +110,8 @@ function eventOf(
   if (happening === 'stirring') return { kind: 'stirring', at: now }
   if (happening === 'platform' || happening === 'exempted') return { kind: happening, now }
   const outcome = outcomes[happening]
-  if (outcome !== undefined) return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now }
+  if (outcome !== undefined)
+    return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now, newest: now }
   const action = actions[happening]
   if (action === undefined) throw new Error(`the timetable knows no '${happening}'`)
   const kind = happening === 'surge' ? 'surge' : happening === 'errors' ? 'error-loop' : 'retry-storm'
@@ -135,6 +141,8 @@ function actionText(action: Action): string {
     case 'throttle-refused':
     case 'restore-refused':
       return `${action.kind} (${action.because})`
+    case 'throttle':
+      return action.waiting?.isLate ? 'throttle (late)' : action.kind
     default:
       return action.kind
   }
