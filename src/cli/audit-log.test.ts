@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { groundsBody } from '../core/explanation/json.ts'
-import { type AuditEntry, openAudit } from '../stores/audit.ts'
+import { type AuditEntry, type LimitEntry, openAudit } from '../stores/audit.ts'
 import { exportAudit, listAudit, verifyAuditLog } from './audit-log.ts'
 
 let folder: string
@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 const friday = Date.parse('2026-11-20T17:00:05Z')
-const storm: AuditEntry = {
+const storm: LimitEntry = {
   at: friday,
   by: 'weir',
   change: 'throttle',
@@ -46,9 +46,9 @@ const explanation: Explanation = {
 
 async function record(all: readonly AuditEntry[]) {
   const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message), undefined, {
-    contextOf: ({ effectId }) => ({
+    contextOf: entry => ({
       ...{ tenantId: 'client-a', mode: 'enforce', version: '0.1.0', config: 'c0ffee' },
-      grounds: effectId?.includes('throttle') ? groundsBody(explanation) : undefined,
+      grounds: 'effectId' in entry && entry.effectId.includes('throttle') ? groundsBody(explanation) : undefined,
     }),
   })
   for (const entry of all) await audit.record(entry)
@@ -116,7 +116,7 @@ test('an export holds the lines as they were written, or a column each, of the k
   expect(await said(out => exportAudit({ ...chosen, tenant: 'client-b' }, out))).toBe('')
   const csv = await said(out => exportAudit({ config, format: 'csv' }, out))
   expect(csv.split('\r\n')).toEqual([
-    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,verification,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
+    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,command,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
     '1,2026-11-20T17:00:05.000Z,weir,throttle,,enforce,client-a,key_abc123,,plan-a,1000,2000,15,30,applied,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee',
     `2,2026-11-20T17:00:06.000Z,weir,throttle,,enforce,client-a,'=cmd(),,plan-a,1000,2000,15,30,refused,"plan is shared, ""so"" to speak",,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee`,
     '',

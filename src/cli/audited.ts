@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { WeirConfig } from '../core/config/config.ts'
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { groundsBody } from '../core/explanation/json.ts'
-import type { AuditLog, AuditOptions } from '../stores/audit.ts'
+import type { AuditOptions, OpenedAudit } from '../stores/audit.ts'
 import type { GroundsBook } from '../worker/grounds.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { version } from './version.ts'
@@ -17,16 +17,17 @@ export interface Audited {
 }
 
 export function auditOptions({ config, tenants, grounds, telemetry }: Audited): AuditOptions {
-  const about = auditedBy(config)
+  const by = auditedBy(config)
   return {
     keepForMs: config.audit.keepFor,
     deleted: file => telemetry({ name: 'auditDeleted', file }),
     contextOf(entry) {
-      const { keyId } = entry
-      const explanation = grounds.of(entry)
+      const about = 'command' in entry ? entry.command : entry
+      const keyId = 'keyId' in about ? about.keyId : undefined
+      const explanation = 'incidentId' in entry ? grounds.of(entry) : undefined
       return {
         ...{ tenantId: keyId === undefined ? undefined : tenants().byKey.get(keyId)?.tenantId, mode: config.mode },
-        ...{ ...about, grounds: explanation && groundsBody(explanation) },
+        ...{ ...by, grounds: explanation && groundsBody(explanation) },
       }
     },
   }
@@ -40,7 +41,7 @@ export const auditedBy = (config: WeirConfig) => ({
 
 /** The log keeps its rule as long as the worker runs, also while no limit is changed. */
 export const tidying =
-  (audit: AuditLog, clock: Clock, tell: Telemetry): Telemetry =>
+  (audit: OpenedAudit, clock: Clock, tell: Telemetry): Telemetry =>
   event => {
     if (event.name === 'minuteSummarised') void audit.tidy(clock.now())
     tell(event)

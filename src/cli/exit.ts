@@ -17,6 +17,7 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LIMITS_UNKNOWN',
   'TIME_UNUSABLE',
   'STATE_TAKEN',
+  'COMMAND_REFUSED',
 ])
 
 export function exitCodeOf(failure: unknown): number {

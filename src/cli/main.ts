@@ -11,6 +11,7 @@ import { limitsCommand } from './limits.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
+import { throttlesCommand } from './throttles.ts'
 import { tuneCommand } from './tune.ts'
 import { version } from './version.ts'
 
@@ -65,6 +66,7 @@ Examples:
   weir explain key_abc123 --at 2026-11-20T14:03:07Z friday.ndjson.gz --history week.ndjson.gz
                                                  … and why, or why did it say nothing?
   weir tune november.ndjson.gz --html tune.html  fewer false alarms, and how soon? thresholds for weir.yaml
+  weir throttles list                            whose limits are lowered? release, hold, halt
 ${exitCodesHelp}`,
     )
   for (const command of [
@@ -75,6 +77,7 @@ ${exitCodesHelp}`,
     plannedCommand(),
     labelCommand(),
     tuneCommand(),
+    throttlesCommand(),
     demoCommand(),
     limitsCommand(),
     auditCommand(),

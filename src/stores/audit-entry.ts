@@ -11,36 +11,54 @@ import { createHash } from 'node:crypto'
 import type { Mode } from '../core/config/config.ts'
 import type { Grounds } from '../core/explanation/json.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs, TenantId } from '../core/vocabulary.ts'
 
 /** Who writes: the worker, or `weir limits`, which may run beside it. Each has a chain of its own, so none waits for the other. */
 export type AuditChain = 'worker' | 'limits'
 export const auditChains: readonly AuditChain[] = ['worker', 'limits']
 
-export interface AuditEntry {
+/** Of the worker, and of whoever does its work while none runs. */
+export type AuditEntry = LimitEntry | CommandEntry
+
+/** A person's command, as it was answered; what came of it at the gateway has lines of its own. */
+export interface CommandEntry {
+  readonly at: EpochMs
+  readonly by: string
+  readonly change: 'command'
+  readonly command: OperatorCommand
+  readonly answer: CommandAnswer
+}
+
+interface ChangeEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string
-  readonly change: 'throttle' | 'restore-half' | 'restore-full' | 'limits-apply' | 'limits-undo'
   /** How the limit was changed; undefined: through the usage plan that the key is in. */
   readonly way?: string | undefined
-  /** undefined where a plan was changed for all that are in it. */
-  readonly keyId?: ApiKeyId | undefined
   /** Name in `gateways`; undefined: `gateway`. */
   readonly gateway?: string | undefined
   /** undefined where it was refused before a plan was found. */
   readonly planId: string | undefined
-  /** undefined where no incident led to it. */
-  readonly incidentId?: string | undefined
-  readonly effectId?: string | undefined
   /** undefined = no throttle set, or not changed. */
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
-  readonly result: Outcome['kind']
   /** Why it was refused, or what was asked for. */
   readonly because: string | undefined
-  /** What the log showed afterwards, where that is known by now: whether the limit bites. */
-  readonly verification?: string | undefined
+}
+
+export interface LimitEntry extends ChangeEntry {
+  readonly change: 'throttle' | 'restore-half' | 'restore-full'
+  readonly keyId: ApiKeyId
+  readonly incidentId: string
+  readonly effectId: string
+  readonly result: Outcome['kind']
+}
+
+/** Of `weir limits`: for all keys that are in the plan. */
+export interface PlanLimitsEntry extends ChangeEntry {
+  readonly change: 'limits-apply' | 'limits-undo'
+  readonly result: Outcome['kind']
 }
 
 /** What whoever opens the log knows of an entry, beside what the entry says itself. */
@@ -64,6 +82,8 @@ export interface MonthDeleted {
   readonly last: ChainPlace | undefined
 }
 
+export type AnyEntry = AuditEntry | PlanLimitsEntry | MonthDeleted
+
 export interface ChainPlace {
   readonly seq: number
   /** Of the line, hexadecimal. */
@@ -77,7 +97,7 @@ export const hashOf = (content: string | Uint8Array): string => createHash('sha2
 
 /** The line without its end, and its place in the chain. */
 export function auditLine(
-  entry: AuditEntry | MonthDeleted,
+  entry: AnyEntry,
   context: AuditContext,
   before: ChainPlace,
 ): { readonly text: string; readonly place: ChainPlace } {
@@ -89,9 +109,10 @@ export function auditLine(
 }
 
 /** Of a change that was made, no throttle is `null`; where nothing was changed nothing is said. */
-function withLimits(entry: Omit<AuditEntry, 'at'> | Omit<MonthDeleted, 'at'>) {
-  if (entry.change === 'audit-deleted' || entry.result !== 'applied') return entry
-  return { ...entry, from: entry.from ?? null, to: entry.to ?? null }
+function withLimits<E extends Omit<AnyEntry, 'at'>>(entry: E) {
+  if (!('result' in entry) || entry.result !== 'applied') return entry
+  const { from, to } = entry as { from?: PlanLimits; to?: PlanLimits }
+  return { ...entry, from: from ?? null, to: to ?? null }
 }
 
 /** `2026-11` */

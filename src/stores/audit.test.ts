@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StreamError } from '../core/errors.ts'
 import { DAY_MS } from '../core/vocabulary.ts'
-import { type AuditEntry, type AuditOptions, openAudit } from './audit.ts'
+import { type AuditEntry, type AuditOptions, type LimitEntry, openAudit, readAudit } from './audit.ts'
 import { verifyAudit } from './audit-verify.ts'
 
 let directory: string
@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const friday = Date.parse('2026-11-20T17:00:05Z')
-const entry: AuditEntry = {
+const entry: LimitEntry = {
   at: friday,
   by: 'weir',
   change: 'throttle',
@@ -41,7 +41,7 @@ const entries = async (name = november) =>
   (await lines(name)).filter(line => line !== '').map(line => JSON.parse(line) as Record<string, unknown>)
 
 /** A life of the log, in which these are recorded. */
-async function recorded(all: readonly Partial<AuditEntry>[], options: AuditOptions = {}) {
+async function recorded(all: readonly Partial<LimitEntry>[], options: AuditOptions = {}) {
   const audit = await openAudit(directory, neverFails, undefined, options)
   for (const one of all) await audit.record({ ...entry, ...one })
   await audit.close()
@@ -185,13 +185,35 @@ test('nothing is deleted a moment before its time, nor without a rule', async ()
 
 test('a command beside the worker has a chain of its own', async () => {
   await recorded([{}])
-  await recorded([{ change: 'limits-apply', by: 'alex' }], { chain: 'limits' })
+  const limits = await openAudit(directory, neverFails, undefined, { chain: 'limits' })
+  const { keyId: _, incidentId: __, effectId: ___, ...plan } = entry
+  await limits.record({ ...plan, change: 'limits-apply', by: 'alex' })
+  await limits.close()
   await recorded([{}])
   expect((await entries()).map(({ seq }) => seq)).toEqual([1, 2])
   expect(await verifyAudit([directory])).toMatchObject([
     { chain: 'worker', entries: 2, breaches: [] },
     { chain: 'limits', entries: 1, breaches: [] },
   ])
+})
+
+test('what is asked for is read back as it was written, over months, and half a line says nothing', async () => {
+  await recorded([{}])
+  await appendFile(path(november), '{"at":"2026-11-')
+  const answer = { kind: 'refused', because: 'Weir is not halted' } as const
+  const said: AuditEntry = { at: friday, by: 'ann', change: 'command', command: { kind: 'go-on' }, answer }
+  const audit = await openAudit(directory, neverFails)
+  await audit.record(said)
+  await audit.close()
+  await recorded([{ at: Date.parse('2026-12-01T00:00:00Z'), to: undefined }])
+  const { because: _, ...told } = entry
+  const { to: __, ...unlimited } = told
+  expect(await readAudit(directory, () => true)).toEqual([
+    told,
+    said,
+    { ...unlimited, at: Date.parse('2026-12-01T00:00:00Z') },
+  ])
+  expect(await readAudit(directory, ({ by }) => by === 'ann')).toEqual([said])
 })
 
 test('an entry that cannot be written is told, does not undo what was done, and is written when there is room again', async () => {

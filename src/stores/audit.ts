@@ -1,7 +1,7 @@
 /**
  * The audit log, for people: who or what changed which limit, when, on what evidence, from what to what, and what came of
  * it. One line an effect and plan, only ever appended to, in a file a month (`audit-files.ts`), chained by hashes
- * (`audit-entry.ts`). Weir itself decides nothing by it.
+ * (`audit-entry.ts`). Read back for people alone: Weir decides nothing by it.
  *
  * Whole months are deleted once all of the month is longer ago than `keepForMs`; the log says so in a line of its own. At the
  * gateway's three changes a minute a day brings some megabytes at worst.
@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
 import {
+  type AnyEntry,
   type AuditChain,
   type AuditContext,
   type AuditEntry,
@@ -23,9 +24,11 @@ import {
   hashOf,
   type MonthDeleted,
   monthOf,
+  type PlanLimitsEntry,
 } from './audit-entry.ts'
 import {
   type AuditFile,
+  type AuditLine,
   auditFilesIn,
   headFileName,
   lastPlace,
@@ -38,20 +41,24 @@ import {
 import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
-export type { AuditContext, AuditEntry } from './audit-entry.ts'
+export type { AuditContext, AuditEntry, LimitEntry, PlanLimitsEntry } from './audit-entry.ts'
 
 export interface AuditLog {
   /** Resolves when the entry is on disk, or `failed` was told why not: what was done to a limit is done all the same. */
   record(entry: AuditEntry): Promise<void>
+  close(): Promise<void>
+}
+
+export interface OpenedAudit extends AuditLog {
+  record(entry: AuditEntry | PlanLimitsEntry): Promise<void>
   /** Deletes the months that the rule says to delete by now. Looks once a day. */
   tidy(now: EpochMs): Promise<void>
-  close(): Promise<void>
 }
 
 export interface AuditOptions {
   readonly chain?: AuditChain
   /** What is known of an entry when it is recorded. */
-  readonly contextOf?: (entry: AuditEntry) => AuditContext
+  readonly contextOf?: (entry: AuditEntry | PlanLimitsEntry) => AuditContext
   /** Without it nothing is ever deleted. */
   readonly keepForMs?: number
   /** Told of each file that the rule has deleted. */
@@ -62,8 +69,29 @@ export interface AuditOptions {
 const mostWaiting = 10_000
 
 interface Waiting {
-  readonly entry: AuditEntry | MonthDeleted
+  readonly entry: AnyEntry
   readonly context: AuditContext
+}
+
+/** The worker's entries that `isMeant`, oldest first. A line that is not whole says nothing. */
+export async function readAudit(
+  directory: string,
+  isMeant: (entry: AuditEntry) => boolean,
+): Promise<readonly AuditEntry[]> {
+  const found: AuditEntry[] = []
+  for (const { name } of (await auditFilesIn(directory)).filter(({ chain }) => chain === 'worker'))
+    for (const { line } of await readLines(directory, name)) {
+      const entry = line === undefined || line.change === 'audit-deleted' ? undefined : entryOf(line)
+      if (entry !== undefined && isMeant(entry)) found.push(entry)
+    }
+  return found
+}
+
+/** As it was recorded: no throttle is undefined again, and the chain's part is left out. Ours by having been written by us. */
+function entryOf({ seq: _, prev: __, ...line }: AuditLine): AuditEntry {
+  const { from, to, ...rest } = line
+  const limits = { ...(from !== null && { from }), ...(to !== null && { to }) }
+  return { ...rest, ...limits, at: timeOf(line) } as unknown as AuditEntry
 }
 
 export async function openAudit(
@@ -71,7 +99,7 @@ export async function openAudit(
   failed: (failure: StreamError) => void,
   disk: Disk = machineDisk,
   { chain = 'worker', contextOf = () => ({}), keepForMs, deleted = () => {} }: AuditOptions = {},
-): Promise<AuditLog> {
+): Promise<OpenedAudit> {
   const place = { disk, directory, chain }
   const tail = await prepare(place).catch(cause => {
     throw unwritable('the audit log', directory, cause)
