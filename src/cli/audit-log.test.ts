@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { groundsBody } from '../core/explanation/json.ts'
-import { type AuditEntry, type LimitEntry, openAudit } from '../stores/audit.ts'
+import { type LimitEntry, openAudit } from '../stores/audit.ts'
 import { exportAudit, listAudit, verifyAuditLog } from './audit-log.ts'
 
 let folder: string
@@ -44,11 +44,11 @@ const explanation: Explanation = {
   action: { kind: 'throttle', limits: { rateLimit: 15, burstLimit: 30 }, expiresAt: friday + 600_000 },
 }
 
-async function record(all: readonly AuditEntry[]) {
+async function record(all: readonly LimitEntry[]) {
   const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message), undefined, {
     contextOf: entry => ({
       ...{ tenantId: 'client-a', mode: 'enforce', version: '0.1.0', config: 'c0ffee' },
-      grounds: 'effectId' in entry && entry.effectId.includes('throttle') ? groundsBody(explanation) : undefined,
+      grounds: entry.change === 'throttle' ? groundsBody(explanation) : undefined,
     }),
   })
   for (const entry of all) await audit.record(entry)
@@ -87,6 +87,20 @@ test('a person reads who lowered whose limit, from what to what, and on which nu
       '                         mode enforce, weir 0.1.0, settings c0ffee',
       '',
     ].join('\n'),
+  )
+})
+
+test('what a person commanded stands between what came of it', async () => {
+  const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message))
+  const command = { kind: 'release', keyId: 'key_abc123' } as const
+  await audit.record({
+    ...{ at: friday, by: 'ann', change: 'command', command },
+    answer: { kind: 'refused', because: 'it is not lowered' },
+  })
+  await audit.close()
+  const text = await said(out => listAudit({ config, lines: 50, key: 'key_abc123' }, out))
+  expect(text).toContain(
+    'ann       commanded   release key_abc123: was refused\n                         it is not lowered\n',
   )
 })
 

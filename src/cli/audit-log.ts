@@ -194,6 +194,8 @@ function headOf(change: string, shown: Shown): string {
 function resultOf({ result, from, to }: Shown): string {
   if (result === 'refused') return 'was refused'
   if (result === 'already') return 'was so already'
+  // Of a line that changed nothing: what was seen of it.
+  if (result !== undefined && result !== 'applied') return cleanText(result)
   return `${limitsText(from ?? undefined)} → ${limitsText(to ?? undefined)}`
 }
 

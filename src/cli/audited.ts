@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts'
 import type { WeirConfig } from '../core/config/config.ts'
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { groundsBody } from '../core/explanation/json.ts'
-import type { AuditOptions, OpenedAudit } from '../stores/audit.ts'
+import type { ApiKeyId } from '../core/vocabulary.ts'
+import type { AuditEntry, AuditLog, AuditOptions } from '../stores/audit.ts'
 import type { GroundsBook } from '../worker/grounds.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { version } from './version.ts'
@@ -17,20 +18,24 @@ export interface Audited {
 }
 
 export function auditOptions({ config, tenants, grounds, telemetry }: Audited): AuditOptions {
-  const by = auditedBy(config)
+  const about = auditedBy(config)
   return {
     keepForMs: config.audit.keepFor,
     deleted: file => telemetry({ name: 'auditDeleted', file }),
     contextOf(entry) {
-      const about = 'command' in entry ? entry.command : entry
-      const keyId = 'keyId' in about ? about.keyId : undefined
-      const explanation = 'incidentId' in entry ? grounds.of(entry) : undefined
+      const keyId = keyIn(entry)
+      const explanation = entry.change === 'command' ? undefined : grounds.of(entry)
       return {
         ...{ tenantId: keyId === undefined ? undefined : tenants().byKey.get(keyId)?.tenantId, mode: config.mode },
-        ...{ ...by, grounds: explanation && groundsBody(explanation) },
+        ...{ ...about, grounds: explanation && groundsBody(explanation) },
       }
     },
   }
+}
+
+function keyIn(entry: AuditEntry): ApiKeyId | undefined {
+  if (entry.change !== 'command') return entry.keyId
+  return 'keyId' in entry.command ? entry.command.keyId : undefined
 }
 
 /** The same settings, the same digest: where a limit was changed under others than today's, that shows. */
@@ -41,7 +46,7 @@ export const auditedBy = (config: WeirConfig) => ({
 
 /** The log keeps its rule as long as the worker runs, also while no limit is changed. */
 export const tidying =
-  (audit: OpenedAudit, clock: Clock, tell: Telemetry): Telemetry =>
+  (audit: AuditLog, clock: Clock, tell: Telemetry): Telemetry =>
   event => {
     if (event.name === 'minuteSummarised') void audit.tidy(clock.now())
     tell(event)

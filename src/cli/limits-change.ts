@@ -24,7 +24,7 @@ import {
   type LimitsEntry,
 } from '../core/limits/applied.ts'
 import { type PatchedPlan, readPatch } from '../core/limits/patch.ts'
-import { type OpenedAudit, openAudit } from '../stores/audit.ts'
+import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { peekStories } from '../stores/effect-journal.ts'
 import { type LimitsJournal, openLimitsJournal, peekLimitsJournal } from '../stores/limits-journal.ts'
 import { stateFolders } from '../stores/state-folders.ts'
@@ -286,7 +286,7 @@ async function setOne(
   job: Job,
   id: string,
   plan: Wanted,
-  { gateways, journal, clock, out, everyMs, directory, audit, by }: Performing & { readonly audit: OpenedAudit },
+  { gateways, journal, clock, out, everyMs, directory, audit, by }: Performing & { readonly audit: AuditLog },
   signal: AbortSignal,
 ): Promise<LimitsSet | undefined> {
   const { planId } = plan

@@ -1,5 +1,5 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
-import { type AuditOptions, type OpenedAudit, openAudit } from '../stores/audit.ts'
+import { type AuditLog, type AuditOptions, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import type { LockLife } from '../stores/checkpoint-lock.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
@@ -10,7 +10,7 @@ import type { Telemetry } from '../worker/telemetry.ts'
 export interface WorkerStores {
   readonly checkpoints: Checkpoints
   readonly journal: OpenedJournal
-  readonly audit: OpenedAudit
+  readonly audit: AuditLog
   readonly incidents: IncidentLog
   readonly rejects: Rejects
 }

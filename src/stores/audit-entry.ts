@@ -1,5 +1,5 @@
 /**
- * What the audit log holds, a line each: a change of a limit, and the deletion of a month of the log itself. Each line holds
+ * What the audit log holds, a line each: a change of a limit, a person's command, and the deletion of a month of the log itself. Each line holds
  * its number and the hash of the line before it, so that a line that was changed or cut out is found (`audit-verify.ts`).
  *
  *   {"seq":3,"at":"…",…,"prev":"<SHA-256 of line 2>"}  ←  {"seq":4,"at":"…",…,"prev":"<SHA-256 of line 3>"}
@@ -18,7 +18,6 @@ import type { ApiKeyId, EpochMs, TenantId } from '../core/vocabulary.ts'
 export type AuditChain = 'worker' | 'limits'
 export const auditChains: readonly AuditChain[] = ['worker', 'limits']
 
-/** Of the worker, and of whoever does its work while none runs. */
 export type AuditEntry = LimitEntry | CommandEntry
 
 /** A person's command, as it was answered; what came of it at the gateway has lines of its own. */
@@ -30,35 +29,30 @@ export interface CommandEntry {
   readonly answer: CommandAnswer
 }
 
-interface ChangeEntry {
+export interface LimitEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string
+  readonly change: 'throttle' | 'restore-half' | 'restore-full' | 'limits-apply' | 'limits-undo'
   /** How the limit was changed; undefined: through the usage plan that the key is in. */
   readonly way?: string | undefined
+  /** undefined where a plan was changed for all that are in it. */
+  readonly keyId?: ApiKeyId | undefined
   /** Name in `gateways`; undefined: `gateway`. */
   readonly gateway?: string | undefined
   /** undefined where it was refused before a plan was found. */
   readonly planId: string | undefined
+  /** undefined where no incident led to it. */
+  readonly incidentId?: string | undefined
+  readonly effectId?: string | undefined
   /** undefined = no throttle set, or not changed. */
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
+  readonly result: Outcome['kind']
   /** Why it was refused, or what was asked for. */
   readonly because: string | undefined
-}
-
-export interface LimitEntry extends ChangeEntry {
-  readonly change: 'throttle' | 'restore-half' | 'restore-full'
-  readonly keyId: ApiKeyId
-  readonly incidentId: string
-  readonly effectId: string
-  readonly result: Outcome['kind']
-}
-
-/** Of `weir limits`: for all keys that are in the plan. */
-export interface PlanLimitsEntry extends ChangeEntry {
-  readonly change: 'limits-apply' | 'limits-undo'
-  readonly result: Outcome['kind']
+  /** What the log showed afterwards, where that is known by now: whether the limit bites. */
+  readonly verification?: string | undefined
 }
 
 /** What whoever opens the log knows of an entry, beside what the entry says itself. */
@@ -82,8 +76,6 @@ export interface MonthDeleted {
   readonly last: ChainPlace | undefined
 }
 
-export type AnyEntry = AuditEntry | PlanLimitsEntry | MonthDeleted
-
 export interface ChainPlace {
   readonly seq: number
   /** Of the line, hexadecimal. */
@@ -97,7 +89,7 @@ export const hashOf = (content: string | Uint8Array): string => createHash('sha2
 
 /** The line without its end, and its place in the chain. */
 export function auditLine(
-  entry: AnyEntry,
+  entry: AuditEntry | MonthDeleted,
   context: AuditContext,
   before: ChainPlace,
 ): { readonly text: string; readonly place: ChainPlace } {
@@ -109,10 +101,9 @@ export function auditLine(
 }
 
 /** Of a change that was made, no throttle is `null`; where nothing was changed nothing is said. */
-function withLimits<E extends Omit<AnyEntry, 'at'>>(entry: E) {
+function withLimits(entry: Omit<LimitEntry, 'at'> | Omit<CommandEntry, 'at'> | Omit<MonthDeleted, 'at'>) {
   if (!('result' in entry) || entry.result !== 'applied') return entry
-  const { from, to } = entry as { from?: PlanLimits; to?: PlanLimits }
-  return { ...entry, from: from ?? null, to: to ?? null }
+  return { ...entry, from: entry.from ?? null, to: entry.to ?? null }
 }
 
 /** `2026-11` */

@@ -1,7 +1,7 @@
 /**
  * The audit log, for people: who or what changed which limit, when, on what evidence, from what to what, and what came of
  * it. One line an effect and plan, only ever appended to, in a file a month (`audit-files.ts`), chained by hashes
- * (`audit-entry.ts`). Read back for people alone: Weir decides nothing by it.
+ * (`audit-entry.ts`). Weir itself decides nothing by it.
  *
  * Whole months are deleted once all of the month is longer ago than `keepForMs`; the log says so in a line of its own. At the
  * gateway's three changes a minute a day brings some megabytes at worst.
@@ -13,7 +13,6 @@ import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
 import {
-  type AnyEntry,
   type AuditChain,
   type AuditContext,
   type AuditEntry,
@@ -24,7 +23,6 @@ import {
   hashOf,
   type MonthDeleted,
   monthOf,
-  type PlanLimitsEntry,
 } from './audit-entry.ts'
 import {
   type AuditFile,
@@ -41,57 +39,52 @@ import {
 import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
-export type { AuditContext, AuditEntry, LimitEntry, PlanLimitsEntry } from './audit-entry.ts'
+export type { AuditContext, AuditEntry, LimitEntry } from './audit-entry.ts'
 
 export interface AuditLog {
   /** Resolves when the entry is on disk, or `failed` was told why not: what was done to a limit is done all the same. */
   record(entry: AuditEntry): Promise<void>
-  close(): Promise<void>
-}
-
-export interface OpenedAudit extends AuditLog {
-  record(entry: AuditEntry | PlanLimitsEntry): Promise<void>
   /** Deletes the months that the rule says to delete by now. Looks once a day. */
   tidy(now: EpochMs): Promise<void>
+  close(): Promise<void>
 }
 
 export interface AuditOptions {
   readonly chain?: AuditChain
   /** What is known of an entry when it is recorded. */
-  readonly contextOf?: (entry: AuditEntry | PlanLimitsEntry) => AuditContext
+  readonly contextOf?: (entry: AuditEntry) => AuditContext
   /** Without it nothing is ever deleted. */
   readonly keepForMs?: number
   /** Told of each file that the rule has deleted. */
   readonly deleted?: (file: string) => void
 }
 
-/** So many entries wait for a disk that takes none; the oldest of more are lost, which `failed` has told by then. */
-const mostWaiting = 10_000
-
-interface Waiting {
-  readonly entry: AnyEntry
-  readonly context: AuditContext
-}
-
-/** The worker's entries that `isMeant`, oldest first. A line that is not whole says nothing. */
+/** Entries that `isMeant`, of all months, oldest first, as they were recorded. A line that is not whole says nothing. */
 export async function readAudit(
   directory: string,
   isMeant: (entry: AuditEntry) => boolean,
 ): Promise<readonly AuditEntry[]> {
-  const found: AuditEntry[] = []
-  for (const { name } of (await auditFilesIn(directory)).filter(({ chain }) => chain === 'worker'))
-    for (const { line } of await readLines(directory, name)) {
-      const entry = line === undefined || line.change === 'audit-deleted' ? undefined : entryOf(line)
-      if (entry !== undefined && isMeant(entry)) found.push(entry)
-    }
-  return found
+  const files = await auditFilesIn(directory).catch(() => [])
+  const read = await Promise.all(files.map(({ name }) => readLines(directory, name).catch(() => [])))
+  return read
+    .flat()
+    .flatMap(({ line }) => (line === undefined || line.change === 'audit-deleted' ? [] : [entryOf(line)]))
+    .filter(isMeant)
+    .sort((one, other) => one.at - other.at)
 }
 
-/** As it was recorded: no throttle is undefined again, and the chain's part is left out. Ours by having been written by us. */
-function entryOf({ seq: _, prev: __, ...line }: AuditLine): AuditEntry {
-  const { from, to, ...rest } = line
-  const limits = { ...(from !== null && { from }), ...(to !== null && { to }) }
-  return { ...rest, ...limits, at: timeOf(line) } as unknown as AuditEntry
+/** Its shape is ours: whoever reads it renders it. No throttle is null in the log. */
+function entryOf({ seq: _, prev: __, at, ...rest }: AuditLine): AuditEntry {
+  const told = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
+  return { ...told, at: Date.parse(at) } as unknown as AuditEntry
+}
+
+/** So many entries wait for a disk that takes none; the oldest of more are lost, which `failed` has told by then. */
+const mostWaiting = 10_000
+
+interface Waiting {
+  readonly entry: AuditEntry | MonthDeleted
+  readonly context: AuditContext
 }
 
 export async function openAudit(
@@ -99,7 +92,7 @@ export async function openAudit(
   failed: (failure: StreamError) => void,
   disk: Disk = machineDisk,
   { chain = 'worker', contextOf = () => ({}), keepForMs, deleted = () => {} }: AuditOptions = {},
-): Promise<OpenedAudit> {
+): Promise<AuditLog> {
   const place = { disk, directory, chain }
   const tail = await prepare(place).catch(cause => {
     throw unwritable('the audit log', directory, cause)

@@ -22,7 +22,6 @@ import { lockDirectory } from '../../stores/checkpoint-lock.ts'
 import { openEffectJournal } from '../../stores/effect-journal.ts'
 import type { EffectJournal } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
-import { auditedBy } from '../audited.ts'
 
 export interface OfflineRelease {
   readonly directory: string
@@ -49,11 +48,8 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
   try {
     const journal = await openEffectJournal(directory)
     try {
-      const audit = await openAudit(
-        directory,
-        ({ message }) => say(clock.now(), `${message}; limits are given back all the same`),
-        undefined,
-        { contextOf: () => auditedBy(release.config) },
+      const audit = await openAudit(directory, ({ message }) =>
+        say(clock.now(), `${message}; limits are given back all the same`),
       )
       try {
         const refused = await giveBack(release, { journal, audit }, signal)
