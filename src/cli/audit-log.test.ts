@@ -90,6 +90,20 @@ test('a person reads who lowered whose limit, from what to what, and on which nu
   )
 })
 
+test('what a person commanded stands between what came of it', async () => {
+  const audit = await openAudit(join(folder, '.weir'), failure => expect.fail(failure.message))
+  const command = { kind: 'release', keyId: 'key_abc123' } as const
+  await audit.record({
+    ...{ at: friday, by: 'ann', change: 'command', command },
+    answer: { kind: 'refused', because: 'it is not lowered' },
+  })
+  await audit.close()
+  const text = await said(out => listAudit({ config, lines: 50, key: 'key_abc123' }, out))
+  expect(text).toContain(
+    'ann       commanded   release key_abc123: was refused\n                         it is not lowered\n',
+  )
+})
+
 test('the log holds no contact and no name of a tenant', async () => {
   await record([storm])
   const text = await readFile(join(folder, '.weir', 'audit-2026-11.ndjson'), 'utf8')
@@ -116,9 +130,9 @@ test('an export holds the lines as they were written, or a column each, of the k
   expect(await said(out => exportAudit({ ...chosen, tenant: 'client-b' }, out))).toBe('')
   const csv = await said(out => exportAudit({ config, format: 'csv' }, out))
   expect(csv.split('\r\n')).toEqual([
-    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,bitesAfterMs,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
-    '1,2026-11-20T17:00:05.000Z,weir,throttle,,enforce,client-a,key_abc123,,plan-a,1000,2000,15,30,applied,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee',
-    `2,2026-11-20T17:00:06.000Z,weir,throttle,,enforce,client-a,'=cmd(),,plan-a,1000,2000,15,30,refused,"plan is shared, ""so"" to speak",,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee`,
+    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,bitesAfterMs,command,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
+    '1,2026-11-20T17:00:05.000Z,weir,throttle,,enforce,client-a,key_abc123,,plan-a,1000,2000,15,30,applied,,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee',
+    `2,2026-11-20T17:00:06.000Z,weir,throttle,,enforce,client-a,'=cmd(),,plan-a,1000,2000,15,30,refused,"plan is shared, ""so"" to speak",,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee`,
     '',
   ])
 })

@@ -109,11 +109,16 @@ async function chosenEntries({ config, since, until, key, tenant }: Chosen): Pro
       const at = timeOf(line)
       if (since !== undefined && at < since) continue
       if (until !== undefined && at >= until) continue
-      if (key !== undefined && line.keyId !== key) continue
+      if (key !== undefined && keyOf(line) !== key) continue
       if (tenant !== undefined && line.tenantId !== tenant) continue
       entries.push({ text, line })
     }
   return entries.sort((one, other) => timeOf(one.line) - timeOf(other.line))
+}
+
+const keyOf = (line: AuditLine): string | undefined => {
+  const { keyId, command } = shownOf(line)
+  return keyId ?? command?.keyId
 }
 
 const limits = z.object({ rateLimit: z.number(), burstLimit: z.number() }).nullish()
@@ -133,6 +138,8 @@ const shownShape = z.object({
   result: z.string().optional(),
   because: z.string().optional(),
   bitesAfterMs: z.number().optional(),
+  command: z.looseObject({ kind: z.string(), keyId: z.string().optional() }).optional(),
+  answer: z.looseObject({ kind: z.string(), because: z.string().optional() }).optional(),
   file: z.string().optional(),
   version: z.string().optional(),
   config: z.string().optional(),
@@ -158,6 +165,7 @@ const changeNames: Readonly<Record<string, string>> = {
   'limits-apply': 'set',
   'limits-undo': 'set back',
   'audit-deleted': 'deleted',
+  command: 'commanded',
 }
 
 function entryText(line: AuditLine): string {
@@ -171,6 +179,11 @@ function headOf(change: string, shown: Shown): string {
   const name = changeNames[change] ?? cleanText(change)
   if (change === 'audit-deleted')
     return `${name.padEnd(10)}  ${cleanText(shown.file ?? '')} of this log, by audit.keepFor`
+  if (shown.command !== undefined) {
+    const { kind, keyId } = shown.command
+    const done = shown.answer?.kind === 'refused' ? 'was refused' : 'was obeyed'
+    return `${name.padEnd(10)}  ${cleanText(keyId === undefined ? kind : `${kind} ${keyId}`)}: ${done}`
+  }
   const { planId, gateway } = shown
   const plan = planId === undefined ? '' : `plan ${cleanText(gateway === undefined ? planId : `${gateway}/${planId}`)}`
   const { keyId, tenantId } = shown
@@ -182,14 +195,16 @@ function headOf(change: string, shown: Shown): string {
 function resultOf({ result, from, to }: Shown): string {
   if (result === 'refused') return 'was refused'
   if (result === 'already') return 'was so already'
-  if (result !== 'applied') return `${result} (${limitsText(to ?? undefined)})`
+  // Of a line that changed nothing: what was seen of it.
+  if (result !== undefined && result !== 'applied') return cleanText(`${result} (${limitsText(to ?? undefined)})`)
   return `${limitsText(from ?? undefined)} → ${limitsText(to ?? undefined)}`
 }
 
 /** Of a limit that is given back also why: expired, calm, operator. */
-const whyOf = ({ because, bitesAfterMs, grounds }: Shown): string =>
+const whyOf = ({ because, answer, bitesAfterMs, grounds }: Shown): string =>
   [
     because,
+    answer?.because,
     grounds?.action?.kind === 'restore' ? grounds.action.because : undefined,
     bitesAfterMs === undefined ? undefined : `it held ${Math.round(bitesAfterMs / 1_000)} s after the gateway's answer`,
   ]
@@ -217,7 +232,7 @@ const underOf = ({ mode, way, version, config }: Shown): string =>
 
 const columns = [
   ...['seq', 'at', 'by', 'change', 'way', 'mode', 'tenantId', 'keyId', 'gateway', 'planId'],
-  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'bitesAfterMs'],
+  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'bitesAfterMs', 'command'],
   ...['incidentId', 'effectId', 'kind', 'severity', 'onsetAt', 'observed', 'usual', 'detectors', 'version', 'config'],
 ] as const
 
@@ -229,12 +244,19 @@ function cellsOf(line: AuditLine): readonly string[] {
     one === null ? 'none' : one === undefined ? '' : String(one[name])
   const values: Record<(typeof columns)[number], string | undefined> = {
     ...{ seq: line.seq === undefined ? '' : String(line.seq), at: line.at, by: line.by, change: line.change },
-    ...{ way: shown.way, mode: shown.mode, tenantId: shown.tenantId, keyId: shown.keyId, gateway: shown.gateway },
+    ...{
+      way: shown.way,
+      mode: shown.mode,
+      tenantId: shown.tenantId,
+      keyId: shown.keyId ?? shown.command?.keyId,
+      gateway: shown.gateway,
+    },
     ...{ planId: shown.planId, fromRate: numberOf(from, 'rateLimit'), fromBurst: numberOf(from, 'burstLimit') },
     ...{ toRate: numberOf(to, 'rateLimit'), toBurst: numberOf(to, 'burstLimit'), result: shown.result },
     ...{
-      because: shown.because ?? shown.file,
+      because: shown.because ?? shown.answer?.because ?? shown.file,
       bitesAfterMs: shown.bitesAfterMs?.toString(),
+      command: shown.command?.kind,
       incidentId: shown.incidentId,
     },
     ...{ effectId: shown.effectId, kind: grounds?.kind, severity: grounds?.severity, onsetAt: grounds?.onsetAt },

@@ -145,8 +145,8 @@ const entriesFrom = (numbered: readonly Numbered[], position: number): readonly 
 export async function peekStories(directory: string): Promise<PlanStories> {
   const stories = new Map<string, PlanStory>()
   for (const folder of await stateFolders(directory)) {
-    const { numbered } = await readJournal(machineDisk, join(folder, fileName))
-    for (const [name, story] of planStories(numbered.map(({ entry }) => entry))) stories.set(name, story)
+    const { recovered } = await readEffectJournal(folder)
+    for (const [name, story] of planStories(recovered)) stories.set(name, story)
   }
   return stories
 }
