@@ -11,9 +11,9 @@ import type { OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { holderOf } from '../../stores/checkpoint-lock.ts'
 import { listenForStop } from '../stop-signal.ts'
-import { type KeptThrottle, keptState } from './kept-throttles.ts'
+import { type KeptThrottle, keptTogether, stateDirectories } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
-import { releaseOffline } from './offline-release.ts'
+import { gatewaysOf, releaseOffline } from './offline-release.ts'
 import { throttlesText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 import { commandWorker, type RunningWorker } from './worker-command.ts'
@@ -65,30 +65,54 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const { directory, config } = place
   if (place.note !== undefined) out.write(`${cleanText(place.note)}\n`)
   const by = cleanText(options.as ?? userInfo().username)
-  const kept = await keptState(directory, place.tenants)
+  const kept = await keptTogether(directory, place.tenants)
   const meant = 'name' in what ? throttlesNamed(what.name, kept.throttles) : kept.throttles
-  const holder = await holderOf(directory)
-  if (holder !== undefined) {
-    const commands = commandsOf(what, meant)
-    if (what.kind === 'release-all') await agreed(meant, options, surroundings)
-    const worker = { listen: config.server.listen, directory, env, holder }
-    for (const command of commands) await tell(command, by, worker, surroundings)
-    return
-  }
-  if (what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
-  const lowered = meant.filter(({ place }) => place !== undefined)
-  if (lowered.length === 0) {
-    if (what.kind === 'release') throw unknownThrottle(what.name, directory)
+  const holders = await holdersOf(await stateDirectories(directory))
+  const told = meant.filter(throttle => holders.has(throttle.directory))
+  const left = meant.filter(throttle => !holders.has(throttle.directory) && throttle.place !== undefined)
+  const [holder] = holders.values()
+  if (what.kind !== 'release' && what.kind !== 'release-all' && holder === undefined) throw needsWorker(what, directory)
+  if (what.kind === 'release' && holder === undefined && left.length === 0) throw unknownThrottle(what.name, directory)
+  if (what.kind === 'release-all' && meant.length === 0 && holder === undefined) {
     out.write('No limit is lowered: there is nothing to give back.\n')
     return
   }
-  if (what.kind === 'release-all') await agreed(lowered, options, surroundings)
-  out.write(`No worker runs on ${directory}: giving limits back from its journal, as asked by ${by}.\n`)
-  const ofKeys = [...new Map(lowered.map(one => [one.keyId, one])).values()]
+  if (what.kind === 'release-all') await agreed(meant, options, surroundings)
+  if (holder !== undefined && (told.length > 0 || left.length === 0)) {
+    const worker = { listen: config.server.listen, directory, env, holder }
+    for (const command of commandsOf(what, told)) await tell(command, by, worker, surroundings)
+    const others = new Set([...holders.values()].map(({ pid, host }) => `process ${pid} on ${host}`))
+    if (others.size > 1 && !('name' in what)) throw notAllTold(what, [...others])
+  }
+  if (left.length === 0 || (what.kind !== 'release' && what.kind !== 'release-all')) return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
-  await releaseOffline({ directory, config, lowered: ofKeys, by, clock, random: surroundings.random, say }, signal)
+  const gateways = gatewaysOf(config, clock)
+  for (const free of new Set(left.map(throttle => throttle.directory))) {
+    out.write(`No worker runs on ${free}: giving limits back from its journal, as asked by ${by}.\n`)
+    const ofKeys = [...new Map(left.filter(one => one.directory === free).map(one => [one.keyId, one])).values()]
+    const { random } = surroundings
+    await releaseOffline({ directory: free, gateways, lowered: ofKeys, by, clock, random, say }, signal)
+  }
   out.write('Done. The next worker does not throttle them again in the same incident.\n')
 }
+
+type Holder = NonNullable<Awaited<ReturnType<typeof holderOf>>>
+
+/** Which directories a worker holds that is alive. */
+async function holdersOf(directories: readonly string[]): Promise<ReadonlyMap<string, Holder>> {
+  const found = await Promise.all(directories.map(async one => [one, await holderOf(one)] as const))
+  return new Map(found.flatMap(([one, holder]) => (holder === undefined ? [] : [[one, holder] as const])))
+}
+
+const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
+  new StreamError(
+    'WORKER_UNREACHABLE',
+    `Several workers share this state, and only the one at server.listen was told to ${kind}`,
+    {
+      retry: 'later',
+      hint: `Say it to each of them, where it runs: ${workers.join(', ')}`,
+    },
+  )
 
 async function tell(
   command: OperatorCommand,

@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.ts'
 import type { OperatorWord } from '../../core/explanation/explanation.ts'
 import { terminalSafe, times } from '../../core/explanation/json.ts'
 import type { EpochMs } from '../../core/vocabulary.ts'
-import { type KeptState, type KeptThrottle, keptState } from './kept-throttles.ts'
+import { type KeptState, type KeptThrottle, keptTogether } from './kept-throttles.ts'
 import { listText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 
@@ -17,7 +17,7 @@ export async function listThrottles(
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
   const { directory, tenants, note } = await throttlesPlace(options)
-  const kept = await keptState(directory, tenants)
+  const kept = await keptTogether(directory, tenants)
   const told = { ...kept, notes: [...(note === undefined ? [] : [note]), ...kept.notes] }
   out.write(options.json ? `${terminalSafe(JSON.stringify(listBody(told)))}\n` : listText(told, now))
 }

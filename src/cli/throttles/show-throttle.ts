@@ -16,7 +16,7 @@ import { type AuditEntry, readAudit } from '../../stores/audit.ts'
 import { changesOf, type LoggedChange } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
-import { type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
+import { type KeptState, keptTogether, type OpenIncident, stateDirectories } from './kept-throttles.ts'
 import { throttleBody } from './list-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { haltedText, limitText, listText } from './throttle-text.ts'
@@ -41,20 +41,21 @@ export async function showThrottle(
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
   const { directory, tenants, config } = await throttlesPlace(options)
-  const kept = await keptState(directory, tenants)
+  const kept = await keptTogether(directory, tenants)
+  const directories = await stateDirectories(directory)
   const throttles = throttlesNamed(name, kept.throttles)
   const keyId = throttles[0]?.keyId ?? keyOf(name)
   const isOneIncident = name !== keyId && name.includes('#')
   const isMeant = (incidentId: string | undefined, ofKey: string): boolean =>
     isOneIncident ? incidentId === name : ofKey === keyId
-  const changes = await changesOf(directory, isOneIncident ? name : keyId)
+  const changes = await ofAll(directories, one => changesOf(one, isOneIncident ? name : keyId))
   const isOfAll = (command: OperatorCommand): boolean => !('keyId' in command) && throttles.length + changes.length > 0
-  const audit = await readAudit(directory, entry =>
+  const isAudited = (entry: AuditEntry): boolean =>
     entry.change === 'command' &&
     (isOfAll(entry.command) || (entry.answer.kind === 'obeyed' && entry.answer.incidentIds.includes(name)))
       ? true
-      : isMeant(incidentOfAudit(entry), keyOfAudit(entry)),
-  )
+      : isMeant(incidentOfAudit(entry), keyOfAudit(entry))
+  const audit = await ofAll(directories, one => readAudit(one, isAudited))
   const entries = kept.entries.filter(entry =>
     entry.kind === 'commanded' && isOfAll(entry.command) ? true : isMeant(incidentOfEntry(entry), keyOfEntry(entry)),
   )
@@ -83,6 +84,13 @@ export async function showThrottle(
     return
   }
   out.write(storyText({ ...kept, throttles }, { explanation, moments, now }))
+}
+
+async function ofAll<T>(
+  directories: readonly string[],
+  read: (directory: string) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  return (await Promise.all(directories.map(read))).flat()
 }
 
 function storyText(

@@ -33,6 +33,7 @@ let clock: ReturnType<typeof scaledClock>
 const closing: (() => Promise<void>)[] = []
 
 beforeEach(async () => {
+  kept = () => join(folder, 'kept')
   folder = await mkdtemp(join(tmpdir(), 'weir-throttles-'))
   clock = scaledClock({ startsAt: noon, speed: 2_000 })
   gateway = createGateway({
@@ -53,7 +54,7 @@ afterEach(async () => {
   await removeFolders()
 })
 
-const kept = () => join(folder, 'kept')
+let kept = () => join(folder, 'kept')
 
 /** What a worker leaves behind that had lowered these and was killed. */
 async function lowered(...keyIds: readonly string[]): Promise<void> {
@@ -264,6 +265,22 @@ describe('with a worker that runs', () => {
     })
     expect(limitsNow()[0]).toBe(5)
   })
+})
+
+test('where workers share the state, the one that runs is told, and what nobody holds is given back', async () => {
+  const part = (partition: string) => join(folder, 'kept/partitions', partition)
+  kept = () => part('t-0')
+  await lowered('key-a')
+  kept = () => part('t-1')
+  await lowered('key-b')
+  const lock = await lockDirectory(part('t-1'))
+  closing.push(lock.release)
+  let text = ''
+  await listThrottles({ config: join(folder, 'weir.yaml') }, { write: more => (text += more) }, clock.now())
+  expect(text).toMatch(/key-a .*\n.*key-b /)
+  await say({ kind: 'release', name: 'key-a' })
+  expect(limitsNow()).toEqual([100.25, 5, 100.25])
+  await expect(say({ kind: 'release', name: 'key-b' })).rejects.toMatchObject({ code: 'WORKER_UNREACHABLE' })
 })
 
 test('what is lowered is listed and told while the worker runs, with expiry, who holds it, and all that was done', async () => {
