@@ -1,7 +1,7 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
@@ -26,11 +26,13 @@ import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
+import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
+import { createOperators, type Operators } from '../worker/operators.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -38,6 +40,7 @@ import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
+import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
@@ -138,31 +141,65 @@ async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
-  let operating: Keeper['operate'] | undefined
-  const operate = (operated: Keeper['operate'] | undefined): void => {
-    operating = operated
-  }
-  const routes = [commandRoute((command, by) => operating?.(command, by))]
+  const operators = createOperators()
+  const routes = [commandRoute(operators.operate)]
   await withServer(
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
-    watched => watchStream({ ...watching, ...watched }, { clock, stateDirectory, operate }),
+    watched => {
+      const lives = { ...watching, ...watched }
+      const common = { clock, stateDirectory, queueOf: queuesOf(clock), operators }
+      return config.state.shared ? watchShared(lives, telemetry, common) : watchStream(lives, common)
+    },
   )
 }
 
-interface Surroundings {
-  readonly clock: Clock
-  readonly stateDirectory: string
-  /** Told who takes people's commands from now on; undefined: nobody any more. */
-  readonly operate: (operate: Keeper['operate'] | undefined) => void
+/** One for each gateway, whatever reads: AWS counts by account and region. */
+function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQueue {
+  const queues = new Map<string | undefined, ControlPlaneQueue>()
+  return gateway => {
+    const queue = queues.get(gateway) ?? controlPlaneQueue({ clock })
+    queues.set(gateway, queue)
+    return queue
+  }
 }
 
-async function watchStream(watching: Watch & Watched, { clock, stateDirectory, operate }: Surroundings): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
+/** A life for each partition that the group gives us. */
+async function watchShared(watching: Watch & Watched, log: Telemetry, common: Omit<Life, 'part'>): Promise<void> {
+  const { config, folder, telemetry, signal, follows } = watching
+  const { clock, stateDirectory } = common
+  if (watching.record !== undefined) throw noSharedRecording()
   const source = await openSource(config, { clock, folder, telemetry })
   try {
+    await withSharedLives(
+      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, follows, signal },
+      (part, how) => watchStream({ ...watching, ...how }, { ...common, part }),
+    )
+  } finally {
+    await source.close()
+  }
+}
+
+interface Life {
+  readonly clock: Clock
+  readonly stateDirectory: string
+  readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
+  /** Whom people's commands go to. */
+  readonly operators: Operators
+  /** Where it is of one partition of a shared stream. */
+  readonly part?: SharedPart
+}
+
+async function watchStream(
+  watching: Watch & Watched,
+  { clock, stateDirectory, queueOf, operators, part }: Life,
+): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
+  let leaveOperators = (): void => {}
+  const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
+  try {
     await withWorkerStores(
-      stateDirectory,
+      part?.directory ?? stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
         const telemetry = loggingIncidents(incidents, watching.telemetry)
@@ -182,7 +219,8 @@ async function watchStream(watching: Watch & Watched, { clock, stateDirectory, o
         const alert = alertPerformer(config, clock, telemetry)
         let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-        const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+        const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+        const plan = (await part?.withinSlots(plans, journal)) ?? plans
         const metrics = await openPublisher(config, { directory, clock, telemetry })
         const teach =
           history.length === 0
@@ -228,8 +266,9 @@ async function watchStream(watching: Watch & Watched, { clock, stateDirectory, o
                   },
                   { telemetry, signal: until },
                 ),
+              joinFleet: part?.joinFleet,
               opened: keeper => {
-                operate(keeper.operate)
+                leaveOperators = operators.join(keeper.operate)
                 follows(() => statusOf(keeper, source, rejects))
               },
               mode: config.mode,
@@ -238,11 +277,12 @@ async function watchStream(watching: Watch & Watched, { clock, stateDirectory, o
             signal,
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
           ).finally(() => {
-            operate(undefined)
+            leaveOperators()
             return metrics?.finish(0)
           }),
         )
       },
+      part && leased,
     )
   } finally {
     await source.close()
@@ -327,6 +367,7 @@ function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemet
 
 interface PlanSurroundings {
   readonly clock: Clock
+  readonly queueOf: Life['queueOf']
   readonly journal: EffectJournal
   readonly audit: AuditLog
   /** What tenants.yaml says of a key. */
@@ -337,15 +378,14 @@ interface PlanSurroundings {
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   { gateway, gateways }: WeirConfig,
-  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
   return usagePlanPerformer({
-    // A queue each, since AWS counts by account and region.
     gateways: new Map(
       named.map(([name, { stages, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+        { client: apiGatewayClient(aws), queue: queueOf(name), stages },
       ]),
     ),
     clock,

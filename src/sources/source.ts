@@ -66,6 +66,14 @@ export interface Source {
   close(): Promise<void>
 }
 
+/** One whose partitions are shared out among several workers, and come and go. */
+export interface SharedSource extends Source {
+  /** Told what it has each time that changes, before anything of what is new is handed over: hold what is not ready. */
+  onAssigned(tell: (partitions: readonly PartitionId[]) => void): void
+  /** Of this partition goes on there: how far its last owner counted. */
+  goOn(partition: PartitionId, position: Position): void
+}
+
 /** What a source copes with by itself and a person may want to know. Holds no payload and no secret. */
 export interface SourceEvent {
   /** info: it went on. warn: it coped, and something is wrong outside. */

@@ -4,12 +4,12 @@
  * three changes a minute it grows by under 2 MB on the worst of days. Whoever rotates it may do so at any time but
  * while the worker runs.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
@@ -57,21 +57,28 @@ export async function readAudit(
   directory: string,
   isMeant: (entry: AuditEntry) => boolean,
 ): Promise<readonly AuditEntry[]> {
-  const text = await readFile(join(directory, fileName), 'utf8').catch(() => '')
-  return text.split('\n').flatMap(line => {
-    try {
-      const { at, ...rest } = JSON.parse(line)
-      const entry = { at: Date.parse(at), ...rest } as AuditEntry
-      return isMeant(entry) ? [entry] : []
-    } catch {
-      return []
-    }
-  })
+  const content = await machineDisk.readFile(join(directory, fileName)).catch(() => '')
+  return content
+    .toString()
+    .split('\n')
+    .flatMap(line => {
+      try {
+        const { at, ...rest } = JSON.parse(line)
+        const entry = { at: Date.parse(at), ...rest } as AuditEntry
+        return isMeant(entry) ? [entry] : []
+      } catch {
+        return []
+      }
+    })
 }
 
-export async function openAudit(directory: string, failed: (failure: StreamError) => void): Promise<AuditLog> {
+export async function openAudit(
+  directory: string,
+  failed: (failure: StreamError) => void,
+  disk: Disk = machineDisk,
+): Promise<AuditLog> {
   const path = join(directory, fileName)
-  const file = await openWhole(directory, path).catch(cause => {
+  const file = await openWhole(disk, directory, path).catch(cause => {
     throw unwritable('the audit log', path, cause)
   })
   let last: Promise<void> = Promise.resolve()

@@ -2,16 +2,18 @@
  * The effect journal on disk: what was decided, what the plan had before it was touched, and what came of it. Every
  * original limit lives here and nowhere else, so nothing that somebody still has to give back is ever dropped.
  *
- * One append is one line, `{"crc":"<8 hex digits>","entries":[…],"from":N}`, one write and one fsync, and the next append waits
+ * One append is one line, `{"crc":"<8 hex digits>","from":N,"entries":[…]}`, one write and one fsync, and the next append waits
  * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
  * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
+ *
+ * Fenced: what is announced here may be done only while the directory is still ours, which is asked after each append. Who
+ * took it over has read the journal into a new file, so what one who was frozen meanwhile writes into the old one is read by nobody.
  *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
  * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos, and
  * the last 1,000 commands of people with the last of those that say whether anybody is throttled at all.
  */
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
@@ -24,6 +26,7 @@ import {
   placeName,
   planStories,
 } from '../core/incident/plan-story.ts'
+import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
@@ -45,14 +48,18 @@ export interface OpenedJournal extends EffectJournal {
   readonly cutBytes: number
 }
 
-export async function openEffectJournal(directory: string): Promise<OpenedJournal> {
+export async function openEffectJournal(
+  directory: string,
+  disk: Disk = machineDisk,
+  stillOurs: () => Promise<void> = async () => undefined,
+): Promise<OpenedJournal> {
   const path = join(directory, fileName)
-  await mkdir(directory, { recursive: true }).catch(cause => {
+  await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { numbered, next: begunAt, cutBytes } = await readJournal(path)
+  const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
   const recovered = numbered.map(({ entry }) => entry)
-  let { file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), begunAt)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = planStories(recovered)
@@ -76,6 +83,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
       throw failure
     }
     bytes += line.length
+    await stillOurs()
     stories = entries.reduce<PlanStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
@@ -83,8 +91,9 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   async function compact(): Promise<void> {
     const old = file
     try {
-      const { numbered, next } = await readJournal(path)
-      ;({ file, bytes } = await replaceJournal(directory, path, stillNeeded(numbered), next))
+      await stillOurs()
+      const { numbered, next } = await readJournal(disk, path)
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -123,7 +132,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
  * none. Empty where there is no journal; throws STORE_UNWRITABLE where it cannot be read, CHECKPOINT_DAMAGED as opening does.
  */
 export async function readEffectJournal(directory: string): Promise<Pick<EffectJournal, 'recovered' | 'since'>> {
-  const { numbered } = await readJournal(join(directory, fileName))
+  const { numbered } = await readJournal(machineDisk, join(directory, fileName))
   return { recovered: numbered.map(({ entry }) => entry), since: position => entriesFrom(numbered, position) }
 }
 
@@ -224,10 +233,10 @@ interface ReadJournal {
   readonly cutBytes: number
 }
 
-async function readJournal(path: string): Promise<ReadJournal> {
+async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
   let content: Buffer
   try {
-    content = await readFile(path)
+    content = await disk.readFile(path)
   } catch (cause) {
     if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0 }
     throw unwritable('the effect journal', path, cause)
@@ -272,26 +281,32 @@ function parseLine(line: string): Line | undefined {
 }
 
 /** By position, and all of it: a full disk may take a part of a line and call it a success. */
-async function writeAt(file: FileHandle, line: Buffer, position: number): Promise<void> {
+async function writeAt(file: DiskFile, line: Buffer, position: number): Promise<void> {
   const { bytesWritten } = await file.write(line, 0, line.length, position)
   if (bytesWritten < line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`)
   await file.sync()
 }
 
 /** Writes aside, syncs, renames, syncs the directory: at every moment the old journal or the new one is whole on disk. */
-async function replaceJournal(directory: string, path: string, numbered: readonly Numbered[], next: number) {
+async function replaceJournal(
+  disk: Disk,
+  directory: string,
+  path: string,
+  numbered: readonly Numbered[],
+  next: number,
+) {
   const aside = `${path}.new`
   try {
-    const file = await open(aside, 'w')
+    const file = await disk.open(aside, 'w')
     const lines = numbered.map(({ number, entry }) => toLine([entry], number))
     // An empty last line keeps the count where the youngest entries are needed no more.
     if ((numbered.at(-1)?.number ?? -1) + 1 < next) lines.push(toLine([], next))
     const content = Buffer.from(lines.join(''))
     await file.writeFile(content)
     await file.sync()
-    await rename(aside, path)
-    await syncDirectory(directory)
-    return { file, bytes: content.length } satisfies { file: FileHandle; bytes: number }
+    await disk.rename(aside, path)
+    await syncDirectory(disk, directory)
+    return { file, bytes: content.length } satisfies { file: DiskFile; bytes: number }
   } catch (cause) {
     throw unwritable('the effect journal', path, cause)
   }

@@ -22,6 +22,8 @@ import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts'
+import { fleetSums } from '../core/incident/fleet.ts'
+import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
@@ -84,6 +86,9 @@ export interface Keeper {
   tenants(tenants: TenantsConfig): Promise<void>
   /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
   operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
+  sums(): FleetSums
+  takeOthers(others: OtherParts): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -445,6 +450,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     tick: () => inTurn(tick),
     operate: (command, by) => inTurn(() => operating.operate(command, by)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
+    sums: () => fleetSums(engine),
+    takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>

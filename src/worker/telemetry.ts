@@ -99,6 +99,9 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  | { readonly name: 'fleetUnheard'; readonly because: string }
+  | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
+  | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
@@ -172,6 +175,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'fleetUnheard':
     case 'keysForgotten':
     case 'commitFailed':
     case 'incidentUnlogged':
@@ -186,6 +190,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'requestFailed':
       return 'warn'
     case 'auditFailed':
+    case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':
     case 'sourceTroubled':
@@ -202,6 +207,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'partitionsChanged':
     case 'effectPerformed':
     case 'decisionsRecalled':
+    case 'partitionAwaited':
     case 'sourceEnded':
     case 'workerStopping':
     case 'workerStopped':
@@ -284,6 +290,12 @@ export function sentenceOf(event: TelemetryEvent): string {
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
       return `${event.effect.id} was not done: ${event.because}`
+    case 'fleetUnheard':
+      return `What the other workers see is not known, and each judges by its own share: ${event.because}`
+    case 'partitionAwaited':
+      return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
+    case 'partitionTroubled':
+      return `${event.partition} is NOT watched, and is tried again every ten seconds: ${event.because}`
     case 'decisionsRecalled':
       return `Of after the checkpoint the effect journal knows ${event.decisions} decisions and ${event.outcomes} answers: they stand, and nothing is said or done twice`
     case 'effectTroubled':

@@ -91,7 +91,10 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
     out.write(`No worker runs on ${free}: giving limits back from its journal, as asked by ${by}.\n`)
     const ofKeys = [...new Map(left.filter(one => one.directory === free).map(one => [one.keyId, one])).values()]
     const { random } = surroundings
-    await releaseOffline({ directory: free, gateways, lowered: ofKeys, by, clock, random, say }, signal)
+    await releaseOffline(
+      { directory: free, isShared: free !== directory, gateways, lowered: ofKeys, by, clock, random, say },
+      signal,
+    )
   }
   out.write('Done. The next worker does not throttle them again in the same incident.\n')
 }

@@ -19,13 +19,16 @@ import { durationText } from '../../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { type AuditLog, openAudit } from '../../stores/audit.ts'
-import { lockDirectory } from '../../stores/checkpoint-lock.ts'
+import { leased, lockDirectory, thisHost } from '../../stores/checkpoint-lock.ts'
+import { machineDisk } from '../../stores/disk.ts'
 import { openEffectJournal } from '../../stores/effect-journal.ts'
 import type { EffectJournal } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
 
 export interface OfflineRelease {
   readonly directory: string
+  /** Workers share the state, and would take a lock over that is not touched often. */
+  readonly isShared: boolean
   readonly gateways: Gateways
   /** Whose, with the incident that each was lowered for. */
   readonly lowered: readonly { readonly keyId: ApiKeyId; readonly incidentId: string }[]
@@ -44,8 +47,9 @@ const CHANGE_EVERY_MS = 20_000
  * Ends early when `signal` aborts.
  */
 export async function releaseOffline(release: OfflineRelease, signal: AbortSignal): Promise<void> {
-  const { directory, lowered, say, clock } = release
-  const lock = await lockDirectory(directory)
+  const { directory, isShared, lowered, say, clock } = release
+  const place = { disk: machineDisk, host: thisHost }
+  const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
   try {
     const journal = await openEffectJournal(directory)
     try {

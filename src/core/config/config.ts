@@ -374,6 +374,12 @@ export const weirSchema = z.strictObject({
   state: z
     .strictObject({
       directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
+      shared: z
+        .boolean()
+        .default(false)
+        .describe(
+          'true: several workers of one Kafka group use this directory, each partition with a part of its own (keyed streams)',
+        ),
       checkpointEvery: duration('5s', { from: '100ms', to: '10m' }).describe('time between checkpoints'),
       maxKeys: z
         .number()
