@@ -32,7 +32,6 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
-import { createOperators, type Operators } from '../worker/operators.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -141,14 +140,17 @@ async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
-  const operators = createOperators()
-  const routes = [commandRoute(operators.operate)]
+  let operating: Keeper['operate'] | undefined
+  const operate = (operated: Keeper['operate'] | undefined): void => {
+    operating = operated
+  }
+  const routes = [commandRoute((command, by) => operating?.(command, by))]
   await withServer(
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched => {
       const lives = { ...watching, ...watched }
-      const common = { clock, stateDirectory, queueOf: queuesOf(clock), operators }
+      const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock) }
       return config.state.shared ? watchShared(lives, telemetry, common) : watchStream(lives, common)
     },
   )
@@ -172,8 +174,11 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withSharedLives(
-      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, follows, signal },
-      (part, how) => watchStream({ ...watching, ...how }, { ...common, part }),
+      {
+        ...{ source, stateDirectory, clock, telemetry, log, follows, signal },
+        ...{ maxTenants: config.throttle.maxTenants, operate: common.operate },
+      },
+      (part, { operate, ...how }) => watchStream({ ...watching, ...how }, { ...common, operate, part }),
     )
   } finally {
     await source.close()
@@ -183,19 +188,18 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
 interface Life {
   readonly clock: Clock
   readonly stateDirectory: string
+  /** Told who takes people's commands from now on; undefined: nobody any more. */
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
-  /** Whom people's commands go to. */
-  readonly operators: Operators
   /** Where it is of one partition of a shared stream. */
   readonly part?: SharedPart
 }
 
 async function watchStream(
   watching: Watch & Watched,
-  { clock, stateDirectory, queueOf, operators, part }: Life,
+  { clock, stateDirectory, operate, queueOf, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
-  let leaveOperators = (): void => {}
   const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
   try {
     await withWorkerStores(
@@ -268,7 +272,7 @@ async function watchStream(
                 ),
               joinFleet: part?.joinFleet,
               opened: keeper => {
-                leaveOperators = operators.join(keeper.operate)
+                operate(keeper.operate)
                 follows(() => statusOf(keeper, source, rejects))
               },
               mode: config.mode,
@@ -277,7 +281,7 @@ async function watchStream(
             signal,
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
           ).finally(() => {
-            leaveOperators()
+            operate(undefined)
             return metrics?.finish(0)
           }),
         )

@@ -102,8 +102,10 @@ export async function lockDirectory(
 }
 
 /** Who holds the directory and is alive, as far as can be seen from here: for whoever only looks. */
-export async function holderOf(directory: string): Promise<Pick<Holder, 'pid' | 'host'> | undefined> {
-  const place = { disk: machineDisk, host: thisHost }
+export async function holderOf(
+  directory: string,
+  place: Place = { disk: machineDisk, host: thisHost },
+): Promise<Pick<Holder, 'pid' | 'host'> | undefined> {
   const { disk, host } = place
   const path = join(directory, 'lock')
   const holder = parseHolder((await readIfThere(disk, path)) ?? '')

@@ -84,11 +84,11 @@ export interface Keeper {
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
   tenants(tenants: TenantsConfig): Promise<void>
-  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
-  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
   /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
   sums(): FleetSums
   takeOthers(others: OtherParts): Promise<void>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
+  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */

@@ -52,8 +52,8 @@ export function createPartsReading(): PartsReading {
         late: sum(({ late }) => late),
         openIncidents: sum(({ openIncidents }) => openIncidents),
         throttled: sum(({ throttled }) => throttled),
-        isHalted: parts.some(({ isHalted }) => isHalted),
         history: parts.some(({ history }) => history),
+        isHalted: parts.some(({ isHalted }) => isHalted),
       }
       since = { ...nothing }
       return whole
