@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
-import { scaledClock } from '../../clock.ts'
+import { type Clock, scaledClock } from '../../clock.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import { commandRoute } from '../../server/command-route.ts'
 import { createServer, type Server } from '../../server/server.ts'
@@ -142,8 +142,16 @@ describe('with no worker', () => {
   test('stopped in the middle it says so, and the next time does the rest', async () => {
     await lowered('key-a', 'key-b')
     const stop = new AbortController()
+    // Once one of them is back, the twenty seconds until the next last until somebody stops it.
+    const standing: Clock = {
+      now: clock.now,
+      sleep: (ms, signal) =>
+        limitsNow()[0] === 5 || signal === undefined
+          ? clock.sleep(ms, signal)
+          : new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true })),
+    }
     const out = { write: (text: string) => void (text.includes('given back,') && stop.abort()) }
-    await expect(say(releaseAll, { yes: true, out, signal: stop.signal })).rejects.toMatchObject({
+    await expect(say(releaseAll, { yes: true, out, clock: standing, signal: stop.signal })).rejects.toMatchObject({
       code: 'GATEWAY_UNREACHABLE',
       hint: expect.stringContaining('run the same command again'),
     })
