@@ -110,7 +110,6 @@ export async function holderOf(
   const path = join(directory, 'lock')
   const holder = parseHolder((await readIfThere(disk, path)) ?? '')
   if (holder === undefined) return undefined
-  // Of a process of this host its age says nothing, and nothing need be written to know it.
   if (holder.host === host.name) return (await isAlive(holder, path, path, place)) ? holder : undefined
   const candidate = join(directory, `lock.${host.newId()}`)
   try {
@@ -120,7 +119,7 @@ export async function holderOf(
     // Who may not write there cannot tell, and must not take it for dead.
     return holder
   } finally {
-    await removeIfThere(disk, candidate).catch(() => undefined)
+    await removeIfThere(disk, candidate)
   }
 }
 

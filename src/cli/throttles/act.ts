@@ -11,7 +11,7 @@ import type { OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { holderOf } from '../../stores/checkpoint-lock.ts'
 import { listenForStop } from '../stop-signal.ts'
-import { type KeptThrottle, keptTogether, stateDirectories } from './kept-throttles.ts'
+import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { gatewaysOf, releaseOffline } from './offline-release.ts'
 import { throttlesText } from './throttle-text.ts'
@@ -65,46 +65,53 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const { directory, config } = place
   if (place.note !== undefined) out.write(`${cleanText(place.note)}\n`)
   const by = cleanText(options.as ?? userInfo().username)
-  const kept = await keptTogether(directory, place.tenants)
-  const meant = 'name' in what ? throttlesNamed(what.name, kept.throttles) : kept.throttles
-  const holders = await holdersOf(await stateDirectories(directory))
-  const told = meant.filter(throttle => holders.has(throttle.directory))
-  const left = meant.filter(throttle => !holders.has(throttle.directory) && throttle.place !== undefined)
-  const [holder] = holders.values()
-  if (what.kind !== 'release' && what.kind !== 'release-all' && holder === undefined) throw needsWorker(what, directory)
-  if (what.kind === 'release' && holder === undefined && left.length === 0) throw unknownThrottle(what.name, directory)
-  if (what.kind === 'release-all' && meant.length === 0 && holder === undefined) {
+  const folders = await Promise.all(
+    place.folders.map(async folder => {
+      const { throttles } = await keptState(folder, place.tenants)
+      const meant = 'name' in what ? throttlesNamed(what.name, throttles) : throttles
+      return { folder, meant, holder: await holderOf(folder) }
+    }),
+  )
+  const knowing = folders.filter(({ meant }) => meant.length > 0)
+  // Whom nothing is lowered for any worker may know of; the same one is told once.
+  const told = new Map(
+    ('name' in what && knowing.length > 0 ? knowing : folders).flatMap(({ holder, meant }) =>
+      holder === undefined ? [] : [[`${holder.pid} on ${holder.host}`, { holder, meant }] as const],
+    ),
+  )
+  const left = knowing.filter(({ holder }) => holder === undefined)
+  if (told.size === 0 && what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
+  const lowered = left.flatMap(({ folder, meant }) =>
+    meant.filter(({ place }) => place !== undefined).map(one => ({ folder, ...one })),
+  )
+  if (told.size === 0 && lowered.length === 0) {
+    if (what.kind === 'release') throw unknownThrottle(what.name, directory)
     out.write('No limit is lowered: there is nothing to give back.\n')
     return
   }
-  if (what.kind === 'release-all') await agreed(meant, options, surroundings)
-  if (holder !== undefined && (told.length > 0 || left.length === 0)) {
+  if (what.kind === 'release-all')
+    await agreed(
+      knowing.flatMap(({ meant }) => meant),
+      options,
+      surroundings,
+    )
+  for (const { holder, meant } of told.values()) {
     const worker = { listen: config.server.listen, directory, env, holder }
-    for (const command of commandsOf(what, told)) await tell(command, by, worker, surroundings)
-    const others = new Set([...holders.values()].map(({ pid, host }) => `process ${pid} on ${host}`))
-    if (others.size > 1 && !('name' in what)) throw notAllTold(what, [...others])
+    for (const command of commandsOf(what, meant)) await tell(command, by, worker, surroundings)
+    // All of them would be asked at one address, where one of them listens.
+    if (told.size > 1 && !('name' in what)) throw notAllTold(what, [...told.keys()])
   }
-  if (left.length === 0 || (what.kind !== 'release' && what.kind !== 'release-all')) return
+  if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
   const gateways = gatewaysOf(config, clock)
-  for (const free of new Set(left.map(throttle => throttle.directory))) {
-    out.write(`No worker runs on ${free}: giving limits back from its journal, as asked by ${by}.\n`)
-    const ofKeys = [...new Map(left.filter(one => one.directory === free).map(one => [one.keyId, one])).values()]
+  for (const folder of new Set(lowered.map(one => one.folder))) {
+    out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
+    const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
     const { random } = surroundings
-    await releaseOffline(
-      { directory: free, isShared: free !== directory, gateways, lowered: ofKeys, by, clock, random, say },
-      signal,
-    )
+    const release = { directory: folder, isShared: folder !== directory, lowered: ofKeys, by, clock, random, say }
+    await releaseOffline({ ...release, gateways }, signal)
+    out.write('Done. The next worker does not throttle them again in the same incident.\n')
   }
-  out.write('Done. The next worker does not throttle them again in the same incident.\n')
-}
-
-type Holder = NonNullable<Awaited<ReturnType<typeof holderOf>>>
-
-/** Which directories a worker holds that is alive. */
-async function holdersOf(directories: readonly string[]): Promise<ReadonlyMap<string, Holder>> {
-  const found = await Promise.all(directories.map(async one => [one, await holderOf(one)] as const))
-  return new Map(found.flatMap(([one, holder]) => (holder === undefined ? [] : [[one, holder] as const])))
 }
 
 const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
@@ -113,7 +120,7 @@ const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
     `Several workers share this state, and only the one at server.listen was told to ${kind}`,
     {
       retry: 'later',
-      hint: `Say it to each of them, where it runs: ${workers.join(', ')}`,
+      hint: `Say it to each of them where it runs: ${workers.map(worker => `process ${worker}`).join(', ')}`,
     },
   )
 

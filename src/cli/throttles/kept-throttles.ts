@@ -2,8 +2,6 @@
  * Whose limits are lowered, from what a worker keeps on disk, whether it runs or not: the effect journal says what was done to
  * which plan, the newest checkpoint until when and why, the incident log why where there is no checkpoint. Nothing is written.
  */
-import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
 import type { TenantsConfig } from '../../core/config/config.ts'
 import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../core/config/tenants.ts'
 import type { EngineSnapshot } from '../../core/engine.ts'
@@ -27,8 +25,6 @@ import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { savedState } from '../../worker/keeper.ts'
 
 export interface KeptThrottle {
-  /** Whose journal says so. */
-  readonly directory: string
   readonly keyId: ApiKeyId
   readonly tenant: TenantEntry | undefined
   /** The usage plan, with its gateway's name where it has one; undefined: nothing was touched yet. */
@@ -47,7 +43,6 @@ export interface KeptThrottle {
 }
 
 export interface KeptState {
-  readonly directory: string
   readonly entries: readonly JournalEntry[]
   readonly throttles: readonly KeptThrottle[]
   readonly incidents: ReadonlyMap<ApiKeyId, OpenIncident>
@@ -59,37 +54,6 @@ export interface KeptState {
 }
 
 export type OpenIncident = Exclude<Incident, { phase: 'quiet' | 'suspected' }>
-
-/** The state directory, or where workers share it that of each partition. */
-export async function stateDirectories(root: string): Promise<readonly string[]> {
-  const shared = join(root, 'partitions')
-  const found = await readdir(shared, { withFileTypes: true }).catch(() => [])
-  const parts = found.filter(entry => entry.isDirectory()).map(({ name }) => join(shared, name))
-  return parts.length === 0 ? [root] : parts.sort()
-}
-
-/** Of all its directories as one. */
-export async function keptTogether(root: string, tenants: TenantsConfig): Promise<KeptState> {
-  const directories = await stateDirectories(root)
-  const states = await Promise.all(directories.map(directory => keptState(directory, tenants)))
-  const halted = states.flatMap(state => state.halted ?? [])
-  const isPartly = halted.length > 0 && halted.length < states.length
-  const since = (one: KeptThrottle): number => one.since ?? 0
-  return {
-    directory: root,
-    entries: states.flatMap(({ entries }) => entries).sort((one, other) => one.at - other.at),
-    throttles: states.flatMap(({ throttles }) => throttles).sort((one, other) => since(one) - since(other)),
-    incidents: new Map(states.flatMap(({ incidents }) => [...incidents])),
-    halted: halted[0],
-    asOf: states.some(({ asOf }) => asOf === undefined) ? undefined : Math.min(...states.map(({ asOf }) => asOf ?? 0)),
-    notes: [
-      ...(isPartly ? [`Halted on ${halted.length} of ${states.length} partitions only`] : []),
-      ...states.flatMap(({ directory, notes }) =>
-        notes.map(note => (states.length === 1 ? note : `${basename(directory)}: ${note}`)),
-      ),
-    ],
-  }
-}
 
 export async function keptState(directory: string, tenants: TenantsConfig): Promise<KeptState> {
   const journal = await readEffectJournal(directory)
@@ -103,10 +67,9 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   )
   const known = new Set(lowered.map(({ keyId }) => keyId))
   const asked = [...incidents].flatMap(([keyId, incident]) =>
-    holdsLimit(incident) && !known.has(keyId) ? [withoutPlan(keyId, incident, { owners, directory })] : [],
+    holdsLimit(incident) && !known.has(keyId) ? [withoutPlan(keyId, incident, owners)] : [],
   )
   return {
-    directory,
     entries,
     incidents,
     throttles: [...lowered, ...asked].sort((one, other) => (one.since ?? 0) - (other.since ?? 0)),
@@ -171,7 +134,7 @@ async function throttleOf(
   const isOfIt = incident !== undefined && holdsLimit(incident)
   const logged = isOfIt ? undefined : await findIncident(directory, incidentId)
   return {
-    ...{ directory, keyId, tenant: owners.byKey.get(keyId), place: placeName(story), original: story.original },
+    ...{ keyId, tenant: owners.byKey.get(keyId), place: placeName(story), original: story.original },
     ...{ may: story.mayHave, since },
     ...(isOfIt ? ofIncident(incident) : { ...nothingKnown, why: logged?.kind, incidentId }),
   }
@@ -179,20 +142,8 @@ async function throttleOf(
 
 const nothingKnown = { expiresAt: undefined, held: undefined, extended: undefined, is: 'left lowered' } as const
 
-const withoutPlan = (
-  keyId: ApiKeyId,
-  incident: OpenIncident,
-  { owners, directory }: { readonly owners: TenantDirectory; readonly directory: string },
-): KeptThrottle => ({
-  ...{
-    directory,
-    keyId,
-    tenant: owners.byKey.get(keyId),
-    place: undefined,
-    original: undefined,
-    may: [],
-    since: undefined,
-  },
+const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
+  ...{ keyId, tenant: owners.byKey.get(keyId), place: undefined, original: undefined, may: [], since: undefined },
   ...ofIncident(incident),
 })
 

@@ -11,16 +11,16 @@ import { alertText, cleanText, kindName, timeText } from '../../core/explanation
 import type { Outcome } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/plan-story.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
-import type { EpochMs } from '../../core/vocabulary.ts'
+import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { type AuditEntry, readAudit } from '../../stores/audit.ts'
 import { changesOf, type LoggedChange } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
-import { type KeptState, keptTogether, type OpenIncident, stateDirectories } from './kept-throttles.ts'
+import { type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
 import { throttleBody } from './list-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { haltedText, limitText, listText } from './throttle-text.ts'
-import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
+import { type PlaceOptions, type ThrottlesPlace, throttlesPlace } from './throttles-place.ts'
 
 export interface ShowOptions extends PlaceOptions {
   readonly json?: boolean
@@ -33,6 +33,25 @@ interface Moment {
   readonly text: string
 }
 
+/** Of several folders, which workers share, the one in which something is lowered for it; else the first. */
+async function folderOf(name: string, { folders, tenants }: ThrottlesPlace) {
+  const all = await Promise.all(
+    folders.map(async directory => ({ directory, kept: await keptState(directory, tenants) })),
+  )
+  const [first] = all
+  const knows = all.find(
+    ({ kept }) => throttlesNamed(name, kept.throttles).length > 0 || kept.incidents.has(keyOf(name) as ApiKeyId),
+  )
+  const told = knows ?? (await firstThatTold(name, all)) ?? first
+  if (told === undefined) throw new Error('a state has a folder')
+  return told
+}
+
+async function firstThatTold<Folder extends { readonly directory: string }>(name: string, all: readonly Folder[]) {
+  for (const one of all) if ((await changesOf(one.directory, name)).length > 0) return one
+  return undefined
+}
+
 /** Throws KEY_UNKNOWN where nothing is known of it. */
 export async function showThrottle(
   name: string,
@@ -40,22 +59,22 @@ export async function showThrottle(
   out: { write(text: string): unknown } = process.stdout,
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
-  const { directory, tenants, config } = await throttlesPlace(options)
-  const kept = await keptTogether(directory, tenants)
-  const directories = await stateDirectories(directory)
+  const place = await throttlesPlace(options)
+  const { tenants, config } = place
+  const { directory, kept } = await folderOf(name, place)
   const throttles = throttlesNamed(name, kept.throttles)
   const keyId = throttles[0]?.keyId ?? keyOf(name)
   const isOneIncident = name !== keyId && name.includes('#')
   const isMeant = (incidentId: string | undefined, ofKey: string): boolean =>
     isOneIncident ? incidentId === name : ofKey === keyId
-  const changes = await ofAll(directories, one => changesOf(one, isOneIncident ? name : keyId))
+  const changes = await changesOf(directory, isOneIncident ? name : keyId)
   const isOfAll = (command: OperatorCommand): boolean => !('keyId' in command) && throttles.length + changes.length > 0
-  const isAudited = (entry: AuditEntry): boolean =>
+  const audit = await readAudit(directory, entry =>
     entry.change === 'command' &&
     (isOfAll(entry.command) || (entry.answer.kind === 'obeyed' && entry.answer.incidentIds.includes(name)))
       ? true
-      : isMeant(incidentOfAudit(entry), keyOfAudit(entry))
-  const audit = await ofAll(directories, one => readAudit(one, isAudited))
+      : isMeant(incidentOfAudit(entry), keyOfAudit(entry)),
+  )
   const entries = kept.entries.filter(entry =>
     entry.kind === 'commanded' && isOfAll(entry.command) ? true : isMeant(incidentOfEntry(entry), keyOfEntry(entry)),
   )
@@ -84,13 +103,6 @@ export async function showThrottle(
     return
   }
   out.write(storyText({ ...kept, throttles }, { explanation, moments, now }))
-}
-
-async function ofAll<T>(
-  directories: readonly string[],
-  read: (directory: string) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
-  return (await Promise.all(directories.map(read))).flat()
 }
 
 function storyText(
@@ -164,7 +176,7 @@ function keyOfEntry(entry: JournalEntry): string {
 const incidentOfAudit = (entry: AuditEntry): string | undefined =>
   entry.change === 'command' ? undefined : entry.incidentId
 const keyOfAudit = (entry: AuditEntry): string =>
-  entry.change === 'command' ? ('keyId' in entry.command ? entry.command.keyId : '') : entry.keyId
+  entry.change === 'command' ? ('keyId' in entry.command ? entry.command.keyId : '') : (entry.keyId ?? '')
 
 const momentOfChange = ({ decidedAt, phase, kind, severity, incidentId }: LoggedChange): Moment => ({
   at: decidedAt,
