@@ -13,7 +13,7 @@ import { holderOf } from '../../stores/checkpoint-lock.ts'
 import { listenForStop } from '../stop-signal.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
-import { releaseOffline } from './offline-release.ts'
+import { gatewaysOf, releaseOffline } from './offline-release.ts'
 import { throttlesText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 import { commandWorker, type RunningWorker } from './worker-command.ts'
@@ -98,17 +98,31 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   for (const { holder, meant } of told.values()) {
     const worker = { listen: config.server.listen, directory, env, holder }
     for (const command of commandsOf(what, meant)) await tell(command, by, worker, surroundings)
+    // All of them would be asked at one address, where one of them listens.
+    if (told.size > 1 && !('name' in what)) throw notAllTold(what, [...told.keys()])
   }
   if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
+  const gateways = gatewaysOf(config, clock)
   for (const folder of new Set(lowered.map(one => one.folder))) {
     out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
     const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
-    const release = { directory: folder, config, lowered: ofKeys, by, clock, random: surroundings.random, say }
-    await releaseOffline(release, signal)
+    const { random } = surroundings
+    const release = { directory: folder, isShared: folder !== directory, lowered: ofKeys, by, clock, random, say }
+    await releaseOffline({ ...release, gateways }, signal)
     out.write('Done. The next worker does not throttle them again in the same incident.\n')
   }
 }
+
+const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
+  new StreamError(
+    'WORKER_UNREACHABLE',
+    `Several workers share this state, and only the one at server.listen was told to ${kind}`,
+    {
+      retry: 'later',
+      hint: `Say it to each of them where it runs: ${workers.map(worker => `process ${worker}`).join(', ')}`,
+    },
+  )
 
 async function tell(
   command: OperatorCommand,

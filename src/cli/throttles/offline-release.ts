@@ -9,8 +9,9 @@
  */
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import type { Performer } from '../../actions/performer.ts'
-import { type PlanTrouble, usagePlanPerformer } from '../../actions/usage-plan.ts'
+import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
+import type { GatewayControl } from '../../actions/usage-plan-targets.ts'
 import type { Clock } from '../../clock.ts'
 import type { WeirConfig } from '../../core/config/config.ts'
 import { StreamError } from '../../core/errors.ts'
@@ -18,14 +19,17 @@ import { durationText } from '../../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { type AuditLog, openAudit } from '../../stores/audit.ts'
-import { lockDirectory } from '../../stores/checkpoint-lock.ts'
+import { leased, lockDirectory, thisHost } from '../../stores/checkpoint-lock.ts'
+import { machineDisk } from '../../stores/disk.ts'
 import { openEffectJournal } from '../../stores/effect-journal.ts'
 import type { EffectJournal } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
 
 export interface OfflineRelease {
   readonly directory: string
-  readonly config: WeirConfig
+  /** Workers share the state, and would take a lock over that is not touched often. */
+  readonly isShared: boolean
+  readonly gateways: Gateways
   /** Whose, with the incident that each was lowered for. */
   readonly lowered: readonly { readonly keyId: ApiKeyId; readonly incidentId: string }[]
   readonly by: string
@@ -43,8 +47,9 @@ const CHANGE_EVERY_MS = 20_000
  * Ends early when `signal` aborts.
  */
 export async function releaseOffline(release: OfflineRelease, signal: AbortSignal): Promise<void> {
-  const { directory, lowered, say, clock } = release
-  const lock = await lockDirectory(directory)
+  const { directory, isShared, lowered, say, clock } = release
+  const place = { disk: machineDisk, host: thisHost }
+  const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
   try {
     const journal = await openEffectJournal(directory)
     try {
@@ -73,16 +78,18 @@ interface Stores {
 
 /** Who could not get it back, and why. */
 async function giveBack(
-  { lowered, by, clock, say, config, random }: OfflineRelease,
+  { lowered, by, clock, say, gateways, random }: OfflineRelease,
   { journal, audit }: Stores,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const at = clock.now()
   const keyIds = lowered.map(({ keyId }) => keyId)
   const plans = [...journal.stories().values()].filter(({ holders }) => holders.some(keyId => keyIds.includes(keyId)))
-  const performer = performerFor({ config, clock, random, journal, audit }, ({ effectId, error, nextTryInMs }) =>
-    say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),
-  )
+  const performer = usagePlanPerformer({
+    ...{ gateways, clock, random, journal, audit },
+    onTrouble: ({ effectId, error, nextTryInMs }) =>
+      say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),
+  })
   const restores = lowered.map(
     ({ keyId, incidentId }): RestoreEffect => ({
       ...{ id: `${incidentId}/released-${at}`, incidentId },
@@ -130,27 +137,17 @@ async function performed(
   }
 }
 
-/** The worker's own, whatever the mode. */
-function performerFor(
-  {
-    config: { gateway, gateways },
-    clock,
-    random,
-    journal,
-    audit,
-  }: Pick<OfflineRelease, 'config' | 'clock' | 'random'> & Stores,
-  onTrouble: (trouble: PlanTrouble) => void,
-): Performer<RestoreEffect | ThrottleEffect> {
+type Gateways = ReadonlyMap<string | undefined, GatewayControl>
+
+/** A queue each, since AWS counts by account and region, whatever journals there are. */
+export function gatewaysOf({ gateway, gateways }: WeirConfig, clock: Clock): Gateways {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
-  return usagePlanPerformer({
-    gateways: new Map(
-      named.map(([name, { stages, ...aws }]) => [
-        name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
-      ]),
-    ),
-    ...{ clock, random, journal, audit, onTrouble },
-  })
+  return new Map(
+    named.map(([name, { stages, ...aws }]) => [
+      name,
+      { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+    ]),
+  )
 }
 
 function resultText(outcome: Outcome): string {

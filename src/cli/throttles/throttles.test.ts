@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
-import { scaledClock } from '../../clock.ts'
+import { type Clock, scaledClock } from '../../clock.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import { commandRoute } from '../../server/command-route.ts'
 import { createServer, type Server } from '../../server/server.ts'
@@ -33,6 +33,7 @@ let clock: ReturnType<typeof scaledClock>
 const closing: (() => Promise<void>)[] = []
 
 beforeEach(async () => {
+  kept = () => join(folder, 'kept')
   folder = await mkdtemp(join(tmpdir(), 'weir-throttles-'))
   clock = scaledClock({ startsAt: noon, speed: 2_000 })
   gateway = createGateway({
@@ -53,7 +54,7 @@ afterEach(async () => {
   await removeFolders()
 })
 
-const kept = () => join(folder, 'kept')
+let kept = () => join(folder, 'kept')
 
 /** What a worker leaves behind that had lowered these and was killed. */
 async function lowered(...keyIds: readonly string[]): Promise<void> {
@@ -141,8 +142,16 @@ describe('with no worker', () => {
   test('stopped in the middle it says so, and the next time does the rest', async () => {
     await lowered('key-a', 'key-b')
     const stop = new AbortController()
+    // Once one of them is back, the twenty seconds until the next last until somebody stops it.
+    const standing: Clock = {
+      now: clock.now,
+      sleep: (ms, signal) =>
+        limitsNow()[0] === 5 || signal === undefined
+          ? clock.sleep(ms, signal)
+          : new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true })),
+    }
     const out = { write: (text: string) => void (text.includes('given back,') && stop.abort()) }
-    await expect(say(releaseAll, { yes: true, out, signal: stop.signal })).rejects.toMatchObject({
+    await expect(say(releaseAll, { yes: true, out, clock: standing, signal: stop.signal })).rejects.toMatchObject({
       code: 'GATEWAY_UNREACHABLE',
       hint: expect.stringContaining('run the same command again'),
     })
@@ -264,6 +273,22 @@ describe('with a worker that runs', () => {
     })
     expect(limitsNow()[0]).toBe(5)
   })
+})
+
+test('where workers share the state, the one that runs is told, and what nobody holds is given back', async () => {
+  const part = (partition: string) => join(folder, 'kept/partitions', partition)
+  kept = () => part('t-0')
+  await lowered('key-a')
+  kept = () => part('t-1')
+  await lowered('key-b')
+  const lock = await lockDirectory(part('t-1'))
+  closing.push(lock.release)
+  let text = ''
+  await listThrottles({ config: join(folder, 'weir.yaml') }, { write: more => (text += more) }, clock.now())
+  expect(text).toMatch(/key-a .*\n.*key-b /)
+  await say({ kind: 'release', name: 'key-a' })
+  expect(limitsNow()).toEqual([100.25, 5, 100.25])
+  await expect(say({ kind: 'release', name: 'key-b' })).rejects.toMatchObject({ code: 'WORKER_UNREACHABLE' })
 })
 
 test('what is lowered is listed and told while the worker runs, with expiry, who holds it, and all that was done', async () => {

@@ -234,6 +234,40 @@ describe('held', () => {
     expect(lines.slice(3)).toEqual(['1s open', '3s mitigated'])
   })
 
+  test('nor is one called back that the guard wanted back before it was held', () => {
+    const lines = play(
+      [
+        [0, 'storm'],
+        [1, 'platform'],
+        [2, 'ann holds it'],
+        [3, 'applied'],
+      ],
+      890,
+    )
+    expect(lines.slice(3)).toEqual(['2s open', '3s mitigated'])
+  })
+
+  test('what is told of a throttle in it is when the hold ends', () => {
+    let incident = throttledIncident()
+    incident = follow(incident, { kind: 'time', eventTime: 600_000, now: 600_000, calls: false }, rules).incident
+    const half: Outcome = { kind: 'applied' }
+    incident = follow(
+      incident,
+      { kind: 'outcome', effectId: 'key#1/restore-1', outcome: half, now: 601_000 },
+      rules,
+    ).incident
+    const held = obey(incident, { order: { kind: 'hold', forMs: 900_000 }, by: 'ann', now: 610_000 })
+    if (held.kind === 'step') incident = held.step.incident
+    const action: Action = { kind: 'throttle', limits, expiresAt: 1_240_000 }
+    const seen = { ...signal, at: 640_000 }
+    const again = follow(
+      incident,
+      { kind: 'signal', signal: seen, action, incidentId: 'key#1', now: 640_000 },
+      rules,
+    ).incident
+    expect(again).toMatchObject({ phase: 'open', story: { action: { expiresAt: 1_510_000 } } })
+  })
+
   test('on probation half of it stays away until the hold is over', () => {
     const lines = play(
       [
@@ -301,21 +335,22 @@ test('a storm that comes back while all of the limit is on its way back is lower
   ])
 })
 
+const limits = { rateLimit: 1, burstLimit: 2 }
+const signal: Signal = {
+  at: 0,
+  decidedAt: 0,
+  onsetAt: 0,
+  kind: 'surge',
+  severity: 'high',
+  detectors: [],
+  evidence: [],
+  current: { calls: 1, seconds: 1, callsPerMinute: 60 },
+  expected: undefined,
+  timesAWeek: undefined,
+  isHeard: true,
+}
+
 function throttledIncident(): Incident {
-  const signal: Signal = {
-    at: 0,
-    decidedAt: 0,
-    onsetAt: 0,
-    kind: 'surge',
-    severity: 'high',
-    detectors: [],
-    evidence: [],
-    current: { calls: 1, seconds: 1, callsPerMinute: 60 },
-    expected: undefined,
-    timesAWeek: undefined,
-    isHeard: true,
-  }
-  const limits = { rateLimit: 1, burstLimit: 2 }
   const action: Action = { kind: 'throttle', limits, expiresAt: 600_000 }
   const opened = follow({ phase: 'quiet' }, { kind: 'signal', signal, action, incidentId: 'key#1', now: 0 }, rules)
   const outcome: Outcome = { kind: 'applied', after: limits }
