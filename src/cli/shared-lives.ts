@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import type { Performer } from '../actions/performer.ts'
 import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
-import type { RejectionReason } from '../core/call-batch.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
-import type { WorkerStatus } from '../server/worker-status.ts'
+import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
@@ -16,7 +15,7 @@ import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
 import { createPartsReading } from '../worker/parts-reading.ts'
 import { runShared } from '../worker/shared-worker.ts'
-import type { Telemetry, TelemetryEvent } from '../worker/telemetry.ts'
+import type { Telemetry } from '../worker/telemetry.ts'
 import type { Watched } from './with-server.ts'
 
 type PlanPerformer = Performer<ThrottleEffect | RestoreEffect>
@@ -36,22 +35,21 @@ interface SharedLives {
   readonly stateDirectory: string
   readonly maxTenants: number
   readonly clock: Clock
-  /** What is true of the worker as a whole is told here, and of one partition alone to the `log`. */
   readonly telemetry: Telemetry
+  /** What all parts have read is told to the `log` alone: the server adds it up by itself. */
   readonly log: Telemetry
-  readonly follows: Watched['follows']
+  readonly lives: Watched['lives']
   readonly signal: AbortSignal
 }
 
 /** How one life differs from a worker's whose stream is its own. */
-export interface PartsOwn extends Pick<Watched, 'follows'> {
-  readonly telemetry: Telemetry
+export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
   readonly signal: AbortSignal
 }
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, follows, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, signal }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
@@ -59,19 +57,16 @@ export async function withSharedLives(
   const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
-  const statuses = new Map<PartitionId, () => WorkerStatus>()
-  follows(() => statusOfAll([...statuses.values()].map(status => status())))
   const readings = createPartsReading()
   const tellPart =
-    (partition: PartitionId): Telemetry =>
+    (partition: PartitionId, tell: Telemetry): Telemetry =>
     event => {
       if (event.name === 'batchesRead') readings.note(partition, event)
-      const tell = ofOnePart.has(event.name) ? log : telemetry
-      tell(Object.assign({ partition }, event))
+      tell(event)
     }
   const tellWhole = (): void => {
     const reading = readings.read()
-    if (reading !== undefined) telemetry({ name: 'batchesRead', ...reading })
+    if (reading !== undefined) log({ name: 'batchesRead', ...reading })
   }
   const over = new AbortController()
   const beats = [fleet.run(over.signal), eachSecond(clock, tellWhole, over.signal)]
@@ -91,14 +86,12 @@ export async function withSharedLives(
                 slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots),
               }),
           }
+          const life = lives(partition)
           try {
-            await live(shared, {
-              telemetry: tellPart(partition),
-              follows: status => void statuses.set(partition, status),
-              signal: until,
-            })
+            const tell = tellPart(partition, life.telemetry)
+            await live(shared, { telemetry: tell, follows: life.follows, signal: until })
           } finally {
-            statuses.delete(partition)
+            life.over()
             readings.forget(partition)
           }
         },
@@ -112,30 +105,10 @@ export async function withSharedLives(
   }
 }
 
-/** A partition begins, is read and stops without the worker doing so. */
-const ofOnePart: ReadonlySet<TelemetryEvent['name']> = new Set([
-  'workerStopping',
-  'workerStopped',
-  'batchesRead',
-  'partitionsHeld',
-])
-
 async function eachSecond(clock: Clock, work: () => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(SECOND_MS, signal)
     if (!signal.aborted) work()
-  }
-}
-
-function statusOfAll(parts: readonly WorkerStatus[]): WorkerStatus {
-  const rejected = new Map<RejectionReason, number>()
-  for (const part of parts)
-    for (const [reason, count] of part.rejected) rejected.set(reason, (rejected.get(reason) ?? 0) + count)
-  return {
-    effectWaits: parts.flatMap(({ effectWaits }) => effectWaits),
-    rejected,
-    heardAt: parts.find(({ heardAt }) => heardAt !== undefined)?.heardAt,
-    partitions: parts.reduce((sum, { partitions }) => sum + partitions, 0),
   }
 }
 
