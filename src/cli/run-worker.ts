@@ -16,6 +16,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import { commandRoute } from '../server/command-route.ts'
 import type { SourceStatus } from '../server/lives.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import { fileSource } from '../sources/file.ts'
@@ -30,6 +31,7 @@ import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -138,11 +140,16 @@ async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
+  let operating: Keeper['operate'] | undefined
+  const operate = (operated: Keeper['operate'] | undefined): void => {
+    operating = operated
+  }
+  const routes = [commandRoute((command, by) => operating?.(command, by))]
   await withServer(
     config,
-    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched => {
-      const common = { clock, stateDirectory, queueOf: queuesOf(clock) }
+      const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock) }
       if (config.state.shared) return watchShared({ ...watching, ...watched }, telemetry, common)
       return watchWhole({ ...watching, ...watched }, common)
     },
@@ -182,8 +189,12 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   reads(() => sourceStatus(source, true))
   try {
     await withSharedLives(
-      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, lives, signal },
-      (part, how) => watchStream({ ...watching, ...how }, { ...common, source: part.source, part }),
+      {
+        ...{ source, stateDirectory, clock, telemetry, log, lives, signal },
+        ...{ maxTenants: config.throttle.maxTenants, operate: common.operate },
+      },
+      (part, { operate, ...how }) =>
+        watchStream({ ...watching, ...how }, { ...common, operate, source: part.source, part }),
     )
   } finally {
     await source.close()
@@ -194,6 +205,8 @@ interface Life {
   readonly source: Source
   readonly clock: Clock
   readonly stateDirectory: string
+  /** Told who takes people's commands from now on; undefined: nobody any more. */
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
   /** Where it is of one partition of a shared stream. */
   readonly part?: SharedPart
@@ -201,7 +214,7 @@ interface Life {
 
 async function watchStream(
   watching: Watch & Pick<ObservedLife, 'follows'>,
-  { source, clock, stateDirectory, queueOf, part }: Life,
+  { source, clock, stateDirectory, operate, queueOf, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, signal, follows } = watching
   await withWorkerStores(
@@ -255,6 +268,7 @@ async function watchStream(
               checkpoints,
               journal,
               rejects,
+              audit,
               telemetry,
               metrics,
               recorder,
@@ -270,13 +284,19 @@ async function watchStream(
                 { telemetry, signal: until },
               ),
             joinFleet: part?.joinFleet,
-            opened: keeper => follows(() => ({ effectWaits: keeper.effectWaits(), rejected: rejects.totals() })),
+            opened: keeper => {
+              operate(keeper.operate)
+              follows(() => ({ effectWaits: keeper.effectWaits(), rejected: rejects.totals() }))
+            },
             mode: config.mode,
             checkpointEveryMs: config.state.checkpointEvery,
           },
           signal,
           // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-        ).finally(() => metrics?.finish(0)),
+        ).finally(() => {
+          operate(undefined)
+          return metrics?.finish(0)
+        }),
       )
     },
     part && leased,

@@ -6,6 +6,7 @@ import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
@@ -13,6 +14,7 @@ import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import { createPartsReading } from '../worker/parts-reading.ts'
 import { runShared } from '../worker/shared-worker.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
@@ -39,17 +41,19 @@ interface SharedLives {
   /** What all parts have read is told to the `log` alone: the server adds it up by itself. */
   readonly log: Telemetry
   readonly lives: Watched['lives']
+  readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
 }
 
 /** How one life differs from a worker's whose stream is its own. */
 export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly signal: AbortSignal
 }
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
@@ -57,6 +61,8 @@ export async function withSharedLives(
   const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
+  const operators = new Map<PartitionId, Keeper['operate']>()
+  operate((command, by) => askAll([...operators.values()].map(ask => ask(command, by))))
   const readings = createPartsReading()
   const tellPart =
     (partition: PartitionId, tell: Telemetry): Telemetry =>
@@ -88,8 +94,15 @@ export async function withSharedLives(
           }
           const life = lives(partition)
           try {
-            const tell = tellPart(partition, life.telemetry)
-            await live(shared, { telemetry: tell, follows: life.follows, signal: until })
+            await live(shared, {
+              telemetry: tellPart(partition, life.telemetry),
+              follows: life.follows,
+              operate(asked) {
+                if (asked === undefined) operators.delete(partition)
+                else operators.set(partition, asked)
+              },
+              signal: until,
+            })
           } finally {
             life.over()
             readings.forget(partition)
@@ -99,9 +112,25 @@ export async function withSharedLives(
       signal,
     )
   } finally {
+    operate(undefined)
     over.abort()
     await Promise.all(beats)
     await board.close()
+  }
+}
+
+/** A command is for whichever part it concerns; to halt concerns them all. */
+async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
+  const answers = await Promise.all(asking)
+  const obeyed = answers.filter(answer => answer.kind === 'obeyed')
+  if (obeyed.length === 0)
+    return answers[0] ?? { kind: 'refused', because: 'this worker has no partition at the moment: ask another' }
+  const until = obeyed.find(answer => answer.until !== undefined)?.until
+  return {
+    kind: 'obeyed',
+    keyIds: obeyed.flatMap(({ keyIds }) => keyIds),
+    incidentIds: obeyed.flatMap(({ incidentIds }) => incidentIds),
+    ...(until !== undefined && { until }),
   }
 }
 

@@ -28,8 +28,9 @@ export function createMeter(startedAt: EpochMs): Meter {
     },
     read(now, status, partitions) {
       for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
-      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history } = status
-      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history }
+      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted, history } = status
+      const isHalted = halted !== undefined
+      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, isHalted, history }
       const reading = {
         overMs: now - since,
         records,
