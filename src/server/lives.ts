@@ -64,6 +64,7 @@ export interface WorkerView {
   readonly watermark: EpochMs | undefined
   /** Undefined while nothing was read. */
   readonly sums: { keys: number; activeKeys: number; openIncidents: number; throttled: number } | undefined
+  readonly isHalted: boolean
   readonly held: number
   readonly blind: number
 }
@@ -98,6 +99,7 @@ export function viewOf({ lives, source, startedAt, isStopping, rejectedBefore }:
     eventTime: most(readings.flatMap(({ eventTime }) => eventTime ?? [])),
     watermark: least(readings.flatMap(({ watermark }) => watermark ?? [])),
     sums: readings.length === 0 ? undefined : sumsOf(readings),
+    isHalted: readings.some(({ isHalted }) => isHalted),
     held: sum(shown.map(({ held }) => held)),
     blind: most(shown.map(({ blind }) => blind)) ?? 0,
   }

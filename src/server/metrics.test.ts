@@ -71,14 +71,24 @@ test('what was told is counted, and what is so is asked', async () => {
   })
   expect(
     of(
-      ...['incidents_total{kind="retry-storm",severity="high"}', 'incidents_open', 'tenants_throttled'],
+      ...[
+        'incidents_total{kind="retry-storm",severity="high"}',
+        'incidents_open',
+        'tenants_throttled',
+        'throttling_halted',
+      ],
       ...['effects_total{kind="alert",outcome="applied"}', 'effects_total{kind="throttle",outcome="refused"}'],
       ...['effects_waiting{kind="alert"}', 'effects_waiting{kind="restore"}', 'effect_retries_total'],
       ...['effects_waiting_longest_seconds{kind="alert"}', 'effect_duration_seconds_sum{kind="alert"}'],
       ...['alert_delay_seconds_sum', 'detection_delay_seconds_sum', 'limits_left_lowered_total'],
     ),
   ).toEqual({
-    ...{ 'incidents_total{kind="retry-storm",severity="high"}': 1, incidents_open: 1, tenants_throttled: 1 },
+    ...{
+      'incidents_total{kind="retry-storm",severity="high"}': 1,
+      incidents_open: 1,
+      tenants_throttled: 1,
+      throttling_halted: 0,
+    },
     ...{ 'effects_total{kind="alert",outcome="applied"}': 1, 'effects_total{kind="throttle",outcome="refused"}': 1 },
     ...{ 'effects_waiting{kind="alert"}': 2, 'effects_waiting{kind="restore"}': 0, effect_retries_total: 1 },
     ...{ 'effects_waiting_longest_seconds{kind="alert"}': 90, 'effect_duration_seconds_sum{kind="alert"}': 0.3 },

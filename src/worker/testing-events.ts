@@ -55,6 +55,7 @@ export const events: Events = {
   lagReported: { name: 'lagReported', behindMs: 90_000 },
   partitionsChanged: { name: 'partitionsChanged', partitions: [partition] },
   partitionsHeld: { name: 'partitionsHeld', partitions: [partition] },
+  auditDeleted: { name: 'auditDeleted', file: 'audit-2026-11.ndjson' },
   incidentChanged: { name: 'incidentChanged', explanation },
   effectIntended: { name: 'effectIntended', effect: throttle },
   effectPerformed: { name: 'effectPerformed', effect: alert, outcome: { kind: 'applied' }, tookMs: 300 },
