@@ -17,7 +17,8 @@ import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/inciden
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { commandRoute } from '../server/command-route.ts'
-import type { WorkerStatus } from '../server/worker-status.ts'
+import type { SourceStatus } from '../server/lives.ts'
+import type { ObservedLife } from '../server/open-server.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
@@ -29,7 +30,6 @@ import type { AuditLog } from '../stores/audit.ts'
 import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
-import type { Rejects } from '../stores/rejects.ts'
 import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
@@ -153,9 +153,9 @@ async function watch(watching: Watch): Promise<void> {
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched => {
-      const lives = { ...watching, ...watched }
       const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock) }
-      return config.state.shared ? watchShared(lives, telemetry, common) : watchStream(lives, common)
+      if (config.state.shared) return watchShared({ ...watching, ...watched }, telemetry, common)
+      return watchWhole({ ...watching, ...watched }, common)
     },
   )
 }
@@ -170,19 +170,35 @@ function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQu
   }
 }
 
+/** One life, on all of the stream. */
+async function watchWhole(watching: Watch & Watched, common: Omit<Life, 'source'>): Promise<void> {
+  const { config, folder, lives, reads } = watching
+  const { telemetry, follows, over } = lives(undefined)
+  const source = await openSource(config, { clock: common.clock, folder, telemetry })
+  reads(() => sourceStatus(source, false))
+  try {
+    await watchStream({ ...watching, telemetry, follows }, { ...common, source })
+  } finally {
+    over()
+    await source.close()
+  }
+}
+
 /** A life for each partition that the group gives us. */
-async function watchShared(watching: Watch & Watched, log: Telemetry, common: Omit<Life, 'part'>): Promise<void> {
-  const { config, folder, telemetry, signal, follows } = watching
+async function watchShared(watching: Watch & Watched, log: Telemetry, common: Omit<Life, 'source'>): Promise<void> {
+  const { config, folder, telemetry, signal, lives, reads } = watching
   const { clock, stateDirectory } = common
   if (watching.record !== undefined) throw noSharedRecording()
   const source = await openSource(config, { clock, folder, telemetry })
+  reads(() => sourceStatus(source, true))
   try {
     await withSharedLives(
       {
-        ...{ source, stateDirectory, clock, telemetry, log, follows, signal },
+        ...{ source, stateDirectory, clock, telemetry, log, lives, signal },
         ...{ maxTenants: config.throttle.maxTenants, operate: common.operate },
       },
-      (part, { operate, ...how }) => watchStream({ ...watching, ...how }, { ...common, operate, part }),
+      (part, { operate, ...how }) =>
+        watchStream({ ...watching, ...how }, { ...common, operate, source: part.source, part }),
     )
   } finally {
     await source.close()
@@ -190,6 +206,7 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
 }
 
 interface Life {
+  readonly source: Source
   readonly clock: Clock
   readonly stateDirectory: string
   /** Told who takes people's commands from now on; undefined: nobody any more. */
@@ -200,115 +217,107 @@ interface Life {
 }
 
 async function watchStream(
-  watching: Watch & Watched,
-  { clock, stateDirectory, operate, queueOf, part }: Life,
+  watching: Watch & Pick<ObservedLife, 'follows'>,
+  { source, clock, stateDirectory, operate, queueOf, part }: Life,
 ): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
-  const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
+  const { config, directory, engine, folder, history, record, follow, signal, follows } = watching
   let owners = directory
   let grounds = createGroundsBook([])
-  try {
-    await withWorkerStores(
-      part?.directory ?? stateDirectory,
-      watching.telemetry,
-      async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const told = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, grounds, watching.telemetry))
-        const telemetry = tidying(audit, clock, told)
-        const { format } = config
-        const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
-        const hashSecret = await loadHashSecret(stateDirectory, process.env)
-        // Those who put records into Kinesis do so again when an answer is late.
-        const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
-        const reads = fieldsRead(config)
-        const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
-        const decoder = nextDecoder()
-        // What comes from CloudWatch are counts, whatever the stream's records are.
-        const isTaughtByMetric = history.includes(fromCloudWatch)
-        const teacher = isTaughtByMetric
-          ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
-          : decoder
-        const alert = alertPerformer(config, clock, telemetry)
-        const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-        const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
-        const plan = (await part?.withinSlots(plans, journal)) ?? plans
-        const metrics = await openPublisher(config, { directory, clock, telemetry })
-        const teach =
-          history.length === 0
-            ? undefined
-            : async (fresh: Engine): Promise<void> => {
-                const files = await findFiles(history.filter(path => path !== fromCloudWatch))
-                for (const { path } of files) await checkReadable(path)
-                const logs = files.map(file => ({
-                  ...file,
-                  pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
-                }))
-                const counts = isTaughtByMetric
-                  ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
-                  : []
-                await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
-              }
-        await withRecorder(record, { clock, telemetry }, recorder =>
-          runWorker(
-            {
-              ...{
-                source,
-                decoder,
-                nextDecoder,
-                repeats,
-                engine,
-                teach,
-                clock,
-                checkpoints,
-                journal,
-                rejects,
-                audit,
-                telemetry,
-                metrics,
-                recorder,
-              },
-              tenants: watching.tenants,
-              performers: { alert, plan },
-              followTenants: (take, until) =>
-                follow(
-                  async tenants => {
-                    owners = tenantDirectory(tenants)
-                    await take(tenants)
-                  },
-                  { telemetry, signal: until },
-                ),
-              joinFleet: part?.joinFleet,
-              opened: keeper => {
-                operate(keeper.operate)
-                follows(() => statusOf(keeper, source, rejects))
-              },
-              mode: config.mode,
-              checkpointEveryMs: config.state.checkpointEvery,
+  await withWorkerStores(
+    part?.directory ?? stateDirectory,
+    watching.telemetry,
+    async ({ checkpoints, journal, audit, incidents, rejects }) => {
+      const told = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, grounds, watching.telemetry))
+      const telemetry = tidying(audit, clock, told)
+      const { format } = config
+      const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
+      const hashSecret = await loadHashSecret(stateDirectory, process.env)
+      // Those who put records into Kinesis do so again when an answer is late.
+      const repeats = config.source?.kind === 'kinesis' ? createRepeats() : undefined
+      const reads = fieldsRead(config)
+      const nextDecoder = () => createDecoder({ format, fields, hashSecret, maxRecordBytes, repeats, reads })
+      const decoder = nextDecoder()
+      // What comes from CloudWatch are counts, whatever the stream's records are.
+      const isTaughtByMetric = history.includes(fromCloudWatch)
+      const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
+      const alert = alertPerformer(config, clock, telemetry)
+      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
+      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+      const plan = (await part?.withinSlots(plans, journal)) ?? plans
+      const metrics = await openPublisher(config, { directory, clock, telemetry })
+      const teach =
+        history.length === 0
+          ? undefined
+          : async (fresh: Engine): Promise<void> => {
+              const files = await findFiles(history.filter(path => path !== fromCloudWatch))
+              for (const { path } of files) await checkReadable(path)
+              const logs = files.map(file => ({
+                ...file,
+                pieces: readFilePieces(file.path, { maxRecordBytes }, signal),
+              }))
+              const counts = isTaughtByMetric
+                ? [await cloudWatchLog(config, { clock, onEvent: telemetry }, signal)]
+                : []
+              await teachHistory(fresh, teacher, [...logs, ...counts], telemetry)
+            }
+      await withRecorder(record, { clock, telemetry }, recorder =>
+        runWorker(
+          {
+            ...{
+              source,
+              decoder,
+              nextDecoder,
+              repeats,
+              engine,
+              teach,
+              clock,
+              checkpoints,
+              journal,
+              rejects,
+              audit,
+              telemetry,
+              metrics,
+              recorder,
             },
-            signal,
-            // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-          ).finally(() => {
-            operate(undefined)
-            return metrics?.finish(0)
-          }),
-        )
-      },
-      part && leased,
-      ({ journal }) => {
-        grounds = createGroundsBook(journal.recovered)
-        return auditOptions({ config, tenants: () => owners, grounds, telemetry: watching.telemetry })
-      },
-    )
-  } finally {
-    await source.close()
-  }
+            tenants: watching.tenants,
+            performers: { alert, plan },
+            followTenants: (take, until) =>
+              follow(
+                async tenants => {
+                  owners = tenantDirectory(tenants)
+                  await take(tenants)
+                },
+                { telemetry, signal: until },
+              ),
+            joinFleet: part?.joinFleet,
+            opened: keeper => {
+              operate(keeper.operate)
+              follows(() => ({ effectWaits: keeper.effectWaits(), rejected: rejects.totals() }))
+            },
+            mode: config.mode,
+            checkpointEveryMs: config.state.checkpointEvery,
+          },
+          signal,
+          // A worker that could not stop cleanly has left it trying: nothing would ever end it.
+        ).finally(() => {
+          operate(undefined)
+          return metrics?.finish(0)
+        }),
+      )
+    },
+    part && leased,
+    ({ journal }) => {
+      grounds = createGroundsBook(journal.recovered)
+      return auditOptions({ config, tenants: () => owners, grounds, telemetry: watching.telemetry })
+    },
+  )
 }
 
 /** What the server is told when somebody looks. */
-const statusOf = (keeper: Keeper, source: Source, rejects: Rejects): WorkerStatus => ({
-  effectWaits: keeper.effectWaits(),
-  rejected: rejects.totals(),
+const sourceStatus = (source: Source, isShared: boolean): SourceStatus => ({
   heardAt: source.heardAt === undefined ? 'untold' : source.heardAt(),
   partitions: source.partitions().length,
+  isShared,
 })
 
 async function openSource(

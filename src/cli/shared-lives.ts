@@ -4,12 +4,11 @@ import { join } from 'node:path'
 import type { Performer } from '../actions/performer.ts'
 import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
-import type { RejectionReason } from '../core/call-batch.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
-import type { WorkerStatus } from '../server/worker-status.ts'
+import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
@@ -19,7 +18,7 @@ import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts
 import type { Keeper } from '../worker/keeper.ts'
 import { createPartsReading } from '../worker/parts-reading.ts'
 import { runShared } from '../worker/shared-worker.ts'
-import type { Telemetry, TelemetryEvent } from '../worker/telemetry.ts'
+import type { Telemetry } from '../worker/telemetry.ts'
 import type { Watched } from './with-server.ts'
 
 type PlanPerformer = Performer<ThrottleEffect | RestoreEffect>
@@ -39,24 +38,23 @@ interface SharedLives {
   readonly stateDirectory: string
   readonly maxTenants: number
   readonly clock: Clock
-  /** What is true of the worker as a whole is told here, and of one partition alone to the `log`. */
   readonly telemetry: Telemetry
+  /** What all parts have read is told to the `log` alone: the server adds it up by itself. */
   readonly log: Telemetry
-  readonly follows: Watched['follows']
+  readonly lives: Watched['lives']
   readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
 }
 
 /** How one life differs from a worker's whose stream is its own. */
-export interface PartsOwn extends Pick<Watched, 'follows'> {
+export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
   readonly operate: (operate: Keeper['operate'] | undefined) => void
-  readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, follows, operate, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
@@ -64,21 +62,18 @@ export async function withSharedLives(
   const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
-  const statuses = new Map<PartitionId, () => WorkerStatus>()
-  follows(() => statusOfAll([...statuses.values()].map(status => status())))
   const operators = new Map<PartitionId, Keeper['operate']>()
   operate((command, by) => askAll([...operators.values()].map(ask => ask(command, by))))
   const readings = createPartsReading()
   const tellPart =
-    (partition: PartitionId): Telemetry =>
+    (partition: PartitionId, tell: Telemetry): Telemetry =>
     event => {
       if (event.name === 'batchesRead') readings.note(partition, event)
-      const tell = ofOnePart.has(event.name) ? log : telemetry
-      tell(Object.assign({ partition }, event))
+      tell(event)
     }
   const tellWhole = (): void => {
     const reading = readings.read()
-    if (reading !== undefined) telemetry({ name: 'batchesRead', ...reading })
+    if (reading !== undefined) log({ name: 'batchesRead', ...reading })
   }
   const over = new AbortController()
   const beats = [fleet.run(over.signal), eachSecond(clock, tellWhole, over.signal)]
@@ -98,10 +93,11 @@ export async function withSharedLives(
                 slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots),
               }),
           }
+          const life = lives(partition)
           try {
             await live(shared, {
-              telemetry: tellPart(partition),
-              follows: status => void statuses.set(partition, status),
+              telemetry: tellPart(partition, life.telemetry),
+              follows: life.follows,
               operate(asked) {
                 if (asked === undefined) operators.delete(partition)
                 else operators.set(partition, asked)
@@ -109,7 +105,7 @@ export async function withSharedLives(
               signal: until,
             })
           } finally {
-            statuses.delete(partition)
+            life.over()
             readings.forget(partition)
           }
         },
@@ -123,14 +119,6 @@ export async function withSharedLives(
     await board.close()
   }
 }
-
-/** A partition begins, is read and stops without the worker doing so. */
-const ofOnePart: ReadonlySet<TelemetryEvent['name']> = new Set([
-  'workerStopping',
-  'workerStopped',
-  'batchesRead',
-  'partitionsHeld',
-])
 
 /** A command is for whichever part it concerns; to halt concerns them all. */
 async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
@@ -151,18 +139,6 @@ async function eachSecond(clock: Clock, work: () => void, signal: AbortSignal): 
   while (!signal.aborted) {
     await clock.sleep(SECOND_MS, signal)
     if (!signal.aborted) work()
-  }
-}
-
-function statusOfAll(parts: readonly WorkerStatus[]): WorkerStatus {
-  const rejected = new Map<RejectionReason, number>()
-  for (const part of parts)
-    for (const [reason, count] of part.rejected) rejected.set(reason, (rejected.get(reason) ?? 0) + count)
-  return {
-    effectWaits: parts.flatMap(({ effectWaits }) => effectWaits),
-    rejected,
-    heardAt: parts.find(({ heardAt }) => heardAt !== undefined)?.heardAt,
-    partitions: parts.reduce((sum, { partitions }) => sum + partitions, 0),
   }
 }
 

@@ -1,10 +1,11 @@
 /** The worker's HTTP server for as long as the worker runs: opened before anything is read, closed when all else is. */
 import type { Clock } from '../clock.ts'
 import type { WeirConfig } from '../core/config/config.ts'
+import type { PartitionId } from '../core/vocabulary.ts'
 import { listenAddress } from '../server/listen-address.ts'
+import type { ObservedLife, WorkerServer } from '../server/open-server.ts'
 import type { Route } from '../server/route.ts'
-import type { WorkerStatus } from '../server/worker-status.ts'
-import type { Telemetry } from '../worker/telemetry.ts'
+import { ofPartition, type Telemetry } from '../worker/telemetry.ts'
 import { checkToken, loadOperatorToken } from './operator-token.ts'
 import { readSecret } from './secret.ts'
 
@@ -22,11 +23,14 @@ export interface ServerSurroundings {
   readonly signal: AbortSignal
 }
 
-export interface Watched {
-  /** To be told in the place of the surroundings’. */
-  readonly telemetry: Telemetry
-  readonly follows: (status: () => WorkerStatus) => void
-}
+/** `telemetry` is to be told in the place of the surroundings’. */
+export type Watched = Pick<WorkerServer, 'telemetry' | 'reads' | 'lives'>
+
+const unobserved = (telemetry: Telemetry, partition: PartitionId | undefined): ObservedLife => ({
+  telemetry: ofPartition(telemetry, partition),
+  follows() {},
+  over() {},
+})
 
 /** Throws CONFIG_INVALID where a token cannot be had; that it cannot listen is told, and detection goes on. */
 export async function withServer(
@@ -35,7 +39,7 @@ export async function withServer(
   work: (watched: Watched) => Promise<void>,
 ): Promise<void> {
   const listen = listenAddress(config.server.listen)
-  if (listen === undefined) return work({ telemetry, follows: () => {} })
+  if (listen === undefined) return work({ telemetry, reads() {}, lives: partition => unobserved(telemetry, partition) })
   const { token, hosts, readyLag } = config.server
   const readerToken = token && checkToken('server.token', await readSecret('server.token', token, { folder, env }))
   const operatorToken = await loadOperatorToken(stateDirectory, env)

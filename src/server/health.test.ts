@@ -3,8 +3,8 @@ import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
 import { events, reading } from '../worker/testing-events.ts'
 import { liveness, readiness } from './health.ts'
-import { createPulse, enter, follow, type Pulse } from './pulse.ts'
-import type { WorkerStatus } from './worker-status.ts'
+import { type Life, type LifeStatus, type Process, type SourceStatus, viewOf } from './lives.ts'
+import { createPulse, follow } from './pulse.ts'
 
 const limits = { readyLagMs: MINUTE_MS, checkpointEveryMs: 5 * SECOND_MS }
 const start = Date.UTC(2026, 10, 20, 14, 0, 0)
@@ -12,10 +12,10 @@ const start = Date.UTC(2026, 10, 20, 14, 0, 0)
 /** What was told, each at its second since the start; asked at `at` seconds. */
 type Told = readonly (readonly [second: number, event: TelemetryEvent])[]
 
-function pulseOf(told: Told): Pulse {
+function lifeOf(told: Told, status: Partial<LifeStatus> = {}): Life {
   const pulse = createPulse(start)
   for (const [second, event] of told) follow(pulse, event, start + second * SECOND_MS, limits)
-  return pulse
+  return { pulse, status: () => ({ effectWaits: [], rejected: new Map(), ...status }) }
 }
 
 const read = (more: Partial<typeof reading> = {}): TelemetryEvent => ({ name: 'batchesRead', ...reading, ...more })
@@ -28,28 +28,40 @@ const well: Told = [
   [3, written],
 ]
 
-const statusAt = (second: number, more: Partial<WorkerStatus> = {}): WorkerStatus => ({
-  ...{ effectWaits: [], rejected: new Map(), heardAt: start + second * SECOND_MS, partitions: 1 },
-  ...more,
-})
+type Asked = Partial<LifeStatus & SourceStatus & Pick<Process, 'isStopping'>>
 
-function ready(told: Told, second: number, status: Partial<WorkerStatus> = {}) {
-  const { ok, checks } = readiness(pulseOf(told), statusAt(second, status), limits, start + second * SECOND_MS)
-  return ok
-    ? 'ready'
-    : checks.filter(check => !check.ok).map(({ name, value, atMost }) => `${name}: ${value} (${atMost})`)
+/** Of a process with these lives, asked in this second: unless told otherwise its source has just answered. */
+function viewAt(second: number, lives: readonly Life[], { isStopping = false, ...source }: Asked = {}) {
+  const now = start + second * SECOND_MS
+  const process = { lives, startedAt: start, isStopping, rejectedBefore: new Map() }
+  return viewOf({ ...process, source: { heardAt: now, partitions: 1, isShared: false, ...source } }, now)
 }
+
+function healthAt(second: number, lives: readonly Life[], asked: Asked = {}) {
+  return readiness(viewAt(second, lives, asked), limits, start + second * SECOND_MS)
+}
+
+const unmet = ({ ok, checks }: ReturnType<typeof readiness>) =>
+  ok ? 'ready' : checks.filter(check => !check.ok).map(({ name, value, atMost }) => `${name}: ${value} (${atMost})`)
+
+const ready = (told: Told, second: number, asked: Asked = {}) => unmet(healthAt(second, [lifeOf(told, asked)], asked))
 
 test('a worker that reads, is not behind and has a checkpoint is ready', () => {
   expect(ready(well, 4)).toBe('ready')
-  const { checks } = readiness(pulseOf(well), statusAt(4), limits, start + 4 * SECOND_MS)
+  const { checks } = healthAt(4, [lifeOf(well)])
   expect(checks).toEqual([
     { name: 'watching', ok: true, value: 'running', atMost: null, says: 'The stream is watched' },
     {
       ...{ name: 'source', ok: true, value: 0, atMost: 60 },
       says: 'The source answered 0 s ago; a record was read 2 s ago',
     },
-    { name: 'caught-up', ok: true, value: 'yes', atMost: null, says: 'Has come up with the stream since its start' },
+    {
+      name: 'caught-up',
+      ok: true,
+      value: 'yes',
+      atMost: null,
+      says: 'Nothing is known to be left from before the start',
+    },
     { name: 'lag', ok: true, value: 0, atMost: 60, says: 'Reading is 0 s behind the stream' },
     {
       ...{ name: 'checkpoint', ok: true, value: 1, atMost: 45 },
@@ -62,14 +74,11 @@ test('a worker that reads, is not behind and has a checkpoint is ready', () => {
 test('it is not ready before it watches: while it reads its state, learns, or stops', () => {
   expect(ready([], 4)).toEqual(['watching: starting (null)'])
   expect(ready([[1, events.historyBegun]], 400)).toEqual(['watching: learning (null)'])
-  const stopping = pulseOf(well)
-  enter(stopping, 'stopping', start + 4 * SECOND_MS)
+  expect(ready(well, 4, { isStopping: true })).toEqual(['watching: stopping (null)'])
   // What is told on the way out does not bring it back.
-  follow(stopping, events.workerStarted, start + 5 * SECOND_MS, limits)
-  expect(readiness(stopping, statusAt(5), limits, start + 5 * SECOND_MS)).toMatchObject({
-    ok: false,
-    phase: 'stopping',
-  })
+  expect(ready([...well, [4, events.workerStopping], [5, events.workerStarted]], 6)).toEqual([
+    'watching: stopping (null)',
+  ])
 })
 
 test('a quiet stream is no fault, and one that is not there is', () => {
@@ -142,8 +151,8 @@ test('an alert that does not get out is worse than a change that waits for its t
     { kind: 'alert', beganAt: since(38) },
     { kind: 'alert', beganAt: since(90) },
   ] as const
-  const { checks } = readiness(pulseOf(told), statusAt(100, { effectWaits: both }), limits, since(100))
-  expect(checks.at(-1)).toMatchObject({ ok: false, says: '3 wait to be done, the first alert for 62 s' })
+  const { checks } = healthAt(100, [lifeOf(told, { effectWaits: both })])
+  expect(checks.at(-1)).toMatchObject({ ok: false, says: '3 effects wait to be done, the first alert for 62 s' })
 })
 
 test('a stream that has ended is not missed while its limits are given back', () => {
@@ -152,7 +161,7 @@ test('a stream that has ended is not missed while its limits are given back', ()
 })
 
 test('who does not turn is not live; who learns, or stops, may take its time', () => {
-  const live = (told: Told, second: number) => liveness(pulseOf(told), start + second * SECOND_MS)
+  const live = (told: Told, second: number) => liveness(viewAt(second, [lifeOf(told)]), start + second * SECOND_MS)
   expect(live([], 600).ok).toBe(true)
   expect(live([[1, events.historyBegun]], 600).ok).toBe(true)
   expect(live([[1, events.workerStarted]], 61).ok).toBe(true)
@@ -168,4 +177,27 @@ test('who does not turn is not live; who learns, or stops, may take its time', (
     ],
   })
   expect(live([...well, [4, events.workerStopping]], 600).ok).toBe(true)
+})
+
+test('who shares a stream is as ready as the worst of its partitions', () => {
+  const shared = { isShared: true, partitions: 2 }
+  const late: Told = [...well, [4, read({ lag: { ms: 61_000 } })]]
+  expect(unmet(healthAt(4, [lifeOf(well), lifeOf(well)], shared))).toBe('ready')
+  expect(unmet(healthAt(4, [lifeOf(well), lifeOf(late)], shared))).toEqual(['lag: 61 (60)'])
+  // One is ours, and another still holds its state.
+  const { ok, checks } = healthAt(4, [lifeOf(well)], shared)
+  expect([ok, checks[0]?.says]).toEqual([false, '1 of 2 partitions are watched'])
+  // One goes to another worker: the others go on.
+  const leaving = lifeOf([...well, [4, events.workerStopping]])
+  expect(unmet(healthAt(4, [lifeOf(well), leaving], { isShared: true, partitions: 1 }))).toBe('ready')
+})
+
+test('who has no partition, and is in the group, stands by', () => {
+  const none = { isShared: true, partitions: 0 }
+  const standing = healthAt(60, [], none)
+  expect([unmet(standing), standing.checks[0]?.says]).toEqual([
+    ...['ready', 'No partition is ours for now: the others of the group have them'],
+  ])
+  expect(unmet(healthAt(60, [], { ...none, heardAt: undefined }))).toEqual(['watching: starting (null)'])
+  expect(unmet(healthAt(62, [], { ...none, heardAt: start }))).toEqual(['source: 62 (60)'])
 })

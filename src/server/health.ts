@@ -6,9 +6,9 @@
  * it decides gets out. A restart mends none of that, but whoever relies on detection must know. A quiet stream is no fault.
  */
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
-import { behindMs } from '../worker/meter.ts'
-import type { LifePhase, Pulse } from './pulse.ts'
-import { longestWaits, type WorkerStatus } from './worker-status.ts'
+import type { EffectWait } from '../worker/performing.ts'
+import type { WorkerView } from './lives.ts'
+import type { LifePhase } from './pulse.ts'
 
 export interface Limits {
   /** `server.readyLag` */
@@ -40,9 +40,6 @@ const tickLateMs = MINUTE_MS
 /** A broker that dies is replaced within 9 to 21 s; a source that answers nothing for a minute is away. */
 const sourceSilentMs = MINUTE_MS
 
-/** What there is to read comes sooner than this after the start. */
-const firstReadMs = 5 * SECOND_MS
-
 /** A checkpoint of a million keys takes seconds to write, and the next is due `checkpointEvery` after it. */
 const checkpointLateMs = 30 * SECOND_MS
 const checkpointsMissed = 3
@@ -55,21 +52,6 @@ const changeLateMs = 5 * MINUTE_MS
 const asSeconds = (ms: number): number => Math.round(Math.max(0, ms) / 100) / 10
 const secondsText = (ms: number): string => `${asSeconds(ms)} s`
 
-export function liveness({ phase, since, tickedAt }: Pulse, now: EpochMs): Health {
-  const silentMs = phase === 'running' ? now - Math.max(since, tickedAt ?? since) : 0
-  const ok = silentMs <= tickLateMs
-  const says = !ok
-    ? `The loop has not turned for ${secondsText(silentMs)}, and should each second`
-    : phase === 'running'
-      ? `The loop turned ${secondsText(silentMs)} ago`
-      : phaseText[phase]
-  return {
-    ok,
-    phase,
-    checks: [{ name: 'watching', ok, value: asSeconds(silentMs), atMost: asSeconds(tickLateMs), says }],
-  }
-}
-
 const phaseText: Readonly<Record<LifePhase, string>> = {
   starting: 'Reading what was known before; the stream is watched after that',
   learning: 'Being taught its history; the stream is watched after that',
@@ -77,27 +59,47 @@ const phaseText: Readonly<Record<LifePhase, string>> = {
   stopping: 'Stopping: what comes from now on is the next worker’s',
 }
 
-export function readiness(pulse: Pulse, status: WorkerStatus, limits: Limits, now: EpochMs): Health {
-  const { phase } = pulse
-  const watching: Check = {
-    ...{ name: 'watching', ok: phase === 'running', value: phase, atMost: null },
-    says: phaseText[phase],
-  }
-  // Before it watches, and when it is about to stop, the rest would be guesses.
-  const checks = watching.ok
-    ? [
-        watching,
-        sourceCheck(pulse, status, now),
-        caughtUpCheck(pulse, status, now),
-        lagCheck(pulse, limits, now),
-        checkpointCheck(pulse, limits, now),
-        effectsCheck(status, now),
-      ]
-    : [watching]
-  return { ok: checks.every(({ ok }) => ok), phase, checks }
+export function liveness({ phase, turnedAt }: WorkerView, now: EpochMs): Health {
+  const silentMs = phase === 'running' && turnedAt !== undefined ? now - turnedAt : 0
+  const ok = silentMs <= tickLateMs
+  const says = !ok
+    ? `The loop has not turned for ${secondsText(silentMs)}, and should each second`
+    : phase === 'running'
+      ? `The loop turned ${secondsText(silentMs)} ago`
+      : phaseText[phase]
+  const check: Check = { name: 'watching', ok, value: asSeconds(silentMs), atMost: asSeconds(tickLateMs), says }
+  return { ok, phase, checks: [check] }
 }
 
-function sourceCheck({ readAt, since, hasEnded }: Pulse, { heardAt }: WorkerStatus, now: EpochMs): Check {
+export function readiness(view: WorkerView, limits: Limits, now: EpochMs): Health {
+  const watching = watchingCheck(view)
+  // Before it watches, and when it is about to stop, the rest would be guesses.
+  const checks =
+    view.phase === 'running'
+      ? [
+          watching,
+          sourceCheck(view, now),
+          caughtUpCheck(view),
+          lagCheck(view, limits),
+          checkpointCheck(view, limits, now),
+          effectsCheck(view, now),
+        ]
+      : [watching]
+  return { ok: checks.every(({ ok }) => ok), phase: view.phase, checks }
+}
+
+function watchingCheck({ phase, watched }: WorkerView): Check {
+  const isWhole = watched.now >= watched.of
+  const says =
+    phase !== 'running' || (isWhole && watched.of === 1)
+      ? phaseText[phase]
+      : watched.of === 0
+        ? 'No partition is ours for now: the others of the group have them'
+        : `${watched.now} of ${watched.of} partitions are watched`
+  return { name: 'watching', ok: phase === 'running' && isWhole, value: phase, atMost: null, says }
+}
+
+function sourceCheck({ readAt, heardAt, since, hasEnded }: WorkerView, now: EpochMs): Check {
   const name = 'source'
   const atMost = asSeconds(sourceSilentMs)
   if (hasEnded) return { name, ok: true, value: null, atMost, says: 'All that there was to read is read' }
@@ -110,50 +112,42 @@ function sourceCheck({ readAt, since, hasEnded }: Pulse, { heardAt }: WorkerStat
     return { name, ok: false, value: asSeconds(now - since), atMost, says }
   }
   const silentMs = now - lastAt
-  const ok = silentMs <= sourceSilentMs
   const read =
     readAt === undefined ? 'there was nothing to read yet' : `a record was read ${secondsText(now - readAt)} ago`
   const says = `The source answered ${secondsText(silentMs)} ago; ${read}`
-  return { name, ok, value: asSeconds(silentMs), atMost, says }
+  return { name, ok: silentMs <= sourceSilentMs, value: asSeconds(silentMs), atMost, says }
 }
 
-/** A stream that has brought nothing yet, and is there, has nothing to catch up with. */
-function caughtUpCheck(pulse: Pulse, { heardAt }: WorkerStatus, now: EpochMs): Check {
-  const { caughtUpAt, reading, readAt, since, hasEnded } = pulse
-  const isQuiet = readAt === undefined && heardAt !== undefined && now - since >= firstReadMs
-  const cannotSay = readAt !== undefined && reading?.lag === undefined
-  const ok = caughtUpAt !== undefined || isQuiet || cannotSay || hasEnded
-  const says = !ok
-    ? 'Has not come up with the stream since its start: what is decided now is about older calls'
-    : caughtUpAt !== undefined
-      ? 'Has come up with the stream since its start'
-      : 'There is nothing that is known to be left behind'
+function caughtUpCheck({ hasCaughtUp: ok }: WorkerView): Check {
+  const says = ok
+    ? 'Nothing is known to be left from before the start'
+    : 'Has not come up with the stream since its start: what is decided now is about older calls'
   return { name: 'caught-up', ok, value: ok ? 'yes' : 'no', atMost: null, says }
 }
 
-function lagCheck({ reading }: Pulse, { readyLagMs }: Limits, now: EpochMs): Check {
+function lagCheck({ lagMs }: WorkerView, { readyLagMs }: Limits): Check {
   const name = 'lag'
   const atMost = asSeconds(readyLagMs)
-  if (reading?.lag === undefined)
+  if (lagMs === undefined)
     return { name, ok: true, value: null, atMost, says: 'The source has not said how far reading is behind' }
-  const lagMs = behindMs(reading, now)
   const ok = lagMs <= readyLagMs
   return { name, ok, value: asSeconds(lagMs), atMost, says: `Reading is ${secondsText(lagMs)} behind the stream` }
 }
 
-function checkpointCheck({ checkpointedAt, since }: Pulse, { checkpointEveryMs }: Limits, now: EpochMs): Check {
+function checkpointCheck({ checkpoint }: WorkerView, { checkpointEveryMs }: Limits, now: EpochMs): Check {
+  const name = 'checkpoint'
   const allowedMs = checkpointsMissed * checkpointEveryMs + checkpointLateMs
-  const ageMs = now - (checkpointedAt ?? since)
-  const ok = ageMs <= allowedMs
-  const says =
-    checkpointedAt === undefined
-      ? `No checkpoint was written in the ${secondsText(ageMs)} since the start`
-      : `The last checkpoint is ${secondsText(ageMs)} old; a crash would take up from there`
-  return { name: 'checkpoint', ok, value: asSeconds(ageMs), atMost: asSeconds(allowedMs), says }
+  const atMost = asSeconds(allowedMs)
+  if (checkpoint === undefined) return { name, ok: true, value: null, atMost, says: 'There is nothing to be kept' }
+  const ageMs = now - checkpoint.at
+  const says = checkpoint.isWritten
+    ? `The last checkpoint is ${secondsText(ageMs)} old; a crash would take up from there`
+    : `No checkpoint was written in the ${secondsText(ageMs)} since the start`
+  return { name, ok: ageMs <= allowedMs, value: asSeconds(ageMs), atMost, says }
 }
 
 /** The alert and the change of a limit that wait longest; told is the one that is nearer to being late. */
-function effectsCheck({ effectWaits }: WorkerStatus, now: EpochMs): Check {
+function effectsCheck({ effectWaits }: WorkerView, now: EpochMs): Check {
   const waits = [...longestWaits(effectWaits, now)].map(([kind, waitMs]) => ({
     ...{ kind, waitMs },
     allowedMs: kind === 'alert' ? alertLateMs : changeLateMs,
@@ -162,6 +156,14 @@ function effectsCheck({ effectWaits }: WorkerStatus, now: EpochMs): Check {
   if (worst === undefined)
     return { name: 'effects', ok: true, value: 0, atMost: asSeconds(alertLateMs), says: 'Nothing waits to be done' }
   const { kind, waitMs, allowedMs } = worst
-  const says = `${effectWaits.length} wait to be done, the first ${kind} for ${secondsText(waitMs)}`
+  const count = effectWaits.length === 1 ? 'One effect waits' : `${effectWaits.length} effects wait`
+  const says = `${count} to be done, the first ${kind} for ${secondsText(waitMs)}`
   return { name: 'effects', ok: waitMs <= allowedMs, value: asSeconds(waitMs), atMost: asSeconds(allowedMs), says }
+}
+
+/** By kind of effect, ms. */
+export function longestWaits(waits: readonly EffectWait[], now: EpochMs): ReadonlyMap<EffectWait['kind'], number> {
+  const longest = new Map<EffectWait['kind'], number>()
+  for (const { kind, beganAt } of waits) longest.set(kind, Math.max(longest.get(kind) ?? 0, now - beganAt))
+  return longest
 }

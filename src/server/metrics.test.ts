@@ -5,32 +5,33 @@ import type { TelemetryEvent } from '../worker/telemetry.ts'
 import { alert, at, events, explanation, reading, throttle } from '../worker/testing-events.ts'
 import { handClock } from '../worker/testing-world.ts'
 import type { Health } from './health.ts'
+import { type LifeStatus, type SourceStatus, viewOf } from './lives.ts'
 import { createMetrics } from './metrics.ts'
 import { createPulse, follow } from './pulse.ts'
-import type { WorkerStatus } from './worker-status.ts'
 
 const ready: Health = {
   ...{ ok: false, phase: 'running' },
   checks: [{ name: 'lag', ok: false, value: 61, atMost: 60, says: 'Reading is 61 s behind the stream' }],
 }
-const status: WorkerStatus = {
+const status: LifeStatus & SourceStatus = {
   effectWaits: [
     { kind: 'alert', beganAt: at - 90_000 },
     { kind: 'alert', beganAt: at - 3_000 },
   ],
-  ...{ rejected: new Map([['no-key', 4]] as const), heardAt: at - 2_000, partitions: 3 },
+  ...{ rejected: new Map([['no-key', 4]] as const), heardAt: at - 2_000, partitions: 3, isShared: false },
 }
 
 /** What is told of a worker to which this has happened; `samples` by name and labels, as Prometheus writes them. */
-async function tell(told: readonly TelemetryEvent[], asked: WorkerStatus = status) {
+async function tell(told: readonly TelemetryEvent[], asked: LifeStatus & SourceStatus = status) {
   const clock = handClock(at)
   const pulse = createPulse(at - 60_000)
-  const metrics = createMetrics({
-    ...{ clock, pulse, status: () => asked, ready: () => ready, version: '1.2.3', mode: 'enforce' },
-  })
+  const process = { startedAt: at - 60_000, isStopping: false, rejectedBefore: new Map([['bad-time', 5]] as const) }
+  const view = () => viewOf({ ...process, lives: [{ pulse, status: () => asked }], source: asked }, clock.now())
+  const metrics = createMetrics({ clock, view, ready: () => ready, version: '1.2.3', mode: 'enforce' })
+  const teller = metrics.newTeller()
   for (const event of told) {
     follow(pulse, event, at, { readyLagMs: 60_000 })
-    metrics.tell(event)
+    teller(event)
   }
   const text = await metrics.text()
   const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
@@ -45,27 +46,49 @@ test('what was told is counted, and what is so is asked', async () => {
   expect(
     of(
       ...['records_read_total', 'read_bytes_total', 'calls_total', 'calls_late_total', 'calls_unplaced_total'],
-      ...['lines_rejected_total{reason="no-key"}', 'lag_seconds', 'lag_records', 'source_silence_seconds'],
+      ...[
+        'lines_rejected_total{reason="no-key"}',
+        'lines_rejected_total{reason="bad-time"}',
+        'lag_seconds',
+        'lag_records',
+        'source_silence_seconds',
+      ],
       ...['partitions', 'partitions_held', 'event_time_timestamp_seconds', 'watermark_timestamp_seconds'],
       ...['keys_known', 'keys_active', 'keys_forgotten_total', 'detectors_blind'],
     ),
   ).toEqual({
     ...{ records_read_total: 24, read_bytes_total: 6_800, calls_total: 240, calls_late_total: 2 },
-    ...{ calls_unplaced_total: 3, 'lines_rejected_total{reason="no-key"}': 4, lag_seconds: 0, lag_records: 0 },
+    ...{
+      calls_unplaced_total: 3,
+      'lines_rejected_total{reason="no-key"}': 4,
+      'lines_rejected_total{reason="bad-time"}': 5,
+      lag_seconds: 0,
+      lag_records: 0,
+    },
     ...{ source_silence_seconds: 0, partitions: 3, partitions_held: 1, event_time_timestamp_seconds: at / 1000 },
     ...{ watermark_timestamp_seconds: at / 1000 - 35, keys_known: 200, keys_active: 20, keys_forgotten_total: 1_000 },
     ...{ detectors_blind: 1 },
   })
   expect(
     of(
-      ...['incidents_total{kind="retry-storm",severity="high"}', 'incidents_open', 'tenants_throttled'],
+      ...[
+        'incidents_total{kind="retry-storm",severity="high"}',
+        'incidents_open',
+        'tenants_throttled',
+        'throttling_halted',
+      ],
       ...['effects_total{kind="alert",outcome="applied"}', 'effects_total{kind="throttle",outcome="refused"}'],
       ...['effects_waiting{kind="alert"}', 'effects_waiting{kind="restore"}', 'effect_retries_total'],
       ...['effects_waiting_longest_seconds{kind="alert"}', 'effect_duration_seconds_sum{kind="alert"}'],
       ...['alert_delay_seconds_sum', 'detection_delay_seconds_sum', 'limits_left_lowered_total'],
     ),
   ).toEqual({
-    ...{ 'incidents_total{kind="retry-storm",severity="high"}': 1, incidents_open: 1, tenants_throttled: 1 },
+    ...{
+      'incidents_total{kind="retry-storm",severity="high"}': 1,
+      incidents_open: 1,
+      tenants_throttled: 1,
+      throttling_halted: 0,
+    },
     ...{ 'effects_total{kind="alert",outcome="applied"}': 1, 'effects_total{kind="throttle",outcome="refused"}': 1 },
     ...{ 'effects_waiting{kind="alert"}': 2, 'effects_waiting{kind="restore"}': 0, effect_retries_total: 1 },
     ...{ 'effects_waiting_longest_seconds{kind="alert"}': 90, 'effect_duration_seconds_sum{kind="alert"}': 0.3 },
@@ -84,7 +107,7 @@ test('what was told is counted, and what is so is asked', async () => {
       checkpoint_age_seconds: 0.04,
       'store_failures_total{store="audit"}': 1,
     },
-    ...{ 'store_failures_total{store="rejects"}': 1, source_troubles_total: 2, source_commit_failures_total: 1 },
+    ...{ 'store_failures_total{store="rejects"}': 1, source_troubles_total: 3, source_commit_failures_total: 1 },
     ...{ 'tenants_reloads_total{outcome="refused"}': 1, 'cloudwatch_values_total{outcome="overflow"}': 3, ready: 0 },
     ...{ 'ready_check{check="lag"}': 0, 'build_info{version="1.2.3"}': 1, 'mode_info{mode="enforce"}': 1 },
   })

@@ -15,7 +15,8 @@ export interface MetricsSettings extends GaugeSources {
 }
 
 export interface Metrics {
-  readonly tell: Telemetry
+  /** Of each life, and of the process itself. */
+  newTeller(): Telemetry
   answered(answer: { readonly route: string; readonly status: number }): void
   refused(because: Refusal): void
   /** In Prometheus's text format. */
@@ -25,18 +26,18 @@ export interface Metrics {
   readonly described: readonly Described[]
 }
 
-export function createMetrics({ version, mode, ...asked }: MetricsSettings): Metrics {
+export function createMetrics({ version, mode, ...sources }: MetricsSettings): Metrics {
   const measures = createMeasures()
   const { registry, described } = measures
   measures.gauges('weir_build_info', 'Always 1: which version runs', 'version', () => [[version, 1]])
   measures.gauges('weir_mode_info', 'Always 1: observe, suggest or enforce', 'mode', () => [[mode, 1]])
-  const tell = tellMetrics(measures, asked.clock)
-  askMetrics(measures, asked)
+  const newTeller = tellMetrics(measures, sources.clock)
+  askMetrics(measures, sources)
   const requests = measures.counter('weir_http_requests_total', 'HTTP requests that were answered', 'route', 'status')
   const refusals = measures.counter('weir_http_refused_total', 'Of those, the ones that the guard refused', 'reason')
   collectDefaultMetrics({ register: registry, prefix: 'weir_' })
   return {
-    tell,
+    newTeller,
     answered: ({ route, status }) => requests.inc({ route, status: String(status) }),
     refused: reason => refusals.inc({ reason }),
     text: () => registry.metrics(),

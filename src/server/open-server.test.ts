@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { jsonSink } from '../cli/telemetry-sinks.ts'
+import type { PartitionId } from '../core/vocabulary.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
 import { events } from '../worker/testing-events.ts'
 import { type HandClock, handClock, untilQuiet } from '../worker/testing-world.ts'
@@ -30,23 +31,22 @@ async function open(more: Partial<WorkerServerSettings> = {}) {
     return Number(listening?.address.split(':')[1])
   }
   const get = async (path: string, headers: Record<string, string> = {}) => ask({ port: port(), path, headers })
-  return { server, clock, told, names, port, get }
+  const life = server.lives(undefined)
+  server.reads(() => ({ heardAt: clock.now(), partitions: 1, isShared: false }))
+  return { server, life, clock, told, names, port, get }
 }
 
-const heard = (at: number) => () => ({ effectWaits: [], rejected: new Map(), heardAt: at, partitions: 1 })
-
 test('a worker is asked from its first moment to its last: starting, learning, ready, stopping', async () => {
-  const { server, clock, get, names } = await open()
+  const { server, life, get, names } = await open()
   const asked = async () => {
     const [live, ready] = [await get('/healthz'), await get('/readyz')]
     return [live.status, ready.status, JSON.parse(ready.text).phase]
   }
   expect(await asked()).toEqual([200, 503, 'starting'])
-  server.telemetry(events.historyBegun)
+  life.telemetry(events.historyBegun)
   expect(await asked()).toEqual([200, 503, 'learning'])
-  server.telemetry(events.workerStarted)
-  server.follows(heard(clock.now()))
-  server.telemetry(events.batchesRead)
+  life.telemetry(events.workerStarted)
+  life.telemetry(events.batchesRead)
   expect(await asked()).toEqual([200, 200, 'running'])
   expect((await get('/metrics')).text).toMatch(/^weir_calls_total 120$/m)
   server.stopping()
@@ -56,8 +56,8 @@ test('a worker is asked from its first moment to its last: starting, learning, r
 })
 
 test('a loop that has not turned for a minute is not live, and both are said with their figures', async () => {
-  const { server, clock, get } = await open()
-  server.telemetry(events.workerStarted)
+  const { life, clock, get } = await open()
+  life.telemetry(events.workerStarted)
   await clock.pass(61_000)
   const got = await get('/healthz')
   expect([got.status, JSON.parse(got.text)]).toEqual([
@@ -83,7 +83,7 @@ test('a port that another has is told once, stops nothing, and is taken when it 
       because: 'another process listens there',
     },
   ])
-  second.server.telemetry(events.workerStarted)
+  second.life.telemetry(events.workerStarted)
   await second.clock.pass(10_000)
   expect(second.names()).toEqual(['serverUnavailable', 'workerStarted'])
   await first.server.close()
@@ -100,13 +100,38 @@ test('who has no port waits for none when it is to stop', async () => {
   expect(second.names()).toEqual(['serverUnavailable'])
 })
 
-test('requests that were refused are told once a minute, by reason', async () => {
+test('of a shared stream each partition is a life: what it says has its name, and what it rejected stays counted', async () => {
   const { server, told, get } = await open()
+  const [one, two] = ['t/0', 't/1'].map(partition => server.lives(partition as PartitionId))
+  one?.telemetry(events.batchesRead)
+  two?.telemetry(events.batchesRead)
+  two?.telemetry(events.effectTroubled)
+  const rejected = (count: number) => () => ({ effectWaits: [], rejected: new Map([['no-time', count]] as const) })
+  one?.follows(rejected(3))
+  two?.follows(rejected(4))
+  expect(told.at(-1)).toEqual({ ...events.effectTroubled, partition: 't/1' })
+  const samples = async () =>
+    (await get('/metrics')).text.match(/^weir_(calls_total|keys_known|lines_rejected_total).* \d+$/gm)
+  expect(await samples()).toEqual([
+    'weir_calls_total 240',
+    'weir_lines_rejected_total{reason="no-time"} 7',
+    'weir_keys_known 400',
+  ])
+  one?.over()
+  expect(await samples()).toEqual([
+    'weir_calls_total 240',
+    'weir_lines_rejected_total{reason="no-time"} 7',
+    'weir_keys_known 200',
+  ])
+})
+
+test('requests that were refused are told once a minute, by reason', async () => {
+  const { life, told, get } = await open()
   await get('/metrics', { host: 'evil.example' })
   await get('/metrics', { host: 'evil.example' })
   expect(told).toHaveLength(1)
-  server.telemetry(events.minuteSummarised)
-  server.telemetry(events.minuteSummarised)
+  life.telemetry(events.minuteSummarised)
+  life.telemetry(events.minuteSummarised)
   expect(told.slice(1)).toEqual([
     events.minuteSummarised,
     { name: 'requestsRefused', refused: { host: 2 } },
@@ -119,7 +144,7 @@ test('the log holds no token, given or tried, whatever is asked', async () => {
   let log = ''
   const sink = jsonSink({ write: (text: string) => (log += text) }, 'debug')
   const told: TelemetryEvent[] = []
-  const { server } = await open({
+  const { life } = await open({
     ...{ readerToken, listen: { host: '0.0.0.0', port: 0 } },
     telemetry: event => {
       told.push(event)
@@ -144,7 +169,7 @@ test('the log holds no token, given or tried, whatever is asked', async () => {
         const body = method === 'GET' ? undefined : JSON.stringify({ token })
         statuses.push((await ask({ port, method, path, headers, ...(body && { body }) })).status)
       }
-  server.telemetry(events.minuteSummarised)
+  life.telemetry(events.minuteSummarised)
   expect([...new Set(statuses)].sort()).toEqual([200, 401, 403, 404, 405, 500])
   expect(told.map(({ name }) => name)).toEqual([
     ...['serverListening', 'requestFailed', 'minuteSummarised', 'requestsRefused'],

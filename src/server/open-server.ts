@@ -3,17 +3,18 @@
  * another may have, which must not stop detection and is asked for again.
  */
 import type { Clock } from '../clock.ts'
-import { SECOND_MS } from '../core/vocabulary.ts'
-import type { Telemetry } from '../worker/telemetry.ts'
+import type { RejectionReason } from '../core/call-batch.ts'
+import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
+import { ofPartition, type Telemetry } from '../worker/telemetry.ts'
 import type { GuardRules, Refusal } from './guard.ts'
 import { type Limits, liveness, readiness } from './health.ts'
 import { addressText, type ListenAddress } from './listen-address.ts'
+import { added, type Life, type LifeStatus, type SourceStatus, viewOf } from './lives.ts'
 import { createMetrics } from './metrics.ts'
 import { ownRoutes } from './own-routes.ts'
-import { createPulse, enter, follow } from './pulse.ts'
+import { createPulse, follow } from './pulse.ts'
 import type { Route } from './route.ts'
 import { createServer } from './server.ts'
-import type { WorkerStatus } from './worker-status.ts'
 
 export interface WorkerServerSettings extends GuardRules, Limits {
   /** Beside the server's own. */
@@ -26,30 +27,44 @@ export interface WorkerServerSettings extends GuardRules, Limits {
 }
 
 export interface WorkerServer {
-  /** To be told all that the worker tells: it is passed on. */
+  /** To be told what the process tells beside its lives: it is passed on. */
   readonly telemetry: Telemetry
-  /** Whom to ask from now on. */
-  follows(status: () => WorkerStatus): void
+  /** Whom to ask of the source from now on. */
+  reads(source: () => SourceStatus): void
+  /** One more life (lives.ts), of a partition where the stream is shared. */
+  lives(partition: PartitionId | undefined): ObservedLife
   /** From now on the worker is not ready, though it goes on for a moment. */
   stopping(): void
   close(): Promise<void>
 }
 
+export interface ObservedLife {
+  /** To be told all that the life tells. */
+  readonly telemetry: Telemetry
+  /** Whom to ask from now on. */
+  readonly follows: (status: () => LifeStatus) => void
+  readonly over: () => void
+}
+
 const tryAgainMs = 10 * SECOND_MS
-const unknown: WorkerStatus = { effectWaits: [], rejected: new Map(), heardAt: undefined, partitions: 0 }
+const unknown: LifeStatus = { effectWaits: [], rejected: new Map() }
 
 /** Listens when this resolves, or has told why it cannot. */
 export async function openServer(settings: WorkerServerSettings): Promise<WorkerServer> {
   const { clock, version, mode, telemetry, routes, ...rules } = settings
   const closing = new AbortController()
-  const pulse = createPulse(clock.now())
-  let status = (): WorkerStatus => unknown
-  const ready = () => readiness(pulse, status(), rules, clock.now())
-  const metrics = createMetrics({ clock, version, mode, pulse, status: () => status(), ready })
+  const startedAt = clock.now()
+  const lives = new Set<Life>()
+  let source = (): SourceStatus | undefined => undefined
+  let isStopping = false
+  let rejectedBefore: ReadonlyMap<RejectionReason, number> = new Map()
+  const view = () => viewOf({ lives: [...lives], source: source(), startedAt, isStopping, rejectedBefore }, clock.now())
+  const ready = () => readiness(view(), rules, clock.now())
+  const metrics = createMetrics({ clock, version, mode, view, ready })
   /** Since the last minute. */
   let refused = new Map<Refusal, number>()
 
-  const own = ownRoutes({ metrics, ready, live: () => liveness(pulse, clock.now()) })
+  const own = ownRoutes({ metrics, ready, live: () => liveness(view(), clock.now()) })
   const server = createServer({
     ...rules,
     ...{ clock, routes: [...own, ...routes], answered: metrics.answered },
@@ -89,17 +104,39 @@ export async function openServer(settings: WorkerServerSettings): Promise<Worker
     telemetry({ name: 'serverUnavailable', listen: addressText(settings.listen), because: first.because })
     insisting = insist()
   }
+  const teller = metrics.newTeller()
   return {
     telemetry(event) {
-      follow(pulse, event, clock.now(), rules)
-      metrics.tell(event)
+      teller(event)
       telemetry(event)
-      if (event.name === 'minuteSummarised') tellRefused()
     },
-    follows(ask) {
-      status = ask
+    reads(ask) {
+      source = ask
     },
-    stopping: () => enter(pulse, 'stopping', clock.now()),
+    lives(partition) {
+      const life: Life = { pulse: createPulse(clock.now()), status: () => unknown }
+      const tell = metrics.newTeller()
+      const next = ofPartition(telemetry, partition)
+      lives.add(life)
+      return {
+        telemetry(event) {
+          follow(life.pulse, event, clock.now(), rules)
+          tell(event)
+          next(event)
+          if (event.name === 'minuteSummarised') tellRefused()
+        },
+        follows(ask) {
+          life.status = ask
+        },
+        over() {
+          lives.delete(life)
+          rejectedBefore = added([rejectedBefore, life.status().rejected])
+        },
+      }
+    },
+    stopping() {
+      isStopping = true
+    },
     async close() {
       closing.abort()
       await insisting

@@ -1,6 +1,6 @@
 /**
- * What the telemetry says of the worker's life: in which part of it it is, when it was last heard of, what it last read.
- * Followed event by event and asked by health and metrics; a plain value, so that both are functions of it.
+ * What the telemetry says of one of the worker's lives (lives.ts): in which part of it it is, when it was last heard of, what
+ * it last read. Followed event by event; a plain value, so that health and metrics are functions of it.
  */
 import type { EpochMs } from '../core/vocabulary.ts'
 import { behindMs } from '../worker/meter.ts'
@@ -74,8 +74,11 @@ export function follow(pulse: Pulse, event: TelemetryEvent, now: EpochMs, { read
   }
 }
 
-/** A worker that stops does not come back. */
-export function enter(pulse: Pulse, phase: LifePhase, now: EpochMs): void {
+/** Since then nothing has turned. */
+export const turnedAt = ({ since, tickedAt }: Pulse): EpochMs => Math.max(since, tickedAt ?? since)
+
+/** A life that stops does not come back. */
+function enter(pulse: Pulse, phase: LifePhase, now: EpochMs): void {
   if (pulse.phase === phase || pulse.phase === 'stopping') return
   pulse.phase = phase
   pulse.since = now

@@ -159,4 +159,5 @@ test('it closes though somebody keeps a connection, and an answer never comes', 
   await Promise.all([server.close(), expect(waiting).rejects.toMatchObject({ code: 'ECONNRESET' })])
   idle.destroy()
   await expect(ask({ port, path: '/metrics' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-})
+  // Long before the thirty seconds after which a silent connection is over anyway.
+}, 15_000)

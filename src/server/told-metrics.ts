@@ -7,22 +7,20 @@ import type { Measures } from './measures.ts'
 
 type Event<Name extends TelemetryEvent['name']> = Extract<TelemetryEvent, { readonly name: Name }>
 
-/** Of everything that is told to it. */
-export function tellMetrics(measures: Measures, clock: Clock): Telemetry {
-  const tellers = [
-    tellReading(measures),
-    tellIncidents(measures),
-    tellEffects(measures, clock),
-    tellThrottles(measures),
-    tellStores(measures),
-    tellSettings(measures),
-  ]
-  return event => {
-    for (const tell of tellers) tell(event)
+/** Makes whom to tell all that one of the worker's lives tells (lives.ts): what each has counted before is its own. */
+export function tellMetrics(measures: Measures, clock: Clock): () => Telemetry {
+  const newReading = tellReading(measures)
+  const newIncidents = tellIncidents(measures)
+  const common = [tellEffects(measures, clock), tellThrottles(measures), tellStores(measures), tellSettings(measures)]
+  return () => {
+    const tellers = [newReading(), newIncidents(), ...common]
+    return event => {
+      for (const tell of tellers) tell(event)
+    }
   }
 }
 
-function tellReading({ counter }: Measures): Telemetry {
+function tellReading({ counter }: Measures): () => Telemetry {
   const records = counter('weir_records_read_total', 'Records of the source that were read')
   const bytes = counter('weir_read_bytes_total', 'Bytes of those records, as they came')
   const calls = counter('weir_calls_total', 'Lines that were read as calls')
@@ -31,52 +29,56 @@ function tellReading({ counter }: Measures): Telemetry {
   const forgotten = counter('weir_keys_forgotten_total', 'Idle keys that made room for new ones')
   const troubles = counter('weir_source_troubles_total', 'Troubles that the source told of, the same once a minute')
   const uncommitted = counter('weir_source_commit_failures_total', 'Times that the source did not take positions')
-  /** As the engine counts, which goes on over restarts: what this process adds is what counts here. */
-  let lateBefore: number | undefined
 
-  return event => {
-    switch (event.name) {
-      case 'batchesRead':
-        records.inc(event.records)
-        bytes.inc(event.bytes)
-        calls.inc(event.calls)
-        late.inc(Math.max(0, event.late - (lateBefore ?? event.late)))
-        lateBefore = event.late
-        break
-      case 'keysForgotten':
-        forgotten.inc(event.keys)
-        unplaced.inc(event.unplacedCalls)
-        break
-      case 'sourceReported':
-        if (event.level === 'warn') troubles.inc()
-        break
-      case 'sourceTroubled':
-        troubles.inc()
-        break
-      case 'commitFailed':
-        uncommitted.inc()
-        break
-      default:
+  return () => {
+    /** As the engine counts, which goes on over restarts: what this process adds is what counts here. */
+    let lateBefore: number | undefined
+    return event => {
+      switch (event.name) {
+        case 'batchesRead':
+          records.inc(event.records)
+          bytes.inc(event.bytes)
+          calls.inc(event.calls)
+          late.inc(Math.max(0, event.late - (lateBefore ?? event.late)))
+          lateBefore = event.late
+          break
+        case 'keysForgotten':
+          forgotten.inc(event.keys)
+          unplaced.inc(event.unplacedCalls)
+          break
+        case 'sourceReported':
+          if (event.level === 'warn') troubles.inc()
+          break
+        case 'sourceTroubled':
+        case 'partitionTroubled':
+          troubles.inc()
+          break
+        case 'commitFailed':
+          uncommitted.inc()
+          break
+        default:
+      }
     }
   }
 }
 
-function tellIncidents({ counter }: Measures): Telemetry {
+function tellIncidents({ counter }: Measures): () => Telemetry {
   const incidents = counter('weir_incidents_total', 'Incidents that were opened', 'kind', 'severity')
   const leftLowered = counter('weir_limits_left_lowered_total', 'Limits found lowered that no incident holds any more')
-  /** Bounded by those that are open. */
-  const open = new Set<string>()
 
-  function note({ incidentId, phase, kind, severity }: Explanation): void {
-    if (phase === 'closed') open.delete(incidentId)
-    if (phase !== 'open' || open.has(incidentId)) return
-    open.add(incidentId)
-    incidents.inc({ kind, severity })
-  }
-
-  return event => {
-    if (event.name === 'incidentChanged') note(event.explanation)
-    if (event.name === 'limitLeftLowered') leftLowered.inc()
+  return () => {
+    /** Bounded by those that are open. */
+    const open = new Set<string>()
+    const note = ({ incidentId, phase, kind, severity }: Explanation): void => {
+      if (phase === 'closed') open.delete(incidentId)
+      if (phase !== 'open' || open.has(incidentId)) return
+      open.add(incidentId)
+      incidents.inc({ kind, severity })
+    }
+    return event => {
+      if (event.name === 'incidentChanged') note(event.explanation)
+      if (event.name === 'limitLeftLowered') leftLowered.inc()
+    }
   }
 }
 

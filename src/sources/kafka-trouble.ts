@@ -20,6 +20,18 @@ export function troubleOf(error: unknown, code: ErrorCode & `SOURCE_${string}`, 
   return new StreamError(code, sentence, { retry, hint, cause: error })
 }
 
+/** While a partition's or group's leader moves: by Kafka's error codes, as kafkajs names them. */
+export function isWithoutLeader(error: unknown): boolean {
+  const type = error instanceof Error && 'type' in error ? error.type : undefined
+  return (
+    type === 'GROUP_LOAD_IN_PROGRESS' ||
+    type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
+    type === 'NOT_COORDINATOR_FOR_GROUP' ||
+    type === 'LEADER_NOT_AVAILABLE' ||
+    type === 'NOT_LEADER_FOR_PARTITION'
+  )
+}
+
 interface Explained {
   readonly what?: string
   readonly retry: 'never' | 'later'

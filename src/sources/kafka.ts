@@ -19,7 +19,7 @@ import { readFetchesInBatches } from './kafka-fetch.ts'
 import { greet } from './kafka-greeting.ts'
 import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
 import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
-import { messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
+import { isWithoutLeader, messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
 import type { Positions, SharedSource, SourceBatch, SourceEvent, SourceFault } from './source.ts'
 
 export interface KafkaSettings {
@@ -481,18 +481,6 @@ async function firstOf(settled: Promise<void>, ms: number): Promise<void> {
 function sentence({ namespace, log }: LogEntry): string {
   const cause = typeof log.error === 'string' ? `: ${log.error}` : ''
   return `${namespace}: ${log.message}${cause}`
-}
-
-/** By Kafka's error codes, as kafkajs names them. */
-function isWithoutLeader(error: unknown): boolean {
-  const type = error instanceof Error && 'type' in error ? error.type : undefined
-  return (
-    type === 'GROUP_LOAD_IN_PROGRESS' ||
-    type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
-    type === 'NOT_COORDINATOR_FOR_GROUP' ||
-    type === 'LEADER_NOT_AVAILABLE' ||
-    type === 'NOT_LEADER_FOR_PARTITION'
-  )
 }
 
 /** As kafkajs words UNKNOWN_TOPIC_OR_PARTITION: of a topic that was deleted, or of one whose leader is just moving. */

@@ -164,6 +164,10 @@ export type TelemetryEvent =
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 export type Telemetry = (event: TelemetryEvent) => void
 
+/** Of a stream that is shared, whatever the life of a partition tells says which. */
+export const ofPartition = (telemetry: Telemetry, partition: PartitionId | undefined): Telemetry =>
+  partition === undefined ? telemetry : event => telemetry(Object.assign({ partition }, event))
+
 export function levelOf(event: TelemetryEvent): Level {
   switch (event.name) {
     case 'batchesRead':
