@@ -7,6 +7,7 @@ import {
   GetUsagePlanCommand,
   GetUsagePlanKeysCommand,
   GetUsagePlansCommand,
+  type ThrottleSettings,
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
 import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
@@ -121,6 +122,8 @@ export interface UsagePlans {
   /** The same in one try, for whoever holds the queue's turn: a plan that does not answer must not keep it from others. */
   limitsNow(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone> | Failure>
   plansOf(keyId: string, asking: Asking): Promise<Reply<readonly PlanOfKey[]> | Silence>
+  /** Of the account and region. */
+  all(asking: Asking): Promise<Reply<readonly ListedPlan[]> | Silence>
   /** The keys in the plan, the first `atMost` of them. */
   keysOf(planId: string, atMost: number, asking: Asking): Promise<Reply<readonly string[]> | Silence>
   /** One try, outside the queue's reads: whoever calls holds the queue's turn. undefined = carried out. */
@@ -131,6 +134,12 @@ export interface PlanOfKey {
   readonly id: string
   /** `apiId/stage` of each stage that the plan is for. */
   readonly stages: readonly string[]
+}
+
+export interface ListedPlan extends PlanOfKey {
+  readonly name: string | undefined
+  /** undefined where it has a rate without a burst or a burst without a rate. */
+  readonly limits: LimitsOrNone | undefined
 }
 
 export interface UsagePlansOptions {
@@ -189,9 +198,8 @@ export function usagePlans({ client, queue, clock, random, withinMs = callWithin
   async function throttleOf(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>> {
     const command = new GetUsagePlanCommand({ usagePlanId: planId })
     const { throttle } = await client.send(command, { abortSignal: signal })
-    if (throttle === undefined) return ok(null)
-    const { rateLimit, burstLimit } = throttle
-    if (rateLimit !== undefined && burstLimit !== undefined) return ok({ rateLimit, burstLimit })
+    const limits = limitsOf(throttle)
+    if (limits !== undefined) return ok(limits)
     const because = `usage plan ${planId} has a rate without a burst or a burst without a rate, and could not be restored exactly`
     return { kind: 'refused', because, isMendable: false }
   }
@@ -210,6 +218,23 @@ export function usagePlans({ client, queue, clock, random, withinMs = callWithin
         if (page.kind !== 'ok') return page
         for (const { id, apiStages = [] } of page.value.items ?? [])
           if (id !== undefined) plans.push({ id, stages: apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`) })
+        position = page.value.position
+        if (position === undefined) return ok(plans)
+      }
+    },
+
+    async all(asking) {
+      const plans: ListedPlan[] = []
+      for (let position: string | undefined; ; ) {
+        const page = await read(async signal => {
+          const command = new GetUsagePlansCommand({ limit: 500, ...(position !== undefined && { position }) })
+          return ok(await client.send(command, { abortSignal: signal }))
+        }, asking)
+        if (page.kind !== 'ok') return page
+        for (const { id, name, apiStages = [], throttle } of page.value.items ?? []) {
+          const stages = apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`)
+          if (id !== undefined) plans.push({ id, name, stages, limits: limitsOf(throttle) })
+        }
         position = page.value.position
         if (position === undefined) return ok(plans)
       }
@@ -245,6 +270,12 @@ export function usagePlans({ client, queue, clock, random, withinMs = callWithin
       }
     },
   }
+}
+
+function limitsOf(throttle: ThrottleSettings | undefined): LimitsOrNone | undefined {
+  if (throttle === undefined) return null
+  const { rateLimit, burstLimit } = throttle
+  return rateLimit === undefined || burstLimit === undefined ? undefined : { rateLimit, burstLimit }
 }
 
 function ok<T>(value: T): Reply<T> {

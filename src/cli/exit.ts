@@ -13,6 +13,8 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NOTHING_READ',
   'KEY_UNKNOWN',
   'INCIDENT_UNKNOWN',
+  'PATCH_UNUSABLE',
+  'LIMITS_UNKNOWN',
   'TIME_UNUSABLE',
   'STATE_TAKEN',
   'COMMAND_REFUSED',

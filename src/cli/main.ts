@@ -1,11 +1,13 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
 import { explainCommand } from './explain.ts'
 import { labelCommand } from './label.ts'
 import { learnCommand } from './learn.ts'
+import { limitsCommand } from './limits.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
@@ -77,11 +79,13 @@ ${exitCodesHelp}`,
     tuneCommand(),
     throttlesCommand(),
     demoCommand(),
+    limitsCommand(),
+    auditCommand(),
     configCommand(),
   ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands.flatMap(one => [one, ...one.commands])]) {
+  for (const command of withAllBelow(weir)) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })
@@ -89,3 +93,6 @@ ${exitCodesHelp}`,
   }
   return weir
 }
+
+/** A command with those below it. */
+const withAllBelow = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(withAllBelow)]

@@ -30,11 +30,13 @@ import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
+import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { auditingVerdicts } from './audit-verdicts.ts'
+import { auditOptions, tidying } from './audited.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
@@ -97,11 +99,12 @@ export async function run(options: RunOptions): Promise<void> {
   }
 }
 
-/** What is told of an incident is also kept, for whoever speaks of it later by its number. */
+/** What is told of an incident is also kept, for whoever speaks of it later by its number, and for the audit of what is done about it. */
 const loggingIncidents =
-  (incidents: IncidentLog, tell: Telemetry): Telemetry =>
+  (incidents: IncidentLog, grounds: GroundsBook, tell: Telemetry): Telemetry =>
   event => {
     if (event.name === 'incidentChanged') incidents.record(event.explanation)
+    grounds.note(event)
     tell(event)
   }
 
@@ -202,12 +205,15 @@ async function watchStream(
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
   const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
+  let owners = directory
+  let grounds = createGroundsBook([])
   try {
     await withWorkerStores(
       part?.directory ?? stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
-        const telemetry = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, watching.telemetry))
+        const told = loggingIncidents(incidents, grounds, watching.telemetry)
+        const telemetry = tidying(audit, clock, auditingVerdicts({ audit, clock }, told))
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
         const hashSecret = await loadHashSecret(stateDirectory, process.env)
@@ -222,7 +228,6 @@ async function watchStream(
           ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
           : decoder
         const alert = alertPerformer(config, clock, telemetry)
-        let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
         const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
         const plan = (await part?.withinSlots(plans, journal)) ?? plans
@@ -288,6 +293,10 @@ async function watchStream(
         )
       },
       part && leased,
+      ({ journal }) => {
+        grounds = createGroundsBook(journal.recovered)
+        return auditOptions({ config, tenants: () => owners, grounds, telemetry: watching.telemetry })
+      },
     )
   } finally {
     await source.close()

@@ -13,6 +13,7 @@ import type { WorkerStatus } from '../server/worker-status.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { partitionsFolder } from '../stores/state-folders.ts'
 import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
 import type { Keeper } from '../worker/keeper.ts'
@@ -89,7 +90,7 @@ export async function withSharedLives(
           const slots = { most: maxTenants, partition, id }
           const shared: SharedPart = {
             source: part,
-            directory: join(stateDirectory, 'partitions', partition.replaceAll('/', '-')),
+            directory: join(stateDirectory, partitionsFolder, partition.replaceAll('/', '-')),
             joinFleet: sums => fleet.join(partition, sums),
             withinSlots: async (plans, journal) =>
               withinSlots(plans, {

@@ -1,5 +1,5 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
-import { type AuditLog, openAudit } from '../stores/audit.ts'
+import { type AuditLog, type AuditOptions, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import type { LockLife } from '../stores/checkpoint-lock.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
@@ -21,6 +21,7 @@ export async function withWorkerStores(
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
   life?: LockLife,
+  auditing: (stores: Pick<WorkerStores, 'journal'>) => AuditOptions = () => ({}),
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -32,7 +33,12 @@ export async function withWorkerStores(
     const checkpoints = await keep(openCheckpoints(directory, { life }))
     const journal = await keep(openEffectJournal(directory, undefined, checkpoints.stillOurs))
     const audit = await keep(
-      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
+      openAudit(
+        directory,
+        ({ message }) => telemetry({ name: 'auditFailed', because: message }),
+        undefined,
+        auditing({ journal }),
+      ),
     )
     const incidents = await keep(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),

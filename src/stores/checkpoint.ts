@@ -189,6 +189,28 @@ export async function lookAtCheckpoint(
   return damaged.length === 0 ? undefined : { unreadable: damaged.join('; ') }
 }
 
+/**
+ * The newest good one, for a look only: takes no lock, so a worker may write meanwhile, and what it has put in the place of
+ * the one that was being read is read instead. Throws as `read` does.
+ */
+export async function peekCheckpoint(directory: string): Promise<ReadSnapshot | undefined> {
+  for (let tries = 3; ; tries--) {
+    try {
+      return await readNewest(machineDisk, directory)
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && tries > 0) {
+        if (!(await exists(directory))) return undefined
+      } else if (!(cause instanceof StreamError && cause.code === 'CHECKPOINT_DAMAGED' && tries > 0)) throw cause
+    }
+  }
+}
+
+const exists = (directory: string): Promise<boolean> =>
+  machineDisk.stat(directory).then(
+    () => true,
+    () => false,
+  )
+
 /** The pieces that are needed, and how far the turns have come (`cell-log.ts`). */
 interface Log {
   pieces: Piece[]

@@ -23,12 +23,14 @@ import {
   continuesStory,
   isPlanEntry,
   type PlanStories,
+  type PlanStory,
   placeName,
   planStories,
 } from '../core/incident/plan-story.ts'
 import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
+import { stateFolders } from './state-folders.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
@@ -138,6 +140,16 @@ export async function readEffectJournal(directory: string): Promise<Pick<EffectJ
 
 const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
   numbered.filter(({ number }) => number >= position).map(({ entry }) => entry)
+
+/** What Weir has done to which plan and owes it, in all folders of a state; for a look only: workers may write meanwhile. */
+export async function peekStories(directory: string): Promise<PlanStories> {
+  const stories = new Map<string, PlanStory>()
+  for (const folder of await stateFolders(directory)) {
+    const { numbered } = await readJournal(machineDisk, join(folder, fileName))
+    for (const [name, story] of planStories(numbered.map(({ entry }) => entry))) stories.set(name, story)
+  }
+  return stories
+}
 
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {

@@ -140,6 +140,8 @@ export type TelemetryEvent =
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
   | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
   | { readonly name: 'auditFailed'; readonly because: string }
+  /** By the rule `audit.keepFor`. */
+  | { readonly name: 'auditDeleted'; readonly file: string }
   | { readonly name: 'incidentUnlogged'; readonly because: string }
   | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
   | { readonly name: 'recordingStopped'; readonly directory: string; readonly because: string }
@@ -217,6 +219,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTaught':
     case 'serverListening':
     case 'recordingBegan':
+    case 'auditDeleted':
     case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
@@ -335,6 +338,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
+    case 'auditDeleted':
+      return `${event.file} of the audit log was deleted: all of it is longer ago than audit.keepFor`
     case 'incidentUnlogged':
       return `${event.because}; what was decided is told all the same, and can be labelled by its time`
     case 'recordingBegan':

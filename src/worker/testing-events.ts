@@ -55,6 +55,7 @@ export const events: Events = {
   lagReported: { name: 'lagReported', behindMs: 90_000 },
   partitionsChanged: { name: 'partitionsChanged', partitions: [partition] },
   partitionsHeld: { name: 'partitionsHeld', partitions: [partition] },
+  auditDeleted: { name: 'auditDeleted', file: 'audit-2026-11.ndjson' },
   incidentChanged: { name: 'incidentChanged', explanation },
   throttleVerified: {
     ...{ name: 'throttleVerified', incidentId, keyId, verdict: 'bites', because: undefined, bitesAfterMs: 20_000 },

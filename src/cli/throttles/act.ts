@@ -65,29 +65,49 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const { directory, config } = place
   if (place.note !== undefined) out.write(`${cleanText(place.note)}\n`)
   const by = cleanText(options.as ?? userInfo().username)
-  const kept = await keptState(directory, place.tenants)
-  const meant = 'name' in what ? throttlesNamed(what.name, kept.throttles) : kept.throttles
-  const holder = await holderOf(directory)
-  if (holder !== undefined) {
-    const commands = commandsOf(what, meant)
-    if (what.kind === 'release-all') await agreed(meant, options, surroundings)
-    const worker = { listen: config.server.listen, directory, env, holder }
-    for (const command of commands) await tell(command, by, worker, surroundings)
-    return
-  }
-  if (what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
-  const lowered = meant.filter(({ place }) => place !== undefined)
-  if (lowered.length === 0) {
+  const folders = await Promise.all(
+    place.folders.map(async folder => {
+      const { throttles } = await keptState(folder, place.tenants)
+      const meant = 'name' in what ? throttlesNamed(what.name, throttles) : throttles
+      return { folder, meant, holder: await holderOf(folder) }
+    }),
+  )
+  const knowing = folders.filter(({ meant }) => meant.length > 0)
+  // Whom nothing is lowered for any worker may know of; the same one is told once.
+  const told = new Map(
+    ('name' in what && knowing.length > 0 ? knowing : folders).flatMap(({ holder, meant }) =>
+      holder === undefined ? [] : [[`${holder.pid} on ${holder.host}`, { holder, meant }] as const],
+    ),
+  )
+  const left = knowing.filter(({ holder }) => holder === undefined)
+  if (told.size === 0 && what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
+  const lowered = left.flatMap(({ folder, meant }) =>
+    meant.filter(({ place }) => place !== undefined).map(one => ({ folder, ...one })),
+  )
+  if (told.size === 0 && lowered.length === 0) {
     if (what.kind === 'release') throw unknownThrottle(what.name, directory)
     out.write('No limit is lowered: there is nothing to give back.\n')
     return
   }
-  if (what.kind === 'release-all') await agreed(lowered, options, surroundings)
-  out.write(`No worker runs on ${directory}: giving limits back from its journal, as asked by ${by}.\n`)
-  const ofKeys = [...new Map(lowered.map(one => [one.keyId, one])).values()]
+  if (what.kind === 'release-all')
+    await agreed(
+      knowing.flatMap(({ meant }) => meant),
+      options,
+      surroundings,
+    )
+  for (const { holder, meant } of told.values()) {
+    const worker = { listen: config.server.listen, directory, env, holder }
+    for (const command of commandsOf(what, meant)) await tell(command, by, worker, surroundings)
+  }
+  if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
-  await releaseOffline({ directory, config, lowered: ofKeys, by, clock, random: surroundings.random, say }, signal)
-  out.write('Done. The next worker does not throttle them again in the same incident.\n')
+  for (const folder of new Set(lowered.map(one => one.folder))) {
+    out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
+    const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
+    const release = { directory: folder, config, lowered: ofKeys, by, clock, random: surroundings.random, say }
+    await releaseOffline(release, signal)
+    out.write('Done. The next worker does not throttle them again in the same incident.\n')
+  }
 }
 
 async function tell(

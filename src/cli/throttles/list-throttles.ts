@@ -16,10 +16,23 @@ export async function listThrottles(
   out: { write(text: string): unknown } = process.stdout,
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
-  const { directory, tenants, note } = await throttlesPlace(options)
-  const kept = await keptState(directory, tenants)
+  const { folders, tenants, note } = await throttlesPlace(options)
+  const kept = ofAll(await Promise.all(folders.map(folder => keptState(folder, tenants))))
   const told = { ...kept, notes: [...(note === undefined ? [] : [note]), ...kept.notes] }
   out.write(options.json ? `${terminalSafe(JSON.stringify(listBody(told)))}\n` : listText(told, now))
+}
+
+/** What is known of the parts of a shared stream, as of the oldest of their checkpoints. */
+function ofAll(parts: readonly KeptState[]): KeptState {
+  const asOf = parts.flatMap(part => part.asOf ?? [])
+  return {
+    entries: parts.flatMap(({ entries }) => entries),
+    incidents: new Map(parts.flatMap(({ incidents }) => [...incidents])),
+    throttles: parts.flatMap(({ throttles }) => throttles),
+    halted: parts.find(({ halted }) => halted !== undefined)?.halted,
+    asOf: asOf.length === 0 ? undefined : Math.min(...asOf),
+    notes: parts.flatMap(({ notes }) => notes),
+  }
 }
 
 /** Field names are a promise (`weir.throttles/1`): what is unknown is null, fields are only added. */

@@ -11,7 +11,7 @@ import { alertText, cleanText, kindName, timeText } from '../../core/explanation
 import type { Outcome } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/plan-story.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
-import type { EpochMs } from '../../core/vocabulary.ts'
+import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { type AuditEntry, readAudit } from '../../stores/audit.ts'
 import { changesOf, type LoggedChange } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
@@ -20,7 +20,7 @@ import { type KeptState, keptState, type OpenIncident } from './kept-throttles.t
 import { throttleBody } from './list-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { haltedText, limitText, listText } from './throttle-text.ts'
-import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
+import { type PlaceOptions, type ThrottlesPlace, throttlesPlace } from './throttles-place.ts'
 
 export interface ShowOptions extends PlaceOptions {
   readonly json?: boolean
@@ -33,6 +33,25 @@ interface Moment {
   readonly text: string
 }
 
+/** Of several folders, which workers share, the one in which something is lowered for it; else the first. */
+async function folderOf(name: string, { folders, tenants }: ThrottlesPlace) {
+  const all = await Promise.all(
+    folders.map(async directory => ({ directory, kept: await keptState(directory, tenants) })),
+  )
+  const [first] = all
+  const knows = all.find(
+    ({ kept }) => throttlesNamed(name, kept.throttles).length > 0 || kept.incidents.has(keyOf(name) as ApiKeyId),
+  )
+  const told = knows ?? (await firstThatTold(name, all)) ?? first
+  if (told === undefined) throw new Error('a state has a folder')
+  return told
+}
+
+async function firstThatTold<Folder extends { readonly directory: string }>(name: string, all: readonly Folder[]) {
+  for (const one of all) if ((await changesOf(one.directory, name)).length > 0) return one
+  return undefined
+}
+
 /** Throws KEY_UNKNOWN where nothing is known of it. */
 export async function showThrottle(
   name: string,
@@ -40,8 +59,9 @@ export async function showThrottle(
   out: { write(text: string): unknown } = process.stdout,
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
-  const { directory, tenants, config } = await throttlesPlace(options)
-  const kept = await keptState(directory, tenants)
+  const place = await throttlesPlace(options)
+  const { tenants, config } = place
+  const { directory, kept } = await folderOf(name, place)
   const throttles = throttlesNamed(name, kept.throttles)
   const keyId = throttles[0]?.keyId ?? keyOf(name)
   const isOneIncident = name !== keyId && name.includes('#')
@@ -156,7 +176,7 @@ function keyOfEntry(entry: JournalEntry): string {
 const incidentOfAudit = (entry: AuditEntry): string | undefined =>
   entry.change === 'command' ? undefined : entry.incidentId
 const keyOfAudit = (entry: AuditEntry): string =>
-  entry.change === 'command' ? ('keyId' in entry.command ? entry.command.keyId : '') : entry.keyId
+  entry.change === 'command' ? ('keyId' in entry.command ? entry.command.keyId : '') : (entry.keyId ?? '')
 
 const momentOfChange = ({ decidedAt, phase, kind, severity, incidentId }: LoggedChange): Moment => ({
   at: decidedAt,

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type TenantsConfig, tenantsSchema, type WeirConfig, weirSchema } from '../../core/config/config.ts'
 import { StreamError } from '../../core/errors.ts'
+import { stateFolders } from '../../stores/state-folders.ts'
 import { loadConfig } from '../config-file.ts'
 
 export interface PlaceOptions {
@@ -15,6 +16,8 @@ export interface ThrottlesPlace {
   readonly config: WeirConfig
   readonly tenants: TenantsConfig
   readonly directory: string
+  /** Where in it the state is: of workers that share a stream, a folder for each partition. */
+  readonly folders: readonly string[]
   /** Why it goes on without a configuration, where it does. */
   readonly note: string | undefined
 }
@@ -40,7 +43,8 @@ export async function throttlesPlace({ config: path, state }: PlaceOptions): Pro
       : { config: loaded.config, tenants: loaded.tenants, note: undefined }
   const directory = state === undefined ? resolve(folder, place.config.state.directory) : resolve(state)
   if (!(await isDirectory(directory))) throw nothingKept(directory)
-  return { ...place, directory }
+  const [itself, ...partitions] = await stateFolders(directory)
+  return { ...place, directory, folders: partitions.length > 0 || itself === undefined ? partitions : [itself] }
 }
 
 const isDirectory = (path: string): Promise<boolean> =>

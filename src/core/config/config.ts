@@ -373,6 +373,14 @@ export const weirSchema = z.strictObject({
     .prefault({}),
   tenants: z.string().optional().describe('path of tenants.yaml, from the folder of this file'),
   metrics: z.strictObject({ cloudWatch: cloudWatch.prefault({}) }).prefault({}),
+  audit: z
+    .strictObject({
+      // Four hundred days: a year, and the month in which somebody asks about it.
+      keepFor: duration('400d', { from: '1d', to: '3660d' }).describe(
+        'how long the audit log is kept; whole months are deleted when all of the month is longer ago',
+      ),
+    })
+    .prefault({}),
   server,
   state: z
     .strictObject({

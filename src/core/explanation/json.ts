@@ -9,7 +9,7 @@ import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
-import { alertText } from './text.ts'
+import { alertText, unusual } from './text.ts'
 import { nextSteps } from './verification-text.ts'
 
 /** One line of JSON, without the line break. */
@@ -70,6 +70,27 @@ export function alertBody({ id, explanation }: AlertEffect) {
     ...wordsOf(explanation),
   } as const
 }
+
+/** What a change of a limit rests on, as the audit log keeps it: all numbers and no contact. The action is the one that was decided. */
+export function groundsBody(explanation: Explanation) {
+  const { phase, kind, severity, onsetAt, decidedAt, current, expected, detectors, action } = explanation
+  return {
+    phase,
+    kind,
+    severity,
+    ...times('onsetAt', onsetAt),
+    ...times('decidedAt', decidedAt),
+    unusual: unusual(explanation),
+    current,
+    expected: expected ?? null,
+    detectors,
+    evidence: evidenceOf(explanation),
+    ...plannedOf(explanation),
+    action: actionOf(action),
+  } as const
+}
+
+export type Grounds = ReturnType<typeof groundsBody>
 
 function evidenceOf({ evidence }: Explanation) {
   return evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null }))

@@ -1,0 +1,82 @@
+/** Which usage plans there are and which keys are in them: asked of the gateways, read only, or as tenants.yaml says where none is configured. */
+import type { TenantDirectory } from '../core/config/tenants.ts'
+import { StreamError } from '../core/errors.ts'
+import { type PlanStories, placeName } from '../core/incident/plan-story.ts'
+import type { SeenPlan } from '../core/limits/plan-sizing.ts'
+import type { ApiKeyId } from '../core/vocabulary.ts'
+import type { ControlledGateway } from './gateway-controls.ts'
+
+export interface PlanSurvey {
+  readonly plans: readonly SeenPlan[]
+  /** What could not be used, for people. */
+  readonly notes: readonly string[]
+}
+
+/** More keys in one plan than an account can have. */
+const mostKeys = 10_000
+
+/** Reads only. Throws GATEWAY_UNREACHABLE, GATEWAY_REFUSED; rejects when `signal` aborts. */
+export async function surveyPlans(
+  gateways: ReadonlyMap<string | undefined, ControlledGateway>,
+  stories: PlanStories,
+  progressed: (text: string) => void,
+  signal: AbortSignal,
+): Promise<PlanSurvey> {
+  const plans: SeenPlan[] = []
+  const notes: string[] = []
+  for (const [gateway, { plans: control, stages }] of gateways) {
+    let tries = 0
+    const asking = { signal, triesAgain: () => ++tries < 5 }
+    const where = gateway === undefined ? 'the gateway' : `gateway ${gateway}`
+    progressed(`asking ${where} for its usage plans`)
+    const listed = await control.all(asking)
+    if (listed.kind !== 'ok') throw unread(where, listed.kind, listed.because)
+    const wanted = listed.value.filter(plan => stages === undefined || plan.stages.some(one => stages.includes(one)))
+    for (const [index, plan] of wanted.entries()) {
+      progressed(`asking ${where} for the keys of usage plan ${index + 1} of ${wanted.length}`)
+      tries = 0
+      const keys = await control.keysOf(plan.id, mostKeys, asking)
+      if (keys.kind !== 'ok') throw unread(where, keys.kind, keys.because)
+      const place = { ...(gateway !== undefined && { gateway }), planId: plan.id }
+      const story = stories.get(placeName(place))
+      if (plan.limits === undefined) {
+        notes.push(`plan ${placeName(place)} has a rate without a burst or a burst without a rate, and is left out`)
+        continue
+      }
+      plans.push({
+        ...place,
+        ...{ name: plan.name, stages: plan.stages, keyIds: keys.value },
+        ...{ present: story === undefined ? plan.limits : story.original, isLowered: story !== undefined },
+      })
+    }
+  }
+  return { plans, notes }
+}
+
+const unread = (where: string, kind: 'refused' | 'silent', because: string): StreamError =>
+  kind === 'refused'
+    ? new StreamError('GATEWAY_REFUSED', `Cannot read the usage plans of ${where}: ${because}`, {
+        retry: 'never',
+        hint: 'Let the role do apigateway:GET on /usageplans and what is below it, or give --no-gateway',
+      })
+    : new StreamError('GATEWAY_UNREACHABLE', `Cannot read the usage plans of ${where}: ${because}`, {
+        retry: 'later',
+        hint: 'Try again later, or give --no-gateway for suggestions without what the plans have now',
+      })
+
+/** The plans that tenants.yaml names, with the keys that it says are in them. */
+export function namedPlans({ places }: TenantDirectory): readonly SeenPlan[] {
+  const found = new Map<string, SeenPlan & { readonly keyIds: ApiKeyId[] }>()
+  for (const [keyId, { gateway, usagePlan }] of places) {
+    if (usagePlan === undefined) continue
+    const place = { ...(gateway !== undefined && { gateway }), planId: usagePlan }
+    const name = placeName(place)
+    const plan = found.get(name) ?? {
+      ...place,
+      ...{ name: undefined, stages: [], present: undefined, isLowered: false, keyIds: [] },
+    }
+    plan.keyIds.push(keyId)
+    found.set(name, plan)
+  }
+  return [...found.values()]
+}
