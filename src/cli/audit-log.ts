@@ -192,11 +192,20 @@ function headOf(change: string, shown: Shown): string {
   return `${name.padEnd(10)}  ${where}: ${resultOf(shown)}`
 }
 
+/** By what the log of the calls showed. */
+const verdictNames: Readonly<Record<string, string>> = {
+  bites: 'holds',
+  'does-not-bite': 'does NOT hold',
+  'cannot-tell': 'could not be verified',
+}
+
 function resultOf({ result, from, to }: Shown): string {
   if (result === 'refused') return 'was refused'
   if (result === 'already') return 'was so already'
+  const verdict = verdictNames[result ?? '']
+  if (verdict !== undefined) return `${limitsText(to ?? undefined)} ${verdict}`
   // Of a line that changed nothing: what was seen of it.
-  if (result !== undefined && result !== 'applied') return cleanText(`${result} (${limitsText(to ?? undefined)})`)
+  if (result !== undefined && result !== 'applied') return cleanText(result)
   return `${limitsText(from ?? undefined)} → ${limitsText(to ?? undefined)}`
 }
 

@@ -206,6 +206,18 @@ describe('a throttle that is under way', () => {
     expect(waiting.key_2).toMatchObject({ ahead: 2, waitMs: 40_000 })
   })
 
+  test('does not wait for one that is less dangerous and was asked for before', () => {
+    const lone = settingsOf({ time: { delivery: '5s' }, platform: { keys: 50 } })
+    const stream = streamInto(taught(lone, rates), () => undefined)
+    const later = inOrder(usual, calling('key_1', 60, 80, 100, 503), calling('key_0', 68, 80, 900, 503))
+    live(stream, later, { until: TEN + 75_000 })
+    const throttles = alertsOf(stream).map(({ keyId, action }) => [keyId, action.kind === 'throttle' && action.waiting])
+    expect(throttles).toEqual([
+      ['key_1', undefined],
+      ['key_0', undefined],
+    ])
+  })
+
   test('waits for nobody at another gateway', () => {
     const apart = settingsOf(
       { time: { delivery: '5s' }, platform: { keys: 50 }, gateways: { eu: {} } },

@@ -253,7 +253,7 @@ describe('held', () => {
     const half: Outcome = { kind: 'applied' }
     incident = follow(
       incident,
-      { kind: 'outcome', effectId: 'key#1/restore-1', outcome: half, now: 601_000 },
+      { kind: 'outcome', effectId: 'key#1/restore-1', outcome: half, now: 601_000, newest: 601_000 },
       rules,
     ).incident
     const held = obey(incident, { order: { kind: 'hold', forMs: 900_000 }, by: 'ann', now: 610_000 })
