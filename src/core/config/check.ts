@@ -52,6 +52,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...externalIdsWithoutRole(weir),
     ...sameGateways(weir),
+    ...switchesElsewhere(weir),
     ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...oneMetricTwice(config.data ?? weir),
@@ -206,6 +207,17 @@ function sameGateways(weir: unknown): readonly Complaint[] {
     if (other === undefined) return []
     const right = `another account or region than ${other}`
     return [{ file: 'weir', kind: 'conflict', path, value: 'a mapping', right }]
+  })
+}
+
+/** The function asks the gateway of its own account and region, and Scheduler calls nothing elsewhere. */
+function switchesElsewhere(weir: unknown): readonly Complaint[] {
+  const paths = [['gateway'], ...namesOf(valueAt(weir, ['gateways'])).map(name => ['gateways', name])]
+  return paths.flatMap((path): readonly Complaint[] => {
+    const [functionArn, region] = [valueAt(weir, [...path, 'deadMansSwitch', 'functionArn']), valueAt(weir, [...path, 'region'])]
+    if (typeof functionArn !== 'string' || typeof region !== 'string' || functionArn.split(':')[3] === region) return []
+    const right = `a function in ${region}, the region of ${pathText(path)}`
+    return [{ file: 'weir', kind: 'conflict', path: [...path, 'deadMansSwitch', 'functionArn'], value: functionArn, right }]
   })
 }
 

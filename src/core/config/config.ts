@@ -6,28 +6,9 @@ import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { formatNames, usualNames } from '../formats/field-names.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { deadMansSwitch } from './dead-mans-switch-schema.ts'
+import { duration } from './duration-schema.ts'
 import { plannedEvent } from './planned-schema.ts'
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
-
-/**
- * `35s`, `10m`, `1.5h` → milliseconds. Bare numbers are refused: a unit nobody wrote is a unit somebody guessed.
- * `expected` is what complaints and the reference say of such a value.
- */
-const duration = (fallback: string, { from, to }: { readonly from: string; readonly to: string }) =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)
-    .transform(parseDuration)
-    .refine(ms => ms >= parseDuration(from) && ms <= parseDuration(to))
-    .prefault(fallback)
-    .meta({ expected: `a duration with its unit (ms, s, m, h, d) from ${from} to ${to}` })
-
-function parseDuration(text: string): number {
-  const unit = text.replace(/^[\d.]+/, '')
-  return Number.parseFloat(text) * (unitMs[unit] ?? Number.NaN)
-}
 
 const perWeek = { hour: 7 * 24, day: 7, week: 1, month: 7 / 30 } as const
 
@@ -233,6 +214,7 @@ const topicArn = z
 
 const gateway = {
   ...awsClient,
+  deadMansSwitch,
   stages: z
     .array(
       z
@@ -456,6 +438,8 @@ export const tenantsSchema = z.strictObject({
   tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
 })
 
+export type GatewayConfig = NonNullable<WeirConfig['gateway']>
+export type DeadMansSwitchConfig = NonNullable<GatewayConfig['deadMansSwitch']>
 export type KafkaSourceConfig = z.output<typeof kafkaSource>
 export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>

@@ -1,0 +1,171 @@
+/**
+ * Carries a standing order out at the gateway: read what it has, judge, change, and from the beginning again wherever the
+ * change did not get through, so that a person's change in between still wins. Doing it twice does no harm.
+ *
+ *     plan: read → judge → PATCH, both numbers in one
+ *     key:  read → judge → out of the penalty plan → into its own          (cut short in between: found in no plan, and goes on there)
+ *
+ * AWS takes one UpdateUsagePlan in 20 s an account, and ten limits may come due at once: tries are spread by chance until
+ * the time given is over. Then it fails, and whoever called tries again.
+ */
+import {
+  type APIGatewayClient,
+  CreateUsagePlanKeyCommand,
+  DeleteUsagePlanKeyCommand,
+  GetUsagePlanCommand,
+  GetUsagePlansCommand,
+  UpdateUsagePlanCommand,
+} from '@aws-sdk/client-api-gateway'
+import { patchTo } from '../actions/usage-plan-decision.ts'
+import type { LimitsOrNone } from '../core/incident/plan-story.ts'
+import {
+  judgeMove,
+  judgePlan,
+  type MoveGiveBack,
+  type PlanGiveBack,
+  type StandingOrder,
+} from '../core/incident/standing-order.ts'
+import { SECOND_MS } from '../core/vocabulary.ts'
+
+export type CarriedOut =
+  | { readonly kind: 'given-back' }
+  /** back: it had its original. others: a person set what it has. gone: there is no such plan or key any more. */
+  | { readonly kind: 'left'; readonly because: 'back' | 'others' | 'gone' }
+
+export interface Means {
+  readonly gateway: APIGatewayClient
+  readonly sleep: (ms: number) => Promise<void>
+  readonly random: () => number
+  /** Of the time given. */
+  readonly leftMs: () => number
+  /** Told of each try that will be made again. */
+  readonly onTrouble: (because: string) => void
+}
+
+/** Kept for what comes after the last try: telling people, and the answer itself. */
+const reserveMs = 15 * SECOND_MS
+const firstPauseMs = SECOND_MS
+/** So often an account's usage plans can be changed. */
+const longestPauseMs = 20 * SECOND_MS
+
+const back: CarriedOut = { kind: 'left', because: 'back' }
+const gone: CarriedOut = { kind: 'left', because: 'gone' }
+const givenBack: CarriedOut = { kind: 'given-back' }
+
+/** Rejects with the last trouble when the time is over, and at once where only a person can help. */
+export async function carryOut({ giveBack }: StandingOrder, means: Means): Promise<CarriedOut> {
+  // A change without an answer may have arrived: then it is found to be back, and was given back all the same.
+  let hasChanged = false
+  const changing = (): void => {
+    hasChanged = true
+  }
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const done =
+        giveBack.way === 'plan'
+          ? await raise(giveBack, means.gateway, changing)
+          : await moveBack(giveBack, means.gateway, changing)
+      return done === back && hasChanged ? givenBack : done
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      const pauseMs = pauseAfter(error, attempt, means.random)
+      if (means.leftMs() < pauseMs + reserveMs) throw error
+      means.onTrouble(textOf(error))
+      await means.sleep(pauseMs)
+    }
+  }
+}
+
+async function raise(order: PlanGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
+  const plan = await unlessGone(gateway.send(new GetUsagePlanCommand({ usagePlanId: order.planId })))
+  if (plan === undefined) return gone
+  const current = limitsOf(plan.throttle)
+  // Half a throttle is nothing that we ever set.
+  if (current === undefined) return { kind: 'left', because: 'others' }
+  const verdict = judgePlan(order, current)
+  if (verdict.kind === 'leave') return verdict.because === 'back' ? back : { kind: 'left', because: verdict.because }
+  changing()
+  await gateway.send(new UpdateUsagePlanCommand({ usagePlanId: order.planId, patchOperations: patchTo(verdict.to) }))
+  return givenBack
+}
+
+function limitsOf(throttle: { rateLimit?: number; burstLimit?: number } | undefined): LimitsOrNone | undefined {
+  if (throttle === undefined) return null
+  const { rateLimit, burstLimit } = throttle
+  return rateLimit === undefined || burstLimit === undefined ? undefined : { rateLimit, burstLimit }
+}
+
+async function moveBack(order: MoveGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
+  const current = await plansOf(order.keyId, gateway)
+  if (current === undefined) return gone
+  const verdict = judgeMove(order, current)
+  if (verdict.kind === 'leave') return verdict.because === 'back' ? back : { kind: 'left', because: verdict.because }
+  const addTo = await existing(verdict.addTo, gateway)
+  // A key in the penalty plan is slow; one in no plan is refused every call.
+  if (addTo.length < verdict.addTo.length && addTo.length === 0) return gone
+  changing()
+  if (verdict.removeFrom !== undefined) {
+    const command = new DeleteUsagePlanKeyCommand({ usagePlanId: verdict.removeFrom, keyId: order.keyId })
+    await unlessGone(gateway.send(command))
+  }
+  for (const usagePlanId of addTo)
+    await gateway.send(new CreateUsagePlanKeyCommand({ usagePlanId, keyId: order.keyId, keyType: 'API_KEY' }))
+  return givenBack
+}
+
+/** undefined: there is no such key. */
+async function plansOf(keyId: string, gateway: APIGatewayClient): Promise<readonly string[] | undefined> {
+  const ids: string[] = []
+  for (let position: string | undefined; ; ) {
+    const command = new GetUsagePlansCommand({ keyId, limit: 500, ...(position !== undefined && { position }) })
+    const page = await unlessGone(gateway.send(command))
+    if (page === undefined) return undefined
+    for (const { id } of page.items ?? []) if (id !== undefined) ids.push(id)
+    position = page.position
+    if (position === undefined) return ids
+  }
+}
+
+async function existing(planIds: readonly string[], gateway: APIGatewayClient): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const usagePlanId of planIds) {
+    const plan = await unlessGone(gateway.send(new GetUsagePlanCommand({ usagePlanId })))
+    if (plan !== undefined) found.push(usagePlanId)
+  }
+  return found
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof Error && error.name === 'NotFoundException') return undefined
+    throw error
+  }
+}
+
+/** Throttled, changed by somebody else in this moment, or not answered at all; by name first, since a used-up quota is a 429 too. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return true
+  const { name } = error
+  if (name === 'LimitExceededException') return false
+  if (name === 'TooManyRequestsException' || name === 'ConflictException') return true
+  const status = statusOf(error)
+  return status === undefined || status >= 500 || status === 408 || status === 429
+}
+
+function statusOf(error: Error): number | undefined {
+  const { $metadata: metadata }: { $metadata?: { httpStatusCode?: number } } = error
+  return metadata?.httpStatusCode
+}
+
+function pauseAfter(error: unknown, attempt: number, random: () => number): number {
+  const asked = error instanceof Error && 'retryAfterSeconds' in error ? Number(error.retryAfterSeconds) : Number.NaN
+  const least = asked > 0 ? Math.min(asked * SECOND_MS, longestPauseMs) : 0
+  // Whoever is refused with others does not come back with them.
+  return least + Math.min(firstPauseMs * 2 ** attempt, longestPauseMs) * (0.5 + random() / 2)
+}
+
+export function textOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
