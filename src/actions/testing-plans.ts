@@ -16,6 +16,7 @@ import type { GatewayControl } from './usage-plan-targets.ts'
 export const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLimit, burstLimit })
 export const original = limits(100.25, 200)
 export const low = limits(5, 10)
+export const expiresAt = 600_001
 export const never = new AbortController().signal
 
 /** Twenty seconds of the gateway take ten milliseconds. */
@@ -34,7 +35,7 @@ export function throttle(
 ): ThrottleEffect {
   const id = `${keyId}#1/${step}`
   const about = { id, incidentId: `${keyId}#1`, keyId, decidedAt: 1 }
-  return { kind: 'throttle', ...about, limits: wanted, urgency, keys, siblings }
+  return { kind: 'throttle', ...about, limits: wanted, expiresAt, urgency, keys, siblings }
 }
 
 export function restore(step: 'half' | 'full', keyId = 'key-a'): RestoreEffect {

@@ -7,13 +7,14 @@ const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLim
 const base = { incidentId: 'key-a#1', keyId: 'key-a', decidedAt: 1 }
 const throttle = (wanted: PlanLimits): ThrottleEffect => ({
   ...base,
-  ...{ kind: 'throttle', id: 'throttle-1', limits: wanted, urgency: 1, siblings: [] },
+  ...{ kind: 'throttle', id: 'throttle-1', limits: wanted, expiresAt: 600_001, urgency: 1, siblings: [] },
   keys: [{ keyId: 'key-a', limits: wanted }],
 })
 const restore = (step: 'half' | 'full'): RestoreEffect => ({ ...base, kind: 'restore', id: step, step })
 
 function story(original: LimitsOrNone, lastSet: LimitsOrNone, effectId = 'throttle-1'): PlanStory {
-  return { holders: ['key-a'], planId: 'plan-a', original, lastSet, effectId, mayHave: [lastSet] }
+  const about = { kind: 'plan', holders: ['key-a'], planId: 'plan-a', methods: [] } as const
+  return { ...about, original, lastSet, effectId, mayHave: [lastSet] }
 }
 
 const set = (after: LimitsOrNone) => ({ kind: 'set', after })

@@ -19,14 +19,13 @@ import type { Clock } from '../clock.ts'
 import type { KeyPlace } from '../core/config/tenants.ts'
 import { limitsText } from '../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { GiveBackWatch } from '../core/incident/give-back.ts'
+import { placeName } from '../core/incident/limit-story.ts'
 import {
-  advanceStories,
   type LimitsOrNone,
   owesNothing,
   type PlanPlace,
   type PlanStory,
-  placeName,
-  planStories,
   sameLimits,
 } from '../core/incident/plan-story.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
@@ -43,6 +42,7 @@ import {
   keysByGateway,
   type Target,
 } from './usage-plan-targets.ts'
+import { createLedger } from './ways/ledger.ts'
 
 export { apiGatewayClient } from './usage-plan-client.ts'
 
@@ -55,6 +55,8 @@ export interface UsagePlanPerformerOptions {
   /** What the configuration says of a key; without it the one gateway is asked. */
   readonly placeOf?: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly audit?: AuditLog
+  /** Told of what is owed before it is taken, and when it is given back. */
+  readonly watch?: GiveBackWatch
   /** Told of each failed try that will be made again. */
   readonly onTrouble?: (trouble: PlanTrouble) => void
 }
@@ -96,6 +98,7 @@ export function usagePlanPerformer({
   journal,
   placeOf = () => undefined,
   audit,
+  watch,
   onTrouble = () => {},
 }: UsagePlanPerformerOptions): Performer<PlanEffect> {
   const known: KnownGateways = new Map(
@@ -104,7 +107,13 @@ export function usagePlanPerformer({
       return [name, { ...control, plans: usagePlans({ client, queue, clock, random }) }]
     }),
   )
-  let stories = planStories(journal.recovered)
+  const ledger = createLedger(journal, watch)
+  const stories = {
+    get: (name: string): PlanStory | undefined => {
+      const story = ledger.stories().get(name)
+      return story?.kind === 'plan' ? story : undefined
+    },
+  }
 
   async function perform(effect: PlanEffect, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted()
@@ -170,7 +179,10 @@ export function usagePlanPerformer({
       const read = await known.get(gateway)?.plans.limits(story.planId, asking)
       if (read === undefined) return { place: story, outcome: notConfigured(story) }
       // Gone, it is lowered no more; where the gateway does not tell, it may be.
-      const isLowered = read.kind === 'ok' ? !owesNothing(story, read.value) : read.kind === 'silent' || read.isMendable
+      const isLowered =
+        read.kind === 'ok'
+          ? !owesNothing(story, { limits: read.value, methods: [] })
+          : read.kind === 'silent' || read.isMendable
       const because = `plan ${placeName(story)}, which the key was in before, is still lowered for it: restore that first`
       if (isLowered) return { place: story, outcome: refused(because) }
     }
@@ -184,14 +196,14 @@ export function usagePlanPerformer({
     isMissed: () => boolean,
     signal: AbortSignal,
   ): Promise<Performed> {
-    const before = stories.has(placeName(target)) ? undefined : underLostName(target)
+    const before = stories.get(placeName(target)) ? undefined : underLostName(target)
     if (before !== undefined) return { place: target, outcome: notConfigured(before) }
     return change({ ...effect, limits: target.limits }, target, wants, signal, isMissed)
   }
 
   /** Most likely the same plan, whose gateway has another name by now: what it has is not its original. */
   const underLostName = (target: Target): PlanStory | undefined =>
-    [...stories.values()].find(({ gateway, planId }) => planId === target.planId && !known.has(gateway))
+    plans().find(({ gateway, planId }) => planId === target.planId && !known.has(gateway))
 
   async function restore(effect: RestoreEffect, wants: Wants, signal: AbortSignal): Promise<readonly Performed[]> {
     const lowered = storiesOf(effect.keyId)
@@ -215,8 +227,9 @@ export function usagePlanPerformer({
     }
   }
 
-  const storiesOf = (keyId: ApiKeyId): readonly PlanStory[] =>
-    [...stories.values()].filter(({ holders }) => holders.includes(keyId))
+  const storiesOf = (keyId: ApiKeyId): readonly PlanStory[] => plans().filter(({ holders }) => holders.includes(keyId))
+
+  const plans = (): readonly PlanStory[] => [...ledger.stories().values()].filter(story => story.kind === 'plan')
 
   async function change(
     effect: PlanEffect,
@@ -288,7 +301,7 @@ export function usagePlanPerformer({
       const story = stories.get(placeName(place))
       const decision = decidePlan(effect, current.value, story)
       if (decision.kind === 'answer') {
-        if (story && owesNothing(story, current.value)) await note('plan-left', effect, place)
+        if (story && owesNothing(story, { limits: current.value, methods: [] })) await note('plan-left', effect, place)
         else if (story && effect.kind === 'throttle' && !story.holders.includes(effect.keyId))
           await note('plan-held', effect, place)
         return done(decision.outcome, 0)
@@ -331,24 +344,25 @@ export function usagePlanPerformer({
 
   /** On disk before the gateway hears of it. */
   async function announce(
-    { id: effectId, keyId }: PlanEffect,
+    effect: PlanEffect,
     place: PlanPlace,
     { before, after }: { readonly before: LimitsOrNone; readonly after: LimitsOrNone },
   ): Promise<void> {
-    const entry = { kind: 'plan-changing', at: clock.now(), effectId, keyId, ...place, before, after } as const
-    stories = advanceStories(stories, entry)
-    await journal.append([entry])
+    const { id: effectId, keyId } = effect
+    const until = effect.kind === 'throttle' ? { expiresAt: effect.expiresAt } : {}
+    await ledger.write({
+      ...{ kind: 'plan-changing', at: clock.now(), effectId, keyId, ...place, before, after, ...until },
+    })
   }
 
   /** On disk too: after a restart, and whatever the plan has by then, our old original is not put over it. */
   async function note(
     kind: Exclude<PlanEntry['kind'], 'plan-changing'>,
-    { id: effectId, keyId }: PlanEffect,
+    effect: PlanEffect,
     place: PlanPlace,
   ): Promise<void> {
-    const entry = { kind, at: clock.now(), effectId, keyId, ...place }
-    stories = advanceStories(stories, entry)
-    await journal.append([entry])
+    const until = effect.kind === 'throttle' && kind === 'plan-held' ? { expiresAt: effect.expiresAt } : {}
+    await ledger.write({ kind, at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place, ...until })
   }
 
   /**
@@ -364,7 +378,8 @@ export function usagePlanPerformer({
   ): Promise<void> {
     const story = stories.get(placeName(place))
     const now = await plans.limitsNow(place.planId, signal)
-    if (story && now.kind === 'ok' && owesNothing(story, now.value)) await note('plan-left', effect, place)
+    if (story && now.kind === 'ok' && owesNothing(story, { limits: now.value, methods: [] }))
+      await note('plan-left', effect, place)
     else if (isHeldByOthers(effect.keyId, place)) await note('plan-let-go', effect, place)
   }
 
@@ -378,8 +393,7 @@ export function usagePlanPerformer({
     )
   }
 
-  const isHeldByOthers = (keyId: ApiKeyId, place: PlanPlace): boolean =>
-    stories.get(placeName(place))?.holders.some(holder => holder !== keyId) ?? false
+  const { isHeldByOthers } = ledger
 
   return { perform }
 }

@@ -17,6 +17,7 @@ test('times in the JSON log are whole milliseconds, at any depth; limits keep th
       keyId: 'k',
       decidedAt: 1_000.25,
       limits,
+      expiresAt: 601_000,
       urgency: 1.5,
       keys: [],
       siblings: [],
@@ -26,7 +27,7 @@ test('times in the JSON log are whole milliseconds, at any depth; limits keep th
   })
   expect(JSON.parse(text)).toMatchObject({
     event: 'effectPerformed',
-    effect: { decidedAt: 1_000, limits, urgency: 1.5 },
+    effect: { decidedAt: 1_000, limits, expiresAt: 601_000, urgency: 1.5 },
     outcome: { after: limits },
     tookMs: 4,
   })

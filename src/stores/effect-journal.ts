@@ -16,13 +16,14 @@ import { StreamError } from '../core/errors.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   advanceStories,
-  continuesStory,
-  type PlanStories,
+  beginsStory,
+  type LimitStories,
+  limitStories,
   placeName,
-  planStories,
-} from '../core/incident/plan-story.ts'
+  tellsStory,
+} from '../core/incident/limit-story.ts'
 import { syncDirectory, unwritable } from './durable.ts'
-import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
+import type { EffectJournal, JournalEntry, LimitEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
@@ -32,7 +33,7 @@ export interface JournalIndex {
   readonly outcomes: ReadonlyMap<string, Outcome>
   /** Intents without outcome, oldest first. */
   readonly openIntents: readonly Effect[]
-  readonly stories: PlanStories
+  readonly stories: LimitStories
 }
 
 export interface OpenedJournal extends EffectJournal {
@@ -49,7 +50,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   let { file, bytes } = await replaceJournal(directory, path, stillNeeded(recovered))
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
-  let stories = planStories(recovered)
+  let stories = limitStories(recovered)
 
   // Once it is unknown what the file holds, nothing may be announced in it any more.
   let broken: StreamError | undefined
@@ -68,7 +69,7 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
       throw failure
     }
     bytes += line.length
-    stories = entries.reduce<PlanStories>(advanceStories, stories)
+    stories = entries.reduce<LimitStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
 
@@ -118,7 +119,7 @@ export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
       outcomes.set(entry.effectId, entry.outcome)
     }
   }
-  return { outcomes, openIntents: [...intents.values()], stories: planStories(entries) }
+  return { outcomes, openIntents: [...intents.values()], stories: limitStories(entries) }
 }
 
 /** What a compaction keeps, in the order it was written. */
@@ -135,14 +136,14 @@ function stillNeeded(entries: readonly JournalEntry[]): readonly JournalEntry[] 
   })
 }
 
-/** The entries that today's stories are made of: of each plan all since it last had its original. */
-function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> {
-  const chains = new Map<string, PlanEntry[]>()
-  let stories: PlanStories = new Map()
+/** The entries that today's stories are made of: of each limit all since it last was the original. */
+function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<LimitEntry> {
+  const chains = new Map<string, LimitEntry[]>()
+  let stories: LimitStories = new Map()
   for (const entry of entries) {
-    if (entry.kind !== 'intent' && entry.kind !== 'outcome') {
+    if (tellsStory(entry)) {
       const name = placeName(entry)
-      const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
+      const begins = beginsStory(stories, entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])
     }
     stories = advanceStories(stories, entry)

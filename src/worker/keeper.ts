@@ -23,7 +23,7 @@ import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
-import { placeName } from '../core/incident/plan-story.ts'
+import { placeName } from '../core/incident/limit-story.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
@@ -388,7 +388,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
         returning.set(keyId, clock.now())
         lost.add(keyId)
-        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+        const original = story.kind === 'plan' ? (story.original ?? undefined) : undefined
+        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original })
       }
     }
     const decidedAt = clock.now()

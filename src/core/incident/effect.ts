@@ -31,6 +31,8 @@ export interface ThrottleEffect extends EffectBase {
   readonly keys: readonly KeyNeed[]
   /** The tenant's other keys: a plan that holds one of these too is the tenant's own, and leaves it what it needs. */
   readonly siblings: readonly KeyNeed[]
+  /** Until when (arrival time) it is to be lower; whoever gives it back when we cannot goes by this. */
+  readonly expiresAt: EpochMs
   /** How dangerous: calls a minute beyond usual. The queue serves the highest first. */
   readonly urgency: number
 }

@@ -118,7 +118,7 @@ export interface Step {
 
 /** An effect without what the engine adds to all of them. */
 export type Planned =
-  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits }
+  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
   | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full' }
 
 /** A suspicion that nothing follows is dropped after this long. */
@@ -247,7 +247,7 @@ function withAction(story: Story, { action }: Of<'signal'>): Step {
   const asked = { effectId, limits: action.limits, expiresAt: action.expiresAt }
   return {
     incident: { phase: 'open', story: { ...story, action, throttles }, asked },
-    effect: { kind: 'throttle', id: effectId, limits: action.limits },
+    effect: { kind: 'throttle', id: effectId, limits: action.limits, expiresAt: action.expiresAt },
   }
 }
 
