@@ -49,7 +49,7 @@ function lower(current: LimitsOrNone, wanted: PlanLimits): PlanLimits {
 }
 
 /** Without an original there is no half way to nowhere: twice the throttled. */
-function halfWay(throttled: LimitsOrNone, original: LimitsOrNone): LimitsOrNone {
+export function halfWay(throttled: LimitsOrNone, original: LimitsOrNone): LimitsOrNone {
   if (throttled === null) return null
   if (original === null) return { rateLimit: throttled.rateLimit * 2, burstLimit: throttled.burstLimit * 2 }
   return {

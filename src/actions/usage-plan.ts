@@ -310,7 +310,8 @@ export function usagePlanPerformer({
       if (want.isSuperseded()) return done(superseded, 0)
       const change = { before: current.value, after: decision.after }
       if (!announced || !sameLimits(announced.before, change.before) || !sameLimits(announced.after, change.after)) {
-        await announce(effect, place, change)
+        const unwatched = await announce(effect, place, change)
+        if (unwatched !== undefined) return done(refused(unwatched), 0)
         announced = change
       }
 
@@ -342,15 +343,15 @@ export function usagePlanPerformer({
     }
   }
 
-  /** On disk before the gateway hears of it. */
+  /** On disk before the gateway hears of it. Why it must not hear of it, if so. */
   async function announce(
     effect: PlanEffect,
     place: PlanPlace,
     { before, after }: { readonly before: LimitsOrNone; readonly after: LimitsOrNone },
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { id: effectId, keyId } = effect
     const until = effect.kind === 'throttle' ? { expiresAt: effect.expiresAt } : {}
-    await ledger.write({
+    return ledger.write({
       ...{ kind: 'plan-changing', at: clock.now(), effectId, keyId, ...place, before, after, ...until },
     })
   }

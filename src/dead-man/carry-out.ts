@@ -14,13 +14,16 @@ import {
   DeleteUsagePlanKeyCommand,
   GetUsagePlanCommand,
   GetUsagePlansCommand,
+  type ThrottleSettings,
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
 import { patchTo } from '../actions/usage-plan-decision.ts'
 import type { LimitsOrNone } from '../core/incident/plan-story.ts'
 import {
+  type FoundPlan,
   judgeMove,
   judgePlan,
+  type Left,
   type MoveGiveBack,
   type PlanGiveBack,
   type StandingOrder,
@@ -49,6 +52,7 @@ const firstPauseMs = SECOND_MS
 const longestPauseMs = 20 * SECOND_MS
 
 const back: CarriedOut = { kind: 'left', because: 'back' }
+const others: CarriedOut = { kind: 'left', because: 'others' }
 const gone: CarriedOut = { kind: 'left', because: 'gone' }
 const givenBack: CarriedOut = { kind: 'given-back' }
 
@@ -62,7 +66,7 @@ export async function carryOut({ giveBack }: StandingOrder, means: Means): Promi
   for (let attempt = 0; ; attempt++) {
     try {
       const done =
-        giveBack.way === 'plan'
+        giveBack.kind === 'plan'
           ? await raise(giveBack, means.gateway, changing)
           : await moveBack(giveBack, means.gateway, changing)
       return done === back && hasChanged ? givenBack : done
@@ -79,50 +83,51 @@ export async function carryOut({ giveBack }: StandingOrder, means: Means): Promi
 async function raise(order: PlanGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
   const plan = await unlessGone(gateway.send(new GetUsagePlanCommand({ usagePlanId: order.planId })))
   if (plan === undefined) return gone
-  const current = limitsOf(plan.throttle)
-  // Half a throttle is nothing that we ever set.
-  if (current === undefined) return { kind: 'left', because: 'others' }
-  const verdict = judgePlan(order, current)
-  if (verdict.kind === 'leave') return verdict.because === 'back' ? back : { kind: 'left', because: verdict.because }
+  const verdict = judgePlan(order, { limits: limitsOf(plan.throttle), methods: [] })
+  if (verdict.kind === 'leave') return left(verdict)
   changing()
-  await gateway.send(new UpdateUsagePlanCommand({ usagePlanId: order.planId, patchOperations: patchTo(verdict.to) }))
+  const patchOperations = verdict.limits === undefined ? [] : patchTo(verdict.limits)
+  await gateway.send(new UpdateUsagePlanCommand({ usagePlanId: order.planId, patchOperations }))
   return givenBack
 }
 
-function limitsOf(throttle: { rateLimit?: number; burstLimit?: number } | undefined): LimitsOrNone | undefined {
+const left = ({ because }: Left): CarriedOut => (because === 'back' ? back : others)
+
+/** undefined: half a throttle, which is nothing that we ever set. */
+function limitsOf(throttle: ThrottleSettings | undefined): LimitsOrNone | undefined {
   if (throttle === undefined) return null
   const { rateLimit, burstLimit } = throttle
   return rateLimit === undefined || burstLimit === undefined ? undefined : { rateLimit, burstLimit }
 }
 
 async function moveBack(order: MoveGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
-  const current = await plansOf(order.keyId, gateway)
+  const keyId = order.movedKey
+  const current = await plansOf(keyId, gateway)
   if (current === undefined) return gone
   const verdict = judgeMove(order, current)
-  if (verdict.kind === 'leave') return verdict.because === 'back' ? back : { kind: 'left', because: verdict.because }
+  if (verdict.kind === 'leave') return left(verdict)
   const addTo = await existing(verdict.addTo, gateway)
   // A key in the penalty plan is slow; one in no plan is refused every call.
-  if (addTo.length < verdict.addTo.length && addTo.length === 0) return gone
+  if (addTo.length === 0 && verdict.addTo.length > 0) return gone
   changing()
-  if (verdict.removeFrom !== undefined) {
-    const command = new DeleteUsagePlanKeyCommand({ usagePlanId: verdict.removeFrom, keyId: order.keyId })
-    await unlessGone(gateway.send(command))
-  }
+  if (verdict.removeFrom !== undefined)
+    await unlessGone(gateway.send(new DeleteUsagePlanKeyCommand({ usagePlanId: verdict.removeFrom, keyId })))
   for (const usagePlanId of addTo)
-    await gateway.send(new CreateUsagePlanKeyCommand({ usagePlanId, keyId: order.keyId, keyType: 'API_KEY' }))
+    await gateway.send(new CreateUsagePlanKeyCommand({ usagePlanId, keyId, keyType: 'API_KEY' }))
   return givenBack
 }
 
 /** undefined: there is no such key. */
-async function plansOf(keyId: string, gateway: APIGatewayClient): Promise<readonly string[] | undefined> {
-  const ids: string[] = []
+async function plansOf(keyId: string, gateway: APIGatewayClient): Promise<readonly FoundPlan[] | undefined> {
+  const plans: FoundPlan[] = []
   for (let position: string | undefined; ; ) {
     const command = new GetUsagePlansCommand({ keyId, limit: 500, ...(position !== undefined && { position }) })
     const page = await unlessGone(gateway.send(command))
     if (page === undefined) return undefined
-    for (const { id } of page.items ?? []) if (id !== undefined) ids.push(id)
+    for (const { id, apiStages = [] } of page.items ?? [])
+      if (id !== undefined) plans.push({ id, stages: apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`) })
     position = page.position
-    if (position === undefined) return ids
+    if (position === undefined) return plans
   }
 }
 
@@ -155,8 +160,9 @@ function isPassing(error: unknown): boolean {
 }
 
 function statusOf(error: Error): number | undefined {
-  const { $metadata: metadata }: { $metadata?: { httpStatusCode?: number } } = error
-  return metadata?.httpStatusCode
+  const { $metadata: metadata }: { readonly $metadata?: unknown } = { $metadata: undefined, ...error }
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
 }
 
 function pauseAfter(error: unknown, attempt: number, random: () => number): number {

@@ -32,19 +32,19 @@ export interface Notice {
 
 /** undefined: there is nothing to tell. */
 export function noticeOf(order: StandingOrder, came: Came, at: EpochMs): Notice | undefined {
-  const { incidentId, effectId, keyIds, gateway = null, expiresAt, giveBack } = order
+  const { effectId, holders: keyIds, expiresAt, giveBack } = order
   const told = sentence(order, came)
   if (told === undefined) return undefined
   return {
     schema: 'weir.notice/1',
     kind: told.kind,
     by: 'dead-mans-switch',
-    text: cleanText(told.text),
-    incidentId,
+    text: told.text,
+    incidentId: incidentOf(effectId),
     effectId,
     keyIds,
-    gateway,
-    planIds: giveBack.way === 'plan' ? [giveBack.planId] : giveBack.planIds,
+    gateway: giveBack.gateway ?? null,
+    planIds: giveBack.kind === 'plan' ? [giveBack.planId] : giveBack.from,
     expiresAt: iso(expiresAt),
     expiresAtMs: expiresAt,
     at: iso(at),
@@ -53,7 +53,7 @@ export function noticeOf(order: StandingOrder, came: Came, at: EpochMs): Notice 
 }
 
 function sentence(order: StandingOrder, came: Came): Pick<Notice, 'kind' | 'text'> | undefined {
-  const late = `Weir has not given back the limit of ${order.keyIds.join(', ')} in time (it was lowered until ${timeText(order.expiresAt)})`
+  const late = `Weir has not given back the limit of ${names(order.holders)} in time (it was lowered until ${timeText(order.expiresAt)})`
   const look = 'Look whether Weir still runs'
   switch (came.kind) {
     case 'given-back':
@@ -70,7 +70,7 @@ function sentence(order: StandingOrder, came: Came): Pick<Notice, 'kind' | 'text
     case 'failed':
       return {
         kind: 'limit-still-lowered',
-        text: `${late}, and the dead man’s switch could not yet: ${came.because}. It tries again by itself a few times; give it back by hand if no other notice follows: ${original(order)}. ${look}.`,
+        text: `${late}, and the dead man’s switch could not yet: ${cleanText(came.because)}. It tries again by itself a few times; give it back by hand if no other notice follows: ${original(order)}. ${look}.`,
       }
     default:
       return came satisfies never
@@ -78,23 +78,29 @@ function sentence(order: StandingOrder, came: Came): Pick<Notice, 'kind' | 'text
 }
 
 function original({ giveBack }: StandingOrder): string {
-  if (giveBack.way === 'move')
-    return `the key belongs into ${plans(giveBack.planIds)}, out of ${giveBack.penaltyPlanId}`
-  return `usage plan ${giveBack.planId} has ${limitsText(giveBack.original ?? undefined)}`
+  if (giveBack.kind === 'move')
+    return `key ${cleanText(giveBack.movedKey)} is in ${plans(giveBack.from)} and not in ${cleanText(giveBack.to)}`
+  const ofMethods = giveBack.methods.length === 0 ? '' : ', and its methods what they had'
+  return `usage plan ${cleanText(giveBack.planId)} has ${limitsText(giveBack.original ?? undefined)}${ofMethods}`
 }
 
 function why({ giveBack }: StandingOrder, { because }: Extract<CarriedOut, { kind: 'left' }>): string {
-  const what = giveBack.way === 'plan' ? `usage plan ${giveBack.planId}` : `key ${giveBack.keyId}`
+  const what = cleanText(giveBack.kind === 'plan' ? `usage plan ${giveBack.planId}` : `key ${giveBack.movedKey}`)
   return because === 'gone'
     ? `${what} is gone, or what it belongs into`
     : `${what} was changed by someone else meanwhile, and is left as it is`
 }
 
-const plans = (ids: readonly string[]): string => `usage plan${ids.length === 1 ? '' : 's'} ${ids.join(', ')}`
+/** An effect is named by its incident and step. */
+const incidentOf = (effectId: string): string => effectId.replace(/\/[^/]*$/, '')
+
+const names = (ids: readonly string[]): string => ids.map(cleanText).join(', ')
+
+const plans = (ids: readonly string[]): string => `usage plan${ids.length === 1 ? '' : 's'} ${names(ids)}`
 
 export function publication(notice: Notice, topicArn: string): PublishCommandInput {
   const [keyId = ''] = notice.keyIds
-  const attributes = { severity: 'high', kind: notice.kind, keyId, format: 'generic' }
+  const attributes = { severity: 'high', kind: notice.kind, keyId: cleanText(keyId), format: 'generic' }
   return {
     TopicArn: topicArn,
     Subject: subject(notice),
@@ -118,7 +124,7 @@ function subject({ kind, keyIds }: Notice): string {
     'limit-left': 'was left',
     'limit-still-lowered': 'is still lowered',
   }
-  const text = `[high] Limit of ${keyIds.join(', ')} ${done[kind]} by the dead man's switch: does Weir run?`
+  const text = `[high] Limit of ${names(keyIds)} ${done[kind]} by the dead man's switch: does Weir run?`
   const ascii = text.replace(/[^ -~]/g, '?')
   return ascii.length > longestSubject ? `${ascii.slice(0, longestSubject - 3)}...` : ascii
 }

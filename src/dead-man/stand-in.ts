@@ -42,20 +42,7 @@ export function standIn({ gateway, topic, now, sleep, random, log }: StandInOpti
   }
 
   function line(level: 'info' | 'warn' | 'error', event: string, order: StandingOrder, more: object): void {
-    const { effectId, incidentId, keyIds, gateway: name, giveBack } = order
-    log(
-      JSON.stringify({
-        level,
-        time: new Date(now()).toISOString(),
-        event,
-        ...more,
-        effectId,
-        incidentId,
-        keyIds,
-        gateway: name,
-        giveBack,
-      }),
-    )
+    log(JSON.stringify({ level, time: new Date(now()).toISOString(), event, ...more, ...order }))
   }
 
   return async (event, context) => {

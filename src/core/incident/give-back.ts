@@ -65,10 +65,13 @@ export interface Owed {
   /** The latest end that was asked for; undefined in what a journal of before has. */
   readonly expiresAt: EpochMs | undefined
   readonly holders: readonly ApiKeyId[]
+  /** The effect that the last change was made for. */
+  readonly effectId: string
 }
 
 export const owedOf = (name: string, story: LimitStory): Owed => ({
-  ...{ name, giveBack: giveBackOf(story), expiresAt: story.expiresAt, holders: story.holders },
+  ...{ name, giveBack: giveBackOf(story), expiresAt: story.expiresAt },
+  ...{ holders: story.holders, effectId: story.effectId },
 })
 
 /**
@@ -79,9 +82,10 @@ export interface GiveBackWatch {
   /**
    * Before each change, when it is on disk and the gateway has not heard of it: before the first, and again whenever what would
    * have to be given back becomes another or is wanted for longer. The change waits for it, with the gateway's turn in hand:
-   * so it ends within seconds, whatever comes of it, and never rejects.
+   * so it ends within seconds, whatever comes of it, and never rejects. undefined: go on; a text says why nothing more must
+   * be taken. What gives back goes on all the same.
    */
-  owed(owed: Owed): Promise<void>
+  owed(owed: Owed): Promise<string | undefined>
   /** Nothing is owed under this name any more. */
   over(name: string): Promise<void>
 }

@@ -1,123 +1,145 @@
 /**
- * What is to be done about a limit that Weir has lowered and does not give back itself, as data that needs no other store:
- * it waits at AWS while a throttle is on, and whoever is handed it (dead-man/) holds it against what the gateway has.
+ * What is to be done about a limit that Weir has lowered and does not give back itself. It waits at AWS while a throttle is on, and
+ * whoever is handed it (dead-man/) holds it against what the gateway has:
  *
  *     a plan has                            a key is                                          what is done
- *     a limit that we set, or may have set  in the penalty plan, or in no plan at all    →    the original, to the digit
- *     the original                          in its own plans                             →    nothing: it was given back
- *     anything else, or is gone             anywhere else, or is gone                    →    nothing: a person's change wins
+ *     a limit that we set, or may have set  in the penalty plan, or in none of the stages →   the original, to the digit
+ *     the original                          in its own plans                              →   nothing: it was given back
+ *     anything else                         in another plan of these stages               →   nothing: a person's change wins
  *
  * Pure, so that the order and the answer to it are made of the same facts.
  */
-import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
-import { type LimitsOrNone, sameLimits } from './plan-story.ts'
+import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
+import type { GiveBack } from './give-back.ts'
+import { isMethod, type LimitsOrNone, type MethodLimits, type MethodPlace, sameLimits } from './plan-story.ts'
 
 const schema = 'weir.standing-order/1'
 
 export interface StandingOrder {
   readonly schema: typeof schema
-  /** The last change that it covers. */
+  /** The last change that it covers: `<incident id>/<step>`. */
   readonly effectId: string
-  readonly incidentId: string
   /** For whom the limit is lowered. */
-  readonly keyIds: readonly ApiKeyId[]
-  /** Name in `gateways` of weir.yaml, for people; not there: `gateway`. */
-  readonly gateway?: string | undefined
-  /** When that change was journaled, and when the throttle was to end, epoch ms. */
-  readonly journaledAt: EpochMs
+  readonly holders: readonly ApiKeyId[]
+  /** When the throttle was to end, epoch ms. */
   readonly expiresAt: EpochMs
-  readonly giveBack: GiveBack
+  readonly giveBack: OrderedGiveBack
 }
 
-export type GiveBack = PlanGiveBack | MoveGiveBack
+export type PlanGiveBack = Extract<GiveBack, { kind: 'plan' }>
+export type MoveGiveBack = Extract<GiveBack, { kind: 'move' }>
+/** A row of an authorizer's table ends by itself. */
+export type OrderedGiveBack = PlanGiveBack | MoveGiveBack
 
-/** null: the plan has no throttle of its own. */
-export interface PlanGiveBack {
-  readonly way: 'plan'
-  readonly planId: string
-  readonly original: LimitsOrNone
-  /** What we set, and what we may have set by the time that this is read. */
-  readonly lowered: readonly LimitsOrNone[]
-}
+export type Left = { readonly kind: 'leave'; readonly because: 'back' | 'others' }
 
-/** The key is in a plan for those who misbehave, instead of its own. */
-export interface MoveGiveBack {
-  readonly way: 'move'
-  readonly keyId: ApiKeyId
-  readonly penaltyPlanId: string
-  readonly planIds: readonly string[]
+/** All limits of a plan as the gateway has them. undefined: a rate without a burst or a burst without a rate, which we never set. */
+export interface FoundSettings {
+  readonly limits: LimitsOrNone | undefined
+  readonly methods: readonly (MethodPlace & { readonly limits: LimitsOrNone | undefined })[]
 }
 
 export type PlanVerdict =
-  | { readonly kind: 'restore'; readonly to: LimitsOrNone }
-  | { readonly kind: 'leave'; readonly because: 'back' | 'others' }
+  /** `limits` is not there: they are not ours to set. */
+  | { readonly kind: 'restore'; readonly limits?: LimitsOrNone; readonly methods: readonly MethodLimits[] }
+  | Left
 
-export function judgePlan({ original, lowered }: PlanGiveBack, current: LimitsOrNone): PlanVerdict {
-  if (sameLimits(current, original)) return { kind: 'leave', because: 'back' }
-  if (lowered.some(limits => sameLimits(limits, current))) return { kind: 'restore', to: original }
-  return { kind: 'leave', because: 'others' }
+export function judgePlan({ original, mayHave, methods }: PlanGiveBack, found: FoundSettings): PlanVerdict {
+  const own = judge({ original, mayHave }, found.limits)
+  const ofMethods = methods.map(method => {
+    const current = found.methods.find(other => isMethod(other, method))?.limits
+    return { ...method, verdict: judge(method, current) }
+  })
+  const restored = ofMethods.filter(({ verdict }) => verdict === 'restore')
+  if (own === 'restore' || restored.length > 0) {
+    const back = restored.map(({ apiStage, method, original }) => ({ apiStage, method, limits: original }))
+    return { kind: 'restore', ...(own === 'restore' && { limits: original }), methods: back }
+  }
+  const isBack = own === 'back' && ofMethods.every(({ verdict }) => verdict === 'back')
+  return { kind: 'leave', because: isBack ? 'back' : 'others' }
+}
+
+function judge(
+  { original, mayHave }: { readonly original: LimitsOrNone; readonly mayHave: readonly LimitsOrNone[] },
+  current: LimitsOrNone | undefined,
+): 'restore' | 'back' | 'others' {
+  if (current === undefined) return 'others'
+  if (sameLimits(current, original)) return 'back'
+  return mayHave.some(limits => sameLimits(limits, current)) ? 'restore' : 'others'
+}
+
+/** A plan that the key is in, with `apiId/stage` of each stage that it is for. */
+export interface FoundPlan {
+  readonly id: string
+  readonly stages: readonly string[]
 }
 
 export type MoveVerdict =
-  /** Taken out of the one first: a key may be in one plan a stage only. */
-  | { readonly kind: 'restore'; readonly removeFrom: string | undefined; readonly addTo: readonly string[] }
-  | { readonly kind: 'leave'; readonly because: 'back' | 'others' }
+  /** Out of the one first: a key may be in one plan a stage only. */
+  { readonly kind: 'restore'; readonly removeFrom: string | undefined; readonly addTo: readonly string[] } | Left
 
 /**
- * `current`: the plans that the key is in. In none it gets 403 for every call, which is what a move that was cut short
- * leaves behind: it gets its plans back. A person who wants a client out disables its key or deletes it.
+ * In none of these stages' plans the key gets 403 for every call, which is what a move leaves behind that was cut short: it gets
+ * its plans back. A person who wants a client out disables its key or deletes it.
  */
-export function judgeMove({ penaltyPlanId, planIds }: MoveGiveBack, current: readonly string[]): MoveVerdict {
-  const addTo = planIds.filter(planId => !current.includes(planId))
-  if (current.includes(penaltyPlanId)) return { kind: 'restore', removeFrom: penaltyPlanId, addTo }
+export function judgeMove({ from, to, stages }: MoveGiveBack, current: readonly FoundPlan[]): MoveVerdict {
+  const isIn = (planId: string): boolean => current.some(({ id }) => id === planId)
+  const addTo = from.filter(planId => !isIn(planId))
+  if (isIn(to)) return { kind: 'restore', removeFrom: to, addTo }
   if (addTo.length === 0) return { kind: 'leave', because: 'back' }
-  if (current.some(planId => !planIds.includes(planId))) return { kind: 'leave', because: 'others' }
-  return { kind: 'restore', removeFrom: undefined, addTo }
+  const isOthers = current.some(plan => !from.includes(plan.id) && plan.stages.some(stage => stages.includes(stage)))
+  return isOthers ? { kind: 'leave', because: 'others' } : { kind: 'restore', removeFrom: undefined, addTo }
 }
 
 /** One of these waits for a limit at a time: so it is named by the limit, and unique in an account and region. */
-export function orderName(giveBack: GiveBack): string {
-  const name = giveBack.way === 'plan' ? `plan-${giveBack.planId}` : `key-${giveBack.keyId}`
-  return name.replaceAll(/[^\w.-]/g, '_')
+export function orderName(giveBack: OrderedGiveBack): string {
+  const name = giveBack.kind === 'plan' ? `weir-plan-${giveBack.planId}` : `weir-key-${giveBack.movedKey}`
+  return name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)
 }
 
-export function standingOrder(order: Omit<StandingOrder, 'schema'>): StandingOrder {
-  return { schema, ...order }
-}
+export const standingOrder = (order: Omit<StandingOrder, 'schema'>): StandingOrder => ({ schema, ...order })
 
 /** undefined: not one of ours, or of a version that is not known here; nothing is to be done for it. */
 export function readOrder(value: unknown): StandingOrder | undefined {
   if (!isMapping(value) || value.schema !== schema) return undefined
-  const { effectId, incidentId, keyIds, gateway, journaledAt, expiresAt } = value
+  const { effectId, holders, expiresAt } = value
   const giveBack = readGiveBack(value.giveBack)
-  if (typeof effectId !== 'string' || typeof incidentId !== 'string' || giveBack === undefined) return undefined
-  if (!isTexts(keyIds) || typeof journaledAt !== 'number' || typeof expiresAt !== 'number') return undefined
-  const named = typeof gateway === 'string' ? { gateway } : {}
-  return standingOrder({ effectId, incidentId, keyIds, ...named, journaledAt, expiresAt, giveBack })
+  if (typeof effectId !== 'string' || !isTexts(holders) || typeof expiresAt !== 'number') return undefined
+  return giveBack && standingOrder({ effectId, holders, expiresAt, giveBack })
 }
 
-function readGiveBack(value: unknown): GiveBack | undefined {
+function readGiveBack(value: unknown): OrderedGiveBack | undefined {
   if (!isMapping(value)) return undefined
-  if (value.way === 'plan') {
-    const { planId, original, lowered } = value
-    if (typeof planId !== 'string' || !isLimits(original) || !Array.isArray(lowered)) return undefined
-    return lowered.every(isLimits) ? { way: 'plan', planId, original, lowered } : undefined
+  const { kind, gateway } = value
+  const at = typeof gateway === 'string' ? { gateway } : {}
+  if (kind === 'plan') {
+    const { planId, original, mayHave, methods } = value
+    if (typeof planId !== 'string' || !isLimits(original) || !isAll(mayHave, isLimits)) return undefined
+    return isAll(methods, isMethodGiveBack) ? { kind, ...at, planId, original, mayHave, methods } : undefined
   }
-  const { way, keyId, penaltyPlanId, planIds } = value
-  if (way !== 'move' || typeof keyId !== 'string' || typeof penaltyPlanId !== 'string') return undefined
-  return isTexts(planIds) && planIds.length > 0 ? { way, keyId, penaltyPlanId, planIds } : undefined
+  const { movedKey, from, to, stages } = value
+  if (kind !== 'move' || typeof movedKey !== 'string' || typeof to !== 'string') return undefined
+  return isTexts(from) && isTexts(stages) ? { kind, ...at, movedKey, from, to, stages } : undefined
+}
+
+function isMethodGiveBack(value: unknown): value is PlanGiveBack['methods'][number] {
+  if (!isMapping(value) || typeof value.apiStage !== 'string' || typeof value.method !== 'string') return false
+  const isOwn = (limits: unknown) => limits !== null && isLimits(limits)
+  return isOwn(value.original) && Array.isArray(value.mayHave) && value.mayHave.every(isOwn)
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(text => typeof text === 'string')
+function isAll<T>(value: unknown, isOne: (one: unknown) => one is T): value is readonly T[] {
+  return Array.isArray(value) && value.every(isOne)
 }
+
+const isTexts = (value: unknown): value is readonly string[] => isAll(value, one => typeof one === 'string')
 
 function isLimits(value: unknown): value is LimitsOrNone {
   return value === null || (isMapping(value) && isRate(value.rateLimit) && isRate(value.burstLimit))
 }
 
-const isRate = (value: unknown): value is PlanLimits['rateLimit'] => typeof value === 'number' && value >= 0
+const isRate = (value: unknown): boolean => typeof value === 'number' && value >= 0

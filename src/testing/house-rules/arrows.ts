@@ -3,6 +3,7 @@
  *
  *     cli → worker → sources, actions, stores, metrics → core → detectors → nothing
  *     cli → dashboard → stores, core          simulation → core, and the interfaces of sources and actions
+ *     dead-man → core: a function of its own, which nobody imports
  *
  * An area may import itself and whatever stands below it on its arrow. Tests and benches may import anything; only
  * they import `src/testing`. Packages are part of it: the pure areas name the few that they may use.
@@ -19,6 +20,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   'src/metrics': ['src/core'],
   'src/worker': ['src/sources', 'src/actions', 'src/stores', 'src/metrics', 'src/core', 'detectors'],
   'src/dashboard': ['src/stores', 'src/core'],
+  'src/dead-man': ['src/core'],
   'src/simulation': ['src/core'],
   'src/cli': [
     ...['src/worker', 'src/dashboard', 'src/simulation', 'src/sources', 'src/actions', 'src/stores', 'src/core'],
@@ -60,6 +62,12 @@ const exceptions: readonly {
     typesOnly: true,
     because:
       'the simulation stands in for a source and for the world an action acts upon: it knows their interfaces only',
+  },
+  {
+    from: /^src\/dead-man\//,
+    to: /^src\/actions\/usage-plan-decision\.ts$/,
+    typesOnly: false,
+    because: 'how a plan is patched is told by one pure function, for Weir and for what stands in for it',
   },
   { from: /^src\/cli\//, to: /^package\.json$/, typesOnly: false, because: '--version says what the package says' },
   {
