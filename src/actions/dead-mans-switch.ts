@@ -147,7 +147,12 @@ function coversPlan(order: PlanGiveBack, giveBack: PlanGiveBack): boolean {
     other.mayHave.every(limits => [one.original, ...one.mayHave].some(known => sameLimits(known, limits)))
   return (
     isCovered(order, giveBack) &&
-    giveBack.methods.every(method => isCovered(order.methods.find(one => isMethod(one, method)), method))
+    giveBack.methods.every(method =>
+      isCovered(
+        order.methods.find(one => isMethod(one, method)),
+        method,
+      ),
+    )
   )
 }
 

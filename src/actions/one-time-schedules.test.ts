@@ -31,7 +31,12 @@ function live({ speed = 1_000, group = 'default' } = {}) {
   const troubles: ScheduleTrouble[] = []
   const made: string[] = []
   const schedules = oneTimeSchedules({
-    ...{ client: schedulerClient({ endpoint: scheduler.endpoint, timeoutMs: 250 }), group, functionArn, schedulerRoleArn },
+    ...{
+      client: schedulerClient({ endpoint: scheduler.endpoint, timeoutMs: 250 }),
+      group,
+      functionArn,
+      schedulerRoleArn,
+    },
     ...{ clock, random: () => 0.5 },
     onTrouble: trouble => troubles.push(trouble),
     onMade: name => made.push(name),

@@ -110,10 +110,11 @@ export function planWorld() {
 
   /** A worker's start: the journal as the last one left it, and a performer that knows no more than that. */
   async function start({ queue = controlPlaneQueue({ clock }), stages, ...options }: WorldOptions = {}) {
-    const journal = await openEffectJournal(directory)
+    // A second one of the same folder would take the file from under the first.
+    const journal = options.journal ?? (await openEffectJournal(directory))
     closing.push(() => journal.close())
     const gateways = new Map([[undefined, { client, queue, stages }]])
-    return { journal, queue, ...usagePlanPerformer({ gateways, clock, random, journal, ...options }) }
+    return { queue, ...usagePlanPerformer({ gateways, clock, random, ...options, journal }), journal }
   }
 
   /** The next calls end with an error of this name before they reach the gateway: those of one plan, if one is named. */

@@ -14,6 +14,7 @@ import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { GiveBackWatch } from '../core/incident/give-back.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { fileSource } from '../sources/file.ts'
@@ -32,6 +33,7 @@ import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
+import { namedGateways, openDeadMansSwitch } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -151,7 +153,9 @@ async function watch(watching: Watch): Promise<void> {
         const alert = alertPerformer(config, clock, telemetry)
         let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-        const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+        const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
+        void deadMansSwitch?.reconcile()
+        const plan = planPerformer(config, { clock, journal, audit, placeOf, watch: deadMansSwitch, telemetry })
         const metrics = await openPublisher(config, { directory, clock, telemetry })
         const teach =
           history.length === 0
@@ -198,7 +202,7 @@ async function watch(watching: Watch): Promise<void> {
             },
             signal,
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-          ).finally(() => metrics?.finish(0)),
+          ).finally(() => Promise.all([metrics?.finish(0), deadMansSwitch?.close()])),
         )
       },
     )
@@ -281,19 +285,19 @@ interface PlanSurroundings {
   readonly audit: AuditLog
   /** What tenants.yaml says of a key. */
   readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
+  readonly watch: GiveBackWatch | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
-  { gateway, gateways }: WeirConfig,
-  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
+  config: WeirConfig,
+  { clock, journal, audit, placeOf, watch, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
-  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
   return usagePlanPerformer({
     // A queue each, since AWS counts by account and region.
     gateways: new Map(
-      named.map(([name, { stages, ...aws }]) => [
+      namedGateways(config).map(([name, { stages, ...aws }]) => [
         name,
         { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
       ]),
@@ -302,6 +306,7 @@ function planPerformer(
     journal,
     audit,
     placeOf,
+    ...(watch && { watch }),
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })

@@ -16,6 +16,7 @@ test('what is owed is told before the gateway hears of it, with each change, and
         ...(giveBack.kind === 'plan' && { mayHave: giveBack.mayHave }),
         has: has(),
       })
+      return undefined
     },
     async over(name) {
       told.push({ over: name, has: has() })
@@ -33,4 +34,20 @@ test('what is owed is told before the gateway hears of it, with each change, and
     { ...about, mayHave: [half, original], has: half },
     { over: 'plan-a', has: original },
   ])
+})
+
+test('what must not be taken is not, and nothing is owed; what is lowered already is given back all the same', async () => {
+  let isRefused = true
+  const watch: GiveBackWatch = { owed: async () => (isRefused ? 'nobody watches' : undefined), over: async () => {} }
+  const { perform, journal } = await world.live({ watch })
+  expect(await perform(throttle('throttle-1'))).toEqual({ kind: 'refused', because: 'nobody watches' })
+  expect([...journal.stories()]).toEqual([])
+  isRefused = false
+  await perform(throttle('throttle-2'))
+  isRefused = true
+  await perform(restore('half'))
+  expect(await perform(throttle('throttle-3'))).toEqual({ kind: 'refused', because: 'nobody watches' })
+  await perform(restore('full'))
+  expect(world.gateway.planLimits('plan-a')).toEqual(original)
+  expect([...journal.stories()]).toEqual([])
 })

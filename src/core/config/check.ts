@@ -214,10 +214,15 @@ function sameGateways(weir: unknown): readonly Complaint[] {
 function switchesElsewhere(weir: unknown): readonly Complaint[] {
   const paths = [['gateway'], ...namesOf(valueAt(weir, ['gateways'])).map(name => ['gateways', name])]
   return paths.flatMap((path): readonly Complaint[] => {
-    const [functionArn, region] = [valueAt(weir, [...path, 'deadMansSwitch', 'functionArn']), valueAt(weir, [...path, 'region'])]
+    const [functionArn, region] = [
+      valueAt(weir, [...path, 'deadMansSwitch', 'functionArn']),
+      valueAt(weir, [...path, 'region']),
+    ]
     if (typeof functionArn !== 'string' || typeof region !== 'string' || functionArn.split(':')[3] === region) return []
     const right = `a function in ${region}, the region of ${pathText(path)}`
-    return [{ file: 'weir', kind: 'conflict', path: [...path, 'deadMansSwitch', 'functionArn'], value: functionArn, right }]
+    return [
+      { file: 'weir', kind: 'conflict', path: [...path, 'deadMansSwitch', 'functionArn'], value: functionArn, right },
+    ]
   })
 }
 

@@ -33,4 +33,3 @@ export const deadMansSwitch = z
   })
   .optional()
   .describe('gives lowered limits back when Weir is gone; without it they would stay')
-

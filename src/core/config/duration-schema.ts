@@ -21,4 +21,3 @@ function parseDuration(text: string): number {
   const unit = text.replace(/^[\d.]+/, '')
   return Number.parseFloat(text) * (unitMs[unit] ?? Number.NaN)
 }
-

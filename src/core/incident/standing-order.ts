@@ -41,8 +41,7 @@ export interface FoundSettings {
 
 export type PlanVerdict =
   /** `limits` is not there: they are not ours to set. */
-  | { readonly kind: 'restore'; readonly limits?: LimitsOrNone; readonly methods: readonly MethodLimits[] }
-  | Left
+  { readonly kind: 'restore'; readonly limits?: LimitsOrNone; readonly methods: readonly MethodLimits[] } | Left
 
 export function judgePlan({ original, mayHave, methods }: PlanGiveBack, found: FoundSettings): PlanVerdict {
   const own = judge({ original, mayHave }, found.limits)
