@@ -3,7 +3,7 @@
  * attributes for the filter policies that alerts have too. Nobody is told of a limit that was back already.
  */
 import type { PublishCommandInput } from '@aws-sdk/client-sns'
-import { cleanText, limitsText, timeText } from '../core/explanation/text.ts'
+import { cleanText, limitsText, timeText } from '../core/explanation/plain-text.ts'
 import type { StandingOrder } from '../core/incident/standing-order.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import type { CarriedOut } from './carry-out.ts'

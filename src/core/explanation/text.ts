@@ -16,12 +16,13 @@
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
-import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
+import { cleanText, limitsText, timeText, withThousands } from './plain-text.ts'
+
+export { cleanText, limitsText, timeText } from './plain-text.ts'
 
 /** So many measures are listed; the JSON has all. */
 const shownEvidence = 12
-const longestText = 200
 
 /** The whole text of an alert, without a line break at its end. */
 export function alertText(explanation: Explanation): string {
@@ -347,17 +348,6 @@ const restoreReasons = {
   operator: 'a person asked for it',
 } as const
 
-export function limitsText(limits: PlanLimits | undefined): string {
-  return limits === undefined
-    ? 'no limit of its plan'
-    : `${withThousands(limits.rateLimit)} req/s with a burst of ${withThousands(limits.burstLimit)}`
-}
-
-/** `2026-11-20 14:03:07 UTC` */
-export function timeText(at: EpochMs): string {
-  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
-}
-
 /** `45 s`, `6 min 5 s`, `2 h 3 min`: two units are enough. */
 export function durationText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000))
@@ -369,26 +359,4 @@ export function durationText(ms: number): string {
 /** `50,000`, `1.25`, `0.003`: what a person can take in, and no more than was measured. */
 export function threeFigures(value: number): string {
   return withThousands(Number(value.toPrecision(3)))
-}
-
-function withThousands(value: number): string {
-  const [whole = '', fraction] = String(value).split('.')
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
-  return fraction === undefined ? grouped : `${grouped}.${fraction}`
-}
-
-/**
- * Text of others on one line: terminal sequences, control characters, line and direction marks become a space, and what
- * is too long is cut.
- */
-export function cleanText(text: string): string {
-  const clean = text
-    // A whole colour or cursor sequence first, so that its `[31m` does not stay behind as text.
-    .replace(/\p{Cc}\[[\d;?]*[A-Za-z]/gu, ' ')
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
-    .replace(/ {2,}/g, ' ')
-    .trim()
-  if (clean.length <= longestText) return clean
-  const characters = [...clean]
-  return characters.length > longestText ? `${characters.slice(0, longestText - 1).join('')}…` : clean
 }
