@@ -21,7 +21,7 @@ import { type OrderedGiveBack, orderName, type PlanGiveBack, standingOrder } fro
 import { SECOND_MS } from '../core/vocabulary.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { OneTimeSchedules } from './one-time-schedules.ts'
-import { halfWay } from './usage-plan-decision.ts'
+import { halfWay } from './ways/own-plan-decision.ts'
 
 /** The switch of one gateway's account and region. */
 export interface GatewaySwitch {

@@ -16,19 +16,22 @@ import {
   GetUsagePlansCommand,
   type ThrottleSettings,
   UpdateUsagePlanCommand,
+  type UsagePlan,
 } from '@aws-sdk/client-api-gateway'
-import { patchTo } from '../actions/usage-plan-decision.ts'
-import type { LimitsOrNone } from '../core/incident/plan-story.ts'
+import { type Change, methodsText, type PathForm, patchTo } from '../actions/ways/own-plan-decision.ts'
+import { isMethod, type MethodChange } from '../core/incident/plan-story.ts'
 import {
   type FoundPlan,
+  type FoundSettings,
   judgeMove,
   judgePlan,
   type Left,
   type MoveGiveBack,
   type PlanGiveBack,
+  type PlanVerdict,
   type StandingOrder,
 } from '../core/incident/standing-order.ts'
-import { SECOND_MS } from '../core/vocabulary.ts'
+import { type PlanLimits, SECOND_MS } from '../core/vocabulary.ts'
 
 export type CarriedOut =
   | { readonly kind: 'given-back' }
@@ -56,20 +59,23 @@ const others: CarriedOut = { kind: 'left', because: 'others' }
 const gone: CarriedOut = { kind: 'left', because: 'gone' }
 const givenBack: CarriedOut = { kind: 'given-back' }
 
+/** What the tries of one order know of each other. */
+interface Tries {
+  /** A change without an answer may have arrived: what is found to be back then was given back all the same. */
+  hasChanged: boolean
+  /** Ways to write a method's path that are left: what AWS's reference says and what its users send differ. */
+  forms: readonly PathForm[]
+}
+
 /** Rejects with the last trouble when the time is over, and at once where only a person can help. */
 export async function carryOut({ giveBack }: StandingOrder, means: Means): Promise<CarriedOut> {
-  // A change without an answer may have arrived: then it is found to be back, and was given back all the same.
-  let hasChanged = false
-  const changing = (): void => {
-    hasChanged = true
-  }
+  const tries: Tries = { hasChanged: false, forms: ['raw', 'escaped'] }
   for (let attempt = 0; ; attempt++) {
     try {
-      const done =
-        giveBack.kind === 'plan'
-          ? await raise(giveBack, means.gateway, changing)
-          : await moveBack(giveBack, means.gateway, changing)
-      return done === back && hasChanged ? givenBack : done
+      const done = await (giveBack.kind === 'plan'
+        ? raise(giveBack, means.gateway, tries)
+        : moveBack(giveBack, means.gateway, tries))
+      return done === back && tries.hasChanged ? givenBack : done
     } catch (error) {
       if (!isPassing(error)) throw error
       const pauseMs = pauseAfter(error, attempt, means.random)
@@ -80,27 +86,76 @@ export async function carryOut({ giveBack }: StandingOrder, means: Means): Promi
   }
 }
 
-async function raise(order: PlanGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
-  const plan = await unlessGone(gateway.send(new GetUsagePlanCommand({ usagePlanId: order.planId })))
+async function raise(order: PlanGiveBack, gateway: APIGatewayClient, tries: Tries): Promise<CarriedOut> {
+  const { planId: usagePlanId } = order
+  const plan = await unlessGone(gateway.send(new GetUsagePlanCommand({ usagePlanId })))
   if (plan === undefined) return gone
-  const verdict = judgePlan(order, { limits: limitsOf(plan.throttle), methods: [] })
+  const found = settingsOf(plan)
+  const verdict = judgePlan(order, found)
   if (verdict.kind === 'leave') return left(verdict)
-  changing()
-  const patchOperations = verdict.limits === undefined ? [] : patchTo(verdict.limits)
-  await gateway.send(new UpdateUsagePlanCommand({ usagePlanId: order.planId, patchOperations }))
-  return givenBack
+  const [form] = tries.forms
+  const change = changeOf(found, verdict, form !== undefined)
+  // What no way of writing a method's path brings back keeps nothing else lowered, and is for a person.
+  if (change === undefined)
+    throw new ForPerson(`the gateway does not take the limits of ${methodsText(verdict.methods)}`)
+  tries.hasChanged = true
+  const patchOperations = patchTo(change, form ?? 'raw')
+  try {
+    await gateway.send(new UpdateUsagePlanCommand({ usagePlanId, patchOperations }))
+  } catch (error) {
+    if (nameOf(error) !== 'BadRequestException' || change.methods.length === 0) throw error
+    tries.forms = tries.forms.slice(1)
+    throw new NotTaken(textOf(error))
+  }
+  if (verdict.methods.length === 0) return givenBack
+  const now = await gateway.send(new GetUsagePlanCommand({ usagePlanId }))
+  if (judgePlan(order, settingsOf(now)).kind === 'leave') return givenBack
+  tries.forms = tries.forms.slice(1)
+  throw new NotTaken('the limits of single methods are not back yet')
+}
+
+/** Worth another try, in another form. */
+class NotTaken extends Error {}
+
+/** Not worth another try. */
+class ForPerson extends Error {}
+
+/** undefined: there is nothing that could still be tried. */
+function changeOf(
+  found: FoundSettings,
+  { limits, methods }: Extract<PlanVerdict, { kind: 'restore' }>,
+  withMethods: boolean,
+): Change | undefined {
+  const before = found.limits ?? null
+  const changed = methods.flatMap(({ limits: after, ...place }): readonly MethodChange[] => {
+    const own = found.methods.find(method => isMethod(method, place))?.limits
+    return own ? [{ ...place, before: own, after }] : []
+  })
+  if (limits === undefined && !withMethods) return undefined
+  return { before, after: limits === undefined ? before : limits, methods: withMethods ? changed : [] }
 }
 
 const left = ({ because }: Left): CarriedOut => (because === 'back' ? back : others)
 
+function settingsOf({ throttle, apiStages = [] }: UsagePlan): FoundSettings {
+  const methods = apiStages.flatMap(({ apiId, stage, throttle: own = {} }) =>
+    Object.entries(own).map(([method, limits]) => {
+      return {
+        apiStage: `${apiId}:${stage}`,
+        method: method.replaceAll('~1', '/').replaceAll('~0', '~'),
+        limits: whole(limits),
+      }
+    }),
+  )
+  return { limits: throttle === undefined ? null : whole(throttle), methods }
+}
+
 /** undefined: half a throttle, which is nothing that we ever set. */
-function limitsOf(throttle: ThrottleSettings | undefined): LimitsOrNone | undefined {
-  if (throttle === undefined) return null
-  const { rateLimit, burstLimit } = throttle
+function whole({ rateLimit, burstLimit }: ThrottleSettings): PlanLimits | undefined {
   return rateLimit === undefined || burstLimit === undefined ? undefined : { rateLimit, burstLimit }
 }
 
-async function moveBack(order: MoveGiveBack, gateway: APIGatewayClient, changing: () => void): Promise<CarriedOut> {
+async function moveBack(order: MoveGiveBack, gateway: APIGatewayClient, tries: Tries): Promise<CarriedOut> {
   const keyId = order.movedKey
   const current = await plansOf(keyId, gateway)
   if (current === undefined) return gone
@@ -109,7 +164,7 @@ async function moveBack(order: MoveGiveBack, gateway: APIGatewayClient, changing
   const addTo = await existing(verdict.addTo, gateway)
   // A key in the penalty plan is slow; one in no plan is refused every call.
   if (addTo.length === 0 && verdict.addTo.length > 0) return gone
-  changing()
+  tries.hasChanged = true
   if (verdict.removeFrom !== undefined)
     await unlessGone(gateway.send(new DeleteUsagePlanKeyCommand({ usagePlanId: verdict.removeFrom, keyId })))
   for (const usagePlanId of addTo)
@@ -144,20 +199,22 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof Error && error.name === 'NotFoundException') return undefined
+    if (nameOf(error) === 'NotFoundException') return undefined
     throw error
   }
 }
 
 /** Throttled, changed by somebody else in this moment, or not answered at all; by name first, since a used-up quota is a 429 too. */
 function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return true
+  if (!(error instanceof Error) || error instanceof NotTaken) return true
   const { name } = error
-  if (name === 'LimitExceededException') return false
+  if (error instanceof ForPerson || name === 'LimitExceededException') return false
   if (name === 'TooManyRequestsException' || name === 'ConflictException') return true
   const status = statusOf(error)
   return status === undefined || status >= 500 || status === 408 || status === 429
 }
+
+const nameOf = (error: unknown): string | undefined => (error instanceof Error ? error.name : undefined)
 
 function statusOf(error: Error): number | undefined {
   const { $metadata: metadata }: { readonly $metadata?: unknown } = { $metadata: undefined, ...error }

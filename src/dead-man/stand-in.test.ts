@@ -5,6 +5,7 @@ import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { deadManWorld } from '../actions/testing-dead-man.ts'
 import { limits, low, original, planWorld } from '../actions/testing-plans.ts'
+import type { MethodPlace } from '../core/incident/plan-story.ts'
 import { type OrderedGiveBack, standingOrder } from '../core/incident/standing-order.ts'
 import { updateUsagePlanEveryMs } from '../simulation/gateway.ts'
 
@@ -78,6 +79,131 @@ describe('a plan', () => {
     world.gateway.changeByPerson('plan-a', limits(60, 70))
     expect(await carried).toEqual({ kind: 'left', because: 'others' })
     expect(world.gateway.planLimits('plan-a')).toEqual(limits(60, 70))
+  })
+})
+
+describe('methods with limits of their own', () => {
+  const place = (method: string) => ({ apiStage: 'api:live', method })
+  const methods = ['/pay/POST', '/pay/GET', '/refunds/{id}/POST'].map(place)
+  const [pay, read, refund] = methods as [MethodPlace, MethodPlace, MethodPlace]
+  const withMethods: OrderedGiveBack = {
+    ...plan,
+    methods: methods.map(method => ({ ...method, original: limits(50, 60), mayHave: [limits(5, 10)] })),
+  }
+
+  test.each([
+    'raw',
+    'escaped',
+  ] as const)('come back with the plan, however their paths are written (%s); what a person changed stays', async methodPaths => {
+    const has = [
+      { ...pay, limits: limits(5, 10) },
+      { ...read, limits: limits(7, 7) },
+      { ...refund, limits: limits(5, 10) },
+    ]
+    await world.serve([{ id: 'plan-a', limits: low, keys: ['key-a'], methods: has }], undefined, { methodPaths })
+    expect(await aws.deployed().call(order(withMethods))).toEqual({ kind: 'given-back' })
+    expect(world.gateway.planLimits('plan-a')).toEqual(original)
+    const now = world.gateway.planMethods('plan-a')
+    expect(methods.map(({ method }) => now.find(one => one.method === method)?.limits)).toEqual([
+      limits(50, 60),
+      limits(7, 7),
+      limits(50, 60),
+    ])
+  })
+
+  test('that the gateway does not take keep the plan’s own from nothing, and a person is told which they are', async () => {
+    const has = [{ ...pay, limits: limits(5, 10) }]
+    await world.serve([{ id: 'plan-a', limits: low, keys: ['key-a'], methods: has }], undefined, {
+      methodPaths: 'ignored',
+    })
+    await expect(aws.deployed().call(order(withMethods))).rejects.toThrow(
+      'does not take the limits of /pay/POST of api:live',
+    )
+    expect(world.gateway.planLimits('plan-a')).toEqual(original)
+  })
+})
+
+describe('a key that was moved', () => {
+  const move: OrderedGiveBack = {
+    ...{ kind: 'move', movedKey: 'key-a', from: ['plan-a', 'plan-b'], to: 'plan-slow' },
+    stages: ['api/live', 'api/test', 'api/more'],
+  }
+  const stages = { a: ['api:live'], b: ['api:test'], slow: ['api:live', 'api:test', 'api:more'] }
+  const serve = (inPlan: 'own' | 'slow' | 'a' | 'none' | 'other' | 'home-gone', leavingDelayMs = () => 0) =>
+    world.serve(
+      [
+        ...(inPlan === 'home-gone'
+          ? []
+          : [{ id: 'plan-a', stages: stages.a, keys: ['own', 'a'].includes(inPlan) ? ['key-a'] : [] }]),
+        ...(inPlan === 'home-gone'
+          ? []
+          : [{ id: 'plan-b', stages: stages.b, keys: inPlan === 'own' ? ['key-a'] : [] }]),
+        {
+          id: 'plan-slow',
+          stages: stages.slow,
+          limits: low,
+          keys: ['slow', 'home-gone'].includes(inPlan) ? ['key-a'] : ['key-z'],
+        },
+        { id: 'plan-other', stages: ['api:more'], keys: inPlan === 'other' ? ['key-a'] : ['key-y'] },
+        { id: 'plan-elsewhere', stages: ['third:live'], keys: ['key-a'] },
+      ],
+      undefined,
+      { leavingDelayMs },
+    )
+  const home = ['plan-a', 'plan-b', 'plan-elsewhere']
+
+  test.each([
+    ['is in the penalty plan', 'slow'],
+    ['is in none of its plans: a move was cut short', 'none'],
+    ['is in one of its two plans: a way back was cut short', 'a'],
+  ] as const)('%s: it gets its plans back', async (_, where) => {
+    await serve(where)
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'given-back' })
+    expect([...world.gateway.plansOfKey('key-a')].sort()).toEqual(home)
+  })
+
+  test('leaves the penalty plan only after a while: until then it is tried again', async () => {
+    await serve('slow', () => 60_000)
+    const { call, lines } = aws.deployed()
+    expect(await call(order(move))).toEqual({ kind: 'given-back' })
+    expect([...world.gateway.plansOfKey('key-a')].sort()).toEqual(home)
+    expect(lines[0]).toMatchObject({ event: 'tryFailed', because: expect.stringContaining('Conflict') })
+  })
+
+  test('is back already: nothing is done', async () => {
+    await serve('own')
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'left', because: 'back' })
+  })
+
+  test('was put into another plan of these stages by somebody else: it stays there', async () => {
+    await serve('other')
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'left', because: 'others' })
+    expect([...world.gateway.plansOfKey('key-a')].sort()).toEqual(['plan-elsewhere', 'plan-other'])
+  })
+
+  test('has no plan any more that it came from: slow is better than refused', async () => {
+    await serve('home-gone')
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'left', because: 'gone' })
+    expect(world.gateway.plansOfKey('key-a')).toContain('plan-slow')
+  })
+
+  test('is gone: nothing is done', async () => {
+    await serve('slow')
+    world.gateway.deleteByPerson({ keyId: 'key-a' })
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'left', because: 'gone' })
+  })
+
+  test.each([
+    'silent',
+    'server-error',
+    'ConflictException',
+    'TooManyRequestsException',
+  ] as const)('%s in between: it ends in its plans', async fault => {
+    await serve('slow')
+    world.served.failNext('CreateUsagePlanKey', fault)
+    world.served.failNext('DeleteUsagePlanKey', fault)
+    expect(await aws.deployed().call(order(move))).toEqual({ kind: 'given-back' })
+    expect([...world.gateway.plansOfKey('key-a')].sort()).toEqual(home)
   })
 })
 
@@ -193,6 +319,6 @@ test('the function needs nothing but the SDK’s two clients and pure files of o
   ])
   const ours = [...seen].map(path => path.replace(/.*\/(src|detectors)\//, '$1/'))
   expect(
-    ours.filter(path => !/^(src\/(core|dead-man)\/|detectors\/|src\/actions\/usage-plan-decision\.ts)/.test(path)),
+    ours.filter(path => !/^(src\/(core|dead-man)\/|detectors\/|src\/actions\/ways\/own-plan-decision\.ts)/.test(path)),
   ).toEqual([])
 })

@@ -29,8 +29,10 @@ export interface AuditEntry {
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
   readonly result: Outcome['kind']
-  /** Why it was refused. */
+  /** Why it was refused, or what of it was missed. */
   readonly because: string | undefined
+  /** Of a key that was moved: so long it was in no plan, and its calls were refused. */
+  readonly gapMs?: number | undefined
 }
 
 export interface AuditLog {

@@ -21,6 +21,7 @@ export const actionsOfCommands = {
   },
   gatewayChanges: { UpdateUsagePlanCommand: 'apigateway:PATCH' },
   gatewayMoves: { CreateUsagePlanKeyCommand: 'apigateway:POST', DeleteUsagePlanKeyCommand: 'apigateway:DELETE' },
+  authorizerTable: { PutItemCommand: 'dynamodb:PutItem', UpdateItemCommand: 'dynamodb:UpdateItem' },
   scheduler: {
     CreateScheduleCommand: 'scheduler:CreateSchedule',
     UpdateScheduleCommand: 'scheduler:UpdateSchedule',

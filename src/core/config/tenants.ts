@@ -14,12 +14,19 @@ export interface TenantEntry {
   readonly keys: readonly ApiKeyId[]
 }
 
+/** How a limit is lowered. None takes another's place by itself: they do not cost a client the same. */
+export type WayName = 'own-plan' | 'penalty-plan' | 'authorizer-table'
+
 /** Where a key is, as far as tenants.yaml says. */
 export interface KeyPlace {
   /** Name in `gateways`; undefined: `gateway`. */
   readonly gateway: string | undefined
   /** Id of its usage plan; undefined: the gateway is asked. */
   readonly usagePlan: string | undefined
+  /** undefined: as its gateway says. */
+  readonly way?: WayName | undefined
+  /** Under which id an authorizer that sees the key's value knows it: its keyed hash. undefined: the key's id. */
+  readonly row?: string | undefined
 }
 
 /** Under this name a tenant with several keys is watched as a whole: where a key id stands otherwise. */

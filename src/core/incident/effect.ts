@@ -45,7 +45,10 @@ export interface KeyNeed {
 
 export interface RestoreEffect extends EffectBase {
   readonly kind: 'restore'
-  /** Half way between the throttled and the original limit (probation), or the original to the byte. */
+  /**
+   * Half way between the throttled and the original limit (probation), or the original to the byte. What has no half
+   * (a key that was moved) stays as it is for the half.
+   */
   readonly step: 'half' | 'full'
 }
 
@@ -57,9 +60,18 @@ export type Outcome =
       readonly after?: PlanLimits | undefined
       /** Of several plans or keys: which it could not be done to, and why, for people. */
       readonly missed?: string
+      /** Of a key that was moved: how long it was in no plan, and its calls were refused with 403, as far as we know. */
+      readonly gapMs?: number
+      /** It can only be given back as a whole: while half of it is asked for, it stays. */
+      readonly wholeOnly?: true
     }
   /** It was so already (a retry after a crash, or a plan that is lower anyway). */
-  | { readonly kind: 'already'; readonly after?: PlanLimits | undefined; readonly missed?: string }
+  | {
+      readonly kind: 'already'
+      readonly after?: PlanLimits | undefined
+      readonly missed?: string
+      readonly wholeOnly?: true
+    }
   /** It will not be done: the reason is for people. */
   | { readonly kind: 'refused'; readonly because: string }
 

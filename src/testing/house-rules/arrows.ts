@@ -65,7 +65,7 @@ const exceptions: readonly {
   },
   {
     from: /^src\/dead-man\//,
-    to: /^src\/actions\/usage-plan-decision\.ts$/,
+    to: /^src\/actions\/ways\/own-plan-decision\.ts$/,
     typesOnly: false,
     because: 'how a plan is patched is told by one pure function, for Weir and for what stands in for it',
   },
