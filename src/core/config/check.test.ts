@@ -174,6 +174,22 @@ test('one account and region has one name, or its plans would have two originals
   ])
 })
 
+test('the dead man’s switch is where the gateway is: what it calls asks no other region', () => {
+  const deadMansSwitch = {
+    functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man',
+    schedulerRoleArn: 'arn:aws:iam::123456789012:role/weir-scheduler',
+  }
+  expect(texts({ gateway: { region: 'us-east-1', deadMansSwitch }, gateways: { eu: { deadMansSwitch } } }, {})).toEqual(
+    [],
+  )
+  expect(texts({ gateways: { eu: { region: 'eu-west-1', deadMansSwitch } } }, {})).toEqual([
+    'gateways.eu.deadMansSwitch.functionArn is arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man: should be a function in eu-west-1, the region of gateways.eu',
+  ])
+  expect(texts({ gateway: { deadMansSwitch: { ...deadMansSwitch, margin: '30s' } } }, {})).toEqual([
+    'gateway.deadMansSwitch.margin is "30s": should be a duration with its unit (ms, s, m, h, d) from 2m to 1d',
+  ])
+})
+
 test('standard input cannot be followed', () => {
   const files = (given: object) => texts({ source: { kind: 'files', ...given } }, {})
   expect(files({ paths: ['access.log'], follow: true })).toEqual([])

@@ -24,9 +24,30 @@ test('every call to AWS has its permission, and no permission is without a call'
   expect(commandsSent()).toEqual([...new Set(known)].sort())
 })
 
+const topicArn = 'arn:aws:sns:us-east-1:123456789012:weir-alerts'
+
+test('what infra/README.md shows is what the table makes of such a configuration', () => {
+  const config = weirSchema.parse({
+    mode: 'enforce',
+    source: { kind: 'kinesis', stream: 'arn:aws:kinesis:us-east-1:123456789012:stream/access-logs' },
+    alerts: { sns: { topicArn } },
+    gateway: { region: 'us-east-1' },
+    metrics: { cloudWatch: { rates: { enabled: true } } },
+  })
+  const [own, history] = rolePolicies(config)
+  const made = [...own!.policy.Statement, ...history!.policy.Statement].map(statement =>
+    JSON.parse(JSON.stringify(statement).replaceAll('us-east-1', 'REGION').replaceAll('123456789012', 'ACCOUNT')),
+  )
+  const page = readFileSync(join(src, '../infra/README.md'), 'utf8')
+  const shown = [...page.matchAll(/^ *(\{ "Sid": [^]*?\})(?=,?\n *\{ "Sid"|\n *\]|\n```)/gm)].map(([, text = '']) => {
+    const { Action, Resource, ...rest } = JSON.parse(text)
+    return { ...rest, Action: [Action].flat(), Resource: [Resource].flat() }
+  })
+  for (const statement of made) expect(shown).toContainEqual(statement)
+})
+
 const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man'
 const schedulerRoleArn = 'arn:aws:iam::123456789012:role/weir-scheduler'
-const topicArn = 'arn:aws:sns:us-east-1:123456789012:weir-alerts'
 
 test('who only watches may change nothing, and read no more than its stream', () => {
   const config = weirSchema.parse({ source: { kind: 'kinesis', stream: 'access-logs', region: 'eu-west-1' } })

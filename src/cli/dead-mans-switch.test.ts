@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { systemClock } from '../clock.ts'
+import { weirSchema } from '../core/config/config.ts'
+import type { EffectJournal } from '../stores/journal-entry.ts'
+import type { TelemetryEvent } from '../worker/telemetry.ts'
+import { openDeadMansSwitch } from './dead-mans-switch.ts'
+
+const deadMansSwitch = {
+  functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man',
+  schedulerRoleArn: 'arn:aws:iam::123456789012:role/weir-scheduler',
+}
+const journal: EffectJournal = {
+  ...{ recovered: [], stories: () => new Map(), append: async () => {}, close: async () => {} },
+}
+
+async function opened(config: object) {
+  const told: TelemetryEvent[] = []
+  const opened = await openDeadMansSwitch(weirSchema.parse(config), {
+    ...{ clock: systemClock(), journal, telemetry: event => told.push(event) },
+  })
+  await opened?.close()
+  return { isOpen: opened !== undefined, told }
+}
+
+test('who enforces is told at the start which gateways have no switch', async () => {
+  expect(await opened({ mode: 'enforce', gateway: {}, gateways: { eu: { deadMansSwitch }, us: {} } })).toEqual({
+    isOpen: true,
+    told: [{ name: 'limitsUnguarded', gateways: [undefined, 'us'] }],
+  })
+  expect(await opened({ mode: 'enforce', gateway: { deadMansSwitch } })).toEqual({ isOpen: true, told: [] })
+})
+
+test('who lowers nothing is told nothing; what an earlier run has lowered is watched over all the same', async () => {
+  expect(await opened({ mode: 'observe', gateway: {} })).toEqual({ isOpen: false, told: [] })
+  expect(await opened({ mode: 'suggest', gateway: { deadMansSwitch } })).toEqual({ isOpen: true, told: [] })
+})
