@@ -3,16 +3,16 @@ import type { GiveBackWatch } from '../core/incident/give-back.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { deadManWorld, functionArn, marginMs, probationMs, schedulerRoleArn } from './testing-dead-man.ts'
-import { expiresAt, limits, low, original, planWorld, restore, throttle } from './testing-plans.ts'
+import { expiresAt, limits, low, original, planWorld, restore, throttle, type WorldOptions } from './testing-plans.ts'
 
 const world = planWorld()
 const aws = deadManWorld(world)
 
 /** A worker's life with a switch: its journal, its performer. It dies without a word where the test goes on without it. */
-async function live(options: Parameters<typeof aws.open>[1] = {}) {
+async function live(options: Parameters<typeof aws.open>[1] = {}, way: WorldOptions = {}) {
   const journal = await openEffectJournal(world.directory)
   const watch = aws.open(journal, options)
-  const worker = await world.live({ journal, watch })
+  const worker = await world.live({ ...way, journal, watch })
   return { ...worker, journal, watch }
 }
 
@@ -150,6 +150,50 @@ describe('when Weir dies', () => {
     await aws.timePasses()
     expect(world.gateway.planLimits('plan-a')).toBeUndefined()
     expect(world.gateway.changes()).toHaveLength(2)
+  })
+})
+
+describe('a key that is moved to a penalty plan', () => {
+  const moving = { way: 'penalty-plan', penaltyPlan: 'plan-slow' } as const
+  const serve = () =>
+    world.serve([
+      { id: 'plan-shared', limits: original, keys: ['key-a', 'key-b'] },
+      { id: 'plan-slow', limits: low },
+    ])
+
+  test('has a schedule from before it leaves its plan until it is back', async () => {
+    await serve()
+    const { perform } = await live({}, moving)
+    await perform(throttle('throttle-1'))
+    expect(aws.scheduler.schedules()).toMatchObject([
+      {
+        name: 'weir-key-key-a',
+        at: inWholeSeconds,
+        input: { giveBack: { kind: 'move', movedKey: 'key-a', from: ['plan-shared'], to: 'plan-slow' } },
+      },
+    ])
+    await perform(restore('full'))
+    await vi.waitUntil(() => aws.scheduler.schedules().length === 0, 10_000)
+    expect(world.gateway.plansOfKey('key-a')).toEqual(['plan-shared'])
+  })
+
+  test('returns to its plan when Weir dies', async () => {
+    await serve()
+    const { perform } = await live({}, moving)
+    await perform(throttle('throttle-1'))
+    expect(world.gateway.plansOfKey('key-a')).toEqual(['plan-slow'])
+    await aws.timePasses()
+    expect(world.gateway.plansOfKey('key-a')).toEqual(['plan-shared'])
+    expect(aws.notices()).toMatchObject([{ kind: 'limit-given-back' }])
+  })
+
+  test('is not moved where a schedule is required and cannot be made', async () => {
+    await serve()
+    aws.scheduler.failNext('CreateSchedule', 'denied', 50)
+    const { perform, journal } = await live({ required: true }, moving)
+    expect(await perform(throttle('throttle-1'))).toMatchObject({ kind: 'refused' })
+    expect(world.gateway.plansOfKey('key-a')).toEqual(['plan-shared'])
+    expect([...journal.stories()]).toEqual([])
   })
 })
 

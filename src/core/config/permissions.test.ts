@@ -39,7 +39,7 @@ test('what infra/README.md shows is what the table makes of such a configuration
     JSON.parse(JSON.stringify(statement).replaceAll('us-east-1', 'REGION').replaceAll('123456789012', 'ACCOUNT')),
   )
   const page = readFileSync(join(src, '../infra/README.md'), 'utf8')
-  const shown = [...page.matchAll(/^ *(\{ "Sid": [^]*?\})(?=,?\n *\{ "Sid"|\n *\]|\n```)/gm)].map(([, text = '']) => {
+  const shown = [...page.matchAll(/^ *(\{ "Sid": [\s\S]*?\})(?=,?\n *\{ "Sid"|\n *\]|\n```)/gm)].map(([, text = '']) => {
     const { Action, Resource, ...rest } = JSON.parse(text)
     return { ...rest, Action: [Action].flat(), Resource: [Resource].flat() }
   })
