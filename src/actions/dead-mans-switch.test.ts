@@ -85,6 +85,15 @@ describe('a schedule', () => {
     expect(aws.scheduler.schedules()).toMatchObject([{ input: order }])
   })
 
+  test('that could not be made before the limit was back is not made any more', async () => {
+    aws.scheduler.failNext('CreateSchedule', 'silent-after')
+    const { perform } = await live()
+    await perform(throttle('throttle-1'))
+    await perform(restore('full'))
+    await vi.waitUntil(() => aws.scheduler.calls().includes('DeleteSchedule weir-plan-plan-a'), 10_000)
+    await vi.waitUntil(() => aws.scheduler.schedules().length === 0, 10_000)
+  })
+
   test('that is required and cannot be made refuses the throttle, and the limit is as it was', async () => {
     aws.scheduler.failNext('CreateSchedule', 'denied', 50)
     const { perform, journal } = await live({ required: true })

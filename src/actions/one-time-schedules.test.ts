@@ -69,6 +69,14 @@ test('wanted otherwise it is another, and wanted no longer it is gone', async ()
   await vi.waitUntil(() => scheduler.schedules().length === 0, 10_000)
 })
 
+test('wanted otherwise while it is being made, it is as it was wanted last', async () => {
+  const { want } = live()
+  const first = want(schedule(), patient)
+  const second = want(schedule(startsAt + 50 * MINUTE_MS, 3), patient)
+  expect([await first, await second]).toEqual([{ kind: 'made' }, { kind: 'made' }])
+  expect(scheduler.schedules()).toMatchObject([{ at: startsAt + 50 * MINUTE_MS, input: { limit: 3 } }])
+})
+
 test('made again after it was deleted, word for word as before, it is there again', async () => {
   const { want, unwant } = live()
   await want(schedule(), patient)
@@ -135,8 +143,12 @@ test('whoever wants one waits no longer than it said, and not at all while the l
   scheduler.failNext('CreateSchedule', 'denied', 5)
   await other.want(schedule(), patient)
   const asked = scheduler.calls().length
-  const answer = other.want({ ...schedule(), name: 'weir-plan-b' }, patient)
-  expect(await answer).toMatchObject({ kind: 'missing', because: expect.stringContaining('AccessDenied') })
+  expect(await other.want({ ...schedule(), name: 'weir-plan-b' }, patient)).toMatchObject({
+    kind: 'missing',
+    because: expect.stringContaining('AccessDenied'),
+  })
+  // Its own call is not out yet.
+  expect(scheduler.calls()).toHaveLength(asked)
   // Unless it must know.
   expect(await other.want({ ...schedule(), name: 'weir-plan-c' }, { ...patient, mustAsk: true })).toMatchObject({
     kind: 'missing',
