@@ -8,6 +8,7 @@ import { detectors } from '../../../detectors/index.ts'
 import { formatNames, usualNames } from '../formats/field-names.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { plannedEvent } from './planned-schema.ts'
+import { tenantWay, type WayName, waySettings } from './way-schema.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
 
@@ -243,6 +244,7 @@ const gateway = {
     .min(1)
     .optional()
     .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
+  ...waySettings(awsClient),
 }
 /** As CloudWatch takes it: printable ASCII, at most 255 characters; `AWS/` is for AWS’s own. */
 const cloudWatchName = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected })
@@ -410,6 +412,7 @@ export interface TenantKey {
   readonly hash?: string | undefined
   readonly gateway?: string | undefined
   readonly usagePlan?: string | undefined
+  readonly way?: WayName | undefined
 }
 
 const tenant = z.strictObject({
@@ -428,6 +431,7 @@ const tenant = z.strictObject({
               hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
               gateway: z.string().min(1).optional().describe('its name in `gateways`, where it is not in `gateway`'),
               usagePlan: z.string().min(1).optional().describe('id of its plan, where it is not the tenant’s'),
+              way: tenantWay,
             })
             .transform((key): TenantKey => key),
         ])
@@ -439,6 +443,7 @@ const tenant = z.strictObject({
   contact: z.string().min(1).optional().describe('whom to call'),
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),
+  way: tenantWay,
   exempt: z.boolean().default(false).describe('never acted upon, alerted on all the same'),
   planned: z
     .array(plannedEvent)
