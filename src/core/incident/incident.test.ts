@@ -117,7 +117,7 @@ describe('a throttled storm', () => {
       [[0, 'storm'], [1, 'applied'], ...each(2, 604, 'storm'), [605, 'applied'], ...each(606, 615, 'storm')],
       615,
     )
-    expect(lines.slice(5)).toEqual([
+    expect(lines.slice(4)).toEqual([
       '600s recovering',
       '600s ! alert: restore half (expired)',
       '600s ! key#1/restore-1 half',
@@ -197,7 +197,7 @@ describe('an outcome that is not what was wanted', () => {
       ],
       700,
     )
-    expect(lines.slice(5)).toEqual([
+    expect(lines.slice(4)).toEqual([
       '600s recovering',
       '600s ! alert: restore half (expired)',
       '600s ! key#1/restore-1 half',
@@ -444,7 +444,7 @@ describe('a tenant that a person makes exempt', () => {
       [10, 'applied'],
       ...each(11, 30, 'storm, exempt'),
     ])
-    expect(lines.slice(5)).toEqual([...givenBack(9, 1), '20s open'])
+    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open'])
   })
 
   test('does not wait for the end of its probation', () => {
