@@ -4,8 +4,9 @@ import { dirname, resolve } from 'node:path'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
-import { usagePlanPerformer } from '../actions/usage-plan.ts'
+import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
+import { authorizerRows } from '../actions/ways/authorizer-rows.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -13,7 +14,7 @@ import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
-import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { AlertEffect } from '../core/incident/effect.ts'
 import type { GiveBackWatch } from '../core/incident/give-back.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
@@ -156,6 +157,8 @@ async function watch(watching: Watch): Promise<void> {
         const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
         void deadMansSwitch?.reconcile()
         const plan = planPerformer(config, { clock, journal, audit, placeOf, watch: deadMansSwitch, telemetry })
+        // Beside all else: a key that a crash left between two plans is refused every call.
+        void plan.resume(signal)
         const metrics = await openPublisher(config, { directory, clock, telemetry })
         const teach =
           history.length === 0
@@ -293,13 +296,19 @@ interface PlanSurroundings {
 function planPerformer(
   config: WeirConfig,
   { clock, journal, audit, placeOf, watch, telemetry }: PlanSurroundings,
-): Performer<ThrottleEffect | RestoreEffect> {
+): LimitPerformer {
   return usagePlanPerformer({
     // A queue each, since AWS counts by account and region.
     gateways: new Map(
-      namedGateways(config).map(([name, { stages, ...aws }]) => [
+      namedGateways(config).map(([name, { stages, way, penaltyPlan, authorizerTable, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+        {
+          ...{ client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages, way, penaltyPlan },
+          authorizerTable: authorizerTable && {
+            rows: authorizerRows({ ...aws, endpoint: undefined, ...authorizerTable }),
+            penaltyKeys: authorizerTable.penaltyKeys,
+          },
+        },
       ]),
     ),
     clock,

@@ -68,7 +68,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     const want = run.wants.get(place.gateway)
     if (table === undefined || want === undefined) return { place, outcome: refused(noGateway(place.gateway)) }
     const story = storyOf(place)
-    const isAsWanted = story?.versions.length === 1 && story.expiresAt >= effect.expiresAt
+    const isAsWanted = story?.isSet === true && story.expiresAt >= effect.expiresAt
     if (story !== undefined && isAsWanted && story.expiresAt > clock.now()) {
       if (!story.holders.includes(effect.keyId)) await note('row-held', effect, place)
       return { place, outcome: { kind: 'already', after: limitsIn(table.penaltyKeys, story), wholeOnly: true } }

@@ -165,6 +165,8 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
     const told = new Map<string, EpochMs>()
     let gapSince: EpochMs | undefined
     let failures = 0
+    /** What the plan that it came from gives it. */
+    let limitsBack: LimitsOrNone | undefined
     const startedAs = storyOf(place)?.state ?? 'there'
     const doubtUntil = clock.now() + leavesWithinMs
 
@@ -203,8 +205,9 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
       else await note('move-left', effect, place)
       if (towards !== wanted) return refused(turnedBackText(target, towards, turnedBack ?? 'not possible'))
       if (gapMs === undefined && wanted === 'back') return { kind: 'already' }
-      const after = isAway ? (target.after ?? undefined) : undefined
-      const limits = isAway ? { before: target.before ?? undefined, after } : {}
+      const limits = isAway
+        ? { before: target.before ?? undefined, after: target.after ?? undefined }
+        : { after: limitsBack ?? undefined }
       return { kind: 'applied', ...limits, ...(gapMs !== undefined && { gapMs }), wholeOnly: true }
     }
 
@@ -253,11 +256,12 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
       if (story !== undefined && story.state !== 'there' && here.every(planId => leaving.has(planId)))
         gapSince ??= story.since
       if (story?.state !== towards) {
-        const gone = towards === 'back' && !isInGap() ? await planThatIsGone(plans, from, signal) : undefined
-        if (gone !== undefined) {
+        const origins = towards === 'back' && !isInGap() ? await lookAtOrigins(plans, from, signal) : undefined
+        if (origins?.gone !== undefined) {
           await note('move-left', effect, place)
-          return refused(`plan ${gone}, which the key came from, is gone: it stays in the penalty plan ${to}`)
+          return refused(`plan ${origins.gone}, which the key came from, is gone: it stays in the penalty plan ${to}`)
         }
+        limitsBack = origins?.limits
         const unwatched = await announce(effect, place, target, towards, gapSince ?? now)
         if (unwatched !== undefined && !isInGap()) return refused(unwatched)
       }
@@ -322,7 +326,16 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
 
   async function resume(signal: AbortSignal): Promise<void> {
     const stories = [...ledger.stories().values()].filter(story => story.kind === 'move' && story.state !== 'there')
-    await Promise.all(stories.map(story => story.kind === 'move' && putBack(story, signal)))
+    await Promise.all(
+      stories.map(story => {
+        if (story.kind !== 'move') return undefined
+        // It stays owed, and whoever looks for what no incident holds asks again.
+        return putBack(story, signal).catch((failure: unknown) => {
+          const error = failure instanceof Error ? failure.message : String(failure)
+          if (!signal.aborted) onTrouble({ effectId: story.effectId, error, nextTryInMs: mendEveryMs })
+        })
+      }),
+    )
   }
 
   /** What was begun is gone on with by whoever performs it again; until then the key must not be left without a plan. */
@@ -358,16 +371,18 @@ const penaltyPlanWanting = ({ penaltyPlan }: KnownGateway): string | undefined =
   penaltyPlan === undefined ? 'no `penaltyPlan` is configured to move the key to' : undefined
 
 /** A key cannot go back into what is not there: before it leaves the penalty plan that is looked at. */
-async function planThatIsGone(
+async function lookAtOrigins(
   plans: KnownGateway['plans'],
   from: readonly string[],
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<{ readonly gone?: string; readonly limits?: LimitsOrNone }> {
+  let limits: LimitsOrNone | undefined
   for (const planId of from) {
     const read = await plans.settingsNow(planId, signal)
-    if (read.kind === 'refused' && read.isMalformed) return planId
+    if (read.kind === 'refused' && read.isMalformed) return { gone: planId }
+    if (read.kind === 'ok' && limits === undefined) limits = read.value.limits
   }
-  return undefined
+  return limits === undefined ? {} : { limits }
 }
 
 /** Not in that plan, or left already: where it is the next read tells. */

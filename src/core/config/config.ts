@@ -9,6 +9,7 @@ import { formatNames, usualNames } from '../formats/field-names.ts'
 import { deadMansSwitch } from './dead-mans-switch-schema.ts'
 import { duration } from './duration-schema.ts'
 import { plannedEvent } from './planned-schema.ts'
+import { tenantWay, type WayName, waySettings } from './way-schema.ts'
 
 const perWeek = { hour: 7 * 24, day: 7, week: 1, month: 7 / 30 } as const
 
@@ -225,6 +226,7 @@ const gateway = {
     .min(1)
     .optional()
     .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
+  ...waySettings(awsClient),
 }
 /** As CloudWatch takes it: printable ASCII, at most 255 characters; `AWS/` is for AWS’s own. */
 const cloudWatchName = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected })
@@ -392,6 +394,7 @@ export interface TenantKey {
   readonly hash?: string | undefined
   readonly gateway?: string | undefined
   readonly usagePlan?: string | undefined
+  readonly way?: WayName | undefined
 }
 
 const tenant = z.strictObject({
@@ -410,6 +413,7 @@ const tenant = z.strictObject({
               hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
               gateway: z.string().min(1).optional().describe('its name in `gateways`, where it is not in `gateway`'),
               usagePlan: z.string().min(1).optional().describe('id of its plan, where it is not the tenant’s'),
+              way: tenantWay,
             })
             .transform((key): TenantKey => key),
         ])
@@ -421,6 +425,7 @@ const tenant = z.strictObject({
   contact: z.string().min(1).optional().describe('whom to call'),
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),
+  way: tenantWay,
   exempt: z.boolean().default(false).describe('never acted upon, alerted on all the same'),
   planned: z
     .array(plannedEvent)

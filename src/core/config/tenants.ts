@@ -3,6 +3,9 @@
 import type { PlannedEvent, PlannedEvents } from '../planned/planned-event.ts'
 import type { ApiKeyId, TenantId } from '../vocabulary.ts'
 import type { TenantsConfig } from './config.ts'
+import type { WayName } from './way-schema.ts'
+
+export type { WayName } from './way-schema.ts'
 
 export interface TenantEntry {
   readonly tenantId: TenantId
@@ -14,9 +17,6 @@ export interface TenantEntry {
   readonly keys: readonly ApiKeyId[]
 }
 
-/** How a limit is lowered. None takes another's place by itself: they do not cost a client the same. */
-export type WayName = 'own-plan' | 'penalty-plan' | 'authorizer-table'
-
 /** Where a key is, as far as tenants.yaml says. */
 export interface KeyPlace {
   /** Name in `gateways`; undefined: `gateway`. */
@@ -25,7 +25,7 @@ export interface KeyPlace {
   readonly usagePlan: string | undefined
   /** undefined: as its gateway says. */
   readonly way?: WayName | undefined
-  /** Under which id an authorizer that sees the key's value knows it: its keyed hash. undefined: the key's id. */
+  /** Under which id the API's authorizer knows it: the keyed hash, where it sees the key's value and makes one of it. */
   readonly row?: string | undefined
 }
 
@@ -52,7 +52,7 @@ export function tenantDirectory({ tenants, planned: fleet }: TenantsConfig): Ten
   const keyOfHash = new Map<string, ApiKeyId>()
   const byTenant = new Map<TenantId, readonly PlannedEvent[]>()
   for (const [tenantId, tenant] of Object.entries(tenants)) {
-    const { name, contact, escalation, usagePlan, exempt, keys, planned } = tenant
+    const { name, contact, escalation, usagePlan, way, exempt, keys, planned } = tenant
     if (planned.length > 0) byTenant.set(tenantId, planned)
     const entry = { tenantId, name, contact, escalation, exempt, keys: keys.map(({ id }) => id) }
     if (keys.length > 1) {
@@ -61,7 +61,10 @@ export function tenantDirectory({ tenants, planned: fleet }: TenantsConfig): Ten
     }
     for (const key of keys) {
       byKey.set(key.id, entry)
-      places.set(key.id, { gateway: key.gateway, usagePlan: key.usagePlan ?? usagePlan })
+      places.set(key.id, {
+        ...{ gateway: key.gateway, usagePlan: key.usagePlan ?? usagePlan, way: key.way ?? way },
+        row: key.hash ?? key.id,
+      })
       if (key.hash !== undefined) keyOfHash.set(key.hash, key.id)
     }
   }

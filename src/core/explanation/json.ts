@@ -84,12 +84,15 @@ function actionOf(action: Action) {
     case 'throttle':
       return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt) }
     case 'throttled': {
-      const { kind, limits, before, expiresAt, missed } = action
+      const { kind, limits, before, expiresAt, missed, gapMs } = action
       const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
-      return { kind, ...told, ...(missed !== undefined && { missed }) }
+      return { kind, ...told, ...(missed !== undefined && { missed }), ...(gapMs !== undefined && { gapMs }) }
     }
     case 'restored':
-      return { kind: action.kind, limits: action.limits ?? null }
+      return {
+        ...{ kind: action.kind, limits: action.limits ?? null },
+        ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
+      }
     case 'held':
     case 'suggest':
     case 'throttle-refused':

@@ -34,6 +34,23 @@ describe('a throttled storm', () => {
     ])
   })
 
+  test('that was lowered by a move is told that it stays so for the probation, and what the move has cost', () => {
+    const lines = play(
+      [
+        [0, 'storm'],
+        [1, 'moved'],
+        [601, 'already'],
+        [722, 'moved'],
+      ],
+      723,
+    )
+    expect(lines.slice(5)).toEqual([
+      '600s ! alert: restore half (expired, as a whole only, after 2000 ms of 403)',
+      '600s ! key#1/restore-1 half',
+      '721s ! key#1/restore-2 full',
+    ])
+  })
+
   test('gets its limit back in two steps and closes when it does not return', () => {
     expect(
       play(

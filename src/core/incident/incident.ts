@@ -312,7 +312,7 @@ function giveBack(
   story: Story,
   step: 'half' | 'full',
   because: RestoreReason,
-  action: Action = { kind: 'restore', step, because },
+  action: Action = restoring(story, step, because),
 ): Step {
   const restores = story.restores + 1
   const effectId = `${story.incidentId}/restore-${restores}`
@@ -329,6 +329,13 @@ function giveBack(
       ? { phase: 'recovering' as const }
       : {}),
   }
+}
+
+/** Of what can only be given back as a whole nobody is told that they get half of it. */
+function restoring({ action }: Story, step: 'half' | 'full', because: RestoreReason): Action {
+  if (step === 'full' || action.kind !== 'throttled' || !action.wholeOnly) return { kind: 'restore', step, because }
+  const { gapMs } = action
+  return { kind: 'restore', step, because, wholeOnly: true, ...(gapMs !== undefined && { gapMs }) }
 }
 
 function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>): Step {
@@ -349,6 +356,8 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       before: outcome.kind === 'applied' ? outcome.before : undefined,
       expiresAt: asked.expiresAt,
       ...(outcome.missed !== undefined && { missed: outcome.missed }),
+      ...(outcome.kind === 'applied' && outcome.gapMs !== undefined && { gapMs: outcome.gapMs }),
+      ...(outcome.wholeOnly && { wholeOnly: true }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform') return giveBack({ ...story, action }, 'full', 'platform-incident')
@@ -373,14 +382,18 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
     }
     // What was refused before, and is another's by now, was not restored.
     const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
-    const action: Action =
-      givingBack.step === 'full' && !isOthers ? { kind: 'restored', limits: outcome.after } : story.action
+    const action: Action = givingBack.step === 'full' && !isOthers ? restored(outcome) : story.action
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
     }
   }
   return { incident }
 }
+
+const restored = (outcome: Exclude<Outcome, { kind: 'refused' }>): Action => ({
+  ...{ kind: 'restored', limits: outcome.after },
+  ...(outcome.kind === 'applied' && outcome.gapMs !== undefined && { gapMs: outcome.gapMs }),
+})
 
 function onPlatform(incident: Incident): Step {
   switch (incident.phase) {

@@ -34,16 +34,21 @@ export type RowStoryEntry =
 export interface RowStory extends RowPlace, Pick<RowChange, 'penaltyKey' | 'effectId' | 'expiresAt'> {
   readonly kind: 'row'
   readonly holders: readonly ApiKeyId[]
-  /** Two while it is unknown whether the last change arrived. */
+  /** Several while it is unknown whether the last changes arrived, the newest last. */
   readonly versions: readonly string[]
+  /** Whether it is known that the last change arrived. */
+  readonly isSet: boolean
 }
+
+/** Of changes that nobody knows to have arrived: more than a storm's relapses within a table's outage. */
+const maxVersions = 20
 
 export function advanceRow(story: RowStory | undefined, entry: RowStoryEntry): RowStory | undefined {
   if (entry.kind === 'row-changing') return changing(story, entry)
   if (story === undefined) return undefined
   switch (entry.kind) {
     case 'row-set':
-      return { ...story, versions: story.versions.slice(-1) }
+      return { ...story, versions: story.versions.slice(-1), isSet: true }
     case 'row-held':
       return { ...story, holders: withHolder(story.holders, entry.keyId), expiresAt: later(story, entry) }
     case 'row-let-go':
@@ -65,7 +70,8 @@ function changing(earlier: RowStory | undefined, change: RowChange): RowStory {
     penaltyKey,
     effectId,
     expiresAt: later(earlier, change),
-    versions: [...(earlier?.versions.slice(-1) ?? []), version],
+    versions: [...(earlier?.versions ?? []).filter(other => other !== version), version].slice(-maxVersions),
+    isSet: false,
   }
 }
 

@@ -18,6 +18,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   'src/actions': ['src/core'],
   'src/stores': ['src/core'],
   'src/metrics': ['src/core'],
+  // Runs by itself, in somebody's API: nothing of Weir's comes with it.
+  'src/authorizer': [],
   'src/worker': ['src/sources', 'src/actions', 'src/stores', 'src/metrics', 'src/core', 'detectors'],
   'src/dashboard': ['src/stores', 'src/core'],
   'src/dead-man': ['src/core'],
@@ -98,6 +100,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'node:assert',
     'node:assert/strict',
   ],
+  'src/authorizer': ['@aws-sdk/client-dynamodb', 'node:crypto'],
 }
 
 /** node:crypto can also be random: only its hashes are functions. */
