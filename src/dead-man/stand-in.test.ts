@@ -163,7 +163,7 @@ describe('a key that was moved', () => {
   })
 
   test('leaves the penalty plan only after a while: until then it is tried again', async () => {
-    await serve('slow', () => 60_000)
+    await serve('slow', () => 600_000)
     const { call, lines } = aws.deployed()
     expect(await call(order(move))).toEqual({ kind: 'given-back' })
     expect([...world.gateway.plansOfKey('key-a')].sort()).toEqual(home)

@@ -9,7 +9,7 @@ const src = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Of all that speaks to AWS: the commands it sends. */
 function commandsSent(): readonly string[] {
-  const files = ['actions', 'sources', 'metrics', 'dead-man', 'stores', 'worker', 'cli'].flatMap(folder =>
+  const files = ['actions', 'sources', 'metrics', 'dead-man', 'authorizer', 'stores', 'worker', 'cli'].flatMap(folder =>
     readdirSync(join(src, folder), { recursive: true, encoding: 'utf8' }).map(path => join(src, folder, path)),
   )
   const code = files.filter(path => path.endsWith('.ts') && !/\.test\.ts$|(^|\/)testing-[^/]*$/.test(path))
@@ -39,10 +39,12 @@ test('what infra/README.md shows is what the table makes of such a configuration
     JSON.parse(JSON.stringify(statement).replaceAll('us-east-1', 'REGION').replaceAll('123456789012', 'ACCOUNT')),
   )
   const page = readFileSync(join(src, '../infra/README.md'), 'utf8')
-  const shown = [...page.matchAll(/^ *(\{ "Sid": [\s\S]*?\})(?=,?\n *\{ "Sid"|\n *\]|\n```)/gm)].map(([, text = '']) => {
-    const { Action, Resource, ...rest } = JSON.parse(text)
-    return { ...rest, Action: [Action].flat(), Resource: [Resource].flat() }
-  })
+  const shown = [...page.matchAll(/^ *(\{ "Sid": [\s\S]*?\})(?=,?\n *\{ "Sid"|\n *\]|\n```)/gm)].map(
+    ([, text = '']) => {
+      const { Action, Resource, ...rest } = JSON.parse(text)
+      return { ...rest, Action: [Action].flat(), Resource: [Resource].flat() }
+    },
+  )
   for (const statement of made) expect(shown).toContainEqual(statement)
 })
 
@@ -106,7 +108,11 @@ test('the dead man’s switch: Weir keeps schedules of one name and hands Schedu
   const config = weirSchema.parse({
     mode: 'enforce',
     alerts: { sns: { topicArn } },
-    gateway: { region: 'us-east-1', deadMansSwitch: { functionArn, schedulerRoleArn, group: 'weir' } },
+    gateway: {
+      region: 'us-east-1',
+      deadMansSwitch: { functionArn, schedulerRoleArn, group: 'weir' },
+      penaltyPlan: 'slow',
+    },
   })
   const [own, , ofFunction, ofScheduler] = rolePolicies(config)
   expect(own!.policy.Statement.slice(-2)).toEqual([
@@ -139,7 +145,14 @@ test('the dead man’s switch: Weir keeps schedules of one name and hands Schedu
           Action: ['apigateway:PATCH'],
           Resource: ['arn:aws:apigateway:us-east-1::/usageplans/*'],
         },
-        { Sid: 'MoveKeysBack', Action: ['apigateway:POST', 'apigateway:DELETE'] },
+        {
+          Sid: 'MoveKeysBack',
+          Action: ['apigateway:POST', 'apigateway:DELETE'],
+          Resource: [
+            'arn:aws:apigateway:us-east-1::/usageplans/*/keys',
+            'arn:aws:apigateway:us-east-1::/usageplans/*/keys/*',
+          ],
+        },
         { Sid: 'TellPeople', Resource: [topicArn] },
         { Sid: 'Log', Resource: ['arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/weir-dead-man:*'] },
       ],
@@ -162,4 +175,32 @@ test('the dead man’s switch: Weir keeps schedules of one name and hands Schedu
     },
     policy: { Statement: [{ Action: ['lambda:InvokeFunction'], Resource: [functionArn] }] },
   })
+})
+
+test('each way to lower a limit brings its own: keys are moved, or rows are written that the authorizer reads', () => {
+  const authorizerTable = { table: 'weir-rows', penaltyKeys: [{ id: 'p1', rateLimit: 1, burstLimit: 2 }] }
+  const gateway = { region: 'us-east-1', penaltyPlan: 'slow', authorizerTable }
+  const [own, , authorizer] = rolePolicies(weirSchema.parse({ mode: 'enforce', gateway }))
+  const table = ['arn:aws:dynamodb:us-east-1:*:table/weir-rows']
+  expect(own!.policy.Statement.slice(2)).toEqual([
+    {
+      ...{ Sid: 'MoveKeys', Effect: 'Allow', Action: ['apigateway:POST', 'apigateway:DELETE'] },
+      Resource: [
+        'arn:aws:apigateway:us-east-1::/usageplans/*/keys',
+        'arn:aws:apigateway:us-east-1::/usageplans/*/keys/*',
+      ],
+    },
+    {
+      Sid: 'WriteAuthorizerTable',
+      Effect: 'Allow',
+      Action: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      Resource: table,
+    },
+  ])
+  expect(authorizer).toMatchObject({
+    role: 'of the API’s authorizer',
+    policy: { Statement: [{ Action: ['dynamodb:GetItem'], Resource: table }] },
+  })
+  // Who does not enforce writes nothing.
+  expect(rolePolicies(weirSchema.parse({ gateway }))[0]!.policy.Statement).toHaveLength(1)
 })

@@ -22,6 +22,7 @@ export const actionsOfCommands = {
   gatewayChanges: { UpdateUsagePlanCommand: 'apigateway:PATCH' },
   gatewayMoves: { CreateUsagePlanKeyCommand: 'apigateway:POST', DeleteUsagePlanKeyCommand: 'apigateway:DELETE' },
   authorizerTable: { PutItemCommand: 'dynamodb:PutItem', UpdateItemCommand: 'dynamodb:UpdateItem' },
+  authorizer: { GetItemCommand: 'dynamodb:GetItem' },
   scheduler: {
     CreateScheduleCommand: 'scheduler:CreateSchedule',
     UpdateScheduleCommand: 'scheduler:UpdateSchedule',
@@ -85,7 +86,7 @@ export function rolePolicies(config: WeirConfig): readonly RolePolicy[] {
     { role: ownRole, for: 'weir run', policy: policy(own) },
     ...assumed.map(role => ({ role, for: 'weir run, which takes it on', policy: policy(statementsOf(role)) })),
     historyPolicy(config),
-    ...gateways.flatMap(({ deadMansSwitch }) => (deadMansSwitch ? switchPolicies(deadMansSwitch, config) : [])),
+    ...gateways.flatMap(gateway => [...switchPolicies(gateway, config), ...authorizerPolicies(gateway)]),
   ]
 }
 
@@ -119,18 +120,40 @@ function alertNeeds({ alerts: { sns } }: WeirConfig): readonly Need[] {
 
 /** What changes something is left out until limits are lowered: it is wanted from then on until none is lowered any more. */
 function gatewayNeeds(gateway: GatewayConfig, mode: WeirConfig['mode']): readonly Need[] {
-  const { region, roleArn, deadMansSwitch } = gateway
-  const statements = [
-    allow('ReadPlans', actions('gatewayReads'), planArns(region)),
-    ...(mode === 'enforce' ? [allow('ChangePlans', actions('gatewayChanges'), planArns(region).slice(1))] : []),
-    ...(mode === 'enforce' && deadMansSwitch ? scheduleStatements(deadMansSwitch) : []),
+  const { region, roleArn, deadMansSwitch, penaltyPlan, authorizerTable } = gateway
+  const reads = [{ roleArn, statement: allow('ReadPlans', actions('gatewayReads'), plansAndBelow(region)) }]
+  if (mode !== 'enforce') return reads
+  const changes = [
+    allow('ChangePlans', actions('gatewayChanges'), plans(region)),
+    ...(penaltyPlan === undefined ? [] : [allow('MoveKeys', actions('gatewayMoves'), keysOfPlans(region))]),
+    ...(deadMansSwitch ? scheduleStatements(deadMansSwitch) : []),
   ]
-  return statements.map(statement => ({ roleArn, statement }))
+  const rows = authorizerTable && {
+    roleArn: authorizerTable.roleArn ?? roleArn,
+    statement: allow('WriteAuthorizerTable', actions('authorizerTable'), [tableArn(gateway, authorizerTable)]),
+  }
+  return [...reads, ...changes.map(statement => ({ roleArn, statement })), ...(rows ? [rows] : [])]
 }
 
-const planArns = (region: string | undefined): readonly string[] => {
-  const plans = `arn:${partitionOf(region)}:apigateway:${region ?? '*'}::/usageplans`
-  return [plans, `${plans}/*`]
+const allPlans = (region: string | undefined): string =>
+  `arn:${partitionOf(region)}:apigateway:${region ?? '*'}::/usageplans`
+const plans = (region: string | undefined): readonly string[] => [`${allPlans(region)}/*`]
+const plansAndBelow = (region: string | undefined): readonly string[] => [allPlans(region), ...plans(region)]
+const keysOfPlans = (region: string | undefined): readonly string[] => [
+  `${allPlans(region)}/*/keys`,
+  `${allPlans(region)}/*/keys/*`,
+]
+
+const tableArn = (
+  gateway: GatewayConfig,
+  { table, region = gateway.region }: NonNullable<GatewayConfig['authorizerTable']>,
+): string => `${arnOf('dynamodb', region)}:table/${table}`
+
+function authorizerPolicies(gateway: GatewayConfig): readonly RolePolicy[] {
+  const { authorizerTable } = gateway
+  if (authorizerTable === undefined) return []
+  const read = allow('ReadRows', actions('authorizer'), [tableArn(gateway, authorizerTable)])
+  return [{ role: 'of the API’s authorizer', for: 'which limits are lowered', policy: policy([read]) }]
 }
 
 function scheduleStatements({ functionArn, schedulerRoleArn, group }: DeadMansSwitchConfig): readonly Statement[] {
@@ -158,20 +181,20 @@ function historyPolicy({ metrics: { cloudWatch } }: WeirConfig): RolePolicy {
   }
 }
 
-function switchPolicies(settings: DeadMansSwitchConfig, { alerts }: WeirConfig): readonly RolePolicy[] {
-  const { functionArn, schedulerRoleArn, group } = settings
+function switchPolicies({ deadMansSwitch, penaltyPlan }: GatewayConfig, { alerts }: WeirConfig): readonly RolePolicy[] {
+  if (deadMansSwitch === undefined) return []
+  const { functionArn, schedulerRoleArn, group } = deadMansSwitch
   const { base, account, region, name } = placeOf(functionArn, 'scheduler')
   const logs = placeOf(functionArn, 'logs').base
-  const tells = alerts.sns ? [allow('TellPeople', actions('sns'), [alerts.sns.topicArn])] : []
   return [
     {
       role: `of the function ${name}`,
       for: 'the dead man’s switch: gives limits back when Weir does not',
       policy: policy([
-        allow('ReadPlans', actions('gatewayReads'), planArns(region)),
-        allow('GiveLimitsBack', actions('gatewayChanges'), planArns(region).slice(1)),
-        allow('MoveKeysBack', actions('gatewayMoves'), planArns(region).slice(1)),
-        ...tells,
+        allow('ReadPlans', actions('gatewayReads'), plansAndBelow(region)),
+        allow('GiveLimitsBack', actions('gatewayChanges'), plans(region)),
+        ...(penaltyPlan === undefined ? [] : [allow('MoveKeysBack', actions('gatewayMoves'), keysOfPlans(region))]),
+        ...(alerts.sns ? [allow('TellPeople', actions('sns'), [alerts.sns.topicArn])] : []),
         allow('Log', ['logs:CreateLogStream', 'logs:PutLogEvents'], [`${logs}:log-group:/aws/lambda/${name}:*`]),
       ]),
     },
