@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
-import { openDeadMansSwitch } from './dead-mans-switch.ts'
+import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 
 const deadMansSwitch = {
   functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man',
@@ -15,9 +15,10 @@ const journal: EffectJournal = {
 
 async function opened(config: object) {
   const told: TelemetryEvent[] = []
-  const opened = await openDeadMansSwitch(weirSchema.parse(config), {
-    ...{ clock: systemClock(), journal, telemetry: event => told.push(event) },
-  })
+  const parsed = weirSchema.parse(config)
+  const telemetry = (event: TelemetryEvent) => void told.push(event)
+  tellUnguarded(parsed, telemetry)
+  const opened = await openDeadMansSwitch(parsed, { clock: systemClock(), journal, telemetry })
   await opened?.close()
   return { isOpen: opened !== undefined, told }
 }

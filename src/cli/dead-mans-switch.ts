@@ -24,17 +24,24 @@ export const namedGateways = ({
   ...Object.entries(gateways),
 ]
 
+const isUnguarded = ([, { deadMansSwitch }]: readonly [string | undefined, GatewayConfig]): boolean =>
+  deadMansSwitch === undefined
+
+/** Once, at the start: who lowers limits must know which of them would stay lowered without Weir. */
+export function tellUnguarded(config: WeirConfig, telemetry: Telemetry): void {
+  const unguarded = namedGateways(config).filter(isUnguarded)
+  if (config.mode === 'enforce' && unguarded.length > 0)
+    telemetry({ name: 'limitsUnguarded', gateways: unguarded.map(([name]) => name) })
+}
+
 /** Whatever the mode: what an earlier run in enforce has lowered is watched over until it is given back. */
 export async function openDeadMansSwitch(
   config: WeirConfig,
   surroundings: SwitchSurroundings,
 ): Promise<DeadMansSwitch | undefined> {
-  const { clock, journal, telemetry } = surroundings
+  const { clock, journal } = surroundings
   const gateways = namedGateways(config)
-  const unguarded = gateways.filter(([, { deadMansSwitch }]) => deadMansSwitch === undefined)
-  if (config.mode === 'enforce' && unguarded.length > 0)
-    telemetry({ name: 'limitsUnguarded', gateways: unguarded.map(([name]) => name) })
-  if (unguarded.length === gateways.length) return undefined
+  if (gateways.every(isUnguarded)) return undefined
   const { deadMansSwitch } = await import('../actions/dead-mans-switch.ts')
   const switches = new Map<string | undefined, GatewaySwitch>()
   for (const [name, gateway] of gateways) {

@@ -34,7 +34,7 @@ import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
-import { namedGateways, openDeadMansSwitch } from './dead-mans-switch.ts'
+import { namedGateways, openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -129,6 +129,7 @@ interface Watch {
 
 async function watch(watching: Watch): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
+  tellUnguarded(config, telemetry)
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
   const source = await openSource(config, { clock, folder, telemetry })
