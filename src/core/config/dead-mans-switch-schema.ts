@@ -28,7 +28,7 @@ export const deadMansSwitch = z
     required: z
       .boolean()
       .default(false)
-      .describe('true: no limit is lowered before its schedule is made, even when nobody else protects the others'),
+      .describe('true: no limit is lowered before its schedule is made, however others fare meanwhile'),
     endpoint: z.url().optional().describe('another endpoint of EventBridge Scheduler, e.g. a simulation on loopback'),
   })
   .optional()
