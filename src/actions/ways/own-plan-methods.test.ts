@@ -31,7 +31,8 @@ describe('a plan whose methods have limits above its new ones', () => {
     await world.serve(plan, undefined, { methodPaths: 'ignored' })
     const { perform } = await world.live()
     expect(await perform(throttle('throttle-1'))).toMatchObject({
-      ...{ kind: 'applied', missed: 'the gateway did not take the limits of /pets/GET of api:live' },
+      ...{ kind: 'applied', before: original, after: low },
+      missed: 'the gateway did not take the limits of /pets/GET of api:live',
     })
     expect(has()).toEqual({ plan: low, methods: [pets, slow] })
     expect(await perform(restore('full'))).toMatchObject({ kind: 'applied' })

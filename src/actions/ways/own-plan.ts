@@ -16,7 +16,13 @@
 import { limitsText } from '../../core/explanation/text.ts'
 import type { Outcome, ThrottleEffect } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/limit-story.ts'
-import { owesNothing, type PlanPlace, type PlanSettings, type PlanStory } from '../../core/incident/plan-story.ts'
+import {
+  type LimitsOrNone,
+  owesNothing,
+  type PlanPlace,
+  type PlanSettings,
+  type PlanStory,
+} from '../../core/incident/plan-story.ts'
 import { MINUTE_MS } from '../../core/vocabulary.ts'
 import type { PlanEntry } from '../../stores/journal-entry.ts'
 import { type Attempt, changeEveryMs, type Want } from '../control-plane-queue.ts'
@@ -103,6 +109,8 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
     let conflicts = 0
     /** Forms in which the gateway has not taken the methods. */
     let tried: readonly PathForm[] = []
+    /** What the plan had before the first patch that it took without its methods. */
+    let before: LimitsOrNone | undefined
 
     const again = (because: string, afterMs: number, holdMs: number): Attempt<Outcome> => {
       onTrouble({ effectId: effect.id, error: because, nextTryInMs: afterMs })
@@ -135,7 +143,8 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
       const story = storyOf(place)
       if (story && owesNothing(story, current)) await note('plan-left', effect, place)
       const missed = [left, unset.length === 0 ? undefined : keptMethods(unset)].filter(text => text !== undefined)
-      const outcome = { ...applied(change), ...(missed.length > 0 && { missed: missed.join('; ') }) }
+      const whole = { before: before === undefined ? change.before : before, after: change.after }
+      const outcome = { ...applied(whole), ...(missed.length > 0 && { missed: missed.join('; ') }) }
       return done(outcome, holdMs)
     }
     /** After a patch of methods: it may have been taken and not stored. */
@@ -147,6 +156,7 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
         return arrived(change, now.value, changeEveryMs)
       }
       tried = [...tried, form]
+      if (before === undefined) before = change.before
       if (nextForm() !== undefined)
         return again('the gateway did not store the limits of methods', changeEveryMs, changeEveryMs)
       return effect.kind === 'throttle'
