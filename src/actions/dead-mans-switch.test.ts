@@ -68,6 +68,15 @@ describe('a schedule', () => {
     expect(schedule!.input).toMatchObject({ giveBack: { mayHave: expect.arrayContaining([limits(3, 6)]) } })
   })
 
+  test('waits longer for a limit that is wanted for longer, and is low enough already', async () => {
+    const { perform } = await live()
+    await perform(throttle('throttle-1'))
+    expect(await perform({ ...throttle('throttle-2'), expiresAt: expiresAt + 300_000 })).toMatchObject({
+      kind: 'already',
+    })
+    expect(aws.scheduler.schedules()).toMatchObject([{ at: inWholeSeconds + 300_000 }])
+  })
+
   test('goes with what a person has taken over', async () => {
     const { perform } = await live()
     await perform(throttle('throttle-1'))

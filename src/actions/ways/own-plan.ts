@@ -41,6 +41,7 @@ import { findPlans, type PlanTarget } from './own-plan-targets.ts'
 import {
   applied,
   done,
+  isNewHold,
   type KnownGateway,
   type LimitEffect,
   notConfigured,
@@ -186,8 +187,7 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
       const decision = asFarAsKnown(decidePlan(effect, current.value, story), form)
       if (decision.kind === 'answer') {
         if (story && owesNothing(story, current.value)) await note('plan-left', effect, place)
-        else if (story && effect.kind === 'throttle' && !story.holders.includes(effect.keyId))
-          await note('plan-held', effect, place)
+        else if (story && effect.kind === 'throttle' && isNewHold(story, effect)) await note('plan-held', effect, place)
         return done(decision.outcome, 0)
       }
       // No await between this and the story: whoever supersedes us later finds it.

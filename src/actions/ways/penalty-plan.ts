@@ -26,6 +26,7 @@ import type { Want } from '../control-plane-queue.ts'
 import { type Asking, backoffMs, type Failure, type Refusal, type Silence } from '../usage-plan-client.ts'
 import { nextStep, possibleMove } from './move-step.ts'
 import {
+  isNewHold,
   type KnownGateway,
   type LimitEffect,
   noGateway,
@@ -245,7 +246,7 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
           continue
         }
         if (story?.state === 'there' && towards === 'away' && gapSince === undefined) {
-          if (!story.holders.includes(effect.keyId)) await note('move-held', effect, place)
+          if (effect.kind === 'throttle' && isNewHold(story, effect)) await note('move-held', effect, place)
           return { kind: 'already', after: target.after ?? undefined, wholeOnly: true }
         }
         return finish()

@@ -109,6 +109,10 @@ export function refused(because: string): Refused {
   return { kind: 'refused', because }
 }
 
+/** Whether a throttle that finds all as it wants it says something new: for whom, or until when. */
+export const isNewHold = ({ holders, expiresAt = 0 }: LimitStory, effect: ThrottleEffect): boolean =>
+  !holders.includes(effect.keyId) || expiresAt < effect.expiresAt
+
 export const missed = (because: string): Performed => ({ place: undefined, outcome: refused(because) })
 
 export const superseded = refused('a newer change for the same key took its place')
