@@ -89,7 +89,7 @@ describe('a schedule', () => {
     aws.scheduler.failNext('CreateSchedule', 'server-error', 2)
     const { perform, watch } = await live()
     expect(await perform(throttle('throttle-1'))).toMatchObject({ kind: 'applied' })
-    expect(watch.troubles).toMatchObject([{ name: 'weir-plan-plan-a', isWanted: true }])
+    expect(watch.troubles).toMatchObject([{ name: 'weir-plan-plan-a', effectId: 'key-a#1/throttle-1' }])
     await vi.waitUntil(() => watch.made.length === 1, 10_000)
     expect(aws.scheduler.schedules()).toMatchObject([{ input: order }])
   })
@@ -276,12 +276,7 @@ describe('a crash', () => {
   test('of the disk itself: a worker that knows of nothing leaves the schedules that it finds', async () => {
     const { perform } = await live()
     await perform(throttle('throttle-1'))
-    const journal: EffectJournal = {
-      recovered: [],
-      stories: () => new Map(),
-      append: async () => {},
-      close: async () => {},
-    }
+    const journal = { recovered: [], stories: () => new Map() }
     await aws.open(journal).reconcile()
     await aws.timePasses()
     expect(world.gateway.planLimits('plan-a')).toEqual(original)

@@ -75,6 +75,7 @@ export function deadMansSwitch(options: DeadMansSwitchOptions): DeadMansSwitch {
     orders.set(name, { giveBack: ordered, dueAt, isMade: false })
     const schedule = {
       name: orderName(giveBack),
+      effectId,
       dueAt,
       input: JSON.stringify(standingOrder({ effectId, holders, expiresAt, giveBack: ordered })),
       description: `Weir: gives the limit of ${holders.join(', ')} back, should Weir not do so itself (${effectId})`,

@@ -39,14 +39,20 @@ function live({ speed = 1_000, group = 'default' } = {}) {
     },
     ...{ clock, random: () => 0.5 },
     onTrouble: trouble => troubles.push(trouble),
-    onMade: name => made.push(name),
+    onMade: ({ name }) => made.push(name),
   })
   closing.push(() => schedules.close(1_000 * SECOND_MS))
   return { ...schedules, clock, troubles, made }
 }
 
 const schedule = (dueAt = startsAt + 30 * MINUTE_MS, limit = 5) => ({
-  ...{ name: 'weir-plan-a', dueAt, input: JSON.stringify({ limit }), description: 'usage plan a' },
+  ...{
+    name: 'weir-plan-a',
+    dueAt,
+    input: JSON.stringify({ limit }),
+    description: 'usage plan a',
+    effectId: 'key-a#1/throttle-1',
+  },
 })
 
 test('what is wanted is there when it is answered: once, in whole seconds of UTC, deleting itself', async () => {
@@ -125,7 +131,7 @@ test.each([
   const { want, troubles, made } = live({ speed: 100 })
   expect(await want(schedule(), patient)).toMatchObject({ kind: 'missing' })
   await vi.waitUntil(() => made.length === 1, 10_000)
-  expect(troubles).toMatchObject([{ name: 'weir-plan-a', needsPerson: false, isWanted: true }])
+  expect(troubles).toMatchObject([{ name: 'weir-plan-a', needsPerson: false, effectId: 'key-a#1/throttle-1' }])
   expect(scheduler.schedules()).toHaveLength(1)
 }, 30_000)
 

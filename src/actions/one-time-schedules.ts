@@ -32,6 +32,8 @@ export interface WantedSchedule {
   readonly input: string
   /** For people who look at it in the console. */
   readonly description: string
+  /** What it is made beside, for whoever follows that. */
+  readonly effectId: string
 }
 
 export type Made = { readonly kind: 'made' } | { readonly kind: 'missing'; readonly because: string }
@@ -41,8 +43,8 @@ export interface ScheduleTrouble {
   readonly because: string
   /** A role or a group: what is asked again does not mend it. */
   readonly needsPerson: boolean
-  /** false: it is to be gone, and is still there. */
-  readonly isWanted: boolean
+  /** Of what is wanted; undefined: it is to be gone, and is still there. */
+  readonly effectId: string | undefined
 }
 
 export interface OneTimeSchedules {
@@ -64,7 +66,7 @@ export interface OneTimeSchedulesOptions {
   /** Told when one cannot be made, and again every five minutes while it is missing. */
   readonly onTrouble: (trouble: ScheduleTrouble) => void
   /** Told when one that was missing is there. */
-  readonly onMade: (name: string) => void
+  readonly onMade: (made: WantedSchedule) => void
 }
 
 /** With all that a call waits for before it is sent: credentials may never come. */
@@ -126,7 +128,7 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
         lastFailure = undefined
         for (const answer of wish.asking.splice(0, asking)) answer({ kind: 'made' })
         if (wish.wanted !== wanted) continue
-        if (wish.toldAt !== undefined && wanted !== undefined) onMade(name)
+        if (wish.toldAt !== undefined && wanted !== undefined) onMade(wanted)
         wishes.delete(name)
         return
       } catch (error) {
@@ -134,11 +136,10 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
         lastFailure = because
         for (const answer of wish.asking.splice(0, asking)) answer({ kind: 'missing', because })
         const now = clock.now()
-        const isWanted = wanted !== undefined
         // One that is left too long finds the original when it comes due: nobody has to come for what passes by itself.
-        if ((isWanted || needsPerson) && (wish.toldAt === undefined || now - wish.toldAt >= mendEveryMs)) {
+        if ((wanted !== undefined || needsPerson) && (wish.toldAt === undefined || now - wish.toldAt >= mendEveryMs)) {
           wish.toldAt = now
-          onTrouble({ name, because, needsPerson, isWanted })
+          onTrouble({ name, because, needsPerson, effectId: wanted?.effectId })
         }
         if (wish.wanted !== wanted) continue
         const stopped = AbortSignal.any([wish.wake.signal, over.signal])

@@ -51,7 +51,7 @@ export function deadManWorld(world: ReturnType<typeof planWorld>) {
 
   /** The switch as a worker has it, of `gateway` alone. */
   function open(
-    journal: EffectJournal,
+    journal: Pick<EffectJournal, 'recovered' | 'stories'>,
     {
       required = false,
       gateways = [undefined],
@@ -63,7 +63,7 @@ export function deadManWorld(world: ReturnType<typeof planWorld>) {
     const schedules = oneTimeSchedules({
       ...{ client, group: 'default', functionArn, schedulerRoleArn, clock, random: () => 0.5 },
       onTrouble: trouble => troubles.push(trouble),
-      onMade: name => made.push(name),
+      onMade: ({ name }) => made.push(name),
     })
     const switches = new Map<string | undefined, GatewaySwitch>(
       gateways.map(name => [name, { schedules, marginMs, required }]),

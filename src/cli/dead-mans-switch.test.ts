@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import { weirSchema } from '../core/config/config.ts'
-import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
 import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 
@@ -9,9 +8,7 @@ const deadMansSwitch = {
   functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man',
   schedulerRoleArn: 'arn:aws:iam::123456789012:role/weir-scheduler',
 }
-const journal: EffectJournal = {
-  ...{ recovered: [], stories: () => new Map(), append: async () => {}, close: async () => {} },
-}
+const journal = { recovered: [], stories: () => new Map() }
 
 async function opened(config: object) {
   const told: TelemetryEvent[] = []

@@ -11,7 +11,7 @@ import type { Telemetry } from '../worker/telemetry.ts'
 
 export interface SwitchSurroundings {
   readonly clock: Clock
-  readonly journal: EffectJournal
+  readonly journal: Pick<EffectJournal, 'recovered' | 'stories'>
   readonly telemetry: Telemetry
 }
 
@@ -65,12 +65,12 @@ async function gatewaySwitch(
     client: schedulerClient({ region, endpoint, roleArn, externalId }),
     ...{ group, functionArn, schedulerRoleArn, clock, random: Math.random },
     onTrouble: trouble => telemetry(troubleEvent(trouble)),
-    onMade: schedule => telemetry({ name: 'scheduleMade', schedule }),
+    onMade: ({ name: schedule, effectId }) => telemetry({ name: 'scheduleMade', schedule, effectId }),
   })
   return { schedules, marginMs: margin, required }
 }
 
-function troubleEvent({ name: schedule, because, needsPerson, isWanted }: ScheduleTrouble): Parameters<Telemetry>[0] {
-  if (!isWanted) return { name: 'scheduleLeft', schedule, because }
-  return { name: 'scheduleMissing', schedule, because, needsPerson }
+function troubleEvent({ name: schedule, because, needsPerson, effectId }: ScheduleTrouble): Parameters<Telemetry>[0] {
+  if (effectId === undefined) return { name: 'scheduleLeft', schedule, because }
+  return { name: 'scheduleMissing', schedule, effectId, because, needsPerson }
 }

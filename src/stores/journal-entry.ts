@@ -1,10 +1,11 @@
 /**
  * What the effect journal holds. Every entry is on disk before what it announces is done: an intent before it is
- * performed, `…-changing` (with what was there before) before the gateway is called, the outcome after. `…-left` ends
- * what an earlier `…-changing` began.
+ * performed, with what its decision leaves in the core's memory; `…-changing` (with what was there before) before the gateway
+ * is called, the outcome after. `…-left` ends what an earlier `…-changing` began.
  */
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { LimitStories } from '../core/incident/limit-story.ts'
+import type { Memo } from '../core/incident/memo.ts'
 import type { Move, MovePlace } from '../core/incident/move-story.ts'
 import type { PlanChange, PlanPlace } from '../core/incident/plan-story.ts'
 import type { RowChange, RowPlace } from '../core/incident/row-story.ts'
@@ -13,6 +14,8 @@ import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 export type JournalEntry =
   | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
   | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
+  /** Of the intents beside it. */
+  | { readonly kind: 'memos'; readonly at: EpochMs; readonly memos: readonly Memo[] }
   | LimitEntry
 
 /** What is done to a limit, whichever way: the entries that stories are made of, with when and for which effect. */
@@ -61,6 +64,12 @@ export interface EffectJournal {
   append(entries: readonly JournalEntry[]): Promise<void>
   /** All entries that were there when it was opened, oldest first. */
   readonly recovered: readonly JournalEntry[]
+  /** Of these, those that were appended after the journal was at `position`. */
+  since(position: number): readonly JournalEntry[]
+  /** How many entries have ever been appended, those asked for and not on disk yet too: where a checkpoint says that it is. */
+  position(): number
+  /** From a position on that a checkpoint knows, where this journal is younger than it: the one before is gone. */
+  goOnFrom(position: number): void
   /** What we have taken and not given back, by all entries that are on disk by now. */
   stories(): LimitStories
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /** What gives the limits of a gateway back when Weir is gone: a schedule beside each throttle, and the function that it calls. */
 import { z } from 'zod'
-import { duration } from './duration-schema.ts'
+import { duration } from './duration.ts'
 
 export const deadMansSwitch = z
   .strictObject({

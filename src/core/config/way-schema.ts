@@ -13,9 +13,9 @@ const keyId = z.string().min(1)
 export const waySettings = <Client extends z.core.$ZodLooseShape>(awsClient: Client) => ({
   way: z
     .enum(wayNames)
-    .default('own-plan')
+    .optional()
     .describe(
-      'how a limit is lowered: in the key’s own usage plan, by moving it to penaltyPlan (its calls get 403 for seconds to minutes), or by a row that the API’s authorizer reads',
+      'how a limit is lowered (own-plan without it): in the key’s own usage plan, by moving it to penaltyPlan (its calls get 403 for seconds to minutes), or by a row that the API’s authorizer reads',
     ),
   penaltyPlan: z
     .string()

@@ -1,4 +1,4 @@
-/** A stretch of time as configuration files write it: with its unit. */
+/** Durations as the configuration has them: written with their unit, parsed to milliseconds. */
 import { z } from 'zod'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 
