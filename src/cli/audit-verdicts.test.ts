@@ -19,9 +19,9 @@ test('whether a limit holds is a line of the audit log for each plan, and what e
   telemetry({ ...about, verdict: 'bites', because: undefined, bitesAfterMs: 20_000, plans })
   expect(told).toEqual(['sourceEnded', 'throttleVerified'])
   expect(
-    entries.map(({ planId, change, result, to, verification }) => ({ planId, change, result, to, verification })),
+    entries.map(({ planId, change, result, to, bitesAfterMs }) => ({ planId, change, result, to, bitesAfterMs })),
   ).toEqual([
-    { planId: 'p1', change: 'verified', result: 'bites', to: limits, verification: 'bites after 20 s' },
-    { planId: 'p2', change: 'verified', result: 'bites', to: limits, verification: 'bites after 20 s' },
+    { planId: 'p1', change: 'verified', result: 'bites', to: limits, bitesAfterMs: 20_000 },
+    { planId: 'p2', change: 'verified', result: 'bites', to: limits, bitesAfterMs: 20_000 },
   ])
 })

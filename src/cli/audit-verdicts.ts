@@ -13,8 +13,7 @@ export const auditingVerdicts =
       // Not waited for: what cannot be written is told by the log itself.
       void audit.record({
         ...{ at: clock.now(), by: 'weir', change: 'verified', keyId, gateway, planId, incidentId, effectId: undefined },
-        ...{ from: undefined, to: limits, result: verdict, because },
-        verification: bitesAfterMs === undefined ? verdict : `${verdict} after ${Math.round(bitesAfterMs / 1000)} s`,
+        ...{ from: undefined, to: limits, result: verdict, because, bitesAfterMs },
       })
     }
   }
