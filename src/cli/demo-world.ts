@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
+import { snsSender } from '../actions/sns-sender.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, scaledClock, systemClock } from '../clock.ts'
@@ -113,10 +114,10 @@ async function play(
       else terminal.say('The story is over. Normal traffic goes on until Ctrl-C.\n')
       if (once && timetable.closedAt === undefined) process.exitCode = exitCodes.failed
     })
-    await withWorkerStores(folder, telemetry, ({ checkpoints, journal, audit, rejects }) =>
+    await withWorkerStores(folder, telemetry, ({ checkpoints, journal, audit, rejects, undelivered }) =>
       runWorker(
         {
-          ...{ source, clock, checkpoints, journal, rejects, telemetry, mode },
+          ...{ source, clock, checkpoints, journal, rejects, undelivered, telemetry, mode },
           decoder: tally.decoder,
           engine: engineSettings(config, tenantsOf(tenants).tenants),
           teach: async engine => {
@@ -125,13 +126,12 @@ async function play(
           },
           performers: {
             alert: snsPerformer({
-              ...{
+              ...{ topicArn, clock, giveUpAfterMs: config.alerts.giveUpAfter },
+              sender: snsSender({
+                ...{ topicArn, clock, random: Math.random },
                 client: snsClient({ topicArn, endpoint: servedSns.endpoint }),
-                topicArn,
-                clock,
-                random: Math.random,
-              },
-              onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
+                onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
+              }),
             }),
             plan: usagePlanPerformer({
               ...{ clock, journal, audit, random: Math.random },

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
+import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -133,7 +134,7 @@ async function watch(watching: Watch): Promise<void> {
     await withWorkerStores(
       stateDirectory,
       watching.telemetry,
-      async ({ checkpoints, journal, audit, incidents, rejects }) => {
+      async ({ checkpoints, journal, audit, incidents, rejects, undelivered }) => {
         const telemetry = loggingIncidents(incidents, watching.telemetry)
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
@@ -148,7 +149,8 @@ async function watch(watching: Watch): Promise<void> {
         const teacher = isTaughtByMetric
           ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
           : decoder
-        const alert = alertPerformer(config, clock, telemetry)
+        const sender = alertSender(config, clock, telemetry)
+        const alert = alertPerformer(config, { sender, clock, incidents })
         let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
         const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
@@ -182,6 +184,7 @@ async function watch(watching: Watch): Promise<void> {
                 checkpoints,
                 journal,
                 rejects,
+                undelivered,
                 telemetry,
                 metrics,
                 recorder,
@@ -262,17 +265,31 @@ function seldom(clock: Clock, tell: (event: SourceEvent) => void): (event: Sourc
   }
 }
 
-/** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
-function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): Performer<AlertEffect> {
+function alertSender({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): SnsSender | undefined {
   if (alerts.sns === undefined) {
     telemetry({ name: 'alertsUnsent' })
-    return { perform: async () => ({ kind: 'applied' }) }
+    return undefined
   }
-  const { topicArn } = alerts.sns
-  return snsPerformer({
-    ...{ client: snsClient(alerts.sns), topicArn, clock, random: Math.random },
+  return snsSender({
+    ...{ client: snsClient(alerts.sns), topicArn: alerts.sns.topicArn, clock, random: Math.random },
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })
+}
+
+interface AlertSurroundings {
+  readonly sender: SnsSender | undefined
+  readonly clock: Clock
+  readonly incidents: IncidentLog
+}
+
+/** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
+function alertPerformer(
+  { alerts: { sns, giveUpAfter } }: WeirConfig,
+  { sender, clock, incidents }: AlertSurroundings,
+): Performer<AlertEffect> {
+  if (sns === undefined || sender === undefined) return { perform: async () => ({ kind: 'applied' }) }
+  const { topicArn } = sns
+  return snsPerformer({ sender, topicArn, clock, giveUpAfterMs: giveUpAfter, standingOf: incidents.standingOf })
 }
 
 interface PlanSurroundings {

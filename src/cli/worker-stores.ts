@@ -4,6 +4,7 @@ import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
+import { openUndelivered, type Undelivered } from '../stores/undelivered.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 
 export interface WorkerStores {
@@ -12,6 +13,7 @@ export interface WorkerStores {
   readonly audit: AuditLog
   readonly incidents: IncidentLog
   readonly rejects: Rejects
+  readonly undelivered: Undelivered
 }
 
 /** Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
@@ -36,7 +38,8 @@ export async function withWorkerStores(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
     )
     const rejects = await openRejects(directory)
-    await work({ checkpoints, journal, audit, incidents, rejects })
+    const undelivered = await openUndelivered(directory)
+    await work({ checkpoints, journal, audit, incidents, rejects, undelivered })
   } finally {
     for (const store of opened) await store.close()
   }

@@ -31,9 +31,12 @@ import type { Checkpoints } from '../stores/checkpoint.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
+import type { Undelivered } from '../stores/undelivered.ts'
+import { createDelivery } from './delivery.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
+import { behindOf } from './lag.ts'
 import { createMeter } from './meter.ts'
 import { createPerforming, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
@@ -57,6 +60,8 @@ export interface KeeperSettings {
   readonly checkpoints: Checkpoints
   readonly journal: EffectJournal
   readonly rejects: Rejects
+  /** Where alerts are kept that nobody took. */
+  readonly undelivered: Undelivered
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -161,11 +166,16 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   let isBlindnessTold = false
   /** As of the last telling. */
   let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
+  const delivery = createDelivery({ alert: settings.performers.alert, undelivered: settings.undelivered, telemetry })
   const performing = createPerforming({
-    performers: settings.performers,
+    performers: { ...settings.performers, alert: delivery.alert },
     clock,
     maxAlerts,
-    settled: (effect, outcome, tookMs) => inTurn(() => settle(effect, outcome, tookMs)),
+    settled: async (effect, outcome, tookMs) => {
+      // Outside of the turn: a thousand alerts may be given up on at once, and the stream does not wait for their files.
+      await delivery.settle(effect, outcome, clock.now())
+      await inTurn(() => settle(effect, outcome, tookMs))
+    },
     failed,
   })
 
@@ -256,7 +266,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tellMinute(): Promise<void> {
     const now = clock.now()
     const reading = minute.read(now, engineStatus(engine), source.partitions())
-    telemetry({ name: 'minuteSummarised', ...reading })
+    telemetry({ name: 'minuteSummarised', ...reading, undelivered: await delivery.undelivered() })
     tellForgotten()
     tellBlindness()
     const summary = rejects.summary()
@@ -265,7 +275,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     if (hasCaughtUp) await giveBackOrphans()
     else if (now - startedAt >= orphanedAfterMs) await haveCaughtUp()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
+    const behindMs = behindOf(reading, now)
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
@@ -436,7 +446,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
-    for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
+    const outcome: Outcome = { kind: 'refused', because: 'state lost' }
+    for (const effect of memory.open) {
+      await delivery.settle(effect, outcome, clock.now())
+      await settle(effect, outcome, 0)
+    }
   }
   recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
@@ -480,11 +494,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }

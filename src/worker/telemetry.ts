@@ -86,7 +86,8 @@ export type TelemetryEvent =
   | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
   | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
-  | ({ readonly name: 'minuteSummarised' } & Reading)
+  /** `undelivered`: alerts that nobody got, and that are kept. */
+  | ({ readonly name: 'minuteSummarised'; readonly undelivered: number } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
   | { readonly name: 'partitionsChanged'; readonly partitions: readonly PartitionId[] }
   | { readonly name: 'partitionsHeld'; readonly partitions: readonly PartitionId[] }
@@ -94,6 +95,8 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  /** More than may be kept of alerts that nobody got: these were the oldest. */
+  | { readonly name: 'alertsForgotten'; readonly alerts: number }
   | { readonly name: 'effectRecalled'; readonly effectId: string; readonly outcome: Outcome }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
@@ -160,6 +163,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectTroubled':
     case 'effectsDelayed':
       return 'warn'
+    case 'alertsForgotten':
     case 'auditFailed':
     case 'effectRefused':
     case 'limitLeftLowered':
@@ -224,8 +228,9 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'streamOutran':
       return `Weir was away for ${hours(event.awayMs)} and the stream keeps ${hours(event.retainedMs)}: what came between is lost, and the baseline has a gap there`
     case 'batchesRead':
-    case 'minuteSummarised':
       return readingSentence(event)
+    case 'minuteSummarised':
+      return `${readingSentence(event)}${undeliveredText(event.undelivered)}`
     case 'lagReported':
       return `Reading ${Math.round(event.behindMs / 1000)} s behind: what is decided now is about calls that old`
     case 'partitionsChanged':
@@ -241,7 +246,11 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'effectPerformed':
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
-      return `${event.effect.id} was not done: ${event.because}`
+      return event.effect.kind === 'alert'
+        ? `NOBODY WAS TOLD: alert ${event.effect.id} is given up on and kept, \`weir alerts\` lists it and sends it again: ${event.because}`
+        : `${event.effect.id} was not done: ${event.because}`
+    case 'alertsForgotten':
+      return `More alerts are undelivered than can be kept: ${grouped(event.alerts)} of the oldest are gone, and nobody was told of them`
     case 'effectRecalled':
       return `${event.effectId} was done before the restart (${event.outcome.kind}) and is not done again`
     case 'effectTroubled':
@@ -321,6 +330,9 @@ function readingSentence(reading: Reading): string {
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
+
+const undeliveredText = (alerts: number): string =>
+  alerts === 0 ? '' : `, ${grouped(alerts)} alerts UNDELIVERED (weir alerts)`
 
 const dropReasons: readonly (readonly [DropReason, string])[] = [
   ['overflow', 'more than may wait'],

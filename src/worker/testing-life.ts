@@ -21,6 +21,7 @@ import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
+import { openUndelivered } from '../stores/undelivered.ts'
 import { teachHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
 import type { TelemetryEvent } from './telemetry.ts'
@@ -133,6 +134,7 @@ export async function live(life: Life) {
       },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
+      undelivered: await openUndelivered(folder),
       performers: { alert, plan },
       metrics: metrics?.(clock),
       ...(teach !== 'nothing' && {
