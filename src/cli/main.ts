@@ -1,6 +1,7 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { alertsCommand } from './alerts.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { brokenOutput, exitCodeOf, exitCodes, exitCodesHelp, failureText } from './exit.ts'
@@ -72,13 +73,14 @@ ${exitCodesHelp}`,
     explainCommand(),
     plannedCommand(),
     labelCommand(),
+    alertsCommand(),
     tuneCommand(),
     demoCommand(),
     configCommand(),
   ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands]) {
+  for (const command of [weir, ...weir.commands, ...weir.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })

@@ -103,6 +103,10 @@ export async function openEffectJournal(directory: string): Promise<OpenedJourna
   }
 }
 
+/** All entries that are on disk by now, for whoever only looks: a worker may be writing meanwhile. */
+export const readEffectJournal = async (directory: string): Promise<readonly JournalEntry[]> =>
+  (await readJournal(join(directory, fileName))).entries
+
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
   const outcomes = new Map<string, Outcome>()

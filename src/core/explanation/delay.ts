@@ -39,7 +39,8 @@ export function delayText({ decidedAt, sentAt, since }: Delay): string {
   return since === undefined ? late : `${late} ${becameText(since)}`
 }
 
-function becameText({ phase, at }: Standing): string {
+/** `It is OVER since 2026-11-20 03:40:00 UTC.` */
+export function becameText({ phase, at }: Standing): string {
   const when = timeText(at)
   switch (phase) {
     case 'open':
