@@ -9,8 +9,11 @@ import type { EpochMs } from '../core/vocabulary.ts'
 import { journalIndex, readEffectJournal } from '../stores/effect-journal.ts'
 import { readStandings } from '../stores/incident-log.ts'
 import { forgetLetter, type Letter, readUndelivered } from '../stores/undelivered.ts'
-import type { AlertsOptions } from './alerts.ts'
 import { stateDirectoryOf } from './label-incident.ts'
+
+export interface AlertsOptions {
+  readonly config: string
+}
 
 export interface AlertsSurroundings {
   readonly out: { write(text: string): unknown }

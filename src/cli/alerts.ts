@@ -1,13 +1,10 @@
 /** `weir alerts`: alerts that nobody got, for whoever has to see to it that somebody does. */
 import { Command } from 'commander'
+import type { AlertsOptions } from './alerts-undelivered.ts'
 import { exitCodesHelp } from './exit.ts'
 
 const configOption = ['-c, --config <file>', 'weir.yaml, whose state.directory they are kept in', 'weir.yaml'] as const
 const ids = 'as `list` shows them: key_abc123#1/alert-1, or key_abc123#1 for all of an incident'
-
-export interface AlertsOptions {
-  readonly config: string
-}
 
 export function alertsCommand(): Command {
   const list = new Command('list')
