@@ -119,8 +119,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${about}`)
-    if (phase === 'open' && explanation.telling !== 'noted' && !isPartOfPlatform(explanation))
-      block(alertText(explanation), style)
+    const isForPeople = explanation.telling === 'alerted' || explanation.telling === 'with-platform'
+    if (phase === 'open' && isForPeople && !isPartOfPlatform(explanation)) block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {
@@ -191,6 +191,7 @@ export function printable(text: string): string {
 }
 
 function phaseLook({ phase, kind, severity, telling, action }: Explanation): readonly [string, Style] {
+  if (telling === 'history') return [phase === 'open' ? 'history' : 'was over', 'dim']
   switch (phase) {
     case 'open':
       if (severity === 'high') return ['ALERT', 'red']

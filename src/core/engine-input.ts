@@ -26,6 +26,8 @@ export type EngineInput =
   | { readonly kind: 'tick'; readonly at: EpochMs }
   /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
+  /** Of these incidents, which it may not know of yet, people were alerted by an earlier life. */
+  | { readonly kind: 'alerted'; readonly incidentIds: readonly string[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
   | {

@@ -35,6 +35,8 @@ export interface EngineState {
   /** Arrival clock: the latest arrival or tick, epoch ms. */
   now: EpochMs
   isHistory: boolean
+  /** Incidents that an earlier life has alerted of, and that this state does not know of yet: they are no history to anybody. */
+  readonly alertedBefore: Set<string>
   readonly rejected: { future: number; tooOld: number }
   /** Calls of new keys that there was no room for: they count as anonymous. */
   unplaced: number

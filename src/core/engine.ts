@@ -23,6 +23,7 @@ import {
   type Out,
   watching,
 } from './engine-state.ts'
+import { noteBacklog } from './incident/past.ts'
 import { followPlatform } from './incident/platform.ts'
 import { passTime, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
@@ -85,6 +86,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
+    alertedBefore: new Set(),
     rejected: { future: 0, tooOld: 0 },
     unplaced: 0,
   }
@@ -127,6 +129,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'alerted':
+      state.now = Math.max(state.now, input.at)
+      for (const incidentId of input.incidentIds) state.alertedBefore.add(incidentId)
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)
@@ -371,8 +377,10 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   if (at <= owner.time.highest) return
   beginTime(owner, at)
   const isPassed = passesSecond(owner, at)
+  const before = owner.time.highest
   owner.time.highest = at
   if (!isPassed) return
+  if (!engine.state.isHistory) noteBacklog(engine, owner, before)
   const second = Math.floor(at / SECOND_MS)
   owner.lookedAtSecond = second
   if (engine.state.isHistory) forgetDirty(owner)
@@ -433,6 +441,7 @@ function takeTenants(
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
 function moveOn(engine: Engine, owner: Owner, out: Out): void {
   if (owner.closedToSecond < 0) return
+  noteBacklog(engine, owner, owner.time.highest)
   if (!engine.state.isHistory && owner.dirty.length > 0) {
     lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
   }

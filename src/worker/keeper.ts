@@ -32,7 +32,7 @@ import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
-import { createDelivery } from './delivery.ts'
+import { alertedBefore, createDelivery } from './delivery.ts'
 import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
@@ -424,6 +424,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
     if (state === undefined) return giveBackOrphans()
+    const incidentIds = alertedBefore(memory)
+    if (incidentIds.length > 0) await feed({ kind: 'alerted', incidentIds, at: clock.now() })
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
     await resumeEffects()

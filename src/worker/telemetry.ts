@@ -142,7 +142,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
-      return event.explanation.phase === 'open' ? 'warn' : 'info'
+      return event.explanation.phase === 'open' && event.explanation.telling !== 'history' ? 'warn' : 'info'
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
@@ -240,7 +240,7 @@ export function sentenceOf(event: TelemetryEvent): string {
         ? 'No partition is held any more'
         : `Held until the others have caught up: ${event.partitions.join(', ')}`
     case 'incidentChanged':
-      return `Incident ${event.explanation.incidentId} is ${event.explanation.phase}: ${event.explanation.kind} of ${event.explanation.keyId}`
+      return changeSentence(event.explanation)
     case 'effectIntended':
       return `Decided and journaled: ${event.effect.id}`
     case 'effectPerformed':
@@ -329,6 +329,11 @@ function readingSentence(reading: Reading): string {
   const perSecond = Math.round((reading.calls * 1000) / Math.max(1, reading.overMs))
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
+}
+
+function changeSentence({ incidentId, phase, kind, keyId, telling, decidedAt }: Explanation): string {
+  const told = `Incident ${incidentId} is ${phase}: ${kind} of ${keyId}`
+  return telling === 'history' ? `History, as of ${isoTime(decidedAt)}: ${told}; nobody is woken for it` : told
 }
 
 const undeliveredText = (alerts: number): string =>

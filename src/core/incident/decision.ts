@@ -17,6 +17,7 @@ import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } f
 import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
+import { isPast } from './past.ts'
 import { platformSick } from './platform.ts'
 import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
@@ -69,6 +70,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isFarWorse(standing)
   const usual = usualFor(kind, known)
+  const incidentId = 'story' in key.incident ? key.incident.story.incidentId : `${key.keyId}#${key.incidents + 1}`
+  const past = isPast(engine, owner, incidentId)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -81,6 +84,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
+      isPast: past,
     },
     config.throttle,
   )
@@ -88,7 +92,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: IncidentEvent = {
     kind: 'signal',
-    incidentId: `${key.keyId}#${key.incidents + 1}`,
+    incidentId,
+    isPast: past,
     now: state.now,
     action,
     signal: {

@@ -39,6 +39,7 @@ const harmful: ResponseQuestion = {
   throttledTenants: 0,
   now: 1_000,
   at: 1_000,
+  isPast: false,
 }
 const why = (question: Partial<ResponseQuestion>): string => {
   const action = respond({ ...harmful, ...question }, policy)
@@ -46,6 +47,10 @@ const why = (question: Partial<ResponseQuestion>): string => {
 }
 
 describe('the response', () => {
+  test('what is seen while the worker catches up lowers nobody’s limit, however young it is by now', () => {
+    expect(why({ isPast: true })).toBe('too-old')
+  })
+
   test('to harm is the usual need with headroom, in whole calls a second, for as long as a throttle lasts', () => {
     expect(respond(harmful, policy)).toEqual({
       kind: 'throttle',

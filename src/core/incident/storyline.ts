@@ -13,6 +13,7 @@ import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { noteSpent } from './alert-budget.ts'
 import type { OutcomeReport } from './effect.ts'
+import { eventTimeOf } from './event-time.ts'
 import {
   awaited,
   follow,
@@ -27,6 +28,7 @@ import {
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import { opened, openingsFrom } from './openings.ts'
+import { isPast } from './past.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
   for (const owner of watching(engine.state)) {
@@ -47,9 +49,17 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
     const panes = key.activity?.panes
     const newest = panes && panes.firstOpen > panes.first ? paneSecond(panes, panes.firstOpen - 1) : 0
     const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
-    if (isStillSilent(key, newest, eventTime)) step(engine, owner, key, { kind: 'stirring', at: eventTime }, out)
+    if (isStillSilent(key, newest, eventTime)) staySilent(engine, owner, key, eventTime, out)
     step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
   }
+}
+
+/** No look finds a silence anew: where it was told as history and goes on into the present, it is said here. */
+function staySilent(engine: Engine, owner: Owner, key: KeyState, at: EpochMs, out: Out): void {
+  step(engine, owner, key, { kind: 'stirring', at }, out)
+  const { incident } = key
+  if (!('story' in incident) || incident.story.telling !== 'history') return
+  if (!isPast(engine, owner, incident.story.incidentId)) step(engine, owner, key, { kind: 'present' }, out)
 }
 
 /** Told of its silence, and not heard of since. A client that is gone for a day is gone. */
@@ -57,17 +67,6 @@ function isStillSilent({ incident }: KeyState, newestSecond: number, eventTime: 
   if (!isToldSilent(incident)) return false
   const { signal, openedAt } = incident.story
   return newestSecond * SECOND_MS < signal.at && eventTime - openedAt < DAY_MS
-}
-
-/** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */
-export function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
-  const closed = owner.closedToSecond * SECOND_MS
-  const { delivery, idleAfter } = settings.config.time
-  let latest = Number.NEGATIVE_INFINITY
-  for (const { lastArrival } of owner.time.partitions.values()) latest = Math.max(latest, lastArrival)
-  if (state.now - latest < idleAfter) return closed
-  if (latest === Number.NEGATIVE_INFINITY) return Math.max(closed, state.now - idleAfter - delivery)
-  return closed + Math.max(0, state.now - latest - idleAfter - delivery)
 }
 
 /** Moves one incident on and says what the step says. */
