@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
@@ -28,6 +29,7 @@ import type { AuditLog } from '../stores/audit.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { teachHistory } from '../worker/history.ts'
+import { createNoticing } from '../worker/noticing.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -126,16 +128,23 @@ interface Watch {
 }
 
 async function watch(watching: Watch): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
+  const { config, directory, engine, folder, history, record, follow, signal } = watching
   const clock = systemClock()
   const stateDirectory = resolve(folder, config.state.directory)
-  const source = await openSource(config, { clock, folder, telemetry })
+  const sender = alertSender(config, clock, watching.telemetry)
+  const topicArn = config.alerts.sns?.topicArn
+  const noticing = createNoticing({
+    ...{ clock, telemetry: watching.telemetry, behindAfterMs: config.alerts.tellBehindAfter },
+    checkpointEveryMs: config.state.checkpointEvery,
+    send: sender && topicArn !== undefined ? noticePerformer({ sender, topicArn }) : undefined,
+  })
+  const source = await openSource(config, { clock, folder, telemetry: noticing.telemetry })
   try {
     await withWorkerStores(
       stateDirectory,
-      watching.telemetry,
+      noticing.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects, undelivered }) => {
-        const telemetry = loggingIncidents(incidents, watching.telemetry)
+        const telemetry = loggingIncidents(incidents, noticing.telemetry)
         const { format } = config
         const fields = await withHeaderOf(await filesRead(config, folder), { ...config, maxRecordBytes })
         const hashSecret = await loadHashSecret(stateDirectory, process.env)
@@ -149,7 +158,6 @@ async function watch(watching: Watch): Promise<void> {
         const teacher = isTaughtByMetric
           ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes })
           : decoder
-        const sender = alertSender(config, clock, telemetry)
         const alert = alertPerformer(config, { sender, clock, incidents })
         let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
@@ -206,6 +214,7 @@ async function watch(watching: Watch): Promise<void> {
       },
     )
   } finally {
+    await noticing.finish()
     await source.close()
   }
 }

@@ -24,6 +24,8 @@ export interface EngineStatus {
   /** Keys whose limit is lowered, or on its way down or up. */
   readonly limitedKeys: ReadonlySet<ApiKeyId>
   readonly history: boolean
+  /** Event time at which the backlog began that is being read; undefined while there is none. */
+  readonly catchingUpFrom: EpochMs | undefined
   readonly frontiers: ReadonlyMap<PartitionId, EpochMs>
 }
 
@@ -53,8 +55,14 @@ export function engineStatus({ state }: Engine): EngineStatus {
     throttled: limited.length,
     limitedKeys: new Set(limited.map(({ keyId }) => keyId)),
     history: state.isHistory,
+    catchingUpFrom: backlogFrom(living),
     frontiers: new Map(
       owners.flatMap(({ time }) => [...time.partitions].map(([id, { frontier }]) => [id, frontier] as const)),
     ),
   }
+}
+
+function backlogFrom(owners: readonly Owner[]): EpochMs | undefined {
+  const begun = owners.flatMap(({ backlog }) => (backlog.phase === 'catching-up' ? [backlog.from] : []))
+  return begun.length === 0 ? undefined : Math.min(...begun)
 }

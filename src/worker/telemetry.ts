@@ -7,6 +7,7 @@
 
 import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
+import { type Notice, noticeHeadline, severityOfNotice } from '../core/explanation/notice.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
@@ -37,6 +38,8 @@ export interface Reading {
   readonly openIncidents: number
   readonly throttled: number
   readonly history: boolean
+  /** Event time at which the backlog began that is being read; undefined while there is none. */
+  readonly catchingUpFrom: EpochMs | undefined
 }
 
 export interface LearnedBaselines {
@@ -111,6 +114,9 @@ export type TelemetryEvent =
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
   | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
+  /** What the worker says of itself to whoever is on call. */
+  | { readonly name: 'noticeTold'; readonly notice: Notice }
+  | { readonly name: 'noticeRefused'; readonly notice: Notice }
   | { readonly name: 'auditFailed'; readonly because: string }
   | { readonly name: 'incidentUnlogged'; readonly because: string }
   | { readonly name: 'recordingBegan'; readonly directory: string; readonly maxBytes: number }
@@ -143,6 +149,8 @@ export function levelOf(event: TelemetryEvent): Level {
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
       return event.explanation.phase === 'open' && event.explanation.telling !== 'history' ? 'warn' : 'info'
+    case 'noticeTold':
+      return severityOfNotice(event.notice) === 'high' ? 'warn' : 'info'
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
@@ -164,6 +172,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectsDelayed':
       return 'warn'
     case 'alertsForgotten':
+    case 'noticeRefused':
     case 'auditFailed':
     case 'effectRefused':
     case 'limitLeftLowered':
@@ -267,6 +276,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'keysForgotten':
       return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
+    case 'noticeTold':
+      return noticeHeadline(event.notice)
+    case 'noticeRefused':
+      return `SNS did not take what Weir says of itself: ${noticeHeadline(event.notice)}`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
     case 'incidentUnlogged':
