@@ -14,10 +14,11 @@ import { StreamError } from '../core/errors.ts'
 import { cleanText } from '../core/explanation/text.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
 import { lockDirectory } from '../stores/checkpoint-lock.ts'
-import { readStandings } from '../stores/incident-log.ts'
+import { standingsIn } from '../stores/incident-log.ts'
 import { forgetLetter, type Letter, readUndelivered, undeliveredFolder } from '../stores/undelivered.ts'
 import { type AlertsOptions, lettersOf } from './alerts-undelivered.ts'
 import { loadConfig } from './config-file.ts'
+import { stateFolders } from './state-folders.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export interface ResendSurroundings {
@@ -78,7 +79,7 @@ async function sendAll(letters: readonly Letter[], { directory, sns, out, clock,
   const client = snsClient(sns)
   const { topicArn } = sns
   const sender = snsSender({ client, topicArn, clock, random: Math.random })
-  const standings = await readStandings(directory)
+  const standings = await standingsIn(await stateFolders(directory))
   const standingOf = (incidentId: string) => standings.get(incidentId)
   const performer = snsPerformer({ sender, topicArn, clock, giveUpAfterMs: triedForMs, standingOf })
   let sent = 0

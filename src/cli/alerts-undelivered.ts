@@ -7,9 +7,10 @@ import { alertText, cleanText, durationText, headline, timeText } from '../core/
 import type { AlertEffect } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { journalIndex, readEffectJournal } from '../stores/effect-journal.ts'
-import { readStandings } from '../stores/incident-log.ts'
+import { standingsIn } from '../stores/incident-log.ts'
 import { forgetLetter, type Letter, readUndelivered } from '../stores/undelivered.ts'
 import { stateDirectoryOf } from './label-incident.ts'
+import { stateFolders } from './state-folders.ts'
 
 export interface AlertsOptions {
   readonly config: string
@@ -87,8 +88,10 @@ function unknownAlert(id: string, directory: string): StreamError {
 
 async function knownOf(directory: string): Promise<Known> {
   const { letters, damaged } = await readUndelivered(directory)
-  const { openIntents } = journalIndex(await readEffectJournal(directory))
-  const standings = await readStandings(directory)
+  const folders = await stateFolders(directory)
+  const entries = await Promise.all(folders.map(readEffectJournal))
+  const openIntents = entries.flatMap(each => journalIndex(each).openIntents)
+  const standings = await standingsIn(folders)
   const isKept = (effect: AlertEffect): boolean =>
     letters.some(letter => letter.effect.id === effect.id && letter.effect.decidedAt === effect.decidedAt)
   const waiting = openIntents.flatMap(effect => (effect.kind === 'alert' && !isKept(effect) ? [effect] : []))

@@ -1,6 +1,7 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
 import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
+import type { LockLife } from '../stores/checkpoint-lock.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
@@ -16,11 +17,19 @@ export interface WorkerStores {
   readonly undelivered: Undelivered
 }
 
-/** Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
+export interface StateFolders {
+  /** Of this stream, or of one partition of it. */
+  readonly directory: string
+  /** Of all partitions: what nobody got is kept in one place, wherever its partition is read. */
+  readonly whole: string
+}
+
+/** `life`: when another who holds the directory counts as gone. Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
 export async function withWorkerStores(
-  directory: string,
+  { directory, whole }: StateFolders,
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
+  life?: LockLife,
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -29,8 +38,8 @@ export async function withWorkerStores(
     return store
   }
   try {
-    const checkpoints = await keep(openCheckpoints(directory))
-    const journal = await keep(openEffectJournal(directory))
+    const checkpoints = await keep(openCheckpoints(directory, { life }))
+    const journal = await keep(openEffectJournal(directory, undefined, checkpoints.stillOurs))
     const audit = await keep(
       openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
     )
@@ -38,7 +47,7 @@ export async function withWorkerStores(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
     )
     const rejects = await openRejects(directory)
-    const undelivered = await openUndelivered(directory)
+    const undelivered = await openUndelivered(whole)
     await work({ checkpoints, journal, audit, incidents, rejects, undelivered })
   } finally {
     for (const store of opened) await store.close()

@@ -5,7 +5,9 @@ import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
+import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Story } from './incident/incident.ts'
+import type { Memo } from './incident/memo.ts'
 import type { Openings } from './incident/openings.ts'
 import type { Surveys } from './incident/owner-survey.ts'
 import type { Jury } from './judge.ts'
@@ -28,6 +30,8 @@ export interface EngineState {
   tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
+  /** Of a stream that is shared with other workers, or in parts of this one. */
+  others: OtherParts | undefined
   /** How often clients turn wrong; undefined until the first look. */
   openings: Openings | undefined
   /** What was told at low severity lately, by kind: what is common in this fleet is no news (alert-budget.ts). */
@@ -35,8 +39,6 @@ export interface EngineState {
   /** Arrival clock: the latest arrival or tick, epoch ms. */
   now: EpochMs
   isHistory: boolean
-  /** Incidents that an earlier life has alerted of, and that this state does not know of yet: they are no history to anybody. */
-  readonly alertedBefore: Set<string>
   readonly rejected: { future: number; tooOld: number }
   /** Calls of new keys that there was no room for: they count as anonymous. */
   unplaced: number
@@ -49,8 +51,9 @@ export interface Spent {
 }
 
 export type PlatformIncident =
-  | { readonly phase: 'quiet' }
-  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
+  /** `judgedTo`: until then (event time) it was judged in an earlier life; what is read again of before does not change it. */
+  | { readonly phase: 'quiet'; readonly judgedTo?: EpochMs }
+  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs; readonly judgedTo?: EpochMs }
 
 export interface Engine {
   settings: EngineSettings
@@ -85,6 +88,7 @@ export function* watching({ owners, tenantWide }: EngineState): Generator<Owner>
 export interface Out {
   readonly effects: Effect[]
   readonly changes: Explanation[]
+  readonly memos: Memo[]
   readonly measured: MeasuredMinute[]
 }
 

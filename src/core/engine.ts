@@ -23,9 +23,10 @@ import {
   type Out,
   watching,
 } from './engine-state.ts'
+import type { Memo } from './incident/memo.ts'
 import { noteBacklog } from './incident/past.ts'
-import { followPlatform } from './incident/platform.ts'
-import { passTime, step, takeOutcome } from './incident/storyline.ts'
+import { followPlatform, takeOthers } from './incident/platform.ts'
+import { passTime, recallKey, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
@@ -51,7 +52,15 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { followRenamed, type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
+import {
+  beginTenant,
+  followRenamed,
+  type TenantWide,
+  tenantOf,
+  tenantsHistory,
+  tenantWideOf,
+  tenantWideOwner,
+} from './tenant-wide.ts'
 import {
   ANONYMOUS,
   type ApiKeyId,
@@ -83,10 +92,10 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     platform: { phase: 'quiet' },
     platformIncidents: 0,
     alertsSpent: new Map(),
+    others: undefined,
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
-    alertedBefore: new Set(),
     rejected: { future: 0, tooOld: 0 },
     unplaced: 0,
   }
@@ -108,10 +117,10 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
 export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
   engineOf(settings, restoreState(saved, settings.tenants.places))
 
-const NOTHING: Decisions = { effects: [], changes: [], measured: [] }
+const NOTHING: Decisions = { effects: [], memos: [], changes: [], measured: [] }
 
 export function advance(engine: Engine, input: EngineInput): Decisions {
-  const out: Out = { effects: [], changes: [], measured: [] }
+  const out: Out = { effects: [], memos: [], changes: [], measured: [] }
   const { state } = engine
   switch (input.kind) {
     case 'batch':
@@ -130,9 +139,13 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
       break
-    case 'alerted':
+    case 'fleet':
       state.now = Math.max(state.now, input.at)
-      for (const incidentId of input.incidentIds) state.alertedBefore.add(incidentId)
+      takeOthers(engine, input.others, out)
+      break
+    case 'recalled':
+      state.now = Math.max(state.now, input.at)
+      for (const memo of input.memos) recall(engine, memo)
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)
@@ -306,11 +319,29 @@ function lookUp(
   const id = ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
   const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
-  const number = findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+  const number = placeOf(engine, owner, keyId, at)
   if (known.asOf !== owner.keys.forgotten) lookAnew(known, owner, ids.length)
   // Looked up again at its next call: there may be room for it by then.
   if (number !== undefined) known.numbers[key] = number + 1
   return number
+}
+
+/** The number of a key, known or from now on; undefined where there is no room for one that was never seen. */
+const placeOf = (engine: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined =>
+  findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+
+/** What was decided in an earlier life, whose calls since its checkpoint are about to be read again. */
+function recall(engine: Engine, memo: Memo): void {
+  const { state } = engine
+  if (memo.kind === 'platform') {
+    state.platform = memo.platform
+    state.platformIncidents = Math.max(state.platformIncidents, memo.incidents)
+    return
+  }
+  const { keyId, at } = memo
+  const owner = memo.owner === undefined ? tenantWideOwner(engine) : ownerOf(engine, memo.owner as PartitionId)
+  const number = memo.owner === undefined ? beginTenant(engine, owner, keyId, at) : placeOf(engine, owner, keyId, at)
+  if (number !== undefined) recallKey(engine, owner, liveKey(owner, number), memo)
 }
 
 /** So many calls of a key for which there is no room: the number of the key that they count for. */
@@ -451,7 +482,7 @@ function moveOn(engine: Engine, owner: Owner, out: Out): void {
 }
 
 function endHistory(engine: Engine): void {
-  const unheard: Out = { effects: [], changes: [], measured: [] }
+  const unheard: Out = { effects: [], memos: [], changes: [], measured: [] }
   const { state } = engine
   for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)

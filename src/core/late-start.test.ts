@@ -89,18 +89,6 @@ test('an incident that was alerted before is closed for those who know of it, al
   })
 })
 
-test('nor is it history if the life before alerted of it, and was killed before it could keep that', () => {
-  const stream = alive()
-  stream.take({ kind: 'alerted', incidentIds: ['a#1'], at: at(BACK_AT) })
-  const calls = [storm('a', 100, 65, 90), storm('b', 100, 1_000, 1_060)]
-  catchUp(stream, inOrder(everybody(AWAY_FROM, BACK_AT + 200), ...calls))
-  expect(idsOf(stream)).toEqual(['a#1/alert-1', 'a#1/alert-2'])
-  expect(told(stream).filter(line => line.includes('b#1'))).toEqual(
-    expect.arrayContaining([expect.stringContaining('history')]),
-  )
-  expect(stream.engine.state.alertedBefore.size).toBe(0)
-})
-
 test('a silence that began while the worker was away and goes on is alerted when it has caught up', () => {
   const usual = { a: 60, b: 60, c: 600 }
   const all = (from: number, to: number) => inOrder(everybody(from, to), calm('c', 10, from, to))

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
@@ -39,9 +40,13 @@ export interface AuditLog {
   close(): Promise<void>
 }
 
-export async function openAudit(directory: string, failed: (failure: StreamError) => void): Promise<AuditLog> {
+export async function openAudit(
+  directory: string,
+  failed: (failure: StreamError) => void,
+  disk: Disk = machineDisk,
+): Promise<AuditLog> {
   const path = join(directory, fileName)
-  const file = await openWhole(directory, path).catch(cause => {
+  const file = await openWhole(disk, directory, path).catch(cause => {
     throw unwritable('the audit log', path, cause)
   })
   let last: Promise<void> = Promise.resolve()

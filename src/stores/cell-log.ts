@@ -10,7 +10,6 @@
  * before the first of them are needed no more: the log is never longer than some 500 pieces, nor three times what is known.
  */
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   allRuns,
@@ -22,6 +21,7 @@ import {
   type Slab,
   takeChanged,
 } from '../core/state/slab.ts'
+import type { Disk, DiskFile } from './disk.ts'
 
 export type Slabs = ReadonlyMap<string, Slab>
 
@@ -134,11 +134,16 @@ export interface SlabSize {
 }
 
 /** Fills in what a piece holds of them. Answers why it cannot be used, if so: what was filled in until then is of no use either. */
-export async function readPiece(directory: string, piece: Piece, slabs: Slabs): Promise<string | undefined> {
+export async function readPiece(
+  disk: Disk,
+  directory: string,
+  piece: Piece,
+  slabs: Slabs,
+): Promise<string | undefined> {
   const name = nameOfPiece(piece.number)
-  let file: FileHandle
+  let file: DiskFile
   try {
-    file = await open(join(directory, name), 'r')
+    file = await disk.open(join(directory, name), 'r')
   } catch {
     return `${name} is missing`
   }
@@ -155,7 +160,7 @@ export async function readPiece(directory: string, piece: Piece, slabs: Slabs): 
   }
 }
 
-async function fillIn(file: FileHandle, size: number, slabs: Slabs, seen: (bytes: Buffer) => void): Promise<void> {
+async function fillIn(file: DiskFile, size: number, slabs: Slabs, seen: (bytes: Buffer) => void): Promise<void> {
   const buffer = Buffer.allocUnsafe(bufferBytes)
   let from = 0
   let to = 0

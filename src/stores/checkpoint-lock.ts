@@ -3,12 +3,15 @@
  * A holder that is gone is recognised and its lock taken over: on this host by looking for the process (its start time
  * tells it from another that got the same id, as in a container, where it is always 1), on another host by the lock's
  * age, since a live holder touches it every ten seconds, whatever else it does: teaching a long history writes no checkpoint.
+ *
+ * Where workers share directories (`leased`), one that is there and does not move any more counts as gone on the same host
+ * too, and soon: whose partition the group has given to another must not keep it from being watched.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
+import { type Disk, machineDisk } from './disk.ts'
 
 interface Holder {
   readonly pid: number
@@ -18,48 +21,94 @@ interface Holder {
 }
 
 export interface DirectoryLock {
-  /** Throws StreamError STORE_UNWRITABLE if the lock was lost to another. */
+  /** Throws StreamError STATE_HELD if the lock was lost to another. */
   check(): Promise<void>
   release(): Promise<void>
 }
 
-const touchEveryMs = 10_000
-/** A holder on another host that has not touched its lock for so long is taken for dead. */
-const silentForMs = 6 * touchEveryMs
+/** What the lock asks of the machine that it runs on. */
+export interface Host {
+  readonly name: string
+  readonly pid: number
+  /** Of no other lock. */
+  newId(): string
+  /** When a process started, as the system counts it; undefined where it does not say, or there is none. */
+  startOf(pid: number): Promise<string | undefined>
+  isRunning(pid: number): boolean
+  /** Until it is told to stop. Keeps no process alive. */
+  every(ms: number, work: () => void): () => void
+}
 
-/** Throws StreamError STORE_UNWRITABLE while another worker holds the directory. */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+export const thisHost: Host = {
+  name: hostname(),
+  pid: process.pid,
+  newId: randomUUID,
+  startOf,
+  isRunning,
+  every(ms, work) {
+    const timer = setInterval(work, ms).unref()
+    return () => clearInterval(timer)
+  },
+}
+
+interface Place {
+  readonly disk: Disk
+  readonly host: Host
+  readonly life?: LockLife
+}
+
+/** When a holder counts as gone. */
+export interface LockLife {
+  readonly touchEveryMs: number
+  /** Silent for so long, on another host, it is taken for dead. */
+  readonly silentForMs: number
+  /** Also on this host, though the process is there. */
+  readonly evenIfRunning: boolean
+}
+
+const owned: LockLife = { touchEveryMs: 10_000, silentForMs: 60_000, evenIfRunning: false }
+/** As long as Kafka's group waits for a member (`sessionTimeoutMs`): whoever is given the partition finds it free. */
+export const leased: LockLife = { touchEveryMs: 1_000, silentForMs: 10_000, evenIfRunning: true }
+
+/** Throws StreamError STATE_HELD while another worker holds the directory. */
+export async function lockDirectory(
+  directory: string,
+  place: Place = { disk: machineDisk, host: thisHost },
+): Promise<DirectoryLock> {
+  const { disk, host, life = owned } = place
   const path = join(directory, 'lock')
-  const id = randomUUID()
-  const self: Holder = { pid: process.pid, started: await startOf(process.pid), host: hostname() }
+  const id = host.newId()
+  const self: Holder = { pid: host.pid, started: await host.startOf(host.pid), host: host.name }
   const ours = JSON.stringify({ ...self, id })
   // Written whole aside and then linked: nobody ever reads half a lock, and only one of several links succeeds.
   const candidate = join(directory, `lock.${id}`)
-  await writeFile(candidate, ours, { mode: 0o600 })
+  await disk.writeFile(candidate, ours, { mode: 0o600 })
   try {
-    if (!(await tryLink(candidate, path))) await takeOver(directory, path, candidate)
+    if (!(await tryLink(disk, candidate, path))) await takeOver(directory, path, candidate, place)
   } finally {
-    await rm(candidate, { force: true })
+    await removeIfThere(disk, candidate)
   }
   // What cannot be touched now is tried again; a lock that was lost is found out by the next check. It keeps no process alive.
-  const touching = setInterval(() => void touch(path, ours).catch(() => undefined), touchEveryMs).unref()
+  const stopTouching = host.every(life.touchEveryMs, () => void touch(disk, path, ours).catch(() => undefined))
   return {
     async check() {
-      if ((await readIfThere(path)) !== ours) throw held(directory, 'another worker')
+      if ((await readIfThere(disk, path)) !== ours) throw held(directory, 'another worker')
     },
     async release() {
-      clearInterval(touching)
-      if ((await readIfThere(path)) === ours) await unlink(path)
+      stopTouching()
+      if ((await readIfThere(disk, path)) === ours) await disk.unlink(path)
     },
   }
 }
 
 /** Written over itself, so that the time is the file system's, as the one it will be compared with. */
-async function touch(path: string, ours: string): Promise<void> {
-  const file = await open(path, 'r+')
+async function touch(disk: Disk, path: string, ours: string): Promise<void> {
+  const file = await disk.open(path, 'r+')
   try {
     // Read from the file that is written: another's lock that comes in between is another file.
-    if ((await file.readFile('utf8')) === ours) await file.write(ours, 0)
+    if ((await file.readFile()).toString() !== ours) return
+    const bytes = Buffer.from(ours)
+    await file.write(bytes, 0, bytes.length, 0)
   } finally {
     await file.close()
   }
@@ -69,34 +118,35 @@ async function touch(path: string, ours: string): Promise<void> {
  * Puts the candidate in the place of a lock whose holder is gone, or throws. Only one may succeed a given lock: the one
  * who links the name made of its content, and still finds that content in place. The replacing itself leaves no gap.
  */
-async function takeOver(directory: string, path: string, candidate: string): Promise<void> {
-  const text = (await readIfThere(path)) ?? ''
+async function takeOver(directory: string, path: string, candidate: string, place: Place): Promise<void> {
+  const { disk, life = owned } = place
+  const text = (await readIfThere(disk, path)) ?? ''
   const holder = parseHolder(text)
-  if (holder && (await isAlive(holder, path, candidate)))
+  if (holder && (await isAlive(holder, path, candidate, place)))
     throw held(directory, `process ${holder.pid} on ${holder.host}`)
 
   const right = join(directory, `lock.after-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   // Left behind by one who was killed between these lines.
-  if ((await ageAgainst(candidate, right)) > silentForMs) await rm(right, { force: true })
-  if (!(await tryLink(candidate, right))) throw held(directory, 'another worker')
-  const stillThere = (await readIfThere(path)) === text
-  if (stillThere) await rename(candidate, path)
-  await rm(right, { force: true })
+  if ((await ageAgainst(disk, candidate, right)) > life.silentForMs) await removeIfThere(disk, right)
+  if (!(await tryLink(disk, candidate, right))) throw held(directory, 'another worker')
+  const stillThere = (await readIfThere(disk, path)) === text
+  if (stillThere) await disk.rename(candidate, path)
+  await removeIfThere(disk, right)
   if (!stillThere) throw held(directory, 'another worker')
 }
 
-async function isAlive(holder: Holder, path: string, candidate: string): Promise<boolean> {
-  if (holder.host !== hostname()) {
-    return (await ageAgainst(candidate, path)) < silentForMs
-  }
-  if (!isRunning(holder.pid)) return false
-  const started = await startOf(holder.pid)
+async function isAlive(holder: Holder, path: string, candidate: string, place: Place): Promise<boolean> {
+  const { disk, host, life = owned } = place
+  const isSilent = (await ageAgainst(disk, candidate, path)) >= life.silentForMs
+  if (holder.host !== host.name) return !isSilent
+  if (!host.isRunning(holder.pid) || (isSilent && life.evenIfRunning)) return false
+  const started = await host.startOf(holder.pid)
   return started === undefined || holder.started === undefined || started === holder.started
 }
 
 /** How much older a file is than one just written, both by the file system's clock, which all hosts share; 0 if it is gone. */
-async function ageAgainst(written: string, path: string): Promise<number> {
-  const [now, then] = await Promise.all([stat(written), stat(path).catch(() => undefined)])
+async function ageAgainst(disk: Disk, written: string, path: string): Promise<number> {
+  const [now, then] = await Promise.all([disk.stat(written), disk.stat(path).catch(() => undefined)])
   return then ? now.mtimeMs - then.mtimeMs : 0
 }
 
@@ -113,8 +163,8 @@ function isRunning(pid: number): boolean {
 /** `<boot>/<ticks since boot>` of a process, from /proc; elsewhere unknown. */
 async function startOf(pid: number): Promise<string | undefined> {
   const [stats, boot] = await Promise.all([
-    readIfThere(`/proc/${pid}/stat`),
-    readIfThere('/proc/sys/kernel/random/boot_id'),
+    readIfThere(machineDisk, `/proc/${pid}/stat`),
+    readIfThere(machineDisk, '/proc/sys/kernel/random/boot_id'),
   ])
   // The second field is the program's name in parentheses and may hold anything; start time is the 22nd, the 20th behind it.
   const ticks = stats?.slice(stats.lastIndexOf(')') + 2).split(' ')[19]
@@ -131,15 +181,15 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 function held(directory: string, by: string): StreamError {
-  return new StreamError('STORE_UNWRITABLE', `Cannot use the state directory ${directory}: ${by} is using it`, {
+  return new StreamError('STATE_HELD', `Cannot use the state directory ${directory}: ${by} is using it`, {
     retry: 'later',
     hint: 'Stop that worker, or give this one a directory of its own (state.directory)',
   })
 }
 
-async function tryLink(from: string, to: string): Promise<boolean> {
+async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
   try {
-    await link(from, to)
+    await disk.link(from, to)
     return true
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false
@@ -147,11 +197,19 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfThere(disk: Disk, path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    return (await disk.readFile(path)).toString()
   } catch {
     return undefined
+  }
+}
+
+async function removeIfThere(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.unlink(path)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
   }
 }
 

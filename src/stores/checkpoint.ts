@@ -13,7 +13,6 @@
  * crash anywhere leaves the last whole checkpoint and all the files it names.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Deserializer, Serializer } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
@@ -35,7 +34,8 @@ import {
   type SlabSize,
   type Slabs,
 } from './cell-log.ts'
-import { lockDirectory } from './checkpoint-lock.ts'
+import { type Host, type LockLife, lockDirectory, thisHost } from './checkpoint-lock.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { syncDirectory } from './durable.ts'
 
 export interface Snapshot {
@@ -61,6 +61,8 @@ export interface Checkpoints {
    * damaged, or one is of another format.
    */
   read(): Promise<ReadSnapshot | undefined>
+  /** Throws StreamError STATE_HELD if another worker has taken the directory over. */
+  stillOurs(): Promise<void>
   /** Gives the directory free for another worker. */
   close(): Promise<void>
 }
@@ -77,7 +79,7 @@ export interface Writing {
 
 const magic = Buffer.from('WEIRCKPT')
 /** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
-const format = 6
+const format = 7
 const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
 const kept = 2
@@ -87,15 +89,24 @@ const smallBytes = 8 * 1024 * 1024
 const copiedBytes = 64 * 1024 * 1024
 const namePattern = /^checkpoint-(\d{12})$/
 
-/** Makes and locks `directory`. Throws StreamError STORE_UNWRITABLE if it cannot be written or another worker has it. */
-export async function openCheckpoints(directory: string): Promise<Checkpoints> {
+interface CheckpointPlace {
+  readonly disk?: Disk
+  readonly host?: Host
+  readonly life?: LockLife | undefined
+}
+
+/** Makes and locks `directory`. Throws StreamError STORE_UNWRITABLE if it cannot be written, STATE_HELD if another worker has it. */
+export async function openCheckpoints(
+  directory: string,
+  { disk = machineDisk, host = thisHost, life }: CheckpointPlace = {},
+): Promise<Checkpoints> {
   const lock = await writing(directory, async () => {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    return lockDirectory(directory)
+    await disk.mkdir(directory, { recursive: true, mode: 0o700 })
+    return lockDirectory(directory, { disk, host, ...(life && { life }) })
   })
-  const names = await readdir(directory)
+  const names = await disk.readdir(directory)
   const unfinished = names.filter(name => name === asideName)
-  await Promise.all(unfinished.map(name => unlink(join(directory, name))))
+  await Promise.all(unfinished.map(name => disk.unlink(join(directory, name))))
   let newest = Math.max(0, ...names.map(name => numberOf(name) ?? numberOfPiece(name) ?? 0))
   let lastWrite: Promise<unknown> = Promise.resolve()
   /** Undefined: what is on disk is not known, or not whole; all cells are to be written. */
@@ -112,13 +123,13 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
     if (into?.isBroken) throw new Error('what it goes on from could not be written')
     if (piece !== undefined) {
       const hash = createHash('sha256')
-      const bytes = await writeFileSafely(directory, nameOfPiece(number), piece, part => hash.update(part))
+      const bytes = await writeFileSafely(disk, directory, nameOfPiece(number), piece, part => hash.update(part))
       into?.pieces.push({ number, bytes, sha256: hash.digest('hex') })
     }
     if (into !== undefined) into.pieces = into.pieces.filter(one => one.number >= from)
-    await writeFileSafely(directory, nameOf(number), encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state))
+    await writeFileSafely(disk, directory, nameOf(number), encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state))
     needed.set(number, into?.pieces[0]?.number ?? number)
-    await removeOld(directory, needed)
+    await removeOld(disk, directory, needed)
   }
 
   return {
@@ -137,7 +148,7 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
       return { copied: prepared.isCopied ? Promise.resolve() : written, written }
     },
     async read() {
-      const found = await readNewest(directory)
+      const found = await readNewest(disk, directory)
       if (found === undefined) return undefined
       const { number, pieces, ...read } = found
       const [first] = pieces
@@ -147,6 +158,7 @@ export async function openCheckpoints(directory: string): Promise<Checkpoints> {
       }
       return read
     },
+    stillOurs: () => lock.check(),
     async close() {
       await lastWrite.catch(() => undefined)
       await lock.release()
@@ -213,10 +225,10 @@ interface Found extends ReadSnapshot {
   readonly pieces: readonly Piece[]
 }
 
-async function readNewest(directory: string): Promise<Found | undefined> {
+async function readNewest(disk: Disk, directory: string): Promise<Found | undefined> {
   const damaged: string[] = []
-  for (const name of await namesIn(directory)) {
-    const read = await readWhole(directory, name)
+  for (const name of await namesIn(disk, directory)) {
+    const read = await readWhole(disk, directory, name)
     switch (read.kind) {
       case 'good': {
         const { snapshot, pieces } = read
@@ -251,16 +263,17 @@ type Decoded<T> =
 
 /** A checkpoint with the pieces that it names. */
 async function readWhole(
+  disk: Disk,
   directory: string,
   name: string,
 ): Promise<Decoded<{ readonly snapshot: Snapshot; readonly pieces: readonly Piece[] }>> {
-  const decoded = decode(await readFile(join(directory, name)))
+  const decoded = decode(await disk.readFile(join(directory, name)))
   if (decoded.kind !== 'good') return decoded
   const { contents, state } = decoded
   // The slabs before the state: each time so many megabytes are asked for, all objects that are there by then are walked.
   const logged = emptySlabs(contents.pieces.length > 0 ? contents.slabs : [])
   for (const piece of contents.pieces) {
-    const because = await readPiece(directory, piece, logged)
+    const because = await readPiece(disk, directory, piece, logged)
     if (because !== undefined) return { kind: 'damaged', because }
   }
   const body = deserialized(state)
@@ -330,13 +343,14 @@ const asideName = 'checkpoint.tmp'
 
 /** Answers how many bytes it has. */
 async function writeFileSafely(
+  disk: Disk,
   directory: string,
   name: string,
   parts: Iterable<Buffer>,
   seen: (part: Buffer) => void = () => undefined,
 ): Promise<number> {
   const aside = join(directory, asideName)
-  const file = await open(aside, 'w', 0o600)
+  const file = await disk.open(aside, 'w', 0o600)
   let bytes = 0
   try {
     for (const part of parts) {
@@ -348,26 +362,26 @@ async function writeFileSafely(
   } finally {
     await file.close()
   }
-  await rename(aside, join(directory, name))
-  await syncDirectory(directory)
+  await disk.rename(aside, join(directory, name))
+  await syncDirectory(disk, directory)
   return bytes
 }
 
 /** Older checkpoints than the kept ones, and pieces that neither of those needs. Of one that is not known all are. */
-async function removeOld(directory: string, needed: Map<number, number>): Promise<void> {
-  const names = await namesIn(directory)
+async function removeOld(disk: Disk, directory: string, needed: Map<number, number>): Promise<void> {
+  const names = await namesIn(disk, directory)
   const old = names.slice(kept)
   for (const name of old) needed.delete(numberOf(name) ?? 0)
   const from = Math.min(...names.slice(0, kept).map(name => needed.get(numberOf(name) ?? 0) ?? 0))
-  const pieces = (await readdir(directory)).filter(name => (numberOfPiece(name) ?? from) < from)
+  const pieces = (await disk.readdir(directory)).filter(name => (numberOfPiece(name) ?? from) < from)
   // Checkpoints first: one whose pieces are gone would be taken for damaged.
-  await Promise.all(old.map(name => unlink(join(directory, name))))
-  await Promise.all(pieces.map(name => unlink(join(directory, name))))
+  await Promise.all(old.map(name => disk.unlink(join(directory, name))))
+  await Promise.all(pieces.map(name => disk.unlink(join(directory, name))))
 }
 
 /** Newest first. */
-async function namesIn(directory: string): Promise<readonly string[]> {
-  return (await readdir(directory))
+async function namesIn(disk: Disk, directory: string): Promise<readonly string[]> {
+  return (await disk.readdir(directory))
     .filter(name => namePattern.test(name))
     .sort()
     .reverse()

@@ -1,10 +1,10 @@
 /** What stores that promise to be on disk share: a directory's entries made durable, and how it is said that they cannot be. */
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { StreamError } from '../core/errors.ts'
+import type { Disk, DiskFile } from './disk.ts'
 
 /** A renamed file is there after a crash only once its directory is on disk too. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
+export async function syncDirectory(disk: Disk, directory: string): Promise<void> {
+  const handle = await disk.open(directory, 'r')
   try {
     await handle.sync()
   } finally {
@@ -16,9 +16,9 @@ export async function syncDirectory(directory: string): Promise<void> {
  * A file of lines to be appended to. A line that a crash tore off stays for people to see, but ends there: the next one starts
  * on a line of its own.
  */
-export async function openWhole(directory: string, path: string): Promise<FileHandle> {
-  await mkdir(directory, { recursive: true })
-  const file = await open(path, 'a+')
+export async function openWhole(disk: Disk, directory: string, path: string): Promise<DiskFile> {
+  await disk.mkdir(directory, { recursive: true })
+  const file = await disk.open(path, 'a+')
   const { size } = await file.stat()
   if (size === 0) return file
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)

@@ -4,12 +4,12 @@
  * refused is told and missing. Bounded: `incidents.ndjson` becomes `incidents.1.ndjson` at 5 MB, some 25,000 changes, and
  * the one before is gone.
  */
-import { appendFile, mkdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Standing } from '../core/explanation/delay.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { unwritable } from './durable.ts'
 
 export type LoggedChange = Pick<
@@ -34,25 +34,25 @@ const mostStandings = 10_000
 export async function openIncidentLog(
   directory: string,
   failed: (failure: StreamError) => void,
-  { maxFileBytes = defaultFileBytes } = {},
+  { maxFileBytes = defaultFileBytes, disk = machineDisk }: { maxFileBytes?: number; disk?: Disk } = {},
 ): Promise<IncidentLog> {
   const path = join(directory, fileName)
-  await mkdir(directory, { recursive: true }).catch(cause => {
+  await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the incident log', directory, cause)
   })
-  let bytes = await stat(path).then(
+  let bytes = await disk.stat(path).then(
     ({ size }) => size,
     () => 0,
   )
-  const standings = await readStandings(directory)
+  const standings = await standingsIn([directory])
   let last: Promise<void> = Promise.resolve()
   async function append(line: string): Promise<void> {
     try {
       if (bytes > 0 && bytes + line.length > maxFileBytes) {
-        await rename(path, join(directory, olderName))
+        await disk.rename(path, join(directory, olderName))
         bytes = 0
       }
-      await appendFile(path, line)
+      await disk.appendFile(path, line)
       bytes += line.length
     } catch (cause) {
       failed(unwritable('the incident log', path, cause))
@@ -86,8 +86,8 @@ export interface LoggedIncident extends Pick<LoggedChange, 'incidentId' | 'keyId
 export async function findIncident(directory: string, incidentId: string): Promise<LoggedIncident | undefined> {
   let found: LoggedIncident | undefined
   for (const name of [olderName, fileName]) {
-    const text = await readFile(join(directory, name), 'utf8').catch(() => '')
-    for (const line of text.split('\n')) {
+    const content = await machineDisk.readFile(join(directory, name)).catch(() => '')
+    for (const line of content.toString().split('\n')) {
       const change = line.includes(incidentId) ? changeOf(line) : undefined
       if (change?.incidentId === incidentId) found = joined(found, change)
     }
@@ -96,11 +96,11 @@ export async function findIncident(directory: string, incidentId: string): Promi
 }
 
 /** What was told last of each incident that the log still has, the most recent ones. */
-export async function readStandings(directory: string): Promise<Map<string, Standing>> {
+export async function standingsIn(directories: readonly string[]): Promise<Map<string, Standing>> {
   const standings = new Map<string, Standing>()
-  for (const name of [olderName, fileName]) {
-    const text = await readFile(join(directory, name), 'utf8').catch(() => '')
-    for (const line of text.split('\n')) {
+  for (const path of directories.flatMap(each => [join(each, olderName), join(each, fileName)])) {
+    const content = await machineDisk.readFile(path).catch(() => '')
+    for (const line of content.toString().split('\n')) {
       const change = line === '' ? undefined : changeOf(line)
       if (change !== undefined) noteStanding(standings, change)
     }

@@ -3,13 +3,13 @@
  * label of an incident is the one that counts. It is written by a command of its own, also while a worker runs, which never
  * opens the file; a few hundred bytes each, by hand, so it is not cut.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StreamError } from '../core/errors.ts'
 import type { IncidentKind } from '../core/explanation/explanation.ts'
 import { type Label, lastLabels } from '../core/tuning/label.ts'
 import type { ApiKeyId } from '../core/vocabulary.ts'
+import { machineDisk } from './disk.ts'
 import { openWhole, syncDirectory, unwritable } from './durable.ts'
 
 export const labelsPath = (directory: string): string => join(directory, 'labels.ndjson')
@@ -19,14 +19,14 @@ export async function addLabel(directory: string, { at, from, to, ...rest }: Lab
   const path = labelsPath(directory)
   const line = JSON.stringify({ at: isoOf(at), ...rest, from: isoOf(from), to: isoOf(to) })
   try {
-    const file = await openWhole(directory, path)
+    const file = await openWhole(machineDisk, directory, path)
     try {
       await file.appendFile(`${line}\n`)
       await file.sync()
     } finally {
       await file.close()
     }
-    await syncDirectory(directory)
+    await syncDirectory(machineDisk, directory)
   } catch (cause) {
     throw unwritable('the label', path, cause)
   }
@@ -58,12 +58,12 @@ const line = z.object({
  * that a person may have edited is not to be guessed at. What a crash tore off at its end was never acknowledged.
  */
 export async function readLabels(path: string): Promise<readonly Label[] | undefined> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const content = await machineDisk.readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined
     throw unreadable(path, cause.message, cause)
   })
-  if (text === undefined) return undefined
-  const lines = text.split('\n')
+  if (content === undefined) return undefined
+  const lines = content.toString().split('\n')
   const torn = lines.pop()
   const labels = lines.flatMap((content, index) =>
     content.trim() === '' ? [] : [labelOf(content, `${path}:${index + 1}`)],

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { serialize } from 'node:v8'
 import { StreamError } from '../core/errors.ts'
 import { type DirectoryLock, lockDirectory } from './checkpoint-lock.ts'
+import { machineDisk } from './disk.ts'
 import { syncDirectory } from './durable.ts'
 import type { RecordedEntry, SegmentHead } from './recording-entry.ts'
 import { frameOf, segmentBeginning } from './recording-frames.ts'
@@ -131,7 +132,7 @@ export async function openRecording({ directory, maxBytes, stopped }: RecordingO
     await append(head)
     await append(state)
     await file.sync()
-    await syncDirectory(directory)
+    await syncDirectory(machineDisk, directory)
     fullAtBytes = Math.max(maxBytes / 8, 2 * segment.bytes)
     if (fullAtBytes > maxBytes / 2)
       throw new Error(

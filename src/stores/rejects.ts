@@ -3,10 +3,10 @@
  * excerpt that the decoder made (never a value of the line), one JSON line each. Bounded: `rejects.ndjson` becomes
  * `rejects.1.ndjson` when it is full, and the one before is gone. Counters by reason know all, samples or not.
  */
-import { appendFile, mkdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CallBatch, Rejection, RejectionReason } from '../core/call-batch.ts'
 import type { EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type Disk, machineDisk } from './disk.ts'
 
 export interface RejectsSummary {
   /** By reason, most first: since the last summary, and since the start. */
@@ -32,11 +32,14 @@ export interface Rejects {
   flush(): Promise<void>
   /** What came since the last summary, or undefined if nothing did. To be told once a minute. */
   summary(): RejectsSummary | undefined
+  /** Since the start, by reason. */
+  totals(): ReadonlyMap<RejectionReason, number>
 }
 
 export interface RejectsOptions {
   /** Size of one file; there are at most two. */
   readonly maxFileBytes?: number
+  readonly disk?: Disk
 }
 
 /** So many samples wait for the next flush; beyond them only the counters know. */
@@ -45,10 +48,10 @@ const longestExcerpt = 300
 const defaultFileBytes = 5 * 1024 * 1024
 
 export async function openRejects(directory: string, options: RejectsOptions = {}): Promise<Rejects> {
-  const { maxFileBytes = defaultFileBytes } = options
+  const { maxFileBytes = defaultFileBytes, disk = machineDisk } = options
   const path = join(directory, 'rejects.ndjson')
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  let fileBytes = await sizeOf(path)
+  await disk.mkdir(directory, { recursive: true, mode: 0o700 })
+  let fileBytes = await sizeOf(disk, path)
   let waiting: string[] = []
   let unwritten = 0
   let trouble: string | undefined
@@ -72,7 +75,7 @@ export async function openRejects(directory: string, options: RejectsOptions = {
         fileBytes + piece.length > 0
       ) {
         await append(piece)
-        await rename(path, join(directory, 'rejects.1.ndjson'))
+        await disk.rename(path, join(directory, 'rejects.1.ndjson'))
         fileBytes = 0
         piece = ''
       }
@@ -82,7 +85,7 @@ export async function openRejects(directory: string, options: RejectsOptions = {
   }
   const append = async (text: string) => {
     if (text === '') return
-    await appendFile(path, text, { mode: 0o600 })
+    await disk.appendFile(path, text, { mode: 0o600 })
     fileBytes += Buffer.byteLength(text)
   }
   let lastFlush: Promise<void> = Promise.resolve()
@@ -94,7 +97,7 @@ export async function openRejects(directory: string, options: RejectsOptions = {
     } catch (error) {
       unwritten += lines.length
       trouble = error instanceof Error ? error.message : String(error)
-      fileBytes = await sizeOf(path)
+      fileBytes = await sizeOf(disk, path)
     }
   }
 
@@ -128,6 +131,7 @@ export async function openRejects(directory: string, options: RejectsOptions = {
       trouble = undefined
       return summary
     },
+    totals: () => total,
   }
 }
 
@@ -146,9 +150,9 @@ function mostFirst(counts: ReadonlyMap<RejectionReason, number>): Readonly<Parti
   return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a))
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function sizeOf(disk: Disk, path: string): Promise<number> {
   try {
-    return (await stat(path)).size
+    return (await disk.stat(path)).size
   } catch {
     return 0
   }

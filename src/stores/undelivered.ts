@@ -8,11 +8,11 @@
  * what they are: ids alone would mix up those of a worker that lost its state and counts its incidents anew.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { AlertEffect } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
+import { type Disk, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
 
 const folderName = 'undelivered'
@@ -40,17 +40,20 @@ export interface Undelivered {
 export const undeliveredFolder = (directory: string): string => join(directory, folderName)
 
 /** Throws STORE_UNWRITABLE. */
-export async function openUndelivered(directory: string, { most = mostLetters } = {}): Promise<Undelivered> {
+export async function openUndelivered(
+  directory: string,
+  { most = mostLetters, disk = machineDisk }: { most?: number; disk?: Disk } = {},
+): Promise<Undelivered> {
   const folder = undeliveredFolder(directory)
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cause => {
+  await disk.mkdir(folder, { recursive: true, mode: 0o700 }).catch(cause => {
     throw unwritable('undelivered alerts', folder, cause)
   })
-  let names = new Set(await letterNames(folder))
+  let names = new Set(await letterNames(disk, folder))
 
   async function makeRoom(): Promise<number> {
     const tooMany = [...names].sort(byDecision).slice(0, Math.max(0, names.size - most))
     for (const name of tooMany) {
-      await rm(join(folder, name), { force: true })
+      await removeFile(disk, join(folder, name))
       names.delete(name)
     }
     return tooMany.length
@@ -60,7 +63,7 @@ export async function openUndelivered(directory: string, { most = mostLetters } 
     async keep(letter) {
       const name = nameOf(letter.effect)
       try {
-        await writeWhole(folder, name, letter)
+        await writeWhole(disk, folder, name, letter)
         names.add(name)
         return { forgotten: await makeRoom() }
       } catch (cause) {
@@ -71,7 +74,7 @@ export async function openUndelivered(directory: string, { most = mostLetters } 
     count: () => names.size,
     async look() {
       // What was kept while it was being read is in it or comes again with the next look.
-      names = new Set(await letterNames(folder).catch(() => [...names]))
+      names = new Set(await letterNames(disk, folder).catch(() => [...names]))
     },
   }
 }
@@ -83,11 +86,11 @@ export async function readUndelivered(
   const folder = undeliveredFolder(directory)
   const letters: Letter[] = []
   const damaged: string[] = []
-  for (const name of await letterNames(folder)) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => undefined)
+  for (const name of await letterNames(machineDisk, folder)) {
+    const text = await machineDisk.readFile(join(folder, name)).catch(() => undefined)
     // Sent or dropped since the folder was read.
     if (text === undefined) continue
-    const letter = letterOf(text)
+    const letter = letterOf(text.toString())
     if (letter === undefined) damaged.push(join(folder, name))
     else letters.push(letter)
   }
@@ -101,16 +104,25 @@ const inOrder = ({ effect: one }: Letter, { effect: other }: Letter): number =>
 /** Sent, or not wanted any more. */
 export async function forgetLetter(directory: string, { effect }: Letter): Promise<void> {
   const path = join(undeliveredFolder(directory), nameOf(effect))
-  await rm(path, { force: true }).catch(cause => {
+  await removeFile(machineDisk, path).catch(cause => {
     throw unwritable('undelivered alerts', path, cause)
   })
 }
 
-async function letterNames(folder: string): Promise<string[]> {
+/** Gone already is gone. */
+async function removeFile(disk: Disk, path: string): Promise<void> {
+  await disk.unlink(path).catch(cause => {
+    if (!isMissing(cause)) throw cause
+  })
+}
+
+const isMissing = (cause: unknown): boolean => cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+
+async function letterNames(disk: Disk, folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter(name => name.endsWith('.json'))
+    return (await disk.readdir(folder)).filter(name => name.endsWith('.json'))
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+    if (isMissing(cause)) return []
     throw unwritable('undelivered alerts', folder, cause)
   }
 }
@@ -124,17 +136,17 @@ function nameOf({ id, decidedAt }: AlertEffect): string {
 const byDecision = (one: string, other: string): number =>
   Number.parseInt(one, 10) - Number.parseInt(other, 10) || (one < other ? -1 : 1)
 
-async function writeWhole(folder: string, name: string, letter: Letter): Promise<void> {
+async function writeWhole(disk: Disk, folder: string, name: string, letter: Letter): Promise<void> {
   const aside = join(folder, `${name}.new`)
-  const file = await open(aside, 'w', 0o600)
+  const file = await disk.open(aside, 'w', 0o600)
   try {
-    await file.writeFile(textOf(letter))
+    await file.writeFile(Buffer.from(textOf(letter)))
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(aside, join(folder, name))
-  await syncDirectory(folder)
+  await disk.rename(aside, join(folder, name))
+  await syncDirectory(disk, folder)
 }
 
 const linePrefix = '{"crc":"'

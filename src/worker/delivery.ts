@@ -10,7 +10,6 @@ import type { Performer } from '../actions/performer.ts'
 import type { AlertEffect, Effect, Outcome } from '../core/incident/effect.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
-import type { EffectMemory } from './effect-memory.ts'
 import type { Telemetry } from './telemetry.ts'
 
 export interface Delivery {
@@ -44,15 +43,6 @@ export function createDelivery({ alert, undelivered, telemetry }: DeliverySettin
       return undelivered.count()
     },
   }
-}
-
-/**
- * Incidents of which the life before alerted people, or was about to, after its last checkpoint: a worker that comes to them
- * again an hour later must not take them for history that nobody knows of.
- */
-export function alertedBefore({ known, open }: Pick<EffectMemory, 'known' | 'open'>): readonly string[] {
-  const ids = [...known.keys(), ...open.map(({ id }) => id)]
-  return [...new Set(ids.flatMap(id => /^(.*)\/alert-\d+$/s.exec(id)?.[1] ?? []))]
 }
 
 const isKept = 'it was given up on before the restart, and is kept'

@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts'
 import type { Notice, NoticeSource } from '../core/explanation/notice.ts'
 import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
 import { endHistory, followHistory, noHistory, noteChange } from './history-summary.ts'
-import { behindOf } from './lag.ts'
+import { behindMs } from './meter.ts'
 import { followNotices, type NoticeRules, quietNotices } from './notices.ts'
 import type { Reading, Telemetry, TelemetryEvent } from './telemetry.ts'
 
@@ -82,10 +82,10 @@ export function createNoticing(settings: NoticingSettings): Noticing {
 
   function step(reading: Reading, at: EpochMs): void {
     if (reading.records > 0) readAt = at
-    const behindMs = blindFor(reading, at)
+    const blindMs = blindFor(reading, at)
     const [next, notices] = followNotices(
       state,
-      { at, behindMs, readTo: reading.eventTime, checkpointedAt, undelivered },
+      { at, behindMs: blindMs, readTo: reading.eventTime, checkpointedAt, undelivered },
       settings,
     )
     state = next
@@ -102,7 +102,7 @@ export function createNoticing(settings: NoticingSettings): Noticing {
     const isFresh = at - readAt < freshMs && reading.eventTime !== undefined
     const age = isFresh && reading.eventTime !== undefined ? at - reading.eventTime : 0
     const silent = at - troubledAt < troubledForMs ? at - readAt : 0
-    return Math.max(behindOf(reading, at), age, silent)
+    return Math.max(behindMs(reading, at), age, silent)
   }
 
   function tell(notice: Notice): void {

@@ -71,7 +71,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isFarWorse(standing)
   const usual = usualFor(kind, known)
   const incidentId = 'story' in key.incident ? key.incident.story.incidentId : `${key.keyId}#${key.incidents + 1}`
-  const past = isPast(engine, owner, incidentId)
+  const past = isPast(owner)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -147,7 +147,7 @@ const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochM
   planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
 
 function limitedBeside(state: EngineState, beside: KeyState): number {
-  let others = 0
+  let others = state.others?.sums.throttled ?? 0
   for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
   return others
 }

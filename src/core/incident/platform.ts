@@ -2,12 +2,13 @@
  * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
  * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
  */
-import { type Engine, type Out, watching } from '../engine-state.ts'
+import { type Engine, type Out, type PlatformIncident, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import { eventTimeOf } from './event-time.ts'
 import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { OtherParts } from './fleet-sums.ts'
 import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
 import { isPast } from './past.ts'
@@ -49,15 +50,16 @@ const WHOLE_FLEET = '*' as ApiKeyId
 
 export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, out: Out): void {
   const { state } = engine
+  if (state.platform.phase === 'quiet' && owner.time.highest <= (state.platform.judgedTo ?? 0)) return
   if (state.platform.phase === 'open') {
-    staySick(engine, owner, state.platform.story, survey, out)
+    staySick(engine, owner, state.platform, survey, out)
     return
   }
   state.platformIncidents++
   const action: Action = { kind: 'held', because: 'platform-incident' }
   const signal = signalOf(engine, owner, survey)
   const incidentId = `platform#${state.platformIncidents}`
-  const isHistory = isPast(engine, owner, incidentId)
+  const isHistory = isPast(owner)
   const story: Story = {
     incidentId,
     openedAt: signal.at,
@@ -75,21 +77,24 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
   releaseAll(engine, survey, out)
 }
 
+type OpenPlatform = Extract<PlatformIncident, { phase: 'open' }>
+
 /**
  * Whoever was told that it may be nothing is told again when it turns out to be something; and of what was history, when it
  * has turned out not to be.
  */
-function staySick(engine: Engine, owner: Owner, before: Story, survey: FleetSurvey, out: Out): void {
+function staySick(engine: Engine, owner: Owner, incident: OpenPlatform, survey: FleetSurvey, out: Out): void {
   const { state } = engine
+  const { story: before } = incident
   const turnsGrave = before.signal.severity === 'low' && isGrave(engine, survey)
   const isNews = turnsGrave || before.telling === 'history'
-  if (!isNews || isPast(engine, owner, before.incidentId)) {
-    state.platform = { phase: 'open', story: before, lastSickAt: state.now }
+  if (!isNews || isPast(owner)) {
+    state.platform = { ...incident, lastSickAt: state.now }
     return
   }
   const signal = { ...signalOf(engine, owner, survey), onsetAt: before.signal.onsetAt }
   const story: Story = { ...before, signal, lastBadAt: signal.at, telling: 'alerted', alerts: before.alerts + 1 }
-  state.platform = { phase: 'open', story, lastSickAt: state.now }
+  state.platform = { ...incident, story, lastSickAt: state.now }
   tellPlatform(engine, owner, story, 'open', out)
 }
 
@@ -145,16 +150,32 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const isSeen = at === owner.time.highest
   const survey = isSeen ? surveyFleet(engine) : undefined
   if (survey !== undefined && isPlatformSick(engine, survey, at)) {
-    staySick(engine, owner, state.platform.story, survey, out)
+    staySick(engine, owner, state.platform, survey, out)
     return
   }
+  if (at <= (state.platform.judgedTo ?? 0)) return
   if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
   const { story } = state.platform
   state.platform = { phase: 'quiet' }
   tellPlatform(engine, owner, { ...story, action: { kind: 'none' }, alerts: story.alerts + 1 }, 'closed', out)
 }
 
+/** The other parts of a shared stream have seen more: what they think is sick, this one may not have asked about. */
+export function takeOthers(engine: Engine, others: OtherParts, out: Out): void {
+  const { state } = engine
+  state.others = others
+  if (others.sums.sick === 0 || state.platform.phase === 'open') return
+  for (const owner of state.owners.values()) {
+    if (owner.closedToSecond < 0 || state.isHistory) continue
+    const survey = surveyFleet(engine)
+    if (isPlatformSick(engine, survey, owner.time.highest)) platformSick(engine, owner, survey, out)
+    return
+  }
+}
+
 function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' | 'closed', out: Out): void {
+  // Each part of a shared stream acts upon it; one of them tells.
+  if (engine.state.others?.tellsPlatform === false) return
   const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
   const id = `${story.incidentId}/alert-${story.alerts}`
   out.changes.push(explanation)
@@ -166,5 +187,11 @@ function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' 
     keyId: WHOLE_FLEET,
     decidedAt: engine.state.now,
     explanation,
+  })
+  const { platform, platformIncidents } = engine.state
+  const at = owner.time.highest
+  out.memos.push({
+    ...{ kind: 'platform', at, incidents: platformIncidents },
+    platform: { ...platform, judgedTo: at },
   })
 }
