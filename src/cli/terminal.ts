@@ -191,7 +191,7 @@ export function printable(text: string): string {
 }
 
 function phaseLook({ phase, kind, severity, telling, action }: Explanation): readonly [string, Style] {
-  if (telling === 'history') return [phase === 'open' ? 'history' : 'was over', 'dim']
+  if (telling === 'history') return [phase === 'open' ? 'history' : phase === 'closed' ? 'was over' : 'recovers', 'dim']
   switch (phase) {
     case 'open':
       if (severity === 'high') return ['ALERT', 'red']
