@@ -52,6 +52,18 @@ describe('what is decided long after the fact', () => {
     ).toEqual(['5s open', '10s ! alert: throttle', '10s ! key#1/throttle-1'])
   })
 
+  test('and came back meanwhile, of an incident that people know of, is closed for them all the same, and wakes nobody before', () => {
+    expect(
+      play(
+        [
+          [0, 'surge'],
+          [40, 'past surge'],
+        ],
+        140,
+      ).slice(2),
+    ).toEqual(['30s recovering', '40s open', '70s recovering', '100s closed', '100s ! alert: held (no-harm)'])
+  })
+
   test('a silence that goes on is alerted when the worker has caught up, once', () => {
     expect(
       play([
