@@ -433,7 +433,7 @@ function auditEntry(effect: PlanEffect, { place, outcome }: Performed, clock: Cl
   const because = outcome.kind === 'refused' ? outcome.because : undefined
   return {
     at: clock.now(),
-    by: 'weir',
+    by: effect.kind === 'restore' ? (effect.by ?? 'weir') : 'weir',
     change,
     keyId,
     gateway: place?.gateway,

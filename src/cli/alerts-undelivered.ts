@@ -89,8 +89,8 @@ function unknownAlert(id: string, directory: string): StreamError {
 async function knownOf(directory: string): Promise<Known> {
   const { letters, damaged } = await readUndelivered(directory)
   const folders = await stateFolders(directory)
-  const entries = await Promise.all(folders.map(readEffectJournal))
-  const openIntents = entries.flatMap(each => journalIndex(each).openIntents)
+  const journals = await Promise.all(folders.map(readEffectJournal))
+  const openIntents = journals.flatMap(({ recovered }) => journalIndex(recovered).openIntents)
   const standings = await standingsIn(folders)
   const isKept = (effect: AlertEffect): boolean =>
     letters.some(letter => letter.effect.id === effect.id && letter.effect.decidedAt === effect.decidedAt)

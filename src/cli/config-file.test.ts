@@ -15,7 +15,7 @@ test('a bare file gets every default, and tenants.yaml beside it is found', asyn
     mode: 'observe',
     source: { kind: 'files', paths: ['a.log'], follow: false },
     time: { delivery: 35_000, idleAfter: 30_000, future: 60_000 },
-    state: { directory: '.weir', checkpointEvery: 5_000, maxKeys: 1_000_000 },
+    state: { directory: '.weir', shared: false, checkpointEvery: 5_000, maxKeys: 1_000_000 },
     files: ['/etc/weir/weir.yaml', '/etc/weir/tenants.yaml'],
   })
   expect(tenants).toEqual({

@@ -15,6 +15,7 @@ const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INCIDENT_UNKNOWN',
   'TIME_UNUSABLE',
   'STATE_TAKEN',
+  'COMMAND_REFUSED',
 ])
 
 export function exitCodeOf(failure: unknown): number {

@@ -10,6 +10,7 @@ import { learnCommand } from './learn.ts'
 import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
+import { throttlesCommand } from './throttles.ts'
 import { tuneCommand } from './tune.ts'
 import { version } from './version.ts'
 
@@ -64,6 +65,7 @@ Examples:
   weir explain key_abc123 --at 2026-11-20T14:03:07Z friday.ndjson.gz --history week.ndjson.gz
                                                  … and why, or why did it say nothing?
   weir tune november.ndjson.gz --html tune.html  fewer false alarms, and how soon? thresholds for weir.yaml
+  weir throttles list                            whose limits are lowered? release, hold, halt
 ${exitCodesHelp}`,
     )
   for (const command of [
@@ -75,12 +77,13 @@ ${exitCodesHelp}`,
     labelCommand(),
     alertsCommand(),
     tuneCommand(),
+    throttlesCommand(),
     demoCommand(),
     configCommand(),
   ])
     weir.addCommand(command)
   // Also for the commands: a wrong option comes here as an error instead of ending the process.
-  for (const command of [weir, ...weir.commands, ...weir.commands.flatMap(({ commands }) => commands)]) {
+  for (const command of [weir, ...weir.commands.flatMap(one => [one, ...one.commands])]) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'weir: ')) })

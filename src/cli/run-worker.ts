@@ -18,6 +18,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import { commandRoute } from '../server/command-route.ts'
 import type { WorkerStatus } from '../server/worker-status.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
@@ -142,15 +143,19 @@ async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
+  let operating: Keeper['operate'] | undefined
+  const operate = (operated: Keeper['operate'] | undefined): void => {
+    operating = operated
+  }
+  const routes = [commandRoute((command, by) => operating?.(command, by))]
   await withServer(
     config,
-    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched =>
       withNotices(config, { clock, telemetry: watched.telemetry }, (telling, sender) => {
         const lives = { ...watching, ...watched, telemetry: telling }
-        const common = { clock, stateDirectory, queueOf: queuesOf(clock), sender }
-        if (!config.state.shared) return watchStream(lives, common)
-        return watchShared(lives, telemetry, common)
+        const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock), sender }
+        return config.state.shared ? watchShared(lives, telemetry, common) : watchStream(lives, common)
       }),
   )
 }
@@ -192,8 +197,11 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   const source = await openSource(config, { clock, folder, telemetry })
   try {
     await withSharedLives(
-      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, follows, signal },
-      (part, how) => watchStream({ ...watching, ...how }, { ...common, part }),
+      {
+        ...{ source, stateDirectory, clock, telemetry, log, follows, signal },
+        ...{ maxTenants: config.throttle.maxTenants, operate: common.operate },
+      },
+      (part, { operate, ...how }) => watchStream({ ...watching, ...how }, { ...common, operate, part }),
     )
   } finally {
     await source.close()
@@ -203,6 +211,8 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
 interface Life {
   readonly clock: Clock
   readonly stateDirectory: string
+  /** Told who takes people's commands from now on; undefined: nobody any more. */
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
   /** Undefined where there is no topic. */
   readonly sender: SnsSender | undefined
@@ -212,7 +222,7 @@ interface Life {
 
 async function watchStream(
   watching: Watch & Watched,
-  { clock, stateDirectory, queueOf, sender, part }: Life,
+  { clock, stateDirectory, operate, queueOf, sender, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
   const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
@@ -271,6 +281,7 @@ async function watchStream(
                 journal,
                 rejects,
                 undelivered,
+                audit,
                 telemetry,
                 metrics,
                 recorder,
@@ -286,13 +297,19 @@ async function watchStream(
                   { telemetry, signal: until },
                 ),
               joinFleet: part?.joinFleet,
-              opened: keeper => follows(() => statusOf(keeper, source, rejects)),
+              opened: keeper => {
+                operate(keeper.operate)
+                follows(() => statusOf(keeper, source, rejects))
+              },
               mode: config.mode,
               checkpointEveryMs: config.state.checkpointEvery,
             },
             signal,
             // A worker that could not stop cleanly has left it trying: nothing would ever end it.
-          ).finally(() => metrics?.finish(0)),
+          ).finally(() => {
+            operate(undefined)
+            return metrics?.finish(0)
+          }),
         )
       },
       part && leased,

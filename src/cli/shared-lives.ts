@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts'
 import type { RejectionReason } from '../core/call-batch.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { WorkerStatus } from '../server/worker-status.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
@@ -14,6 +15,7 @@ import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import { createPartsReading } from '../worker/parts-reading.ts'
 import { runShared } from '../worker/shared-worker.ts'
 import type { Telemetry, TelemetryEvent } from '../worker/telemetry.ts'
@@ -40,18 +42,20 @@ interface SharedLives {
   readonly telemetry: Telemetry
   readonly log: Telemetry
   readonly follows: Watched['follows']
+  readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
 }
 
 /** How one life differs from a worker's whose stream is its own. */
 export interface PartsOwn extends Pick<Watched, 'follows'> {
+  readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, follows, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, follows, operate, signal }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
@@ -61,6 +65,8 @@ export async function withSharedLives(
   const fleet = createFleetExchange(board, { clock, troubled })
   const statuses = new Map<PartitionId, () => WorkerStatus>()
   follows(() => statusOfAll([...statuses.values()].map(status => status())))
+  const operators = new Map<PartitionId, Keeper['operate']>()
+  operate((command, by) => askAll([...operators.values()].map(ask => ask(command, by))))
   const readings = createPartsReading()
   const tellPart =
     (partition: PartitionId): Telemetry =>
@@ -95,6 +101,10 @@ export async function withSharedLives(
             await live(shared, {
               telemetry: tellPart(partition),
               follows: status => void statuses.set(partition, status),
+              operate(asked) {
+                if (asked === undefined) operators.delete(partition)
+                else operators.set(partition, asked)
+              },
               signal: until,
             })
           } finally {
@@ -106,6 +116,7 @@ export async function withSharedLives(
       signal,
     )
   } finally {
+    operate(undefined)
     over.abort()
     await Promise.all(beats)
     await board.close()
@@ -119,6 +130,21 @@ const ofOnePart: ReadonlySet<TelemetryEvent['name']> = new Set([
   'batchesRead',
   'partitionsHeld',
 ])
+
+/** A command is for whichever part it concerns; to halt concerns them all. */
+async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
+  const answers = await Promise.all(asking)
+  const obeyed = answers.filter(answer => answer.kind === 'obeyed')
+  if (obeyed.length === 0)
+    return answers[0] ?? { kind: 'refused', because: 'this worker has no partition at the moment: ask another' }
+  const until = obeyed.find(answer => answer.until !== undefined)?.until
+  return {
+    kind: 'obeyed',
+    keyIds: obeyed.flatMap(({ keyIds }) => keyIds),
+    incidentIds: obeyed.flatMap(({ incidentIds }) => incidentIds),
+    ...(until !== undefined && { until }),
+  }
+}
 
 async function eachSecond(clock: Clock, work: () => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

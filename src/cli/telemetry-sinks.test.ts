@@ -58,7 +58,7 @@ test('the log of an incident can be followed by its id, from its opening to what
   const names = Object.values(events).flatMap(event => (incidentsOf(event).includes(incidentId) ? [event.name] : []))
   expect(names).toEqual([
     ...['incidentChanged', 'effectIntended', 'effectPerformed', 'effectRefused', 'effectTroubled', 'effectsDelayed'],
-    ...['effectLeftOpen', 'limitLeftLowered'],
+    ...['effectLeftOpen', 'limitLeftLowered', 'operatorCommanded'],
   ])
   const both = {
     name: 'effectsDelayed',

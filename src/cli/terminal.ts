@@ -224,6 +224,7 @@ function statusText(reading: Reading, { callsPerSecond, lag, recovering }: Shown
     incidentsText(reading.openIncidents, recovering),
   ]
   if (reading.throttled > 0) parts.push(`${reading.throttled} throttled`)
+  if (reading.isHalted) parts.push('throttling HALTED')
   if (reading.late > 0) parts.push(`${reading.late} late`)
   if (reading.rejected > 0) parts.push(`${reading.rejected} rejected`)
   return parts.join(' · ')

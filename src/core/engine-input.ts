@@ -9,6 +9,7 @@ import type { Effect, OutcomeReport } from './incident/effect.ts'
 import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
+import type { OperatorCommand } from './operator.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
 
@@ -41,6 +42,8 @@ export type EngineInput =
       readonly planned?: readonly PlannedEvent[]
       readonly at: EpochMs
     }
+  /** A person's command, and who they are. */
+  | { readonly kind: 'operator'; readonly command: OperatorCommand; readonly by: string; readonly at: EpochMs }
   /** What came before was history: baselines stay, incidents do not. Closes all panes. */
   | { readonly kind: 'history-ended' }
   /** A bare log is over: closes all panes. */

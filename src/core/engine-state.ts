@@ -3,7 +3,7 @@ import type { Kind } from '../../detectors/contract.ts'
 import type { KeyTable } from './call-batch.ts'
 import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
-import type { Explanation } from './explanation/explanation.ts'
+import type { Explanation, OperatorWord } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Story } from './incident/incident.ts'
@@ -14,7 +14,7 @@ import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { Schedule } from './planned/schedule.ts'
 import type { Owner } from './state/owner.ts'
-import type { EpochMs } from './vocabulary.ts'
+import type { ApiKeyId, EpochMs } from './vocabulary.ts'
 
 export interface EngineSettings {
   readonly config: WeirConfig
@@ -39,9 +39,20 @@ export interface EngineState {
   /** Arrival clock: the latest arrival or tick, epoch ms. */
   now: EpochMs
   isHistory: boolean
+  /** While a person wants nobody throttled: who, and since when. */
+  halted: Halt | undefined
+  /** Released when they had no incident here: one that opens until then is the one that was meant (operator.ts). */
+  readonly spared: Map<ApiKeyId, OperatorWord>
+  /** When keys were throttled lately, in the order of their last time (incident/repeaters.ts). */
+  readonly throttled: Map<ApiKeyId, readonly EpochMs[]>
   readonly rejected: { future: number; tooOld: number }
   /** Calls of new keys that there was no room for: they count as anonymous. */
   unplaced: number
+}
+
+export interface Halt {
+  readonly by: string
+  readonly since: EpochMs
 }
 
 /** Alerts of one kind, the older the less they count: as of `at`. */

@@ -1,5 +1,5 @@
 /** Figures of a running engine, for people: telemetry, the terminal and the end of a replay show these. */
-import { type Engine, watching } from './engine-state.ts'
+import { type Engine, type Halt, watching } from './engine-state.ts'
 import { holdsLimit } from './incident/incident.ts'
 import { type Owner, SHARED_OWNER } from './state/owner.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
@@ -23,6 +23,8 @@ export interface EngineStatus {
   readonly throttled: number
   /** Keys whose limit is lowered, or on its way down or up. */
   readonly limitedKeys: ReadonlySet<ApiKeyId>
+  /** While a person wants nobody throttled. */
+  readonly halted: Halt | undefined
   readonly history: boolean
   /** Event time at which the backlog began that is being read; undefined while there is none. */
   readonly catchingUpFrom: EpochMs | undefined
@@ -54,6 +56,7 @@ export function engineStatus({ state }: Engine): EngineStatus {
     openIncidents: unquiet.filter(({ incident }) => incident.phase !== 'suspected').length,
     throttled: limited.length,
     limitedKeys: new Set(limited.map(({ keyId }) => keyId)),
+    halted: state.halted,
     history: state.isHistory,
     catchingUpFrom: backlogFrom(living),
     frontiers: new Map(

@@ -30,6 +30,7 @@ import { passTime, recallKey, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
+import { takeOperator } from './operator.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import { createSchedule } from './planned/schedule.ts'
 import { resetAccumulators } from './state/accumulator.ts'
@@ -96,6 +97,9 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
+    halted: undefined,
+    spared: new Map(),
+    throttled: new Map(),
     rejected: { future: 0, tooOld: 0 },
     unplaced: 0,
   }
@@ -150,6 +154,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'tenants':
       state.now = Math.max(state.now, input.at)
       takeTenants(engine, input, out)
+      break
+    case 'operator':
+      state.now = Math.max(state.now, input.at)
+      takeOperator(engine, input, out)
       break
     case 'history-ended':
       endHistory(engine)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { tenantsSchema } from './config/config.ts'
 import { tenantWideId } from './config/tenants.ts'
+import { answerTo } from './operator.ts'
 import { slotOf } from './state/baseline.ts'
 import { knowledgeFor } from './state/key-state.ts'
 import { findKey } from './state/known-keys.ts'
@@ -18,7 +19,7 @@ import {
   taught,
   timetable,
 } from './testing-stream.ts'
-import { HOUR_MS, type TenantId } from './vocabulary.ts'
+import { type ApiKeyId, HOUR_MS, type TenantId } from './vocabulary.ts'
 
 const keys = Array.from({ length: 10 }, (_, key) => `spread_${key}`)
 /** Ten keys of six calls a minute each, and six clients of 300. */
@@ -51,6 +52,21 @@ describe('a storm that a tenant spreads over its keys', () => {
     const throttle = stream.effects.find(({ kind }) => kind === 'throttle')
     expect(throttle).toMatchObject({ siblings: [], keys: keys.map(keyId => ({ keyId, limits: { rateLimit: 1 } })) })
     expect(stream.changes.filter(({ keyId }) => keyId !== 'tenant:spread')).toEqual([])
+  })
+
+  test('is released under the tenant’s name, which who asks for one of its keys is told', () => {
+    const stream = streamInto(taught(settings, rates))
+    live(stream, spreadStorm)
+    const [tenant, key] = ['tenant:spread', 'spread_3'] as [ApiKeyId, ApiKeyId]
+    expect(answerTo(stream.engine, { kind: 'release', keyId: key }, 'ann')).toEqual({
+      kind: 'refused',
+      because: 'it is watched with its tenant’s other keys as tenant:spread',
+    })
+    expect(answerTo(stream.engine, { kind: 'release', keyId: tenant }, 'ann')).toEqual({
+      kind: 'obeyed',
+      keyIds: [tenant],
+      incidentIds: ['tenant:spread#1'],
+    })
   })
 
   test('shows its busiest keys as evidence', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StreamError } from '../core/errors.ts'
-import { type AuditEntry, openAudit } from './audit.ts'
+import { type AuditEntry, type LimitEntry, openAudit, readAudit } from './audit.ts'
 
 let directory: string
 
@@ -13,7 +13,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
-const entry: AuditEntry = {
+const entry: LimitEntry = {
   at: Date.parse('2026-11-20T17:00:05Z'),
   by: 'weir',
   change: 'throttle',
@@ -51,6 +51,19 @@ test('a line torn by a crash stays, and the next entry has a line of its own', a
   const [torn, whole = ''] = await lines()
   expect(torn).toBe('{"at":"2026-11-')
   expect(JSON.parse(whole)).toMatchObject({ effectId: entry.effectId })
+})
+
+test('what is asked for is read back as it was written, and half a line says nothing', async () => {
+  await appendFile(join(directory, 'audit.ndjson'), '{"at":"2026-11-')
+  const audit = await openAudit(directory, neverFails)
+  const answer = { kind: 'refused', because: 'Weir is not halted' } as const
+  const said: AuditEntry = { at: 1, by: 'ann', change: 'command', command: { kind: 'go-on' }, answer }
+  await audit.record(entry)
+  await audit.record(said)
+  await audit.close()
+  const { because: _, ...told } = entry
+  expect(await readAudit(directory, () => true)).toEqual([told, said])
+  expect(await readAudit(directory, ({ by }) => by === 'ann')).toEqual([said])
 })
 
 test('an entry that cannot be written is told, and does not undo what was done', async () => {

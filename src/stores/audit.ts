@@ -1,19 +1,32 @@
 /**
  * The audit log, for people: who changed which limit, when, on what evidence, from what to what, and what came of it.
- * `audit.ndjson`, one line an effect, only ever appended to. It is not read back by Weir and not cut: at the gateway's own
+ * `audit.ndjson`, one line an effect or command, only ever appended to. Read back by `weir throttles show` alone, and not cut: at the gateway's own
  * three changes a minute it grows by under 2 MB on the worst of days. Whoever rotates it may do so at any time but
  * while the worker runs.
  */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
 import type { Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 import { type Disk, machineDisk } from './disk.ts'
 import { openWhole, unwritable } from './durable.ts'
 
 const fileName = 'audit.ndjson'
 
-export interface AuditEntry {
+export type AuditEntry = LimitEntry | CommandEntry
+
+/** A person's command, as it was answered; what came of it at the gateway has lines of its own. */
+export interface CommandEntry {
+  readonly at: EpochMs
+  readonly by: string
+  readonly change: 'command'
+  readonly command: OperatorCommand
+  readonly answer: CommandAnswer
+}
+
+export interface LimitEntry {
   readonly at: EpochMs
   /** `weir`, or the operator on whose word it was done. */
   readonly by: string
@@ -38,6 +51,23 @@ export interface AuditLog {
   /** Resolves when the entry is on disk, or `failed` was told why not: what was done to a limit is done all the same. */
   record(entry: AuditEntry): Promise<void>
   close(): Promise<void>
+}
+
+/** Entries that `isMeant`, oldest first. A line that is not whole says nothing. */
+export async function readAudit(
+  directory: string,
+  isMeant: (entry: AuditEntry) => boolean,
+): Promise<readonly AuditEntry[]> {
+  const text = await readFile(join(directory, fileName), 'utf8').catch(() => '')
+  return text.split('\n').flatMap(line => {
+    try {
+      const { at, ...rest } = JSON.parse(line)
+      const entry = { at: Date.parse(at), ...rest } as AuditEntry
+      return isMeant(entry) ? [entry] : []
+    } catch {
+      return []
+    }
+  })
 }
 
 export async function openAudit(

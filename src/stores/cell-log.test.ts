@@ -138,8 +138,8 @@ describe('slabs that are too large to be written each time', () => {
       const lock = await readFile(join(directory, 'lock'))
       await writeFile(join(directory, 'lock'), 'another’s')
       const [failed, after] = [2, 3].map(number => checkpoints.write(snapshotOf(number, { slab })).written)
-      await expect(failed).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
-      await expect(after).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+      await expect(failed).rejects.toMatchObject({ code: 'STATE_HELD' })
+      await expect(after).rejects.toMatchObject({ code: 'STATE_HELD' })
       await writeFile(join(directory, 'lock'), lock)
       put(slab, 4, 40)
       await checkpoints.write(snapshotOf(4, { slab })).written

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
 import { type Disk, machineDisk } from './disk.ts'
 
-interface Holder {
+export interface Holder {
   readonly pid: number
   /** Start of the process as the system counts it; undefined where it does not say. */
   readonly started: string | undefined
@@ -98,6 +98,28 @@ export async function lockDirectory(
       stopTouching()
       if ((await readIfThere(disk, path)) === ours) await disk.unlink(path)
     },
+  }
+}
+
+/** Who holds the directory and is alive, as far as can be seen from here: for whoever only looks. */
+export async function holderOf(
+  directory: string,
+  place: Place = { disk: machineDisk, host: thisHost },
+): Promise<Pick<Holder, 'pid' | 'host'> | undefined> {
+  const { disk, host } = place
+  const path = join(directory, 'lock')
+  const holder = parseHolder((await readIfThere(disk, path)) ?? '')
+  if (holder === undefined) return undefined
+  if (holder.host === host.name) return (await isAlive(holder, path, path, place)) ? holder : undefined
+  const candidate = join(directory, `lock.${host.newId()}`)
+  try {
+    await disk.writeFile(candidate, '', { mode: 0o600 })
+    return (await isAlive(holder, path, candidate, place)) ? holder : undefined
+  } catch {
+    // Who may not write there cannot tell, and must not take it for dead.
+    return holder
+  } finally {
+    await removeIfThere(disk, candidate)
   }
 }
 

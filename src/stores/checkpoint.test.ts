@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { openCheckpoints, type Snapshot } from './checkpoint.ts'
+import { lookAtCheckpoint, openCheckpoints, type Snapshot } from './checkpoint.ts'
+import { holderOf } from './checkpoint-lock.ts'
 
 let directory: string
 
@@ -139,6 +140,35 @@ test('of ten workers that find the lock of a dead one at once, one gets it', asy
   expect(holders).toHaveLength(1)
   await holders[0]?.close()
   expect(await readdir(directory)).toEqual([])
+})
+
+test('whoever only looks sees who holds the directory while they live, and leaves nothing behind', async () => {
+  const lock = join(directory, 'lock')
+  await openedWith(async () => {
+    expect(await holderOf(directory)).toMatchObject({ pid: process.pid, host: hostname() })
+    await writeFile(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }))
+    expect(await holderOf(directory)).toMatchObject({ host: 'elsewhere' })
+    const twoMinutesAgo = Date.now() / 1_000 - 120
+    await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+    expect(await holderOf(directory)).toBeUndefined()
+    expect((await readdir(directory)).filter(name => name.startsWith('lock'))).toEqual(['lock'])
+  })
+  expect(await holderOf(directory)).toBeUndefined()
+})
+
+test('whoever only looks has the state of the newest good one while a worker holds it, or is told why there is none', async () => {
+  expect(await lookAtCheckpoint(directory)).toBeUndefined()
+  await openedWith(async checkpoints => {
+    await checkpoints.write(snapshotOf(1, { calls: 1 })).written
+    await checkpoints.write(snapshotOf(2, { calls: 2 })).written
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 2 }, writtenAt: 2 })
+    await writeFile(join(directory, 'checkpoint-000000000002'), 'half of')
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 1 }, writtenAt: 1 })
+    await writeFile(join(directory, 'checkpoint-000000000001'), 'it')
+    expect(await lookAtCheckpoint(directory)).toEqual({
+      unreadable: 'checkpoint-000000000002: it has only 7 bytes; checkpoint-000000000001: it has only 2 bytes',
+    })
+  })
 })
 
 test('a process that lives is not the holder if it only got the same id: a container’s is always 1', async () => {

@@ -166,6 +166,29 @@ export async function openCheckpoints(
   }
 }
 
+/** What a checkpoint knows, without what it knows of the keys. */
+export type CheckpointState = Pick<Snapshot, 'state' | 'writtenAt'>
+
+/**
+ * Of the newest good checkpoint, for whoever only looks: takes no lock, reads no slabs, and writes nothing. Undefined where there
+ * is none; `unreadable` says why none of those that are there can be read.
+ */
+export async function lookAtCheckpoint(
+  directory: string,
+): Promise<CheckpointState | { readonly unreadable: string } | undefined> {
+  const damaged: string[] = []
+  for (const name of await namesIn(machineDisk, directory).catch(() => [])) {
+    // A worker removes old ones while we look: then there is a newer one.
+    const file = await machineDisk.readFile(join(directory, name)).catch(() => undefined)
+    if (file === undefined) continue
+    const decoded = decode(file)
+    const body = decoded.kind === 'good' ? deserialized(decoded.state) : undefined
+    if (body !== undefined) return { state: body.state, writtenAt: body.writtenAt }
+    damaged.push(`${name}: ${decoded.kind === 'good' ? 'a newer Node.js wrote it' : decoded.because}`)
+  }
+  return damaged.length === 0 ? undefined : { unreadable: damaged.join('; ') }
+}
+
 /** The pieces that are needed, and how far the turns have come (`cell-log.ts`). */
 interface Log {
   pieces: Piece[]

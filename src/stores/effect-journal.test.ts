@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import { journalIndex, openEffectJournal } from './effect-journal.ts'
+import type { OperatorCommand } from '../core/operator.ts'
+import { journalIndex, openEffectJournal, readEffectJournal } from './effect-journal.ts'
 import type { JournalEntry } from './journal-entry.ts'
 
 let directory: string
@@ -149,6 +150,24 @@ test('of answered effects the last 10,000 outcomes are kept, and the original of
   const { recovered } = await recover()
   expect(recovered).toHaveLength(10_003)
   expect(journalIndex(recovered).stories.get('plan-of-key-a')?.original).toEqual(limits(100.25))
+})
+
+test('of commands the last 1,000 are kept, and the last word on whether anybody is throttled at all', async () => {
+  const said = (command: OperatorCommand): JournalEntry => ({ kind: 'commanded', at: 1, command, by: 'ann' })
+  const releases = Array.from({ length: 1_010 }, (_, n) => said({ kind: 'release', keyId: `key-${n}` }))
+  await write([said({ kind: 'go-on' }), said({ kind: 'halt' }), ...releases])
+  await recover()
+  const { recovered } = await recover()
+  expect(recovered).toEqual([said({ kind: 'halt' }), ...releases.slice(-1_000)])
+})
+
+test('whoever only looks reads what is there, also half a line that is being written, and writes nothing', async () => {
+  expect((await readEffectJournal(join(directory, 'nowhere'))).recovered).toEqual([])
+  await write(throttled)
+  await appendFile(path, '{"crc":"')
+  const before = await readFile(path, 'utf8')
+  expect((await readEffectJournal(directory)).recovered).toEqual(throttled)
+  expect(await readFile(path, 'utf8')).toBe(before)
 })
 
 test('a journal that grows past 64 MiB while it is open forgets what is over, and no original', async () => {

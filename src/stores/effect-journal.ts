@@ -11,7 +11,8 @@
  *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
- * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos.
+ * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos, and
+ * the last 1,000 commands of people with the last of those that say whether anybody is throttled at all.
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -20,6 +21,7 @@ import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   advanceStories,
   continuesStory,
+  isPlanEntry,
   type PlanStories,
   placeName,
   planStories,
@@ -30,6 +32,7 @@ import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
+const keptCommands = 1_000
 const keptMemos = 10_000
 const compactAboveBytes = 64 * 1024 * 1024
 
@@ -104,7 +107,7 @@ export async function openEffectJournal(
     recovered,
     cutBytes,
     stories: () => stories,
-    since: position => numbered.filter(({ number }) => number >= position).map(({ entry }) => entry),
+    since: position => entriesFrom(numbered, position),
     position: () => next,
     goOnFrom(position) {
       next = Math.max(next, position)
@@ -124,9 +127,17 @@ export async function openEffectJournal(
   }
 }
 
-/** All entries that are on disk by now, for whoever only looks: a worker may be writing meanwhile. */
-export const readEffectJournal = async (directory: string): Promise<readonly JournalEntry[]> =>
-  (await readJournal(machineDisk, join(directory, fileName))).numbered.map(({ entry }) => entry)
+/**
+ * What is in it, oldest first, for whoever only looks: nothing is written, also while a worker writes. A line that has no end yet is
+ * none. Empty where there is no journal; throws STORE_UNWRITABLE where it cannot be read, CHECKPOINT_DAMAGED as opening does.
+ */
+export async function readEffectJournal(directory: string): Promise<Pick<EffectJournal, 'recovered' | 'since'>> {
+  const { numbered } = await readJournal(machineDisk, join(directory, fileName))
+  return { recovered: numbered.map(({ entry }) => entry), since: position => entriesFrom(numbered, position) }
+}
+
+const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
+  numbered.filter(({ number }) => number >= position).map(({ entry }) => entry)
 
 /** Outcomes by effect, intents still open, and what we did to whose plan. Entries in the order they were written. */
 export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
@@ -161,11 +172,20 @@ function stillNeeded(numbered: readonly Numbered[]): readonly Numbered[] {
   const answered = new Set([...outcomes.keys()].slice(-keptOutcomes))
   for (const { effectId } of told) answered.add(effectId)
   const memos = new Set(entries.filter(({ kind }) => kind === 'memos').slice(-keptMemos))
+  const commands = lastCommands(entries)
   return numbered.filter(({ entry }) => {
     if (entry.kind === 'intent') return open.has(entry.effect.id)
     if (entry.kind === 'outcome') return answered.has(entry.effectId)
+    if (entry.kind === 'commanded') return commands.has(entry)
     return entry.kind === 'memos' ? memos.has(entry) : told.has(entry)
   })
+}
+
+function lastCommands(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
+  const commanded = entries.filter(entry => entry.kind === 'commanded')
+  const last = new Set<JournalEntry>(commanded.slice(-keptCommands))
+  const isOnOrOff = commanded.findLast(({ command }) => command.kind === 'halt' || command.kind === 'go-on')
+  return isOnOrOff === undefined ? last : last.add(isOnOrOff)
 }
 
 /** The entries that today's stories are made of: of each plan all since it last had its original. */
@@ -173,7 +193,7 @@ function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> 
   const chains = new Map<string, PlanEntry[]>()
   let stories: PlanStories = new Map()
   for (const entry of entries) {
-    if (entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos') {
+    if (isPlanEntry(entry)) {
       const name = placeName(entry)
       const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])

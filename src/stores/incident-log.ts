@@ -119,6 +119,19 @@ function noteStanding(
   if (oldest !== undefined) standings.delete(oldest)
 }
 
+/** Changes of one key, or of one incident, oldest first. */
+export async function changesOf(directory: string, ofWhat: string): Promise<readonly LoggedChange[]> {
+  const changes: LoggedChange[] = []
+  for (const name of [olderName, fileName]) {
+    const content = await machineDisk.readFile(join(directory, name)).catch(() => '')
+    for (const line of content.toString().split('\n')) {
+      const change = line.includes(ofWhat) ? changeOf(line) : undefined
+      if (change?.incidentId === ofWhat || change?.keyId === ofWhat) changes.push(change)
+    }
+  }
+  return changes
+}
+
 /** Of a line that is not whole nothing is known. */
 function changeOf(line: string): LoggedChange | undefined {
   try {

@@ -6,11 +6,14 @@
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import type { PlanChange, PlanPlace, PlanStories } from '../core/incident/plan-story.ts'
+import type { OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export type JournalEntry =
   | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
   | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
+  /** What a person has said: on disk before they are answered, so that a worker that begins anew hears of it. */
+  | { readonly kind: 'commanded'; readonly at: EpochMs; readonly command: OperatorCommand; readonly by: string }
   /** Of the intents beside it. */
   | { readonly kind: 'memos'; readonly at: EpochMs; readonly memos: readonly Memo[] }
   | PlanEntry

@@ -21,15 +21,17 @@ import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
-import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts'
 import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
+import type { AuditLog } from '../stores/audit.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
@@ -40,6 +42,7 @@ import { createDelivery } from './delivery.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
+import { createOperating, lostRestores } from './operating.ts'
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
@@ -64,6 +67,8 @@ export interface KeeperSettings {
   readonly rejects: Rejects
   /** Where alerts are kept that nobody took. */
   readonly undelivered: Undelivered
+  /** Where people's commands are written down, for people. */
+  readonly audit?: Pick<AuditLog, 'record'> | undefined
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -86,6 +91,8 @@ export interface Keeper {
   /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
   sums(): FleetSums
   takeOthers(others: OtherParts): Promise<void>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
+  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -190,6 +197,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
+  const operating = createOperating({
+    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost },
+  })
+
   async function feed(input: EngineInput): Promise<void> {
     recorder?.input(input)
     const decisions = advance(engine, input)
@@ -254,6 +265,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
+    const { halted } = engineStatus(engine)
+    if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
     await giveBackOrphans()
     const lateMs = behindMs(reading, now)
     if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
@@ -338,6 +351,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const outcomes = later.filter(({ kind }) => kind === 'outcome').length
     if (memos.length + outcomes > 0) telemetry({ name: 'decisionsRecalled', decisions: memos.length, outcomes })
     if (memos.length > 0) await feed({ kind: 'recalled', memos, at })
+    // Before what is still in hand is taken up again: it may be called back by them.
+    await operating.hear(later, { isAnew: false })
     const { openIntents } = journalIndex(journal.recovered)
     const isOutdated = (effect: Effect): boolean => effect.kind === 'throttle' && !isStillTrue(effect)
     for (const effect of openIntents) if (!isOutdated(effect)) performing.begin(effect)
@@ -381,10 +396,12 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         })
       }
     }
-    const restores = [...lost].map((keyId): RestoreEffect => {
-      const incidentId = incidentOf(keyId)
-      return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
-    })
+    await giveBackLost(lost)
+  }
+
+  async function giveBackLost(lost: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
+    for (const keyId of lost) returning.set(keyId, clock.now())
+    const restores = lostRestores(lost, { decidedAt: clock.now(), by })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
     for (const effect of restores) performing.begin(effect)
   }
@@ -402,7 +419,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     // They have been silent for as long as we were away, and are about to speak: none of them is idle.
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
-    if (state === undefined) return giveBackOrphans()
+    if (state === undefined) {
+      await operating.hear(journal.recovered, { isAnew: true })
+      return giveBackOrphans()
+    }
     await resumeEffects(state.journaled)
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
@@ -440,6 +460,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     positions,
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
+    operate: (command, by) => inTurn(() => operating.operate(command, by)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
     sums: () => fleetSums(engine),
     takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),

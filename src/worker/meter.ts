@@ -28,8 +28,9 @@ export function createMeter(startedAt: EpochMs): Meter {
     },
     read(now, status, partitions) {
       for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
-      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, history, catchingUpFrom } = status
-      const told = { openIncidents, throttled, history, catchingUpFrom }
+      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted } = status
+      const { history, catchingUpFrom } = status
+      const told = { openIncidents, throttled, isHalted: halted !== undefined, history, catchingUpFrom }
       const engine = { eventTime, watermark, keys, activeKeys, late, ...told }
       const reading = {
         overMs: now - since,

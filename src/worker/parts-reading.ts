@@ -54,6 +54,7 @@ export function createPartsReading(): PartsReading {
         throttled: sum(({ throttled }) => throttled),
         history: parts.some(({ history }) => history),
         catchingUpFrom: least(known(({ catchingUpFrom }) => catchingUpFrom)),
+        isHalted: parts.some(({ isHalted }) => isHalted),
       }
       since = { ...nothing }
       return whole

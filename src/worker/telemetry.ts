@@ -9,6 +9,7 @@ import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { type Notice, noticeHeadline, severityOfNotice } from '../core/explanation/notice.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, HOUR_MS, type PartitionId } from '../core/vocabulary.ts'
 import { type MonthlyCost, pricesOf } from '../metrics/cost.ts'
 import type { HistoryEvent } from '../metrics/history.ts'
@@ -37,6 +38,8 @@ export interface Reading {
   readonly late: number
   readonly openIncidents: number
   readonly throttled: number
+  /** A person wants nobody throttled. */
+  readonly isHalted: boolean
   readonly history: boolean
   /** Event time at which the backlog began that is being read; undefined while there is none. */
   readonly catchingUpFrom: EpochMs | undefined
@@ -117,6 +120,14 @@ export type TelemetryEvent =
       readonly planId: string
       readonly original: PlanLimits | undefined
     }
+  | {
+      readonly name: 'operatorCommanded'
+      readonly command: OperatorCommand
+      readonly by: string
+      readonly answer: CommandAnswer
+    }
+  /** Once a minute while it is so. */
+  | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
@@ -183,6 +194,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
+    case 'operatorCommanded':
+    case 'throttlingHalted':
     case 'serverUnavailable':
     case 'requestsRefused':
     case 'requestFailed':
@@ -223,6 +236,7 @@ export function incidentsOf(event: TelemetryEvent): readonly string[] {
   if ('incidentId' in event) return [event.incidentId]
   if ('explanation' in event) return [event.explanation.incidentId]
   if ('effect' in event) return [event.effect.incidentId]
+  if ('answer' in event) return event.answer.kind === 'obeyed' ? event.answer.incidentIds : []
   if ('effectId' in event) return [incidentOf(event.effectId)]
   if ('effectIds' in event) return [...new Set(event.effectIds.map(incidentOf))]
   return []
@@ -310,6 +324,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `${event.effectId} had no answer before stopping; it is tried again at the next start`
     case 'limitLeftLowered':
       return `Usage plan ${event.planId} of key ${event.keyId} is still lowered and no incident holds it any more; giving it back is tried now and each hour (${limitsText(event.original)})`
+    case 'operatorCommanded':
+      return commandedSentence(event)
+    case 'throttlingHalted':
+      return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
     case 'checkpointWritten':
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':
@@ -420,6 +438,14 @@ const refusedText = (refused: Readonly<Record<string, number>>): string =>
 
 /** `$120.43`; below a cent as many digits as say something. */
 const usdText = (usd: number): string => `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(1)}`
+
+function commandedSentence({ command, by, answer }: Extract<TelemetryEvent, { name: 'operatorCommanded' }>): string {
+  const what = 'keyId' in command ? `${command.kind} ${command.keyId}` : command.kind
+  if (answer.kind === 'refused') return `${by} asked for ${what}, which is not done: ${answer.because}`
+  const until = answer.until === undefined ? '' : ` until ${isoTime(answer.until)}`
+  const whom = 'keyId' in command || answer.keyIds.length === 0 ? '' : ` (${answer.keyIds.join(', ')})`
+  return `${by} asked for ${what}${until}${whom}`
+}
 
 function performedSentence(effect: Effect, outcome: Outcome): string {
   const done = outcome.kind === 'already' ? 'was so already' : 'done'

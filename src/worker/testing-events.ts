@@ -29,7 +29,7 @@ export const throttle: ThrottleEffect = {
 export const reading: Reading = {
   ...{ overMs: 1_000, records: 12, bytes: 3_400, calls: 120, rejected: 2, lag: { records: 0 } },
   ...{ eventTime: at, watermark: at - 35_000, keys: 200, activeKeys: 20, totalCalls: 9_120, late: 5 },
-  ...{ openIncidents: 1, throttled: 1, history: true, catchingUpFrom: undefined },
+  ...{ openIncidents: 1, throttled: 1, isHalted: false, history: true, catchingUpFrom: undefined },
 }
 
 export const events: Events = {
@@ -78,6 +78,11 @@ export const events: Events = {
   keysForgotten: { name: 'keysForgotten', keys: 1_000, unplacedCalls: 3 },
   auditFailed: { name: 'auditFailed', because: 'the disk is full' },
   incidentUnlogged: { name: 'incidentUnlogged', because: 'the disk is full' },
+  operatorCommanded: {
+    ...{ name: 'operatorCommanded', command: { kind: 'release', keyId }, by: 'ann' },
+    answer: { kind: 'obeyed', keyIds: [keyId], incidentIds: [incidentId] },
+  },
+  throttlingHalted: { name: 'throttlingHalted', by: 'ann', since: at },
   recordingBegan: { name: 'recordingBegan', directory: 'rec', maxBytes: 1_000_000 },
   recordingStopped: { name: 'recordingStopped', directory: 'rec', because: 'the disk is full' },
   commitFailed: { name: 'commitFailed', because: 'no answer' },

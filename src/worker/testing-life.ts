@@ -13,16 +13,19 @@ import { createDecoder, type Decoder } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
+import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
+import type { AuditEntry } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
 import { openUndelivered } from '../stores/undelivered.ts'
 import { teachHistory } from './history.ts'
+import type { Keeper } from './keeper.ts'
 import { createRecorder } from './recorder.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { handClock, handPerformer, handSource, untilQuiet } from './testing-world.ts'
@@ -116,6 +119,8 @@ export async function live(life: Life) {
   const recorder = recording && createRecorder(recording, startsAt)
   const asked = new AbortController()
   let isOver = false
+  let keeper: Keeper | undefined
+  const audited: AuditEntry[] = []
   const running = runWorker(
     {
       ...{
@@ -131,6 +136,10 @@ export async function live(life: Life) {
         mode: config.mode,
         checkpointEveryMs,
         recorder,
+      },
+      audit: { record: async entry => void audited.push(entry) },
+      opened: opened => {
+        keeper = opened
       },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
@@ -153,7 +162,13 @@ export async function live(life: Life) {
   while (!isOver && !told.some(({ name }) => name === 'checkpointWritten')) await untilQuiet()
   let second = Math.round((startsAt - noon) / SECOND_MS)
   return {
-    ...{ source, journal, running, told },
+    ...{ source, journal, running, told, audited },
+    /** What Ann commands, and the answer. */
+    async say(command: OperatorCommand): Promise<CommandAnswer | undefined> {
+      const answer = await keeper?.operate(command, 'ann')
+      await untilQuiet()
+      return answer
+    },
     /** Everything asked of SNS and the gateway. */
     asked: () => [...alert.asked, ...plan.asked].toSorted(),
     phases: () => told.flatMap(event => (event.name === 'incidentChanged' ? [event.explanation.phase] : [])),

@@ -173,6 +173,15 @@ const throttle = z.strictObject({
   expiresAfter: duration('10m', { from: '1s', to: '1d' }).describe(
     'every throttle is given back after this, storm or no storm',
   ),
+  repeatFactor: z
+    .number()
+    .min(1)
+    .max(10)
+    .default(1)
+    .describe('each further throttle of a key within 7 days expires so many times later; 1: as the first'),
+  longest: duration('4h', { from: '1s', to: '7d' }).describe(
+    '… but no later than after this, unless expiresAfter is longer',
+  ),
   calmFor: duration('2m', { from: '1s', to: '1d' }).describe(
     'demand back within the band for this long starts the giving back early',
   ),

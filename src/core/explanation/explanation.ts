@@ -19,18 +19,26 @@ export type HeldReason =
   | 'key-id-unknown'
   | 'platform-incident'
   | 'too-many-throttled'
+  | 'halted'
   | 'history-unknown'
   | 'too-old'
 
 export type Action =
   | { readonly kind: 'held'; readonly because: HeldReason }
   | { readonly kind: 'suggest'; readonly limits: PlanLimits }
-  | { readonly kind: 'throttle'; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
+  | {
+      readonly kind: 'throttle'
+      readonly limits: PlanLimits
+      readonly expiresAt: EpochMs
+      /** Which of its throttles in 7 days it is, where that makes it longer. */
+      readonly ofWeek?: number
+    }
   | {
       readonly kind: 'throttled'
       readonly limits: PlanLimits | undefined
       readonly before: PlanLimits | undefined
       readonly expiresAt: EpochMs
+      readonly ofWeek?: number
       /** Of several plans or keys: which could not be lowered, and why, for people. */
       readonly missed?: string
     }
@@ -39,6 +47,8 @@ export type Action =
       readonly kind: 'restore'
       readonly step: 'half' | 'full'
       readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator'
+      /** Who asked for it, where somebody did. */
+      readonly by?: string
     }
   | { readonly kind: 'restore-refused'; readonly because: string }
   | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined }
@@ -85,4 +95,14 @@ export interface Explanation {
   readonly evidence: readonly Evidence[]
   readonly mode: Mode
   readonly action: Action
+  /** A person wants the limit lowered until then; left out where nobody does. */
+  readonly extended?: OperatorWord
+  /** … whatever the key does. */
+  readonly held?: OperatorWord
+}
+
+/** What a person has said of how long a limit stays lowered. */
+export interface OperatorWord {
+  readonly by: string
+  readonly until: EpochMs
 }

@@ -29,6 +29,7 @@ export function incidentBody(explanation: Explanation) {
     evidence: evidenceOf(explanation),
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
+    ...wordsOf(explanation),
     telling,
   } as const
 }
@@ -62,6 +63,7 @@ export function alertBody({ id, explanation }: AlertEffect, delay?: Delay) {
     evidence: evidenceOf(explanation),
     ...plannedOf(explanation),
     action: actionOf(explanation.action),
+    ...wordsOf(explanation),
     ...delayJson(delay),
   } as const
 }
@@ -89,14 +91,22 @@ export const stretchJson = ({ event, from, to }: PlannedStretch) => ({
   ...{ note: event.note ?? null, upTo: upToText(event.upTo), ...times('from', from), ...times('to', to) },
 })
 
+/** Left out where nobody has said anything. */
+function wordsOf({ extended, held }: Explanation) {
+  return {
+    ...(extended && { extended: { by: extended.by, ...times('until', extended.until) } }),
+    ...(held && { held: { by: held.by, ...times('until', held.until) } }),
+  }
+}
+
 function actionOf(action: Action) {
   switch (action.kind) {
     case 'throttle':
-      return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt) }
+      return { kind: action.kind, limits: action.limits, ...times('expiresAt', action.expiresAt), ...ofWeekOf(action) }
     case 'throttled': {
       const { kind, limits, before, expiresAt, missed } = action
       const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
-      return { kind, ...told, ...(missed !== undefined && { missed }) }
+      return { kind, ...told, ...ofWeekOf(action), ...(missed !== undefined && { missed }) }
     }
     case 'restored':
       return { kind: action.kind, limits: action.limits ?? null }
@@ -111,6 +121,8 @@ function actionOf(action: Action) {
       return action satisfies never
   }
 }
+
+const ofWeekOf = ({ ofWeek }: { readonly ofWeek?: number }) => (ofWeek === undefined ? {} : { ofWeek })
 
 export function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
   return { [name]: new Date(at).toISOString(), [`${name}Ms`]: at }

@@ -31,7 +31,9 @@ export function alertText(explanation: Explanation): string {
     // What is known of the platform's rate is that of its sickness.
     ...(kind === 'platform' && isOver(explanation) ? [] : [rateLine(explanation)]),
     // Nobody needs a limit that would have helped.
-    action.kind === 'suggest' && isOver(explanation) ? "Client's limit was not changed." : actionLine(action),
+    action.kind === 'suggest' && isOver(explanation)
+      ? "Client's limit was not changed."
+      : [actionLine(action), ...heldText(explanation)].join(' '),
     contactLine(explanation),
     '',
     ...evidenceLines(explanation),
@@ -121,10 +123,12 @@ export function actionLine(action: Action): string {
       return `Client's limit was not changed: ${cleanText(action.because)}.`
     case 'restore-refused':
       return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
-    case 'restore':
+    case 'restore': {
+      const because = action.by === undefined ? restoreReasons[action.because] : `${cleanText(action.by)} asked for it`
       return action.step === 'half'
-        ? `Client gets half of its limit back, on probation: ${restoreReasons[action.because]}.`
-        : `Client gets its whole limit back: ${restoreReasons[action.because]}.`
+        ? `Client gets half of its limit back, on probation: ${because}.`
+        : `Client gets its whole limit back: ${because}.`
+    }
     case 'restored':
       return `Client's limit was raised again: ${limitsText(action.limits)}.`
     case 'none':
@@ -164,8 +168,22 @@ function evidenceLines(explanation: Explanation): readonly string[] {
       ? []
       : [expected ? basisText(expected) : 'Nothing usual is known: no history of this key.']),
     ...limitLines(explanation.action),
+    ...wordLines(explanation),
     ...(tenant?.escalation === undefined ? [] : [`Escalation policy: ${cleanText(tenant.escalation)}.`]),
     `Incident ${cleanText(explanation.incidentId)}: ${explanation.phase}, severity ${explanation.severity}, mode ${explanation.mode}.`,
+  ]
+}
+
+const heldText = ({ held }: Pick<Explanation, 'held'>): readonly string[] =>
+  held === undefined ? [] : [`Held by ${cleanText(held.by)} until ${timeText(held.until)}.`]
+
+/** What a person has said of how long the limit stays lowered. */
+export function wordLines({ extended, held }: Pick<Explanation, 'extended' | 'held'>): readonly string[] {
+  return [
+    ...(extended === undefined ? [] : [`Extended by ${cleanText(extended.by)} until ${timeText(extended.until)}.`]),
+    ...(held === undefined
+      ? []
+      : [`Held by ${cleanText(held.by)} until ${timeText(held.until)}: neither calm nor expiry gives it back before.`]),
   ]
 }
 
@@ -226,11 +244,9 @@ function detectorsText(detectors: Explanation['detectors']): string {
 export function limitLines(action: Action): readonly string[] {
   switch (action.kind) {
     case 'throttle':
-      return [`Limit: to ${limitsText(action.limits)}, until ${timeText(action.expiresAt)} at the latest.`]
+      return [`Limit: to ${limitsText(action.limits)}, ${untilText(action)}.`]
     case 'throttled':
-      return [
-        `Limit: from ${limitsText(action.before)} to ${limitsText(action.limits)}, until ${timeText(action.expiresAt)} at the latest.`,
-      ]
+      return [`Limit: from ${limitsText(action.before)} to ${limitsText(action.limits)}, ${untilText(action)}.`]
     case 'held':
     case 'suggest':
     case 'throttle-refused':
@@ -242,6 +258,17 @@ export function limitLines(action: Action): readonly string[] {
     default:
       return action satisfies never
   }
+}
+
+function untilText({ expiresAt, ofWeek }: { readonly expiresAt: EpochMs; readonly ofWeek?: number }): string {
+  const until = `until ${timeText(expiresAt)} at the latest`
+  return ofWeek === undefined ? until : `${until}: its ${ordinal(ofWeek)} throttle in 7 days, and longer for that`
+}
+
+/** `2nd`, `11th` */
+function ordinal(number: number): string {
+  const last = number % 100 >= 11 && number % 100 <= 13 ? 0 : number % 10
+  return `${number}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`
 }
 
 /** `a surge`, `an enumeration` */
@@ -336,6 +363,7 @@ const heldReasons: Readonly<Record<HeldReason, string>> = {
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
   'platform-incident': 'many clients are wrong at the same moment, so no one is throttled',
   'too-many-throttled': 'as many tenants are throttled already as are allowed at once',
+  halted: 'a person has halted throttling, and nobody is throttled until they let it go on',
   'too-old': 'what it called is minutes old, and says nothing about now',
   'history-unknown': 'without history it is not known what this client normally needs',
 }

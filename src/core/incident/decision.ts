@@ -11,14 +11,16 @@ import { grownSince } from '../state/accumulator.ts'
 import { calledInFewSlots } from '../state/baseline.ts'
 import { type KeyState, type SlotKnowledge, usualFor } from '../state/key-state.ts'
 import type { Owner } from '../state/owner.ts'
-import { type EpochMs, SECOND_MS } from '../vocabulary.ts'
+import { type ApiKeyId, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { isHeard, timesAllowed } from './alert-budget.ts'
 import { excessOf, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
+import { releasedText } from './operator-order.ts'
 import { isPast } from './past.ts'
 import { platformSick } from './platform.ts'
+import { throttlesOfWeek } from './repeaters.ts'
 import { isFarWorse, respond, severityOf } from './response.ts'
 import { step } from './storyline.ts'
 
@@ -81,6 +83,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       // Of a key that harms nobody no limit is worked out: its week need not be looked through.
       usual: severity === 'low' || isNeedKnown(owner, key, known, kind) ? usual : undefined,
       isPlatformIncident: isPlatform,
+      isHalted: state.halted !== undefined,
+      throttlesOfWeek: throttlesOfWeek(state, key.keyId),
       throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
@@ -94,6 +98,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     kind: 'signal',
     incidentId,
     isPast: past,
+    refused: releasedBefore(state, key.keyId),
     now: state.now,
     action,
     signal: {
@@ -123,6 +128,12 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     },
   }
   step(engine, owner, key, event, out)
+}
+
+/** Who was released lately, when they had no incident here, is spared in the one that was meant. */
+function releasedBefore({ spared, now }: EngineState, keyId: ApiKeyId): string | undefined {
+  const word = spared.get(keyId)
+  return word !== undefined && now < word.until ? releasedText(word.by) : undefined
 }
 
 /**

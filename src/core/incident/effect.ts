@@ -45,6 +45,8 @@ export interface RestoreEffect extends EffectBase {
   readonly kind: 'restore'
   /** Half way between the throttled and the original limit (probation), or the original to the byte. */
   readonly step: 'half' | 'full'
+  /** On whose word; left out where it is Weir's own. */
+  readonly by?: string
 }
 
 export type Outcome =

@@ -15,7 +15,7 @@
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
 import type { Evidence } from '../../../detectors/contract.ts'
-import type { Action, Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
+import type { Action, Explanation, IncidentKind, OperatorWord, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Effect, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
@@ -51,6 +51,10 @@ export interface Story {
   readonly telling: Explanation['telling']
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
+  /** Until when a person wants the limit lowered; they outlive the throttle that was lowered when it was said. */
+  readonly extended: OperatorWord | undefined
+  /** … and until when whatever the key does: neither calm nor expiry gives it back before. */
+  readonly held: OperatorWord | undefined
   /** How many throttles, restores and alerts it has had: the ordinals in their ids. */
   readonly throttles: number
   readonly restores: number
@@ -60,7 +64,9 @@ export interface Story {
 interface Throttle {
   readonly effectId: string
   readonly limits: PlanLimits
+  /** By the policy; a person's word may be for longer (`endsAt`). */
   readonly expiresAt: EpochMs
+  readonly ofWeek: number | undefined
 }
 
 interface GivingBack {
@@ -91,6 +97,8 @@ export type IncidentEvent =
       readonly incidentId: string
       /** Decided long after the fact: nobody is to be woken for it. */
       readonly isPast: boolean
+      /** Why an incident that opens with it is not throttled: a person has released the key for it already. */
+      readonly refused?: string | undefined
       readonly now: EpochMs
     }
   /** What was told as history goes on, and is the present. */
@@ -124,7 +132,7 @@ export interface Step {
 /** An effect without what the engine adds to all of them. */
 export type Planned =
   | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits }
-  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full' }
+  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
 
 /** A suspicion that nothing follows is dropped after this long. */
 const SUSPICION_MS = 30_000
@@ -145,7 +153,7 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'outcome':
       return onOutcome(incident, event)
     case 'platform':
-      return onPlatform(incident)
+      return onPlatform(incident, event.now)
     case 'exempted':
       return onExempted(incident)
     default:
@@ -194,7 +202,7 @@ function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: O
   return opened({ ...story, signal: event.signal }, event)
 }
 
-function newStory({ signal, incidentId }: Of<'signal'>): Story {
+function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
   return {
     incidentId,
     openedAt: signal.decidedAt,
@@ -202,7 +210,9 @@ function newStory({ signal, incidentId }: Of<'signal'>): Story {
     lastBadAt: signal.at,
     action: { kind: 'none' },
     telling: 'noted',
-    refused: undefined,
+    refused,
+    extended: undefined,
+    held: undefined,
     throttles: 0,
     restores: 0,
     alerts: 0,
@@ -263,9 +273,11 @@ function withAction(story: Story, { action }: Of<'signal'>): Step {
   }
   const throttles = story.throttles + 1
   const effectId = `${story.incidentId}/throttle-${throttles}`
-  const asked = { effectId, limits: action.limits, expiresAt: action.expiresAt }
+  const { limits, expiresAt, ofWeek } = action
+  const asked = { effectId, limits, expiresAt, ofWeek }
+  const told = { ...action, expiresAt: endsAt(asked, story) }
   return {
-    incident: { phase: 'open', story: { ...story, action, throttles }, asked },
+    incident: { phase: 'open', story: { ...story, action: told, throttles }, asked },
     effect: { kind: 'throttle', id: effectId, limits: action.limits },
   }
 }
@@ -296,12 +308,14 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       return { incident: event.eventTime - incident.lastBadAt > SUSPICION_MS ? { phase: 'quiet' } : incident }
     case 'open':
       // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
-      if (incident.asked && event.now >= incident.asked.expiresAt) return giveBack(incident.story, 'full', 'expired')
+      if (incident.asked && event.now >= endsAt(incident.asked, incident.story))
+        return giveBack(incident.story, 'full', 'expired')
       // Half of the delay to close is spent open, half recovering.
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
     case 'mitigated': {
-      if (event.now >= incident.throttle.expiresAt) return giveBack(incident.story, 'half', 'expired')
+      if (event.now >= endsAt(incident.throttle, incident.story)) return giveBack(incident.story, 'half', 'expired')
+      if (isHeld(incident.story, event.now)) return { incident }
       // Silence after a throttle is not recovery: the gateway may stop logging 429s. Only calls within the band are.
       const isCalm = event.calls && event.eventTime - incident.story.lastBadAt >= rules.calmForMs
       return isCalm ? giveBack(incident.story, 'half', 'calm') : { incident }
@@ -322,7 +336,7 @@ function onRecovering(
   if (givingBack !== undefined) {
     if (givingBack.doneAt === undefined) return { incident }
     if (givingBack.step === 'half') {
-      return event.now - givingBack.doneAt < rules.probationMs
+      return event.now - givingBack.doneAt < rules.probationMs || isHeld(story, event.now)
         ? { incident }
         : { ...giveBack(story, 'full', givingBack.because), alert: false }
     }
@@ -333,7 +347,7 @@ function onRecovering(
 }
 
 /** `action`: what is told meanwhile, where that is not the restore itself. */
-function giveBack(
+export function giveBack(
   story: Story,
   step: 'half' | 'full',
   because: RestoreReason,
@@ -372,11 +386,13 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
       kind: 'throttled',
       limits: outcome.after,
       before: outcome.kind === 'applied' ? outcome.before : undefined,
-      expiresAt: asked.expiresAt,
+      expiresAt: endsAt(asked, story),
+      ...(asked.ofWeek !== undefined && { ofWeek: asked.ofWeek }),
       ...(outcome.missed !== undefined && { missed: outcome.missed }),
     }
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
-    if (story.telling === 'with-platform') return giveBack({ ...story, action }, 'full', 'platform-incident')
+    if (story.telling === 'with-platform' && !isHeld(story, now))
+      return giveBack({ ...story, action }, 'full', 'platform-incident')
     return { incident: { phase: 'mitigated', story: { ...story, action }, throttle: asked }, phase: 'mitigated' }
   }
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
@@ -407,7 +423,9 @@ function onOutcome(incident: Incident, { effectId, outcome, now }: Of<'outcome'>
   return { incident }
 }
 
-function onPlatform(incident: Incident): Step {
+/** A limit that a person holds is none of the guard's. */
+function onPlatform(incident: Incident, now: EpochMs): Step {
+  if ('story' in incident && isHeld(incident.story, now)) return { incident }
   switch (incident.phase) {
     case 'open':
       return { incident: { ...incident, story: merged(incident.story) } }
@@ -436,6 +454,12 @@ function onExempted(incident: Incident): Step {
 }
 
 const merged = (story: Story): Story => ({ ...story, telling: 'with-platform' })
+
+/** When a throttle ends whatever happens: by the policy, or later by a person's word. */
+export const endsAt = ({ expiresAt }: Pick<Throttle, 'expiresAt'>, { extended, held }: Story): EpochMs =>
+  Math.max(expiresAt, extended?.until ?? expiresAt, held?.until ?? expiresAt)
+
+export const isHeld = ({ held }: Pick<Story, 'held'>, now: EpochMs): boolean => held !== undefined && now < held.until
 
 /** Whether a limit is lowered, or on its way down or up, because of this incident. */
 export const holdsLimit = (incident: Incident): boolean =>

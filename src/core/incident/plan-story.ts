@@ -36,6 +36,7 @@ export interface PlanChange extends PlanPlace {
 export type StoryEntry =
   | { readonly kind: 'intent' }
   | { readonly kind: 'outcome' }
+  | { readonly kind: 'commanded' }
   | { readonly kind: 'memos' }
   | ({ readonly kind: 'plan-changing' } & PlanChange)
   /** The change is known to have arrived. */
@@ -67,8 +68,14 @@ export function planStories(entries: readonly StoryEntry[]): PlanStories {
   return entries.reduce<PlanStories>(advanceStories, new Map())
 }
 
+/** Whether an entry tells of a plan. */
+export const isPlanEntry = <E extends { readonly kind: string }>(
+  entry: E,
+): entry is Exclude<E, { kind: 'intent' | 'outcome' | 'memos' | 'commanded' }> =>
+  entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos' && entry.kind !== 'commanded'
+
 export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanStories {
-  if (entry.kind === 'intent' || entry.kind === 'outcome' || entry.kind === 'memos') return stories
+  if (!isPlanEntry(entry)) return stories
   const name = placeName(entry)
   const story = stories.get(name)
   if (entry.kind === 'plan-changing') return new Map(stories).set(name, changing(story, entry))

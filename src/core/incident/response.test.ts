@@ -36,6 +36,8 @@ const harmful: ResponseQuestion = {
   severity: 'high',
   usual,
   isPlatformIncident: false,
+  isHalted: false,
+  throttlesOfWeek: 0,
   throttledTenants: 0,
   now: 1_000,
   at: 1_000,
@@ -49,6 +51,26 @@ const why = (question: Partial<ResponseQuestion>): string => {
 describe('the response', () => {
   test('what is seen while the worker catches up lowers nobody’s limit, however young it is by now', () => {
     expect(why({ isPast: true })).toBe('too-old')
+  })
+
+  test('while a person has halted throttling nobody is throttled; that nobody would be anyway is said first', () => {
+    expect(why({ isHalted: true })).toBe('halted')
+    expect(why({ isHalted: true, mode: 'observe' })).toBe('observe-mode')
+    expect(why({ isHalted: true, mode: 'suggest' })).toBe('suggest')
+  })
+
+  test('to who does it again within a week lasts longer each time, where that is asked for', () => {
+    const lasts = (throttlesOfWeek: number, settings: object): number => {
+      const action = respond({ ...harmful, throttlesOfWeek }, { ...policy, ...settings })
+      return action.kind === 'throttle' ? action.expiresAt - harmful.now : 0
+    }
+    const tenMinutes = { expiresAfter: 600_000, longest: 3_600_000 }
+    const times = [0, 1, 2, 3, 16]
+    expect(times.map(before => lasts(before, tenMinutes))).toEqual(times.map(() => 600_000))
+    expect(times.map(before => lasts(before, { ...tenMinutes, repeatFactor: 3 }))).toEqual([
+      600_000, 1_800_000, 3_600_000, 3_600_000, 3_600_000,
+    ])
+    expect(lasts(1, { expiresAfter: 600_000, longest: 1_000, repeatFactor: 3 })).toBe(600_000)
   })
 
   test('to harm is the usual need with headroom, in whole calls a second, for as long as a throttle lasts', () => {

@@ -15,6 +15,10 @@ export interface ResponseQuestion {
   readonly usual: Usual | undefined
   /** Many keys are wrong at once, and this one is not far worse than all others together. */
   readonly isPlatformIncident: boolean
+  /** A person has said that nobody is to be throttled. */
+  readonly isHalted: boolean
+  /** How often this key was throttled within the last 7 days. */
+  readonly throttlesOfWeek: number
   /** Tenants throttled now, this one not counted. */
   readonly throttledTenants: number
   readonly now: EpochMs
@@ -39,8 +43,17 @@ export function respond(question: ResponseQuestion, policy: WeirConfig['throttle
   if (usual === undefined) return { kind: 'held', because: 'history-unknown' }
   const limits = throttledLimits(usual, policy)
   if (question.mode === 'suggest') return { kind: 'suggest', limits }
+  if (question.isHalted) return { kind: 'held', because: 'halted' }
   if (question.throttledTenants >= policy.maxTenants) return { kind: 'held', because: 'too-many-throttled' }
-  return { kind: 'throttle', limits, expiresAt: question.now + policy.expiresAfter }
+  const before = policy.repeatFactor > 1 ? question.throttlesOfWeek : 0
+  const expiresAt = question.now + throttledForMs(before, policy)
+  return { kind: 'throttle', limits, expiresAt, ...(before > 0 && { ofWeek: before + 1 }) }
+}
+
+/** Who does it again is held longer each time, up to a bound; never shorter than the first time. */
+export function throttledForMs(before: number, policy: WeirConfig['throttle']): number {
+  const { expiresAfter, repeatFactor, longest } = policy
+  return Math.max(expiresAfter, Math.min(longest, expiresAfter * repeatFactor ** before))
 }
 
 /**

@@ -30,6 +30,7 @@ import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
 import { opened, openingsFrom } from './openings.ts'
 import { isPast } from './past.ts'
+import { noteThrottles } from './repeaters.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
   for (const owner of watching(engine.state)) {
@@ -73,16 +74,22 @@ function isStillSilent({ incident }: KeyState, newestSecond: number, eventTime: 
 /** Moves one incident on and says what the step says. */
 export function step(engine: Engine, owner: Owner, key: KeyState, event: IncidentEvent, out: Out): void {
   const { config } = engine.settings
-  const before = key.incident
-  const taken = follow(before, event, {
+  const taken = follow(key.incident, event, {
     closesAfterMs: config.incident.closesAfter,
     calmForMs: config.throttle.calmFor,
     probationMs: config.throttle.probation,
   })
+  move(engine, owner, key, taken, out)
+}
+
+/** A step that was taken: what it changes, and what is said of it. */
+export function move(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out): void {
+  const before = key.incident
   const wasQuiet = before.phase === 'quiet' || before.phase === 'suspected'
   keepIncident(owner, key, taken.incident)
   const isOpening = wasQuiet && taken.phase === 'open'
   if (isOpening) noteOpening(engine, owner, key)
+  noteThrottles(engine.state, key.keyId, before, taken.incident)
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
     accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
@@ -214,5 +221,14 @@ export function explain(
     evidence: seen.evidence,
     mode: config.mode,
     action: story.action,
+    ...wordsOf(story, engine.state.now),
+  }
+}
+
+/** What a person has said of it that still holds. */
+function wordsOf({ extended, held }: Story, now: EpochMs): Pick<Explanation, 'extended' | 'held'> {
+  return {
+    ...(extended !== undefined && now < extended.until && { extended }),
+    ...(held !== undefined && now < held.until && { held }),
   }
 }

@@ -6,7 +6,16 @@
 import type { Kind } from '../../../detectors/contract.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Outcome } from './effect.ts'
-import { awaited, follow, type Incident, type IncidentEvent, type IncidentRules, type Signal } from './incident.ts'
+import {
+  awaited,
+  follow,
+  type Incident,
+  type IncidentEvent,
+  type IncidentRules,
+  type Signal,
+  type Step,
+} from './incident.ts'
+import { type Order, obey } from './operator-order.ts'
 
 /** One minute to close, two of calm and two of probation: the defaults. */
 export const rules: IncidentRules = { closesAfterMs: 60_000, calmForMs: 120_000, probationMs: 120_000 }
@@ -35,11 +44,20 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   'no plan': { kind: 'refused', because: 'the key has no usage plan of its own' },
 }
 
+/** What Ann commands. */
+const orders: Readonly<Record<string, Order>> = {
+  'ann releases it': { kind: 'release' },
+  'ann halts': { kind: 'halt' },
+  'ann extends it': { kind: 'extend', byMs: 300_000 },
+  'ann holds it': { kind: 'hold', forMs: 900_000 },
+}
+
 export type Happening = keyof typeof actions | keyof typeof outcomes | string
 
 /**
  * `told`: at so many seconds, one or several (comma and semicolon are part of the names): a signal, an outcome of what
- * is awaited, `past storm` (seen while catching up), `present`, `stirring`, `platform`, `exempted`, `calling` (from now on the key calls, within its band) or `silent`. Each line of the
+ * is awaited, what Ann commands, `past storm` (seen while catching up), `present`, `stirring`, `platform`, `exempted`,
+ * `calling` (from now on the key calls, within its band) or `silent`. Each line of the
  * answer: `12s open`, `12s ! alert: throttle`, `12s ! key#1/throttle-1`; phases as they are told.
  */
 export function play(told: readonly (readonly [number, ...Happening[]])[], untilSecond?: number): string[] {
@@ -49,8 +67,13 @@ export function play(told: readonly (readonly [number, ...Happening[]])[], until
   let ordinal = 1
   const end = untilSecond ?? told.at(-1)?.[0] ?? 0
 
-  const take = (second: number, event: IncidentEvent): void => {
-    const { phase, alert, effect, incident: next, ended } = follow(incident, event, rules)
+  const take = (second: number, event: IncidentEvent): void => moved(second, follow(incident, event, rules))
+  const command = (second: number, order: Order): void => {
+    const obeyed = obey(incident, { order, by: 'ann', now: second * 1_000 })
+    if (obeyed.kind === 'step') moved(second, obeyed.step)
+    else lines.push(`${second}s no: ${obeyed.because}`)
+  }
+  const moved = (second: number, { phase, alert, effect, incident: next, ended }: Step): void => {
     incident = next
     const story = ended ?? ('story' in next ? next.story : undefined)
     if (phase !== undefined) lines.push(`${second}s ${phase}`)
@@ -66,7 +89,9 @@ export function play(told: readonly (readonly [number, ...Happening[]])[], until
     for (const [at, ...happenings] of told) {
       if (at !== second) continue
       for (const happening of happenings) {
+        const order = orders[happening]
         if (happening === 'calling' || happening === 'silent') calls = happening === 'calling'
+        else if (order !== undefined) command(second, order)
         else take(second, eventOf(happening, { now, incident, ordinal }))
       }
     }

@@ -1,0 +1,183 @@
+/**
+ * What `weir throttles release`, extend, hold, halt and go-on do: a worker that runs is told, and where none runs limits are
+ * given back from its journal. Whether one runs the lock of the state directory says.
+ */
+import { userInfo } from 'node:os'
+import { createInterface } from 'node:readline/promises'
+import { type Clock, systemClock } from '../../clock.ts'
+import { StreamError } from '../../core/errors.ts'
+import { cleanText, timeText } from '../../core/explanation/text.ts'
+import type { OperatorCommand } from '../../core/operator.ts'
+import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
+import { holderOf } from '../../stores/checkpoint-lock.ts'
+import { listenForStop } from '../stop-signal.ts'
+import { type KeptThrottle, keptState } from './kept-throttles.ts'
+import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
+import { releaseOffline } from './offline-release.ts'
+import { throttlesText } from './throttle-text.ts'
+import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
+import { commandWorker, type RunningWorker } from './worker-command.ts'
+
+export interface ActOptions extends PlaceOptions {
+  /** Who says so, for the audit; undefined: the operating system's user. */
+  readonly as?: string
+  readonly yes?: boolean
+}
+
+export interface ActSurroundings {
+  readonly out: { write(text: string): unknown }
+  readonly clock: Clock
+  readonly random: () => number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Asks a person; undefined: there is none at this terminal. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined
+  readonly signal: AbortSignal
+}
+
+export type Act =
+  | { readonly kind: 'release'; readonly name: string }
+  | { readonly kind: 'release-all' }
+  | { readonly kind: 'extend'; readonly name: string; readonly byMs: number }
+  | { readonly kind: 'hold'; readonly name: string; readonly forMs: number }
+  | { readonly kind: 'halt' | 'go-on' }
+
+/** With the process's own surroundings. */
+export async function act(what: Act, options: ActOptions): Promise<void> {
+  const stop = listenForStop()
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
+  try {
+    await actIn(what, options, {
+      ...{ out: process.stdout, clock: systemClock(), random: Math.random, env: process.env },
+      ...{ confirm: isTerminal ? confirmOnTerminal : undefined, signal: stop.signal },
+    })
+  } finally {
+    stop.release()
+  }
+}
+
+/**
+ * Throws KEY_UNKNOWN, COMMAND_REFUSED, WORKER_UNREACHABLE, GATEWAY_REFUSED, and what reading the configuration and the state
+ * may throw.
+ */
+export async function actIn(what: Act, options: ActOptions, surroundings: ActSurroundings): Promise<void> {
+  const { out, clock, env, signal } = surroundings
+  const place = await throttlesPlace(options)
+  const { directory, config } = place
+  if (place.note !== undefined) out.write(`${cleanText(place.note)}\n`)
+  const by = cleanText(options.as ?? userInfo().username)
+  const kept = await keptState(directory, place.tenants)
+  const meant = 'name' in what ? throttlesNamed(what.name, kept.throttles) : kept.throttles
+  const holder = await holderOf(directory)
+  if (holder !== undefined) {
+    const commands = commandsOf(what, meant)
+    if (what.kind === 'release-all') await agreed(meant, options, surroundings)
+    const worker = { listen: config.server.listen, directory, env, holder }
+    for (const command of commands) await tell(command, by, worker, surroundings)
+    return
+  }
+  if (what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
+  const lowered = meant.filter(({ place }) => place !== undefined)
+  if (lowered.length === 0) {
+    if (what.kind === 'release') throw unknownThrottle(what.name, directory)
+    out.write('No limit is lowered: there is nothing to give back.\n')
+    return
+  }
+  if (what.kind === 'release-all') await agreed(lowered, options, surroundings)
+  out.write(`No worker runs on ${directory}: giving limits back from its journal, as asked by ${by}.\n`)
+  const ofKeys = [...new Map(lowered.map(one => [one.keyId, one])).values()]
+  const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
+  await releaseOffline({ directory, config, lowered: ofKeys, by, clock, random: surroundings.random, say }, signal)
+  out.write('Done. The next worker does not throttle them again in the same incident.\n')
+}
+
+async function tell(
+  command: OperatorCommand,
+  by: string,
+  worker: RunningWorker,
+  { out }: ActSurroundings,
+): Promise<void> {
+  const { keyIds, until } = await commandWorker(command, by, worker)
+  out.write(`${toldText(command, keyIds, until)}\n`)
+}
+
+function toldText(command: OperatorCommand, keyIds: readonly ApiKeyId[], until: EpochMs | undefined): string {
+  const whose = keyIds.map(cleanText).join(', ')
+  const back = `${whose} ${keyIds.length === 1 ? 'gets its limit' : 'get their limits'} back; AWS takes one change in 20 s, and up to two minutes until it bites. weir throttles list shows what is left.`
+  switch (command.kind) {
+    case 'release':
+      return `${back}\nIt is not throttled again in this incident.`
+    case 'release-all':
+      return keyIds.length === 0
+        ? 'No limit is lowered: there is nothing to give back.'
+        : `${back}\nNew incidents may be throttled; weir throttles halt would stop that.`
+    case 'extend':
+      return `${whose} stays lowered until ${timeText(until ?? 0)}, or until it is calm.`
+    case 'hold':
+      return `${whose} stays lowered until ${timeText(until ?? 0)}, whatever it does. weir throttles release ends that.`
+    case 'halt':
+      return `Nobody is throttled from now on, until weir throttles go-on.${keyIds.length === 0 ? '' : ` ${back}`}`
+    case 'go-on':
+      return 'Weir may throttle again, also in incidents that are open now.'
+    default:
+      throw new Error(`no such command: ${command satisfies never}`)
+  }
+}
+
+/** A name that the journal does not know may be that of an incident whose throttle is still on its way. */
+function commandsOf(what: Act, meant: readonly KeptThrottle[]): readonly OperatorCommand[] {
+  if (!('name' in what)) return [what]
+  const keyIds = meant.length === 0 ? [keyOf(what.name) as ApiKeyId] : [...new Set(meant.map(({ keyId }) => keyId))]
+  return keyIds.map((keyId): OperatorCommand => {
+    if (what.kind === 'release') return { kind: 'release', keyId }
+    return what.kind === 'extend'
+      ? { kind: 'extend', keyId, byMs: what.byMs }
+      : { kind: 'hold', keyId, forMs: what.forMs }
+  })
+}
+
+async function agreed(
+  throttles: readonly KeptThrottle[],
+  { yes }: ActOptions,
+  { out, confirm, clock }: ActSurroundings,
+): Promise<void> {
+  if (yes) return
+  if (confirm === undefined)
+    throw new StreamError(
+      'COMMAND_REFUSED',
+      'Giving all limits back needs a word of yours, and nobody is at a terminal',
+      {
+        retry: 'never',
+        hint: 'weir throttles release --all --yes',
+      },
+    )
+  out.write(`${throttlesText(throttles, clock.now())}\n`)
+  if (
+    !(await confirm(
+      `Give ${throttles.length === 1 ? 'this limit' : `these ${throttles.length} limits`} back now? [y/N] `,
+    ))
+  )
+    throw new StreamError('COMMAND_REFUSED', 'Nothing was given back, as you said', { retry: 'never' })
+}
+
+async function confirmOnTerminal(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return /^y(es)?$/i.test((await lines.question(question)).trim())
+  } finally {
+    lines.close()
+  }
+}
+
+function needsWorker({ kind }: Act, directory: string): StreamError {
+  const hints: Readonly<Partial<Record<Act['kind'], string>>> = {
+    extend: 'Start it: weir run. It goes on with the throttles it had, and can be told then',
+    hold: 'Start it: weir run. It goes on with the throttles it had, and can be told then',
+    halt: 'Nobody throttles while no worker runs: weir throttles release --all gives back what is lowered. To start without throttling: weir run --mode observe',
+  }
+  return new StreamError('COMMAND_REFUSED', `No worker runs on ${directory} that could be told to ${kind}`, {
+    retry: 'later',
+    hint: hints[kind] ?? 'Start it: weir run',
+  })
+}
+
+const clockText = (at: EpochMs): string => new Date(at).toISOString().slice(11, 19)

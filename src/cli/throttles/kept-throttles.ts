@@ -1,0 +1,181 @@
+/**
+ * Whose limits are lowered, from what a worker keeps on disk, whether it runs or not: the effect journal says what was done to
+ * which plan, the newest checkpoint until when and why, the incident log why where there is no checkpoint. Nothing is written.
+ */
+import type { TenantsConfig } from '../../core/config/config.ts'
+import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../core/config/tenants.ts'
+import type { EngineSnapshot } from '../../core/engine.ts'
+import type { Halt } from '../../core/engine-state.ts'
+import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
+import { endsAt, holdsLimit, type Incident, type Story } from '../../core/incident/incident.ts'
+import {
+  advanceStories,
+  continuesStory,
+  isPlanEntry,
+  type LimitsOrNone,
+  type PlanStories,
+  type PlanStory,
+  placeName,
+} from '../../core/incident/plan-story.ts'
+import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
+import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
+import { readEffectJournal } from '../../stores/effect-journal.ts'
+import { findIncident } from '../../stores/incident-log.ts'
+import type { JournalEntry } from '../../stores/journal-entry.ts'
+import { savedState } from '../../worker/keeper.ts'
+
+export interface KeptThrottle {
+  readonly keyId: ApiKeyId
+  readonly tenant: TenantEntry | undefined
+  /** The usage plan, with its gateway's name where it has one; undefined: nothing was touched yet. */
+  readonly place: string | undefined
+  readonly original: LimitsOrNone | undefined
+  /** Several while it is unknown whether the last change arrived. */
+  readonly may: readonly LimitsOrNone[]
+  readonly since: EpochMs | undefined
+  /** Undefined where no checkpoint knows of it. */
+  readonly expiresAt: EpochMs | undefined
+  readonly held: OperatorWord | undefined
+  readonly extended: OperatorWord | undefined
+  readonly is: 'asked for' | 'lowered' | 'on its way back' | 'left lowered'
+  readonly why: IncidentKind | undefined
+  readonly incidentId: string
+}
+
+export interface KeptState {
+  readonly entries: readonly JournalEntry[]
+  readonly throttles: readonly KeptThrottle[]
+  readonly incidents: ReadonlyMap<ApiKeyId, OpenIncident>
+  readonly halted: Halt | undefined
+  /** When what is known of expiry and reasons was written; undefined: nothing is known of them. */
+  readonly asOf: EpochMs | undefined
+  /** What people should know of how much this says. */
+  readonly notes: readonly string[]
+}
+
+export type OpenIncident = Exclude<Incident, { phase: 'quiet' | 'suspected' }>
+
+export async function keptState(directory: string, tenants: TenantsConfig): Promise<KeptState> {
+  const journal = await readEffectJournal(directory)
+  const entries = journal.recovered
+  const looked = await lookAtCheckpoint(directory)
+  const saved = looked !== undefined && 'state' in looked ? savedState(looked.state) : undefined
+  const incidents = openIncidents(saved?.engine)
+  const owners = tenantDirectory(tenants)
+  const lowered = await Promise.all(
+    loweredPlans(entries).map(plan => throttleOf(plan, incidents.get(plan.keyId), owners, directory)),
+  )
+  const known = new Set(lowered.map(({ keyId }) => keyId))
+  const asked = [...incidents].flatMap(([keyId, incident]) =>
+    holdsLimit(incident) && !known.has(keyId) ? [withoutPlan(keyId, incident, owners)] : [],
+  )
+  return {
+    entries,
+    incidents,
+    throttles: [...lowered, ...asked].sort((one, other) => (one.since ?? 0) - (other.since ?? 0)),
+    halted: haltedBy(saved?.engine.halted, saved === undefined ? entries : journal.since(saved.journaled)),
+    asOf: looked !== undefined && 'state' in looked ? looked.writtenAt : undefined,
+    notes: looked !== undefined && 'unreadable' in looked ? [`No checkpoint can be read: ${looked.unreadable}`] : [],
+  }
+}
+
+function openIncidents(engine: EngineSnapshot['state'] | undefined): ReadonlyMap<ApiKeyId, OpenIncident> {
+  const found = new Map<ApiKeyId, OpenIncident>()
+  if (engine === undefined) return found
+  const owners = [...engine.owners.values(), ...(engine.tenantWide ? [engine.tenantWide] : [])]
+  for (const owner of owners) {
+    for (const { keyId, incident } of owner.incidents) {
+      if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
+    }
+  }
+  return found
+}
+
+interface LoweredPlan {
+  readonly keyId: ApiKeyId
+  readonly story: PlanStory
+  readonly since: EpochMs
+  /** Of the effect that lowered it for this key. */
+  readonly effectId: string
+}
+
+/** Each plan that is lowered, once for each key or tenant that it is lowered for, and since when. */
+export function loweredPlans(entries: readonly JournalEntry[]): readonly LoweredPlan[] {
+  let stories: PlanStories = new Map()
+  const begun = new Map<string, Map<ApiKeyId, { readonly at: EpochMs; readonly effectId: string }>>()
+  for (const entry of entries) {
+    if (isPlanEntry(entry)) {
+      const name = placeName(entry)
+      const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
+      const ofPlan = (begins ? undefined : begun.get(name)) ?? new Map()
+      begun.set(name, ofPlan)
+      const { keyId, at, effectId } = entry
+      if ((entry.kind === 'plan-changing' || entry.kind === 'plan-held') && !ofPlan.has(keyId))
+        ofPlan.set(keyId, { at, effectId })
+      if (entry.kind === 'plan-let-go') ofPlan.delete(keyId)
+    }
+    stories = advanceStories(stories, entry)
+  }
+  return [...stories].flatMap(([name, story]) =>
+    story.holders.map(keyId => {
+      const { at, effectId } = begun.get(name)?.get(keyId) ?? { at: 0, effectId: story.effectId }
+      return { keyId, story, since: at, effectId }
+    }),
+  )
+}
+
+async function throttleOf(
+  { keyId, story, since, effectId }: LoweredPlan,
+  incident: OpenIncident | undefined,
+  owners: TenantDirectory,
+  directory: string,
+): Promise<KeptThrottle> {
+  const incidentId = effectId.slice(0, effectId.lastIndexOf('/'))
+  const isOfIt = incident !== undefined && holdsLimit(incident)
+  const logged = isOfIt ? undefined : await findIncident(directory, incidentId)
+  return {
+    ...{ keyId, tenant: owners.byKey.get(keyId), place: placeName(story), original: story.original },
+    ...{ may: story.mayHave, since },
+    ...(isOfIt ? ofIncident(incident) : { ...nothingKnown, why: logged?.kind, incidentId }),
+  }
+}
+
+const nothingKnown = { expiresAt: undefined, held: undefined, extended: undefined, is: 'left lowered' } as const
+
+const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
+  ...{ keyId, tenant: owners.byKey.get(keyId), place: undefined, original: undefined, may: [], since: undefined },
+  ...ofIncident(incident),
+})
+
+function ofIncident(incident: OpenIncident) {
+  const { story } = incident
+  const { held, extended, incidentId, signal } = story
+  return { held, extended, incidentId, why: signal.kind, ...whereaboutsOf(incident, story) } as const
+}
+
+function whereaboutsOf(incident: OpenIncident, story: Story) {
+  switch (incident.phase) {
+    case 'mitigated':
+      return { is: 'lowered', expiresAt: endsAt(incident.throttle, story) } as const
+    case 'open':
+      return {
+        is: 'asked for',
+        expiresAt: incident.asked === undefined ? undefined : endsAt(incident.asked, story),
+      } as const
+    case 'recovering':
+      return { is: 'on its way back', expiresAt: undefined } as const
+    default:
+      throw new Error(`no such phase: ${incident satisfies never}`)
+  }
+}
+
+/** By the checkpoint, and what the journal has been told since. */
+function haltedBy(before: Halt | undefined, since: readonly JournalEntry[]): Halt | undefined {
+  let halted = before
+  for (const entry of since) {
+    if (entry.kind !== 'commanded') continue
+    if (entry.command.kind === 'halt') halted ??= { by: entry.by, since: entry.at }
+    if (entry.command.kind === 'go-on') halted = undefined
+  }
+  return halted
+}

@@ -1,0 +1,183 @@
+/**
+ * Gives limits back where no worker runs: from the effect journal alone, through the same performer as the worker, at AWS's
+ * own pace. It needs no stream, no checkpoint and no tenants.
+ *
+ *   lock the state → journal: who said so, and what is to be done → each plan, one in 20 s → journal and audit what came of it
+ *
+ * The next worker finds the command in the journal: it does not throttle them again in the incident they were throttled for.
+ * What is not done when this is stopped stands in the journal as begun; the next worker, or the next release, does it.
+ */
+import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
+import type { Performer } from '../../actions/performer.ts'
+import { type PlanTrouble, usagePlanPerformer } from '../../actions/usage-plan.ts'
+import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
+import type { Clock } from '../../clock.ts'
+import type { WeirConfig } from '../../core/config/config.ts'
+import { StreamError } from '../../core/errors.ts'
+import { durationText } from '../../core/explanation/text.ts'
+import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
+import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
+import { type AuditLog, openAudit } from '../../stores/audit.ts'
+import { lockDirectory } from '../../stores/checkpoint-lock.ts'
+import { openEffectJournal } from '../../stores/effect-journal.ts'
+import type { EffectJournal } from '../../stores/journal-entry.ts'
+import { limitsText } from '../../worker/telemetry.ts'
+
+export interface OfflineRelease {
+  readonly directory: string
+  readonly config: WeirConfig
+  /** Whose, with the incident that each was lowered for. */
+  readonly lowered: readonly { readonly keyId: ApiKeyId; readonly incidentId: string }[]
+  readonly by: string
+  readonly clock: Clock
+  readonly random: () => number
+  /** A line of progress. */
+  readonly say: (at: EpochMs, text: string) => void
+}
+
+/** AWS takes one change of a usage plan in so long. */
+const CHANGE_EVERY_MS = 20_000
+
+/**
+ * Throws GATEWAY_REFUSED where not all could be given back, and STORE_UNWRITABLE where a worker holds the state after all.
+ * Ends early when `signal` aborts.
+ */
+export async function releaseOffline(release: OfflineRelease, signal: AbortSignal): Promise<void> {
+  const { directory, lowered, say, clock } = release
+  const lock = await lockDirectory(directory)
+  try {
+    const journal = await openEffectJournal(directory)
+    try {
+      const audit = await openAudit(directory, ({ message }) =>
+        say(clock.now(), `${message}; limits are given back all the same`),
+      )
+      try {
+        const refused = await giveBack(release, { journal, audit }, signal)
+        if (signal.aborted) throw stopped(directory)
+        if (refused.length > 0) throw notAll(refused, lowered.length)
+      } finally {
+        await audit.close()
+      }
+    } finally {
+      await journal.close()
+    }
+  } finally {
+    await lock.release()
+  }
+}
+
+interface Stores {
+  readonly journal: EffectJournal
+  readonly audit: AuditLog
+}
+
+/** Who could not get it back, and why. */
+async function giveBack(
+  { lowered, by, clock, say, config, random }: OfflineRelease,
+  { journal, audit }: Stores,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const at = clock.now()
+  const keyIds = lowered.map(({ keyId }) => keyId)
+  const plans = [...journal.stories().values()].filter(({ holders }) => holders.some(keyId => keyIds.includes(keyId)))
+  const performer = performerFor({ config, clock, random, journal, audit }, ({ effectId, error, nextTryInMs }) =>
+    say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),
+  )
+  const restores = lowered.map(
+    ({ keyId, incidentId }): RestoreEffect => ({
+      ...{ id: `${incidentId}/released-${at}`, incidentId },
+      ...{ keyId, decidedAt: at, kind: 'restore', step: 'full', by },
+    }),
+  )
+  await journal.append([
+    ...keyIds.map(keyId => ({ kind: 'commanded', at, command: { kind: 'release', keyId }, by }) as const),
+    ...restores.map(effect => ({ kind: 'intent', at, effect }) as const),
+  ])
+  for (const { keyId, incidentId } of lowered)
+    await audit.record({
+      ...{ at, by, change: 'command', command: { kind: 'release', keyId } },
+      answer: { kind: 'obeyed', keyIds: [keyId], incidentIds: [incidentId] },
+    })
+  if (plans.length > 1)
+    say(
+      at,
+      `${plans.length} usage plans: AWS takes one change in 20 s, so about ${durationText((plans.length - 1) * CHANGE_EVERY_MS)}`,
+    )
+  const refused: string[] = []
+  await Promise.all(
+    restores.map(async effect => {
+      const outcome = await performed(performer, effect, signal)
+      if (outcome === undefined) return
+      await journal.append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
+      say(clock.now(), `${effect.keyId}: ${resultText(outcome)}`)
+      if (outcome.kind === 'refused') refused.push(effect.keyId)
+    }),
+  )
+  return refused
+}
+
+/** Undefined where it was stopped: its intent stays in the journal. */
+async function performed(
+  performer: Performer<RestoreEffect | ThrottleEffect>,
+  effect: RestoreEffect,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  try {
+    return await performer.perform(effect, signal)
+  } catch (cause) {
+    if (signal.aborted) return undefined
+    throw cause
+  }
+}
+
+/** The worker's own, whatever the mode. */
+function performerFor(
+  {
+    config: { gateway, gateways },
+    clock,
+    random,
+    journal,
+    audit,
+  }: Pick<OfflineRelease, 'config' | 'clock' | 'random'> & Stores,
+  onTrouble: (trouble: PlanTrouble) => void,
+): Performer<RestoreEffect | ThrottleEffect> {
+  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
+  return usagePlanPerformer({
+    gateways: new Map(
+      named.map(([name, { stages, ...aws }]) => [
+        name,
+        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+      ]),
+    ),
+    ...{ clock, random, journal, audit, onTrouble },
+  })
+}
+
+function resultText(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'applied':
+      return `given back, ${limitsText(outcome.before)} → ${limitsText(outcome.after)}`
+    case 'already':
+      return 'has its limit back already'
+    case 'refused':
+      return `NOT given back: ${outcome.because}`
+    default:
+      return outcome satisfies never
+  }
+}
+
+const stopped = (directory: string): StreamError =>
+  new StreamError('GATEWAY_UNREACHABLE', 'Stopped before all limits were given back', {
+    retry: 'later',
+    hint: `What is left stands in the journal of ${directory}: run the same command again, or start the worker`,
+  })
+
+const notAll = (refused: readonly string[], of: number): StreamError =>
+  new StreamError(
+    'GATEWAY_REFUSED',
+    `Of ${of} limits ${refused.length} could not be given back: ${refused.join(', ')}`,
+    {
+      retry: 'later',
+      hint: 'weir throttles show KEY says what their plans had; a person can set them so in the API Gateway console',
+    },
+  )

@@ -1,0 +1,299 @@
+/** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
+import { usagePlanPerformer } from '../../actions/usage-plan.ts'
+import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
+import { scaledClock } from '../../clock.ts'
+import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
+import { commandRoute } from '../../server/command-route.ts'
+import { createServer, type Server } from '../../server/server.ts'
+import { createGateway, type Gateway } from '../../simulation/gateway.ts'
+import { type ServedGateway, serveGateway } from '../../simulation/gateway-server.ts'
+import { readAudit } from '../../stores/audit.ts'
+import { lockDirectory } from '../../stores/checkpoint-lock.ts'
+import { journalIndex, openEffectJournal, readEffectJournal } from '../../stores/effect-journal.ts'
+import { live, newFolder, noon, removeFolders } from '../../worker/testing-life.ts'
+import { type Act, type ActOptions, type ActSurroundings, actIn } from './act.ts'
+import { keptState } from './kept-throttles.ts'
+import { listThrottles } from './list-throttles.ts'
+import { showThrottle } from './show-throttle.ts'
+
+const original = { rateLimit: 100.25, burstLimit: 200 }
+const low = { rateLimit: 5, burstLimit: 10 }
+const keys = ['key-a', 'key-b', 'key-c']
+
+let folder: string
+let gateway: Gateway
+let served: ServedGateway
+/** Twenty seconds of the gateway take ten milliseconds. */
+let clock: ReturnType<typeof scaledClock>
+const closing: (() => Promise<void>)[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-throttles-'))
+  clock = scaledClock({ startsAt: noon, speed: 2_000 })
+  gateway = createGateway({
+    clock,
+    plans: keys.map(key => ({ id: `plan-${key}`, limits: original, keys: [key] })),
+  })
+  served = await serveGateway(gateway)
+  await writeFile(
+    join(folder, 'weir.yaml'),
+    `{source: {kind: kafka, brokers: ['nowhere.invalid:9092'], topic: t}, gateway: {endpoint: '${served.endpoint}', region: eu-west-1}, state: {directory: kept}, server: {listen: 'off'}}`,
+  )
+  await writeFile(join(folder, 'tenants.yaml'), 'tenants: {client-a: {name: Client A, keys: [key-a]}}')
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  await served.close()
+  await rm(folder, { recursive: true, force: true })
+  await removeFolders()
+})
+
+const kept = () => join(folder, 'kept')
+
+/** What a worker leaves behind that had lowered these and was killed. */
+async function lowered(...keyIds: readonly string[]): Promise<void> {
+  const journal = await openEffectJournal(kept())
+  const client = apiGatewayClient({ endpoint: served.endpoint, region: 'eu-west-1' })
+  const performer = usagePlanPerformer({
+    gateways: new Map([[undefined, { client, queue: controlPlaneQueue({ clock }) }]]),
+    ...{ clock, random: () => 0.5, journal },
+  })
+  for (const keyId of keyIds) {
+    const effect = {
+      kind: 'throttle' as const,
+      ...{ id: `${keyId}#1/throttle-1`, incidentId: `${keyId}#1`, keyId, decidedAt: clock.now() },
+      ...{ limits: low, keys: [{ keyId, limits: low }], siblings: [], urgency: 1 },
+    }
+    await journal.append([{ kind: 'intent', at: clock.now(), effect }])
+    const outcome = await performer.perform(effect, new AbortController().signal)
+    await journal.append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
+  }
+  await journal.close()
+}
+
+async function say(what: Act, options: Partial<ActOptions & ActSurroundings> = {}): Promise<string> {
+  const { config = join(folder, 'weir.yaml'), state, as = 'ann', yes, ...surroundings } = options
+  let text = ''
+  const out = {
+    write: (more: string) => {
+      text += more
+    },
+  }
+  await actIn(
+    what,
+    { config, as, ...(state !== undefined && { state }), ...(yes !== undefined && { yes }) },
+    {
+      ...{ out, clock, random: () => 0.5, env: {}, confirm: undefined, signal: new AbortController().signal },
+      ...surroundings,
+    },
+  )
+  return text
+}
+
+const limitsNow = () => keys.map(key => gateway.planLimits(`plan-${key}`)?.rateLimit)
+const releaseAll = { kind: 'release-all' } as const
+
+describe('with no worker', () => {
+  test('all limits are given back from the journal alone, at AWS’s pace, and written down with who asked', async () => {
+    await lowered('key-a', 'key-b')
+    expect(limitsNow()).toEqual([5, 5, 100.25])
+    const told = await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+    expect(told).toMatch(/2 usage plans: AWS takes one change in 20 s/)
+    expect(told).toMatch(/\d\d:\d\d:\d\d {2}key-b: given back, 5\/s, burst 10 → 100.25\/s, burst 200/)
+    const changes = gateway.changes().map(({ at }) => at)
+    expect(changes[3]! - changes[2]!).toBeGreaterThanOrEqual(20_000)
+
+    const { recovered } = await readEffectJournal(kept())
+    const { stories, openIntents } = journalIndex(recovered)
+    expect([stories.size, openIntents.length]).toEqual([0, 0])
+    expect(recovered.flatMap(entry => (entry.kind === 'commanded' ? [[entry.by, entry.command]] : []))).toEqual([
+      ['ann', { kind: 'release', keyId: 'key-a' }],
+      ['ann', { kind: 'release', keyId: 'key-b' }],
+    ])
+    const audited = await readAudit(kept(), entry => entry.change !== 'command')
+    expect(audited).toMatchObject([
+      { by: 'ann', change: 'restore-full', keyId: 'key-a', incidentId: 'key-a#1', to: original, result: 'applied' },
+      { by: 'ann', change: 'restore-full', keyId: 'key-b' },
+    ])
+  })
+
+  test('one is released by its key, its incident or its tenant’s name, and the others stay lowered', async () => {
+    for (const name of ['key-a', 'key-a#1', 'client a', 'client-a']) {
+      await lowered('key-a', 'key-b')
+      await say({ kind: 'release', name })
+      expect([name, ...limitsNow()]).toEqual([name, 100.25, 5, 100.25])
+    }
+  })
+
+  test('that the checkpoint is damaged and the stream is gone is no hindrance', async () => {
+    await lowered('key-a')
+    await writeFile(join(kept(), 'checkpoint-000000000001'), 'WEIRCKPT, or what is left of it')
+    await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+  })
+
+  test('stopped in the middle it says so, and the next time does the rest', async () => {
+    await lowered('key-a', 'key-b')
+    const stop = new AbortController()
+    const out = { write: (text: string) => void (text.includes('given back,') && stop.abort()) }
+    await expect(say(releaseAll, { yes: true, out, signal: stop.signal })).rejects.toMatchObject({
+      code: 'GATEWAY_UNREACHABLE',
+      hint: expect.stringContaining('run the same command again'),
+    })
+    expect(limitsNow()).toEqual([100.25, 5, 100.25])
+    await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+  })
+
+  test('what a person has set meanwhile is left, and that is told', async () => {
+    await lowered('key-a')
+    gateway.changeByPerson('plan-key-a', { rateLimit: 7, burstLimit: 7 })
+    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject({ code: 'GATEWAY_REFUSED' })
+    expect(limitsNow()[0]).toBe(7)
+  })
+
+  test('all of them only on a word: --yes, or an answer at a terminal', async () => {
+    await lowered('key-a')
+    await expect(say(releaseAll)).rejects.toMatchObject({
+      code: 'COMMAND_REFUSED',
+      hint: expect.stringContaining('--yes'),
+    })
+    await expect(say(releaseAll, { confirm: async () => false })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    expect(limitsNow()[0]).toBe(5)
+    await say(releaseAll, { confirm: async question => question.startsWith('Give this limit back now?') })
+    expect(limitsNow()[0]).toBe(100.25)
+  })
+
+  test('what only a worker can do is refused, with what to do instead; so is a name that nobody has', async () => {
+    await lowered('key-a')
+    for (const what of [
+      { kind: 'extend', name: 'key-a', byMs: 1 },
+      { kind: 'hold', name: 'key-a', forMs: 1 },
+      { kind: 'halt' },
+      { kind: 'go-on' },
+    ] as const)
+      await expect(say(what)).rejects.toMatchObject({ code: 'COMMAND_REFUSED', hint: expect.stringContaining('weir ') })
+    await expect(say({ kind: 'release', name: 'key-x' })).rejects.toMatchObject({ code: 'KEY_UNKNOWN' })
+    await say(releaseAll, { yes: true })
+    expect(await say(releaseAll)).toBe('No limit is lowered: there is nothing to give back.\n')
+  })
+
+  test('without a configuration the state is asked for, and is enough', async () => {
+    await lowered('key-a')
+    const config = join(folder, 'lost.yaml')
+    await expect(say(releaseAll, { config })).rejects.toMatchObject({ hint: expect.stringContaining('--state') })
+    let text = ''
+    await listThrottles({ config, state: kept() }, { write: more => (text += more) }, clock.now())
+    expect(text).toContain('plan-key-a')
+    expect(text).toContain('AWS_REGION')
+  })
+})
+
+describe('with a worker that runs', () => {
+  const token = 'operator-token-of-tests'
+  let server: Server | undefined
+
+  /** The state is locked, and commands are taken as told. */
+  async function running(answer: (command: OperatorCommand) => CommandAnswer) {
+    const said: unknown[] = []
+    const lock = await lockDirectory(kept())
+    server = createServer({
+      ...{ listen: { host: '127.0.0.1', port: 0 }, hosts: [], clock, readerToken: undefined, operatorToken: token },
+      ...{ answered: () => {}, refused: () => {}, failed: () => {} },
+      routes: [
+        commandRoute(async (command, by) => {
+          said.push([command, by])
+          return answer(command)
+        }),
+      ],
+    })
+    const { port } = await server.listen()
+    closing.push(lock.release, () => server?.close() ?? Promise.resolve())
+    const config = (await readFile(join(folder, 'weir.yaml'), 'utf8')).replace("'off'", `'127.0.0.1:${port}'`)
+    await writeFile(join(folder, 'weir.yaml'), config)
+    await writeFile(join(kept(), 'operator-token'), `${token}\n`)
+    return said
+  }
+
+  test('it is told, with who said it, and its answer is what a person reads', async () => {
+    await lowered('key-a')
+    const said = await running(command =>
+      command.kind === 'go-on'
+        ? { kind: 'refused', because: 'Weir is not halted' }
+        : { kind: 'obeyed', keyIds: ['key-a'], incidentIds: ['key-a#1'], until: Date.UTC(2026, 10, 21) },
+    )
+    expect(await say({ kind: 'hold', name: 'client a', forMs: 60_000 })).toBe(
+      'key-a stays lowered until 2026-11-21 00:00:00 UTC, whatever it does. weir throttles release ends that.\n',
+    )
+    expect(await say({ kind: 'release', name: 'key-z#3' })).toContain('gets its limit back')
+    await say(releaseAll, { yes: true })
+    await expect(say({ kind: 'go-on' })).rejects.toMatchObject({
+      code: 'COMMAND_REFUSED',
+      message: 'The worker has not done it: Weir is not halted',
+    })
+    expect(said).toEqual([
+      [{ kind: 'hold', keyId: 'key-a', forMs: 60_000 }, 'ann'],
+      [{ kind: 'release', keyId: 'key-z' }, 'ann'],
+      [releaseAll, 'ann'],
+      [{ kind: 'go-on' }, 'ann'],
+    ])
+    // It is the worker's to do.
+    expect(limitsNow()[0]).toBe(5)
+  })
+
+  test('one that cannot be reached is never gone around: its limits are its own', async () => {
+    await lowered('key-a')
+    await running(() => ({ kind: 'obeyed', keyIds: [], incidentIds: [] }))
+    await expect(
+      say(releaseAll, { yes: true, env: { WEIR_OPERATOR_TOKEN: 'another-token-of-tests' } }),
+    ).rejects.toMatchObject({
+      code: 'WORKER_UNREACHABLE',
+      message: expect.stringContaining('401'),
+    })
+    await server?.close()
+    server = undefined
+    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject({
+      code: 'WORKER_UNREACHABLE',
+      hint: expect.stringContaining('Stop the worker'),
+    })
+    expect(limitsNow()[0]).toBe(5)
+  })
+})
+
+test('what is lowered is listed and told while the worker runs, with expiry, who holds it, and all that was done', async () => {
+  const state = newFolder()
+  const life = await live({ folder: state })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.say({ kind: 'hold', keyId: 'k1', forMs: 3_600_000 })
+  await life.bring(6, 200)
+  const { throttles } = await keptState(state, { tenants: {}, planned: [] })
+  expect(throttles).toMatchObject([
+    {
+      keyId: 'k1',
+      is: 'lowered',
+      incidentId: 'k1#1',
+      why: 'retry-storm',
+      held: { by: 'ann' },
+      expiresAt: noon + 3_615_000,
+    },
+  ])
+  let text = ''
+  const out = { write: (more: string) => (text += more) }
+  await showThrottle('k1#1', { config: join(folder, 'weir.yaml'), state }, out, noon + 21_000)
+  expect(text).toContain('Held by ann until 2026-11-20 13:00:15 UTC: neither calm nor expiry gives it back before.')
+  expect(text).toContain('- 5xx in 10 s:')
+  expect(text).toContain('k1#1/throttle-1: done')
+  await life.say({ kind: 'halt' })
+  text = ''
+  await listThrottles({ config: join(folder, 'weir.yaml'), state, json: true }, out)
+  // Also before the next checkpoint has it.
+  expect(JSON.parse(text)).toMatchObject({ schema: 'weir.throttles/1', halted: { by: 'ann' } })
+  await life.stop()
+})

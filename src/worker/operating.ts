@@ -1,0 +1,100 @@
+/**
+ * People's commands on their way into the engine. What is obeyed is journaled before it is answered, and every command in
+ * the journal that the engine's state has not heard of is told to it at the next start: given while no worker ran, or after
+ * the last checkpoint of one that was killed. A limit that no incident holds any more is given back on a person's word too.
+ */
+import type { Clock } from '../clock.ts'
+import type { Engine } from '../core/engine.ts'
+import { engineStatus } from '../core/engine.ts'
+import type { EngineInput } from '../core/engine-input.ts'
+import { cleanText } from '../core/explanation/text.ts'
+import type { RestoreEffect } from '../core/incident/effect.ts'
+import { answerTo, type CommandAnswer, type OperatorCommand } from '../core/operator.ts'
+import { type ApiKeyId, type EpochMs, HOUR_MS } from '../core/vocabulary.ts'
+import type { AuditLog } from '../stores/audit.ts'
+import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
+import type { Telemetry } from './telemetry.ts'
+
+export interface OperatingOptions {
+  readonly engine: Engine
+  readonly journal: EffectJournal
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  readonly audit: Pick<AuditLog, 'record'> | undefined
+  readonly feed: (input: EngineInput) => Promise<void>
+  /** Gives back what the journal says is lowered for these, whatever the engine thinks of them. */
+  readonly giveBackLost: (keyIds: ReadonlySet<ApiKeyId>, by: string) => Promise<void>
+}
+
+export interface Operating {
+  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** Tells the engine the commands among these entries, which it has not heard of. Once, at the start. */
+  hear(entries: readonly JournalEntry[], how: { readonly isAnew: boolean }): Promise<void>
+}
+
+type Commanded = Extract<JournalEntry, { kind: 'commanded' }>
+
+export function createOperating(options: OperatingOptions): Operating {
+  const { engine, journal, clock, telemetry, audit, feed, giveBackLost } = options
+
+  /** Lowered by the journal, with no incident that would give it back. */
+  function lostOf(command: OperatorCommand): ReadonlySet<ApiKeyId> {
+    if (command.kind !== 'release' && command.kind !== 'release-all' && command.kind !== 'halt') return new Set()
+    const { limitedKeys } = engineStatus(engine)
+    const holders = [...journal.stories().values()].flatMap(story => story.holders)
+    const isMeant = (keyId: ApiKeyId): boolean => command.kind !== 'release' || keyId === command.keyId
+    return new Set(holders.filter(keyId => isMeant(keyId) && !limitedKeys.has(keyId)))
+  }
+
+  return {
+    async operate(command, name) {
+      const by = cleanText(name)
+      const at = clock.now()
+      const lost = lostOf(command)
+      const asked = answerTo(engine, command, by)
+      const answer = withLost(asked, lost)
+      if (answer.kind === 'obeyed') {
+        await journal.append(
+          entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
+        )
+        await feed({ kind: 'operator', command, by, at })
+        if (lost.size > 0) await giveBackLost(lost, by)
+      }
+      telemetry({ name: 'operatorCommanded', command, by, answer })
+      await audit?.record({ at, by, change: 'command', command, answer })
+      return answer
+    },
+
+    async hear(entries, { isAnew }) {
+      const commanded = entries.filter(entry => entry.kind === 'commanded')
+      const heard = isAnew ? commanded.filter(one => concernsNewcomer(one, clock.now())) : commanded
+      for (const { command, by, at } of heard) await feed({ kind: 'operator', command, by, at })
+    },
+  }
+}
+
+/** Of all limits it is written down whose they were: by the time somebody hears of it others may be lowered. */
+const entriesOf = (command: OperatorCommand, keyIds: readonly ApiKeyId[]): readonly OperatorCommand[] =>
+  command.kind === 'release-all' ? keyIds.map(keyId => ({ kind: 'release', keyId })) : [command]
+
+/** Without a past, who was released within the hour is spared in what began before, and halted stays halted. */
+const concernsNewcomer = ({ command, at }: Commanded, now: EpochMs): boolean =>
+  command.kind === 'halt' || command.kind === 'go-on' || (command.kind === 'release' && at > now - HOUR_MS)
+
+/** A limit that no incident holds is a reason to obey, whatever the engine says. */
+function withLost(asked: CommandAnswer, lost: ReadonlySet<ApiKeyId>): CommandAnswer {
+  if (lost.size === 0) return asked
+  if (asked.kind === 'refused') return { kind: 'obeyed', keyIds: [...lost], incidentIds: [] }
+  return { ...asked, keyIds: [...new Set([...asked.keyIds, ...lost])] }
+}
+
+/** Of limits that no incident holds: all of it at once. */
+export const lostRestores = (
+  lost: Iterable<ApiKeyId>,
+  { decidedAt, by }: { readonly decidedAt: EpochMs; readonly by: string | undefined },
+): readonly RestoreEffect[] =>
+  [...lost].map(keyId => {
+    const incidentId = `${keyId}#lost-${decidedAt}`
+    const said = by === undefined ? {} : { by }
+    return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full', ...said }
+  })
