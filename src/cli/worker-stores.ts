@@ -5,6 +5,7 @@ import type { LockLife } from '../stores/checkpoint-lock.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
+import { openUndelivered, type Undelivered } from '../stores/undelivered.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 
 export interface WorkerStores {
@@ -13,11 +14,19 @@ export interface WorkerStores {
   readonly audit: AuditLog
   readonly incidents: IncidentLog
   readonly rejects: Rejects
+  readonly undelivered: Undelivered
+}
+
+export interface StateFolders {
+  /** Of this stream, or of one partition of it. */
+  readonly directory: string
+  /** Of all partitions: what nobody got is kept in one place, wherever its partition is read. */
+  readonly whole: string
 }
 
 /** `life`: when another who holds the directory counts as gone. Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
 export async function withWorkerStores(
-  directory: string,
+  { directory, whole }: StateFolders,
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
   life?: LockLife,
@@ -44,7 +53,8 @@ export async function withWorkerStores(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
     )
     const rejects = await openRejects(directory)
-    await work({ checkpoints, journal, audit, incidents, rejects })
+    const undelivered = await openUndelivered(whole)
+    await work({ checkpoints, journal, audit, incidents, rejects, undelivered })
   } finally {
     for (const store of opened) await store.close()
   }

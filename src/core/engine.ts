@@ -24,6 +24,7 @@ import {
   watching,
 } from './engine-state.ts'
 import type { Memo } from './incident/memo.ts'
+import { noteBacklog } from './incident/past.ts'
 import { followPlatform, takeOthers } from './incident/platform.ts'
 import { passTime, recallKey, step, takeOutcome, takeProgress } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
@@ -419,8 +420,10 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   if (at <= owner.time.highest) return
   beginTime(owner, at)
   const isPassed = passesSecond(owner, at)
+  const before = owner.time.highest
   owner.time.highest = at
   if (!isPassed) return
+  if (!engine.state.isHistory) noteBacklog(engine, owner, before)
   const second = Math.floor(at / SECOND_MS)
   owner.lookedAtSecond = second
   if (engine.state.isHistory) forgetDirty(owner)
@@ -481,6 +484,7 @@ function takeTenants(
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
 function moveOn(engine: Engine, owner: Owner, out: Out): void {
   if (owner.closedToSecond < 0) return
+  noteBacklog(engine, owner, owner.time.highest)
   if (!engine.state.isHistory && owner.dirty.length > 0) {
     lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
   }
