@@ -10,7 +10,7 @@ import {
   UpdateUsagePlanCommand,
 } from '@aws-sdk/client-api-gateway'
 import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { LimitsOrNone } from '../core/incident/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
 import type { ControlPlaneQueue } from './control-plane-queue.ts'
@@ -139,11 +139,20 @@ export interface UsagePlansOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly withinMs?: number
+  /** Whose time bounds a call: the machine's own, unless the gateway is not of this world either. */
+  readonly patience?: Clock
 }
 
 type Call<T> = (signal: AbortSignal) => Promise<T>
 
-export function usagePlans({ client, queue, clock, random, withinMs = callWithinMs }: UsagePlansOptions): UsagePlans {
+export function usagePlans({
+  client,
+  queue,
+  clock,
+  random,
+  withinMs = callWithinMs,
+  patience = systemClock(),
+}: UsagePlansOptions): UsagePlans {
   /**
    * Given up, it is aborted too, so that a change does not go out after all when nobody reckons with it any more. With a timer
    * of its own: on Node 20 an AbortSignal.timeout that only AbortSignal.any refers to is collected, and never fires.
@@ -153,14 +162,17 @@ export function usagePlans({ client, queue, clock, random, withinMs = callWithin
     const over = new AbortController()
     const stop = () => over.abort(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
-    const timer = setTimeout(() => over.abort(new Error(`no answer within ${withinMs} ms`)), withinMs)
+    const answered = new AbortController()
+    void patience.sleep(withinMs, answered.signal).then(() => {
+      if (!answered.signal.aborted) over.abort(new Error(`no answer within ${withinMs} ms`))
+    })
     const givenUp = new Promise<never>((_, reject) => {
       over.signal.addEventListener('abort', () => reject(over.signal.reason), { once: true })
     })
     try {
       return await Promise.race([call(over.signal), givenUp])
     } finally {
-      clearTimeout(timer)
+      answered.abort()
       signal.removeEventListener('abort', stop)
     }
   }

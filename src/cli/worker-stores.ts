@@ -1,6 +1,8 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
 import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
+import type { Host } from '../stores/checkpoint-lock.ts'
+import { type Disk, machineDisk } from '../stores/disk.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
@@ -19,6 +21,7 @@ export async function withWorkerStores(
   directory: string,
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
+  { disk = machineDisk, host }: { readonly disk?: Disk; readonly host?: Host } = {},
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -27,15 +30,17 @@ export async function withWorkerStores(
     return store
   }
   try {
-    const checkpoints = await keep(openCheckpoints(directory))
-    const journal = await keep(openEffectJournal(directory))
+    const checkpoints = await keep(openCheckpoints(directory, { disk, ...(host && { host }) }))
+    const journal = await keep(openEffectJournal(directory, disk))
     const audit = await keep(
-      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message })),
+      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message }), disk),
     )
     const incidents = await keep(
-      openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
+      openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message }), {
+        disk,
+      }),
     )
-    const rejects = await openRejects(directory)
+    const rejects = await openRejects(directory, { disk })
     await work({ checkpoints, journal, audit, incidents, rejects })
   } finally {
     for (const store of opened) await store.close()
