@@ -43,6 +43,8 @@ export interface Laws {
   journaled(entries: readonly JournalEntry[]): void
   /** A state is about to be written; what it answers is called when it is safely on disk. */
   checkpointing(snapshot: Snapshot): () => void
+  /** Whether all limits are people's own and all alerts were sent. */
+  isSettled(): boolean
   /** The story is over, and this is what the worker wrote last. */
   end(last: Snapshot | undefined): void
 }
@@ -156,7 +158,7 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       breakLaw(`alert ${event.effect.id} was given up: ${event.because}`)
     if (event.name === 'workerStarted') {
       const { resumedFrom } = event
-      if (writes.length > 0 && safe >= 0 && !writes.slice(safe).includes(resumedFrom ?? -1))
+      if (safe >= 0 && !writes.slice(safe).includes(resumedFrom))
         breakLaw(`started from ${resumedFrom}, and a later state was safely on disk: ${writes[safe]}`)
     }
   }
@@ -187,7 +189,8 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
   }
 
   // --- counts ---
-  const writes: number[] = []
+  /** When each state was written; undefined: no call had been read, so that the next life begins with what was learned as well. */
+  const writes: (number | undefined)[] = []
   /** The last of them that is known to be on disk. */
   let safe = -1
   let checks = 0
@@ -256,8 +259,10 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
         const number = findKey(keys, keyId as ApiKeyId)
         if (number === undefined) continue
         const slot = read(keys, number, SLOT)
-        const learned = read(keys, number, SLOT_CALLS) + read(keys, number, PREVIOUS_CALLS)
-        const from = Math.max((slot - 1) * 5, Math.ceil(startsAt / MINUTE_MS))
+        // What came before the story was learned of the week.
+        const isPreviousOurs = (slot - 1) * 5 >= startsAt / MINUTE_MS
+        const learned = read(keys, number, SLOT_CALLS) + (isPreviousOurs ? read(keys, number, PREVIOUS_CALLS) : 0)
+        const from = (slot - (isPreviousOurs ? 1 : 0)) * 5
         const called = callsOf(keyId, from, owner.learnedToMinute)
         if (learned !== called)
           breakLaw(`${keyId}: ${learned} calls are learned of ${called} since minute ${from} of slot ${slot}`)
@@ -332,9 +337,12 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       known.push(...entries)
       sure.push(...entries)
     },
+    isSettled: () =>
+      [...base].every(([id, limits]) => same(gateway.planLimits(id), limits)) &&
+      [...intended].every(id => published.has(id)),
     checkpointing(snapshot) {
       checkCounts(snapshot, checks++ % 8 === 0)
-      writes.push(snapshot.writtenAt)
+      writes.push(savedState(snapshot.state).learned === undefined ? snapshot.writtenAt : undefined)
       const index = writes.length - 1
       return () => {
         safe = Math.max(safe, index)

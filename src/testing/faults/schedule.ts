@@ -35,6 +35,8 @@ export interface Schedule {
   readonly partitions: number
   readonly keyed: boolean
   readonly checkpointEveryMs: number
+  /** Whether the story is told to its end, also where all is given back and told long before it. */
+  readonly isLong: boolean
   /** From then on nothing goes wrong any more, and nobody misbehaves. */
   readonly calmFrom: number
   readonly storms: readonly Storm[]
@@ -95,7 +97,8 @@ export function drawSchedule(seed: number): Schedule {
     seed,
     ...{ maxTenants: 1 + random.integer(3), partitions, calmFrom },
     keyed: chance(0.2),
-    checkpointEveryMs: random.pick([2_000, 5_000, 10_000, 20_000] as const),
+    isLong: chance(0.2),
+    checkpointEveryMs: random.pick([2_000, 5_000, 15_000, 30_000] as const),
     storms: drawStorms(random, within),
     sick: some(0.15, 1, () => within(15, 40)),
     gateway: unreliability(),

@@ -92,6 +92,7 @@ export async function tellStory(
     told(event) {
       laws.told(event)
       if (worthTelling(event)) note(sentenceOf(event))
+      if (event.name === 'minuteSummarised' && event.openIncidents === 0 && event.throttled === 0) mayEnd()
     },
     moment() {
       if (!isCalm() && mortal.uniform() < schedule.deathAtMoments) deathIn = mortal.integer(8)
@@ -99,6 +100,12 @@ export async function tellStory(
     wrote(snapshot) {
       last = snapshot
     },
+  }
+
+  /** Nothing is left to be given back or told: the rest would be quiet, which some stories are there to see. */
+  function mayEnd(): void {
+    if (schedule.isLong || loop.now() < schedule.calmFrom + MINUTE_MS || !laws.isSettled()) return
+    endsAt = Math.min(endsAt, loop.now() + 20 * SECOND_MS)
   }
 
   function begin(): void {
@@ -206,7 +213,7 @@ export async function tellStory(
     stream.absent.clear()
     deathIn = undefined
   })
-  const endsAt = Math.min(schedule.calmFrom + calmMs, mostMs)
+  let endsAt = Math.min(schedule.calmFrom + calmMs, mostMs)
   let isEnding = false
   const flow = (): void => {
     if (loop.now() >= endsAt - 10 * SECOND_MS) {
