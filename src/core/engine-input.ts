@@ -6,6 +6,7 @@ import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport } from './incident/effect.ts'
+import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import type { EpochMs, PartitionId } from './vocabulary.ts'
@@ -27,6 +28,8 @@ export type EngineInput =
   /** Which partitions there are now; one that is not listed no longer holds the watermark back. */
   | { readonly kind: 'partitions'; readonly partitions: readonly PartitionId[]; readonly at: EpochMs }
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  /** What was decided after the checkpoint from which this life goes on, and before the crash; oldest first. */
+  | { readonly kind: 'recalled'; readonly memos: readonly Memo[]; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
   | {
       readonly kind: 'tenants'
@@ -43,6 +46,8 @@ export type EngineInput =
 export interface Decisions {
   /** To be journaled, then performed, in this order. */
   readonly effects: readonly Effect[]
+  /** What these leave in the core's memory: to be journaled with them. */
+  readonly memos: readonly Memo[]
   /** Incidents that opened, were mitigated, began to recover or closed, in the order decided. */
   readonly changes: readonly Explanation[]
   /** Minutes that have closed, oldest first; none unless a metrics service is to be sent them. */

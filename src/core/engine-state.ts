@@ -6,6 +6,7 @@ import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { Story } from './incident/incident.ts'
+import type { Memo } from './incident/memo.ts'
 import type { Openings } from './incident/openings.ts'
 import type { Surveys } from './incident/owner-survey.ts'
 import type { Jury } from './judge.ts'
@@ -47,8 +48,9 @@ export interface Spent {
 }
 
 export type PlatformIncident =
-  | { readonly phase: 'quiet' }
-  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs }
+  /** `judgedTo`: until then (event time) it was judged in an earlier life; what is read again of before does not change it. */
+  | { readonly phase: 'quiet'; readonly judgedTo?: EpochMs }
+  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs; readonly judgedTo?: EpochMs }
 
 export interface Engine {
   settings: EngineSettings
@@ -83,6 +85,7 @@ export function* watching({ owners, tenantWide }: EngineState): Generator<Owner>
 export interface Out {
   readonly effects: Effect[]
   readonly changes: Explanation[]
+  readonly memos: Memo[]
   readonly measured: MeasuredMinute[]
 }
 

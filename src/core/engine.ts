@@ -23,8 +23,9 @@ import {
   type Out,
   watching,
 } from './engine-state.ts'
+import type { Memo } from './incident/memo.ts'
 import { followPlatform } from './incident/platform.ts'
-import { passTime, step, takeOutcome } from './incident/storyline.ts'
+import { passTime, recallKey, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
@@ -50,7 +51,15 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import { followRenamed, type TenantWide, tenantOf, tenantsHistory, tenantWideOf } from './tenant-wide.ts'
+import {
+  beginTenant,
+  followRenamed,
+  type TenantWide,
+  tenantOf,
+  tenantsHistory,
+  tenantWideOf,
+  tenantWideOwner,
+} from './tenant-wide.ts'
 import {
   ANONYMOUS,
   type ApiKeyId,
@@ -106,10 +115,10 @@ const engineOf = (settings: EngineSettings, state: EngineState): Engine => ({
 export const restore = (settings: EngineSettings, saved: EngineSnapshot): Engine =>
   engineOf(settings, restoreState(saved, settings.tenants.places))
 
-const NOTHING: Decisions = { effects: [], changes: [], measured: [] }
+const NOTHING: Decisions = { effects: [], memos: [], changes: [], measured: [] }
 
 export function advance(engine: Engine, input: EngineInput): Decisions {
-  const out: Out = { effects: [], changes: [], measured: [] }
+  const out: Out = { effects: [], memos: [], changes: [], measured: [] }
   const { state } = engine
   switch (input.kind) {
     case 'batch':
@@ -127,6 +136,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'recalled':
+      state.now = Math.max(state.now, input.at)
+      for (const memo of input.memos) recall(engine, memo)
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)
@@ -300,11 +313,29 @@ function lookUp(
   const id = ids[key] as ApiKeyId
   // A raw key that the log carries was hashed in the decoder; tenants.yaml may say whose it is.
   const keyId = engine.settings.tenants.keyOfHash.get(id) ?? id
-  const number = findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+  const number = placeOf(engine, owner, keyId, at)
   if (known.asOf !== owner.keys.forgotten) lookAnew(known, owner, ids.length)
   // Looked up again at its next call: there may be room for it by then.
   if (number !== undefined) known.numbers[key] = number + 1
   return number
+}
+
+/** The number of a key, known or from now on; undefined where there is no room for one that was never seen. */
+const placeOf = (engine: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined =>
+  findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
+
+/** What was decided in an earlier life, whose calls since its checkpoint are about to be read again. */
+function recall(engine: Engine, memo: Memo): void {
+  const { state } = engine
+  if (memo.kind === 'platform') {
+    state.platform = memo.platform
+    state.platformIncidents = Math.max(state.platformIncidents, memo.incidents)
+    return
+  }
+  const { keyId, at } = memo
+  const owner = memo.owner === undefined ? tenantWideOwner(engine) : ownerOf(engine, memo.owner as PartitionId)
+  const number = memo.owner === undefined ? beginTenant(engine, owner, keyId, at) : placeOf(engine, owner, keyId, at)
+  if (number !== undefined) recallKey(engine, owner, liveKey(owner, number), memo)
 }
 
 /** So many calls of a key for which there is no room: the number of the key that they count for. */
@@ -442,7 +473,7 @@ function moveOn(engine: Engine, owner: Owner, out: Out): void {
 }
 
 function endHistory(engine: Engine): void {
-  const unheard: Out = { effects: [], changes: [], measured: [] }
+  const unheard: Out = { effects: [], memos: [], changes: [], measured: [] }
   const { state } = engine
   for (const owner of watching(state)) {
     closeAll(engine, owner, unheard)

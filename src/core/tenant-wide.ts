@@ -26,10 +26,9 @@ export function tenantWideOf(
   engine: Engine,
   { partition, arrivedAt, batch }: Extract<EngineInput, { kind: 'batch' }>,
 ): TenantWide | undefined {
-  const { state, settings } = engine
+  const { settings } = engine
   if (settings.tenants.tenantWide.size === 0) return undefined
-  state.tenantWide ??= beginTenantWide(state, engine.settings.tenants.places)
-  const owner = state.tenantWide
+  const owner = tenantWideOwner(engine)
   let tenants = engine.tenantLookup.get(batch.keys)
   if (tenants === undefined) {
     tenants = { numbers: new Int32Array(64), asOf: 0 }
@@ -37,6 +36,11 @@ export function tenantWideOf(
   }
   if (tenants.numbers.length < batch.keys.ids.length) lookAnew(tenants, owner, batch.keys.ids.length)
   return { owner, time: partitionTime(owner.time, partition, arrivedAt), tenants }
+}
+
+export function tenantWideOwner({ state, settings }: Engine): Owner {
+  state.tenantWide ??= beginTenantWide(state, settings.tenants.places)
+  return state.tenantWide
 }
 
 /** What is known of the stream as a whole, which minutes it delivered, is known of the tenants' too. */
@@ -58,13 +62,15 @@ export function tenantOf(
   if (known !== 0) return known > 0 ? known - 1 : undefined
   const id = batch.keys.ids[key] as ApiKeyId
   const name = settings.tenants.tenantWide.get(settings.tenants.keyOfHash.get(id) ?? id)
-  const tenant = name === undefined ? undefined : (findKey(owner.keys, name) ?? beginTenant(engine, owner, name, at))
+  const tenant = name === undefined ? undefined : beginTenant(engine, owner, name, at)
   tenants.numbers[key] = tenant === undefined ? -1 : tenant + 1
   return tenant
 }
 
-/** A tenant that has got a second key, or was listed only now, has a past: that of its keys. */
-function beginTenant({ settings, state }: Engine, owner: Owner, name: ApiKeyId, at: EpochMs): number {
+/** Known already, or from now on. A tenant that has got a second key, or was listed only now, has a past: that of its keys. */
+export function beginTenant({ settings, state }: Engine, owner: Owner, name: ApiKeyId, at: EpochMs): number {
+  const known = findKey(owner.keys, name)
+  if (known !== undefined) return known
   const tenant = beginKey(owner, name, at)
   if (!state.isHistory)
     learnHistory(owner.keys, tenant, baselinesOf(state, settings.tenants.byKey.get(name)?.keys ?? []))

@@ -10,7 +10,8 @@ import { advance, createEngine, type Engine, type EngineSettings, engineSettings
 import type { EngineInput } from './engine-input.ts'
 import type { EngineSnapshot } from './engine-snapshot.ts'
 import type { Explanation } from './explanation/explanation.ts'
-import type { Effect, Outcome } from './incident/effect.ts'
+import type { Effect, Outcome, OutcomeReport } from './incident/effect.ts'
+import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
 import { callsFromNewPlaces } from './state/call-places.ts'
 import type { KeyState } from './state/key-state.ts'
@@ -71,6 +72,9 @@ export interface Stream {
   readonly effects: Effect[]
   readonly changes: Explanation[]
   readonly measured: MeasuredMinute[]
+  /** What a worker would journal of it beside the effects. */
+  readonly memos: Memo[]
+  readonly outcomes: OutcomeReport[]
   /** One batch of one partition; `arrivedAt` is the newest call's time unless told. */
   give(calls: readonly Call[], from?: { readonly partition?: string; readonly arrivedAt?: EpochMs }): void
   /** Count rows as another tool made them, in the order of their time. */
@@ -89,15 +93,20 @@ export function streamInto(
 ): Stream {
   const table: KeyTable = { ids: [] }
   const { effects, changes, measured } = told
+  const memos: Memo[] = []
+  const outcomes: OutcomeReport[] = []
   const take = (input: EngineInput): void => {
     const decided = advance(engine, input)
     effects.push(...decided.effects)
     changes.push(...decided.changes)
     measured.push(...decided.measured)
+    memos.push(...decided.memos)
     for (const effect of decided.effects) {
       const outcome = effect.kind === 'alert' ? undefined : answer(effect)
-      if (outcome !== undefined)
-        take({ kind: 'outcome', at: effect.decidedAt, report: { effectId: effect.id, outcome } })
+      if (outcome === undefined) continue
+      const report = { effectId: effect.id, outcome }
+      outcomes.push(report)
+      take({ kind: 'outcome', at: effect.decidedAt, report })
     }
   }
   return {
@@ -105,6 +114,8 @@ export function streamInto(
     effects,
     changes,
     measured,
+    memos,
+    outcomes,
     take,
     give(calls, { partition = 'stream/0', arrivedAt = Math.max(...calls.map(({ at }) => at)) } = {}) {
       const batch = batchOf(calls, table)

@@ -96,7 +96,7 @@ test('a checkpoint of another format is not taken for a damaged one, nor passed 
     await writeFile(path, file)
     await expect(checkpoints.read()).rejects.toMatchObject({
       code: 'CHECKPOINT_DAMAGED',
-      message: `Cannot start from ${path}: it is of format 1, this version reads 6`,
+      message: `Cannot start from ${path}: it is of format 1, this version reads 7`,
       hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
     })
   })

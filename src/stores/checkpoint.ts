@@ -77,7 +77,7 @@ export interface Writing {
 
 const magic = Buffer.from('WEIRCKPT')
 /** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
-const format = 6
+const format = 7
 const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
 const kept = 2

@@ -2,12 +2,13 @@
  * The effect journal on disk: what was decided, what the plan had before it was touched, and what came of it. Every
  * original limit lives here and nowhere else, so nothing that somebody still has to give back is ever dropped.
  *
- * One append is one line, `{"crc":"<8 hex digits>","entries":[…]}`, one write and one fsync, and the next append waits for
- * it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half.
+ * One append is one line, `{"crc":"<8 hex digits>","entries":[…],"from":N}`, one write and one fsync, and the next append waits
+ * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
+ * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
  *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
- * What stays is every intent without outcome, every change of a plan that is not back at its original, and the last
- * 10,000 outcomes, so that an effect decided again after a crash finds what came of it.
+ * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
+ * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos.
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -26,6 +27,7 @@ import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
 
 const fileName = 'effects.ndjson'
 const keptOutcomes = 10_000
+const keptMemos = 10_000
 const compactAboveBytes = 64 * 1024 * 1024
 
 export interface JournalIndex {
@@ -45,18 +47,21 @@ export async function openEffectJournal(directory: string, disk: Disk = machineD
   await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { entries: recovered, cutBytes } = await readJournal(disk, path)
-  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(recovered))
+  const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
+  const recovered = numbered.map(({ entry }) => entry)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = planStories(recovered)
+  /** Number of the next entry that is asked for. */
+  let next = begunAt
 
   // Once it is unknown what the file holds, nothing may be announced in it any more.
   let broken: StreamError | undefined
 
-  async function write(entries: readonly JournalEntry[]): Promise<void> {
+  async function write(entries: readonly JournalEntry[], from: number): Promise<void> {
     if (broken) throw broken
-    const line = Buffer.from(toLine(entries))
+    const line = Buffer.from(toLine(entries, from))
     try {
       await writeAt(file, line, bytes)
     } catch (cause) {
@@ -75,8 +80,8 @@ export async function openEffectJournal(directory: string, disk: Disk = machineD
   async function compact(): Promise<void> {
     const old = file
     try {
-      const { entries } = await readJournal(disk, path)
-      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(entries)))
+      const { numbered, next } = await readJournal(disk, path)
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -90,9 +95,16 @@ export async function openEffectJournal(directory: string, disk: Disk = machineD
     recovered,
     cutBytes,
     stories: () => stories,
+    since: position => numbered.filter(({ number }) => number >= position).map(({ entry }) => entry),
+    position: () => next,
+    goOnFrom(position) {
+      next = Math.max(next, position)
+    },
     append(entries) {
       if (entries.length === 0) return last.catch(() => {})
-      const written = last.catch(() => {}).then(() => write(entries))
+      const from = next
+      next += entries.length
+      const written = last.catch(() => {}).then(() => write(entries, from))
       last = written
       return written
     },
@@ -121,17 +133,25 @@ export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
   return { outcomes, openIntents: [...intents.values()], stories: planStories(entries) }
 }
 
+/** An entry with how many there were before it. */
+interface Numbered {
+  readonly number: number
+  readonly entry: JournalEntry
+}
+
 /** What a compaction keeps, in the order it was written. */
-function stillNeeded(entries: readonly JournalEntry[]): readonly JournalEntry[] {
+function stillNeeded(numbered: readonly Numbered[]): readonly Numbered[] {
+  const entries = numbered.map(({ entry }) => entry)
   const { outcomes, openIntents } = journalIndex(entries)
   const open = new Set(openIntents.map(effect => effect.id))
   const told = storyEntries(entries)
   const answered = new Set([...outcomes.keys()].slice(-keptOutcomes))
   for (const { effectId } of told) answered.add(effectId)
-  return entries.filter(entry => {
+  const memos = new Set(entries.filter(({ kind }) => kind === 'memos').slice(-keptMemos))
+  return numbered.filter(({ entry }) => {
     if (entry.kind === 'intent') return open.has(entry.effect.id)
     if (entry.kind === 'outcome') return answered.has(entry.effectId)
-    return told.has(entry)
+    return entry.kind === 'memos' ? memos.has(entry) : told.has(entry)
   })
 }
 
@@ -140,7 +160,7 @@ function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> 
   const chains = new Map<string, PlanEntry[]>()
   let stories: PlanStories = new Map()
   for (const entry of entries) {
-    if (entry.kind !== 'intent' && entry.kind !== 'outcome') {
+    if (entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos') {
       const name = placeName(entry)
       const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])
@@ -151,27 +171,45 @@ function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> 
 }
 
 const linePrefix = '{"crc":"'
-const lineMiddle = '","entries":'
-const bodyAt = linePrefix.length + 8 + lineMiddle.length
+const checkedAt = linePrefix.length + '00000000",'.length
+const entriesName = '"entries":'
 
-function toLine(entries: readonly JournalEntry[]): string {
-  const body = JSON.stringify(entries)
-  return `${linePrefix}${checksum(body)}${lineMiddle}${body}}\n`
+function toLine(entries: readonly JournalEntry[], from: number): string {
+  const checked = `"from":${from},${entriesName}${JSON.stringify(entries, exactly)}`
+  return `${linePrefix}${checksum(checked)}",${checked}}\n`
 }
 
-function checksum(body: string): string {
-  return crc32(body).toString(16).padStart(8, '0')
+/** JSON has no word for these numbers, and what is recalled must be what was known. */
+function exactly(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value
 }
 
-async function readJournal(disk: Disk, path: string): Promise<{ entries: readonly JournalEntry[]; cutBytes: number }> {
+function exactlyAsItWas(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('number' in value)) return value
+  return typeof value.number === 'string' ? Number(value.number) : value
+}
+
+function checksum(checked: string): string {
+  return crc32(checked).toString(16).padStart(8, '0')
+}
+
+interface ReadJournal {
+  readonly numbered: readonly Numbered[]
+  /** Number of the entry that comes next. */
+  readonly next: number
+  readonly cutBytes: number
+}
+
+async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
   let content: Buffer
   try {
     content = await disk.readFile(path)
   } catch (cause) {
-    if (isMissing(cause)) return { entries: [], cutBytes: 0 }
+    if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0 }
     throw unwritable('the effect journal', path, cause)
   }
-  const entries: JournalEntry[] = []
+  const numbered: Numbered[] = []
+  let next = 0
   let start = 0
   for (let line = 1; start < content.length; line++) {
     const newline = content.indexOf(0x0a, start)
@@ -182,19 +220,31 @@ async function readJournal(disk: Disk, path: string): Promise<{ entries: readonl
       // Torn: nothing follows, and the line has no end or holds a block that never reached the disk (read as zeros).
       const torn = (newline < 0 || bytes.includes(0)) && content.indexOf(0x0a, end + 1) < 0
       if (!torn) throw damaged(path, line)
-      return { entries, cutBytes: content.length - start }
+      return { numbered, next, cutBytes: content.length - start }
     }
-    for (const entry of parsed) entries.push(entry)
+    const { from = next, entries } = parsed
+    for (const [index, entry] of entries.entries()) numbered.push({ number: from + index, entry })
+    next = from + entries.length
     start = end + 1
   }
-  return { entries, cutBytes: 0 }
+  return { numbered, next, cutBytes: 0 }
 }
 
-function parseLine(line: string): readonly JournalEntry[] | undefined {
-  const body = line.slice(bodyAt, -1)
-  if (line !== `${linePrefix}${checksum(body)}${lineMiddle}${body}}`) return undefined
+interface Line {
+  /** Lines of before entries were counted do not say. */
+  readonly from?: number
+  readonly entries: readonly JournalEntry[]
+}
+
+function parseLine(line: string): Line | undefined {
+  const crc = line.slice(linePrefix.length, linePrefix.length + 8)
+  const checked = line.slice(checkedAt, -1)
+  if (line !== `${linePrefix}${crc}",${checked}}`) return undefined
+  const isCounted = checksum(checked) === crc
+  if (!isCounted && checksum(checked.slice(entriesName.length)) !== crc) return undefined
+  const revive = checked.includes('{"number":"') ? exactlyAsItWas : undefined
   // The checksum says that this is what we wrote, so its shape is ours.
-  return JSON.parse(body) as readonly JournalEntry[]
+  return JSON.parse(`{${checked}}`, revive) as Line
 }
 
 /** By position, and all of it: a full disk may take a part of a line and call it a success. */
@@ -205,11 +255,20 @@ async function writeAt(file: DiskFile, line: Buffer, position: number): Promise<
 }
 
 /** Writes aside, syncs, renames, syncs the directory: at every moment the old journal or the new one is whole on disk. */
-async function replaceJournal(disk: Disk, directory: string, path: string, entries: readonly JournalEntry[]) {
+async function replaceJournal(
+  disk: Disk,
+  directory: string,
+  path: string,
+  numbered: readonly Numbered[],
+  next: number,
+) {
   const aside = `${path}.new`
   try {
     const file = await disk.open(aside, 'w')
-    const content = Buffer.from(entries.map(entry => toLine([entry])).join(''))
+    const lines = numbered.map(({ number, entry }) => toLine([entry], number))
+    // An empty last line keeps the count where the youngest entries are needed no more.
+    if ((numbered.at(-1)?.number ?? -1) + 1 < next) lines.push(toLine([], next))
+    const content = Buffer.from(lines.join(''))
     await file.writeFile(content)
     await file.sync()
     await disk.rename(aside, path)

@@ -1,15 +1,18 @@
 /**
  * What the effect journal holds. Every entry is on disk before what it announces is done: an intent before it is
- * performed, `plan-changing` (with what the plan had) before the gateway is called, the outcome after. `plan-left` ends
- * what an earlier `plan-changing` began.
+ * performed, with what its decision leaves in the core's memory; `plan-changing` (with what the plan had) before the gateway
+ * is called, the outcome after. `plan-left` ends what an earlier `plan-changing` began.
  */
 import type { Effect, Outcome } from '../core/incident/effect.ts'
+import type { Memo } from '../core/incident/memo.ts'
 import type { PlanChange, PlanPlace, PlanStories } from '../core/incident/plan-story.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
 export type JournalEntry =
   | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
   | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
+  /** Of the intents beside it. */
+  | { readonly kind: 'memos'; readonly at: EpochMs; readonly memos: readonly Memo[] }
   | PlanEntry
 
 export type PlanEntry =
@@ -35,6 +38,12 @@ export interface EffectJournal {
   append(entries: readonly JournalEntry[]): Promise<void>
   /** All entries that were there when it was opened, oldest first. */
   readonly recovered: readonly JournalEntry[]
+  /** Of these, those that were appended after the journal was at `position`. */
+  since(position: number): readonly JournalEntry[]
+  /** How many entries have ever been appended, those asked for and not on disk yet too: where a checkpoint says that it is. */
+  position(): number
+  /** From a position on that a checkpoint knows, where this journal is younger than it: the one before is gone. */
+  goOnFrom(position: number): void
   /** What we did to which plan, by all entries that are on disk by now. */
   stories(): PlanStories
   close(): Promise<void>

@@ -23,15 +23,16 @@ import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { awaited } from '../core/incident/incident.ts'
+import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
+import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
-import { recallEffects } from './effect-memory.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { createMeter } from './meter.ts'
@@ -90,10 +91,8 @@ export interface Keeper {
 /** What the checkpoint holds beside the positions. */
 export interface SavedState {
   readonly engine: EngineSnapshot['state']
-  /** Effects that this engine has decided and has no outcome for. */
-  readonly awaiting: readonly string[]
-  /** Effects that the journal has the outcome of and this engine has not decided yet. */
-  readonly known: readonly string[]
+  /** How far the effect journal was: what is in it from there on came after this state. */
+  readonly journaled: number
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
   /** Where this state is in a recording, if it is in one. */
@@ -107,8 +106,6 @@ export interface SavedState {
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
 const maxAlerts = 1_000
 const laggingMs = MINUTE_MS
-/** By then the worker has caught up with what came after its checkpoint, and decided again what was to be decided. */
-const orphanedAfterMs = 5 * MINUTE_MS
 /** A throttle that was decided longer ago is not carried out after a restart: it was about a storm of then. */
 const youngMs = 2 * MINUTE_MS
 
@@ -128,12 +125,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
-  const memory = recallEffects(
-    journal.recovered,
-    saved && state && { awaiting: state.awaiting, known: state.known, writtenAt: saved.snapshot.writtenAt },
-  )
-  /** Open throttles that the checkpoint does not know of: carried out if they are decided again. */
-  const undecided = new Map<string, ThrottleEffect>()
+  journal.goOnFrom(state?.journaled ?? 0)
   /** Whose limits no incident holds, and when giving them back was last begun. */
   const returning = new Map<ApiKeyId, EpochMs>()
   const { mode, time } = settings.engine.config
@@ -153,8 +145,6 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const second = createMeter(clock.now())
   const minute = createMeter(clock.now())
   const startedAt = clock.now()
-  /** Whatever was to be decided again has been. A worker without a past has nothing to catch up with. */
-  let hasCaughtUp = state === undefined
   let taughtUntil = kept?.taughtUntil
   let checkpointedAt = saved?.snapshot.writtenAt ?? startedAt
   const fields = watchFields(settings.engine.config)
@@ -192,42 +182,28 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const { effects, changes, measured } = decisions
     if (measured.length > 0) metrics?.closed(measured)
     for (const explanation of changes) telemetry({ name: 'incidentChanged', explanation })
-    if (effects.length > 0) await carryOut(effects)
+    if (effects.length > 0) await carryOut(effects, decisions.memos)
   }
 
-  /** Intents are on disk before the first of them is begun; one that was answered or begun before a crash is not begun again. */
-  async function carryOut(effects: readonly Effect[]): Promise<void> {
-    const fresh = effects.filter(({ id }) => !memory.known.has(id) && !performing.has(id))
-    await append(fresh.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
-    for (const effect of effects) memory.awaiting.add(effect.id)
-    for (const effect of fresh) {
-      undecided.delete(effect.id)
+  /** Intents are on disk before the first of them is begun, with what their decision leaves in the engine. */
+  async function carryOut(effects: readonly Effect[], memos: readonly Memo[]): Promise<void> {
+    const at = clock.now()
+    const intents = effects.map((effect): JournalEntry => ({ kind: 'intent', at, effect }))
+    await append([...intents, { kind: 'memos', at, memos }])
+    for (const effect of effects) {
       telemetry({ name: 'effectIntended', effect })
       performing.begin(effect)
     }
-    for (const { id } of effects) {
-      const outcome = memory.known.get(id)
-      if (outcome) await recallOutcome(id, outcome)
-    }
-  }
-
-  async function recallOutcome(effectId: string, outcome: Outcome): Promise<void> {
-    memory.known.delete(effectId)
-    telemetry({ name: 'effectRecalled', effectId, outcome })
-    await answer(effectId, outcome)
   }
 
   async function settle(effect: Effect, outcome: Outcome, tookMs: number): Promise<void> {
     await append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
     if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
-    // Begun from the journal, and this engine has not come to the decision again yet: it is told when it does.
-    if (memory.awaiting.has(effect.id)) await answer(effect.id, outcome)
-    else if (!hasCaughtUp) memory.known.set(effect.id, outcome)
+    await answer(effect.id, outcome)
   }
 
   async function answer(effectId: string, outcome: Outcome): Promise<void> {
-    memory.awaiting.delete(effectId)
     await feed({ kind: 'outcome', report: { effectId, outcome }, at: clock.now() })
   }
 
@@ -263,8 +239,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (summary) telemetry({ name: 'rejectsSummarised', ...summary })
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
-    if (hasCaughtUp) await giveBackOrphans()
-    else if (now - startedAt >= orphanedAfterMs) await haveCaughtUp()
+    await giveBackOrphans()
     const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
     if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
     if (metrics === undefined) return
@@ -304,8 +279,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const { state, slabs } = snapshot(engine)
       const saving: SavedState = {
         engine: state,
-        awaiting: [...memory.awaiting],
-        known: [...memory.known.keys()],
+        journaled: journal.position(),
         taughtUntil,
         recordedTo: recorder?.place(),
         learned: taughtUntil === undefined ? undefined : learned,
@@ -339,45 +313,41 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   /**
-   * What was decided and not answered before the stop: told if the journal has the answer, done if it has not. A throttle
-   * takes something from a tenant: it is done only if what it was decided for is true by now.
+   * What was decided and answered after the checkpoint is given back to the engine, and what was not answered before the
+   * stop is done. A throttle takes something from a tenant: it is done only if what it was decided for is true by now.
    */
-  async function resumeEffects(): Promise<void> {
-    const outdated: ThrottleEffect[] = []
-    for (const effect of memory.open) {
-      if (effect.kind !== 'throttle' || isStillTrue(effect)) performing.begin(effect)
-      else if (memory.awaiting.has(effect.id)) outdated.push(effect)
-      else undecided.set(effect.id, effect)
-    }
-    // Answers last: what they lead to may be among those begun.
-    for (const effectId of [...memory.awaiting]) {
-      const outcome = memory.known.get(effectId)
-      if (outcome) await recallOutcome(effectId, outcome)
-      else if (!memory.open.some(({ id }) => id === effectId))
+  async function resumeEffects(journaled: number): Promise<void> {
+    const at = clock.now()
+    const later = journal.since(journaled)
+    const memos = later.flatMap(entry => (entry.kind === 'memos' ? entry.memos : []))
+    const outcomes = later.filter(({ kind }) => kind === 'outcome').length
+    if (memos.length + outcomes > 0) telemetry({ name: 'decisionsRecalled', decisions: memos.length, outcomes })
+    if (memos.length > 0) await feed({ kind: 'recalled', memos, at })
+    const { openIntents } = journalIndex(journal.recovered)
+    const isOutdated = (effect: Effect): boolean => effect.kind === 'throttle' && !isStillTrue(effect)
+    for (const effect of openIntents) if (!isOutdated(effect)) performing.begin(effect)
+    for (const effect of openIntents) if (!performing.has(effect.id)) await settle(effect, notTrueAnyMore, 0)
+    // Of those that had been told to the engine the memos know already: it awaits them no more.
+    for (const entry of later) if (entry.kind === 'outcome') await answer(entry.effectId, entry.outcome)
+    for (const effectId of awaitedIds()) {
+      if (!performing.has(effectId))
         await answer(effectId, { kind: 'refused', because: 'the effect journal no longer has it' })
     }
-    for (const effect of outdated) await settle(effect, notTrueAnyMore, 0)
+  }
+
+  function awaitedIds(): readonly string[] {
+    return [...watching(engine.state)].flatMap(({ incidents }) =>
+      [...incidents].flatMap(({ incident }) => awaited(incident) ?? []),
+    )
   }
 
   function isStillTrue({ id, keyId, decidedAt }: ThrottleEffect): boolean {
     if (mode !== 'enforce' || engine.settings.tenants.byKey.get(keyId)?.exempt) return false
-    if (clock.now() - decidedAt > youngMs || !memory.awaiting.has(id)) return false
-    const owners = [...watching(engine.state)]
-    return owners.some(({ incidents }) => [...incidents].some(({ incident }) => awaited(incident) === id))
-  }
-
-  /** Outcomes that nobody asked for are of decisions that were not taken again, and so are throttles still undecided. */
-  async function haveCaughtUp(): Promise<void> {
-    hasCaughtUp = true
-    memory.known.clear()
-    for (const effect of undecided.values()) await settle(effect, notTrueAnyMore, 0)
-    undecided.clear()
-    await giveBackOrphans()
+    return clock.now() - decidedAt <= youngMs && awaitedIds().includes(id)
   }
 
   /**
-   * Limits that the journal says are lowered and no incident holds: the state is gone, or a crash came between them and
-   * the next checkpoint and the decision was not taken again. Nobody else would ever give them back.
+   * Limits that the journal says are lowered and no incident holds: the state is gone. Nobody else would ever give them back.
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
@@ -414,9 +384,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
     if (state === undefined) return giveBackOrphans()
+    await resumeEffects(state.journaled)
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
-    await resumeEffects()
   }
 
   if (kept === undefined && settings.teach !== undefined) {
@@ -436,13 +406,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
-    for (const effect of memory.open) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
+    const { openIntents } = journalIndex(journal.recovered)
+    for (const effect of openIntents) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
   }
   recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
+  await inTurn(resume)
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
-  await inTurn(resume)
   return {
     positions,
     take: from => inTurn(() => intake.take(from)),

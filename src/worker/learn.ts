@@ -48,8 +48,7 @@ export async function learn(learning: Learning, signal: AbortSignal): Promise<Le
   const { state, slabs } = snapshot(engine)
   const saving: SavedState = {
     engine: state,
-    awaiting: [],
-    known: [],
+    journaled: 0,
     taughtUntil: knownUntil,
     learned: { at, logs: logs.map(({ path }) => path), keys },
   }

@@ -94,7 +94,7 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
-  | { readonly name: 'effectRecalled'; readonly effectId: string; readonly outcome: Outcome }
+  | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
@@ -174,7 +174,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
-    case 'effectRecalled':
+    case 'decisionsRecalled':
     case 'sourceEnded':
     case 'workerStopping':
     case 'workerStopped':
@@ -242,8 +242,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
       return `${event.effect.id} was not done: ${event.because}`
-    case 'effectRecalled':
-      return `${event.effectId} was done before the restart (${event.outcome.kind}) and is not done again`
+    case 'decisionsRecalled':
+      return `Of after the checkpoint the effect journal knows ${event.decisions} decisions and ${event.outcomes} answers: they stand, and nothing is said or done twice`
     case 'effectTroubled':
       return `${event.effectId} has not got through yet and is tried again: ${event.because}`
     case 'effectsDelayed':

@@ -4,11 +4,11 @@
  *   source ─ batch ─┐                          ┌─ intents (fsync) ─► performing ─► SNS, usage plans
  *   clock ── tick ──┼─► one turn at a time ──► advance                   │
  *   outcomes ───────┘            │                                       │
- *        ▲                       └─ every few seconds: checkpoint {engine, awaiting, positions}, then source.commit
+ *        ▲                       └─ every few seconds: checkpoint {engine, positions}, then source.commit
  *        └──────────────── journaled, then an input of the core ─────────┘
  *
- * Killed anywhere and started again it ends with the same incidents: state and positions are one file, and whatever
- * was decided after it is decided again under the same ids and found in the journal (effect-memory.ts).
+ * Killed anywhere and started again it ends with the same incidents: state and positions are one file, and whatever was
+ * decided after it is in the journal, with what it leaves in the engine (core/incident/memo.ts): it is given back, and not decided again.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'

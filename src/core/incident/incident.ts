@@ -74,7 +74,8 @@ interface GivingBack {
 type RestoreReason = Extract<Action, { kind: 'restore' }>['because']
 
 export type Incident =
-  | { readonly phase: 'quiet' }
+  /** `judgedTo`: until then (event time) it was judged in an earlier life, whose incident is over. */
+  | { readonly phase: 'quiet'; readonly judgedTo?: EpochMs }
   | { readonly phase: 'suspected'; readonly lastBadAt: EpochMs }
   /** `asked`: a throttle that is on its way. */
   | { readonly phase: 'open'; readonly story: Story; readonly asked: Throttle | undefined }
@@ -151,6 +152,7 @@ type Of<Kind extends IncidentEvent['kind']> = Extract<IncidentEvent, { kind: Kin
 function onSignal(incident: Incident, event: Of<'signal'>): Step {
   switch (incident.phase) {
     case 'quiet':
+      return isJudged(incident, event.signal.at) ? { incident } : opened(newStory(event), event)
     case 'suspected':
       return opened(newStory(event), event)
     case 'open':
@@ -165,6 +167,10 @@ function onSignal(incident: Incident, event: Of<'signal'>): Step {
       throw new Error(`no such phase: ${incident satisfies never}`)
   }
 }
+
+/** Read again after a crash, what is over does not begin anew. */
+const isJudged = ({ judgedTo }: Extract<Incident, { phase: 'quiet' }>, at: EpochMs): boolean =>
+  judgedTo !== undefined && at <= judgedTo
 
 /**
  * Bad again while the limit is being given back. What was called before the limit rose is no relapse, and a limit that
@@ -254,6 +260,7 @@ function withAction(story: Story, { action }: Of<'signal'>): Step {
 function onStirring(incident: Incident, at: EpochMs): Step {
   switch (incident.phase) {
     case 'quiet':
+      return { incident: isJudged(incident, at) ? incident : { phase: 'suspected', lastBadAt: at } }
     case 'suspected':
       return { incident: { phase: 'suspected', lastBadAt: at } }
     default:

@@ -17,12 +17,18 @@ export const isToldByKin = (engine: Engine, key: KeyState): boolean => kinTellin
 export function kinTelling(engine: Engine, { keyId, incident }: KeyState): KeyState | undefined {
   const { tenants } = engine.settings
   if (tenants.tenantWide.size === 0 || isOpen(incident)) return undefined
-  if (isTenantWide(keyId)) return keysOf(engine, keyId).find(key => isOpen(key.incident))
-  const name = tenants.tenantWide.get(keyId)
   const all = engine.state.tenantWide
-  const tenant = name === undefined || all === undefined ? undefined : findLive(all, name)
-  return tenant !== undefined && isOpen(tenant.incident) ? tenant : undefined
+  if (all === undefined) return undefined
+  const tells = ({ incident }: KeyState): boolean => isOpen(incident) || hasTold(incident, all.time.highest)
+  if (isTenantWide(keyId)) return keysOf(engine, keyId).find(tells)
+  const name = tenants.tenantWide.get(keyId)
+  const tenant = name === undefined ? undefined : findLive(all, name)
+  return tenant !== undefined && tells(tenant) ? tenant : undefined
 }
+
+/** It was over in an earlier life, and what it was about is read again. */
+const hasTold = (incident: KeyState['incident'], at: EpochMs): boolean =>
+  incident.phase === 'quiet' && incident.judgedTo !== undefined && at <= incident.judgedTo
 
 const isOpen = (incident: KeyState['incident']): boolean => incident.phase !== 'quiet' && incident.phase !== 'suspected'
 

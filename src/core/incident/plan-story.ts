@@ -36,6 +36,7 @@ export interface PlanChange extends PlanPlace {
 export type StoryEntry =
   | { readonly kind: 'intent' }
   | { readonly kind: 'outcome' }
+  | { readonly kind: 'memos' }
   | ({ readonly kind: 'plan-changing' } & PlanChange)
   /** The change is known to have arrived. */
   | ({ readonly kind: 'plan-set' } & PlanPlace)
@@ -67,7 +68,7 @@ export function planStories(entries: readonly StoryEntry[]): PlanStories {
 }
 
 export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanStories {
-  if (entry.kind === 'intent' || entry.kind === 'outcome') return stories
+  if (entry.kind === 'intent' || entry.kind === 'outcome' || entry.kind === 'memos') return stories
   const name = placeName(entry)
   const story = stories.get(name)
   if (entry.kind === 'plan-changing') return new Map(stories).set(name, changing(story, entry))

@@ -2,7 +2,7 @@
  * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
  * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
  */
-import { type Engine, type Out, watching } from '../engine-state.ts'
+import { type Engine, type Out, type PlatformIncident, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
@@ -47,8 +47,9 @@ const WHOLE_FLEET = '*' as ApiKeyId
 
 export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, out: Out): void {
   const { state } = engine
+  if (state.platform.phase === 'quiet' && owner.time.highest <= (state.platform.judgedTo ?? 0)) return
   if (state.platform.phase === 'open') {
-    staySick(engine, owner, state.platform.story, survey, out)
+    staySick(engine, owner, state.platform, survey, out)
     return
   }
   state.platformIncidents++
@@ -71,16 +72,19 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
   releaseAll(engine, survey, out)
 }
 
+type OpenPlatform = Extract<PlatformIncident, { phase: 'open' }>
+
 /** Whoever was told that it may be nothing is told again when it turns out to be something. */
-function staySick(engine: Engine, owner: Owner, before: Story, survey: FleetSurvey, out: Out): void {
+function staySick(engine: Engine, owner: Owner, incident: OpenPlatform, survey: FleetSurvey, out: Out): void {
   const { state } = engine
+  const { story: before } = incident
   if (before.signal.severity === 'high' || !isGrave(engine, survey)) {
-    state.platform = { phase: 'open', story: before, lastSickAt: state.now }
+    state.platform = { ...incident, lastSickAt: state.now }
     return
   }
   const signal = signalOf(engine, owner, survey)
   const story = { ...before, signal, lastBadAt: signal.at, alerts: before.alerts + 1 }
-  state.platform = { phase: 'open', story, lastSickAt: state.now }
+  state.platform = { ...incident, story, lastSickAt: state.now }
   tellPlatform(engine, owner, story, 'open', out)
 }
 
@@ -136,9 +140,10 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const isSeen = at === owner.time.highest
   const survey = isSeen ? surveyFleet(engine) : undefined
   if (survey !== undefined && isPlatformSick(engine, survey, at)) {
-    staySick(engine, owner, state.platform.story, survey, out)
+    staySick(engine, owner, state.platform, survey, out)
     return
   }
+  if (at <= (state.platform.judgedTo ?? 0)) return
   if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
   const { story } = state.platform
   state.platform = { phase: 'quiet' }
@@ -156,5 +161,11 @@ function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' 
     keyId: WHOLE_FLEET,
     decidedAt: engine.state.now,
     explanation,
+  })
+  const { platform, platformIncidents } = engine.state
+  const at = owner.time.highest
+  out.memos.push({
+    ...{ kind: 'platform', at, incidents: platformIncidents },
+    platform: { ...platform, judgedTo: at },
   })
 }

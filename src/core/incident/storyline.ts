@@ -3,7 +3,7 @@
  * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
  */
 
-import { type Engine, type Out, watching } from '../engine-state.ts'
+import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
@@ -26,6 +26,7 @@ import {
 } from './incident.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
+import type { Alerted, Memo } from './memo.ts'
 import { opened, openingsFrom } from './openings.ts'
 
 export function takeOutcome(engine: Engine, report: OutcomeReport, out: Out): void {
@@ -80,18 +81,15 @@ export function step(engine: Engine, owner: Owner, key: KeyState, event: Inciden
     probationMs: config.throttle.probation,
   })
   const wasQuiet = before.phase === 'quiet' || before.phase === 'suspected'
-  key.incident = taken.incident
-  if (taken.incident.phase === 'quiet') owner.incidents.delete(key)
-  else owner.incidents.add(key)
-  if (holdsLimit(taken.incident)) owner.limited.add(key)
-  else owner.limited.delete(key)
-  if (wasQuiet && taken.phase === 'open') noteOpening(engine, owner, key)
+  keepIncident(owner, key, taken.incident)
+  const isOpening = wasQuiet && taken.phase === 'open'
+  if (isOpening) noteOpening(engine, owner, key)
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
     accumulateFrom(key.activity.accumulators, Math.ceil(restoredAt / SECOND_MS))
     key.activity.early.isStale = true
   }
-  tell(engine, owner, key, taken, out)
+  tell(engine, owner, key, { ...taken, isOpening }, out)
 }
 
 /** What opens while the API is known to be sick tells nothing of what clients do by themselves. */
@@ -107,7 +105,9 @@ function isRestoredNow(before: Incident, after: Incident): EpochMs | undefined {
   return before.givingBack?.doneAt === undefined ? after.givingBack?.doneAt : undefined
 }
 
-function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out): void {
+type Taken = Step & { readonly isOpening: boolean }
+
+function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Out): void {
   const story = taken.ended ?? ('story' in taken.incident ? taken.incident.story : undefined)
   if (story === undefined || (taken.phase === undefined && taken.alert !== true && taken.effect === undefined)) return
   const { state } = engine
@@ -124,19 +124,55 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Step, out: Out
     out.effects.push({ ...common, ...taken.effect, urgency, ...keyNeeds(engine, key.keyId, taken.effect.limits) })
   }
   if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
+  const alerted = taken.alert === true && phase === 'open' ? alertedOf(story.signal) : undefined
   if (taken.alert === true) {
     const alerts = story.alerts + 1
-    if (phase === 'open') noteAlert(engine, owner, key, story.signal)
+    if (alerted !== undefined) noteAlert(engine, owner, key, alerted)
     if ('story' in taken.incident) key.incident = { ...taken.incident, story: { ...story, alerts } }
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
+  if (taken.effect !== undefined || taken.alert === true)
+    out.memos.push(memoOf(state, owner, key, { isOpening: taken.isOpening, alerted }))
+}
+
+function alertedOf({ kind, severity, at, timesAWeek }: Signal): Alerted | undefined {
+  return kind === 'platform' ? undefined : { kind, severity, at, timesAWeek }
 }
 
 /** What the alert budget goes by. */
-function noteAlert({ state }: Engine, owner: Owner, { number }: KeyState, told: Signal): void {
+function noteAlert({ state }: Engine, owner: Owner, { number }: KeyState, told: Alerted): void {
   const { kind, severity, at, timesAWeek } = told
   if (kind === 'surge' && timesAWeek !== undefined) noteTold(owner.keys, number, { at, timesAWeek })
-  else if (severity === 'low' && kind !== 'platform') noteSpent(state, kind, at)
+  else if (severity === 'low') noteSpent(state, kind, at)
+}
+
+function memoOf(
+  { owners }: EngineState,
+  owner: Owner,
+  { keyId, incident, incidents }: KeyState,
+  noted: { readonly isOpening: boolean; readonly alerted: Alerted | undefined },
+): Memo {
+  const [name] = [...owners].find(([, other]) => other === owner) ?? []
+  const at = owner.time.highest
+  const kept: Incident = incident.phase === 'quiet' ? { ...incident, judgedTo: at } : incident
+  return { kind: 'key', keyId, owner: name, at, incident: kept, incidents, ...noted }
+}
+
+/** What an earlier life decided about a key, and did not live to keep. */
+export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Extract<Memo, { kind: 'key' }>): void {
+  const { incident, incidents, isOpening, alerted } = memo
+  if (isOpening) noteOpening(engine, owner, key)
+  key.incidents = Math.max(key.incidents, incidents)
+  keepIncident(owner, key, incident)
+  if (alerted !== undefined) noteAlert(engine, owner, key, alerted)
+}
+
+function keepIncident(owner: Owner, key: KeyState, incident: Incident): void {
+  key.incident = incident
+  if (incident.phase === 'quiet') owner.incidents.delete(key)
+  else owner.incidents.add(key)
+  if (holdsLimit(incident)) owner.limited.add(key)
+  else owner.limited.delete(key)
 }
 
 /** What is told of a recovery is what the key does now, and not what it did when the incident opened. */
