@@ -158,8 +158,10 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       breakLaw(`alert ${event.effect.id} was given up: ${event.because}`)
     if (event.name === 'workerStarted') {
       const { resumedFrom } = event
-      if (safe >= 0 && !writes.slice(safe).includes(resumedFrom))
-        breakLaw(`started from ${resumedFrom}, and a later state was safely on disk: ${writes[safe]}`)
+      const isGood = ({ at, isLearned }: (typeof writes)[0]): boolean =>
+        at === resumedFrom || (resumedFrom === undefined && isLearned)
+      if (safe >= 0 && !writes.slice(safe).some(isGood))
+        breakLaw(`started from ${resumedFrom}, and a later state was safely on disk: ${writes[safe]?.at}`)
     }
   }
 
@@ -189,8 +191,8 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
   }
 
   // --- counts ---
-  /** When each state was written; undefined: no call had been read, so that the next life begins with what was learned as well. */
-  const writes: (number | undefined)[] = []
+  /** When each state was written. `isLearned`: no call had been read, so that the next life may begin anew with what was learned. */
+  const writes: { readonly at: number; readonly isLearned: boolean }[] = []
   /** The last of them that is known to be on disk. */
   let safe = -1
   let checks = 0
@@ -240,10 +242,9 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       }
     }
     for (const [place, calls] of given)
-      if (inPanes.get(place) !== calls)
-        return breakLaw(`${place}: ${inPanes.get(place) ?? 0} calls are counted of ${calls}`)
+      if (inPanes.get(place) !== calls) breakLaw(`${place}: ${inPanes.get(place) ?? 0} calls are counted of ${calls}`)
     for (const [place, calls] of inPanes)
-      if (!given.has(place)) return breakLaw(`${place}: ${calls} calls are counted, and none was read`)
+      if (!given.has(place)) breakLaw(`${place}: ${calls} calls are counted, and none was read`)
   }
 
   /** Of who never did anything, all that was called in the two youngest slots has been learned. */
@@ -284,7 +285,10 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
   }
 
   function end(last: Snapshot | undefined): void {
-    if (last === undefined) return breakLaw('no state was ever written')
+    if (last === undefined) {
+      breakLaw('no state was ever written')
+      return
+    }
     if (stream.callsUpTo(last.positions) !== stream.calls())
       breakLaw(`${stream.callsUpTo(last.positions)} calls were read of the ${stream.calls()} that came`)
     checkCounts(last, true)
@@ -342,7 +346,7 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       [...intended].every(id => published.has(id)),
     checkpointing(snapshot) {
       checkCounts(snapshot, checks++ % 8 === 0)
-      writes.push(savedState(snapshot.state).learned === undefined ? snapshot.writtenAt : undefined)
+      writes.push({ at: snapshot.writtenAt, isLearned: savedState(snapshot.state).learned !== undefined })
       const index = writes.length - 1
       return () => {
         safe = Math.max(safe, index)

@@ -136,7 +136,10 @@ function drawStorms(random: Random, within: (shortest: number, longest: number) 
   for (let left = 1 + random.integer(5); left > 0; left--) {
     const { keyId } = able[random.integer(able.length)] ?? able[0] ?? { keyId: '' }
     const kind = random.pick(['retries', 'retries', 'retries', 'surge', 'failing', 'silence'] as const)
-    storms.push({ keyId, kind, callsPerSecond: 60 + random.integer(60), ...within(10, 80) })
+    const storm: Storm = { keyId, kind, callsPerSecond: 60 + random.integer(60), ...within(10, 80) }
+    // Nobody storms in two ways at once.
+    if (!storms.some(other => other.keyId === keyId && storm.from < other.to && other.from < storm.to))
+      storms.push(storm)
   }
   return storms
 }

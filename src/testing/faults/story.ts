@@ -42,7 +42,7 @@ export interface StoryResult {
 export const calmMs = 6 * MINUTE_MS + expiresAfterMs + probationMs + 6 * 20 * SECOND_MS + 30 * SECOND_MS
 /** So long a worker that is asked to stop may take, and one that cannot start is tried again. */
 const stopWithinMs = 30 * SECOND_MS
-const mostSteps = 3_000_000
+const tooManySteps = 3_000_000
 const good: Unreliability = { throttled: 0, conflict: 0, failed: 0, lost: 0, slow: 0 }
 
 interface Life extends Mortal {
@@ -55,7 +55,7 @@ interface Life extends Mortal {
 export async function tellStory(
   seed: number,
   taught: Taught,
-  { mostMs = Number.POSITIVE_INFINITY } = {},
+  { mostSteps }: { readonly mostSteps?: number | undefined } = {},
 ): Promise<StoryResult> {
   const schedule = drawSchedule(seed)
   const random = createRandom(seed, 'chance')
@@ -213,7 +213,7 @@ export async function tellStory(
     stream.absent.clear()
     deathIn = undefined
   })
-  let endsAt = Math.min(schedule.calmFrom + calmMs, mostMs)
+  let endsAt = schedule.calmFrom + calmMs
   let isEnding = false
   const flow = (): void => {
     if (loop.now() >= endsAt - 10 * SECOND_MS) {
@@ -243,7 +243,8 @@ export async function tellStory(
       }
       if (isEnding && life?.isOver) break
       if (loop.now() > endsAt + stopWithinMs) laws.breakLaw('the worker does not stop')
-      if (loop.steps() > mostSteps) laws.breakLaw('the story does not end')
+      if (loop.steps() > tooManySteps) laws.breakLaw('the story does not end')
+      if (loop.steps() >= (mostSteps ?? Number.POSITIVE_INFINITY)) break
       if (!(await loop.step())) laws.breakLaw('nothing happens any more')
       if (life === undefined || !life.isAlive || isCalm()) continue
       life.steps++
@@ -254,7 +255,7 @@ export async function tellStory(
         die(mortal.uniform() < 0.5 ? 'process' : 'machine')
       }
     }
-    if (laws.broken() === undefined && endsAt > schedule.calmFrom) laws.end(last)
+    if (laws.broken() === undefined && isEnding) laws.end(last)
   } catch (cause) {
     laws.breakLaw(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
   } finally {
