@@ -10,13 +10,14 @@ import type { Asked, FromThread } from './faults-worker.ts'
 import { type StoryResult, tellStory, timelineText } from './story.ts'
 import { teach } from './taught.ts'
 
-const usage = `npm run simulate:faults -- [--seed N | --seeds FROM-TO] [--steps N] [--seconds N] [--threads N] [--json]
+const usage = `npm run simulate:faults -- [--seed N | --seeds FROM-TO] [--steps N] [--seconds N] [--threads N] [--first] [--json]
 
   --seed N      one story, with its timeline
   --seeds A-B   all of these; of the ones that break a law the end of the timeline. Without either: 1-200
   --steps N     not further than this step: what had happened until then
   --seconds N   hand out no further seed after so long
   --threads N   as many as there are cores, unless told
+  --first       no further seed after the first story in which a law was broken
   --json        a line of JSON a story
 `
 
@@ -27,6 +28,7 @@ interface Options {
   readonly steps: number | undefined
   readonly seconds: number
   readonly threads: number
+  readonly first: boolean
   readonly json: boolean
 }
 
@@ -38,12 +40,13 @@ function asked(): Options {
       steps: { type: 'string' },
       seconds: { type: 'string' },
       threads: { type: 'string' },
+      first: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
   const [from = 1, to = from] = (values.seed ?? values.seeds ?? '1-200').split('-').map(Number)
   const options = {
-    ...{ from, to, isOne: values.seed !== undefined, json: values.json },
+    ...{ from, to, isOne: values.seed !== undefined, json: values.json, first: values.first },
     steps: values.steps === undefined ? undefined : Number(values.steps),
     seconds: Number(values.seconds ?? Number.MAX_SAFE_INTEGER),
     threads: Number(values.threads ?? availableParallelism()),
@@ -70,14 +73,14 @@ function show(result: StoryResult, { json, isOne }: Options): void {
 
 /** Hands out seeds to threads until there are none left, or time is up. */
 async function tellAll(options: Options, told: (result: StoryResult) => void): Promise<void> {
-  const { from, to, steps, seconds, threads } = options
+  const { from, to, steps, seconds, threads, first } = options
   const until = performance.now() + seconds * 1_000
   let next = from
   const work = Array.from({ length: Math.min(threads, to - from + 1) }, () => {
     const thread = new Worker(built('../faults/faults-worker.js'))
     return new Promise<void>((resolve, reject) => {
       const handOut = (): void => {
-        if (next > to || performance.now() > until) {
+        if (next > to || performance.now() > until || (first && totals.broken.length > 0)) {
           void thread.terminate()
           resolve()
         } else thread.postMessage({ seed: next++, mostSteps: steps } satisfies Asked)
