@@ -1,5 +1,5 @@
 /** Who takes part in each simulated story: a dozen keys, and how their usage plans are made. */
-import { type TenantsConfig, tenantsSchema, weirSchema } from '../../core/config/config.ts'
+import { type Mode, type TenantsConfig, tenantsSchema, weirSchema } from '../../core/config/config.ts'
 import type { PlanLimits } from '../../core/incident/effect.ts'
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import type { PlanSetup } from '../../simulation/gateway.ts'
@@ -63,9 +63,9 @@ export function tenantsWith(exempt: ReadonlySet<string>): TenantsConfig {
 }
 
 /** As in life, with shorter times: a story of a quarter of an hour shall see a throttle expire several times. */
-export function configOf({ maxTenants }: { readonly maxTenants: number }) {
+export function configOf({ maxTenants, mode }: { readonly maxTenants: number; readonly mode: Mode }) {
   return weirSchema.parse({
-    mode: 'enforce',
+    mode,
     gateway: {},
     alerts: { sns: { topicArn: topic } },
     time: { delivery: '10s' },

@@ -17,6 +17,7 @@ const answerWithinMs = 10 * SECOND_MS
 export interface FaultyService {
   unreliability: Unreliability
   isDown: boolean
+  isDenied: boolean
 }
 
 interface Surroundings {
@@ -69,6 +70,7 @@ function ask(
       if (random.uniform() < 0.5) return silence()
       return answer({ kind: 'error', error: fails })
     }
+    if (service.isDenied) return answer({ kind: 'error', error: awsError('AccessDeniedException', 'simulated', 403) })
     const fate = random.uniform()
     let below = throttled
     if (fate < below) return answer({ kind: 'error', error: tooMany(1 + random.integer(25)) })

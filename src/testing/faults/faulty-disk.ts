@@ -31,6 +31,8 @@ export interface FaultyDisk {
   crash(how: 'process' | 'machine'): void
   load(image: DiskImage): void
   image(): DiskImage
+  /** A byte of the named file turns into another. */
+  rot(path: string): void
   /** Bytes of the named file, as a process would see them now. */
   peek(path: string): Buffer | undefined
 }
@@ -253,6 +255,15 @@ export function createFaultyDisk({
       syncedNames = new Map(names)
     },
     image: () => new Map([...names].map(([path, { content }]) => [path, content])),
+    rot(path) {
+      const inode = names.get(path)
+      if (inode === undefined || inode.content.length === 0) return
+      const at = random.integer(inode.content.length)
+      const rotten = Buffer.from(inode.content)
+      rotten[at] = (rotten[at] ?? 0) ^ 0x10
+      inode.content = rotten
+      inode.synced = rotten
+    },
     peek: path => names.get(path)?.content,
   }
 }

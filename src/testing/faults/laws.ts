@@ -2,6 +2,7 @@
  * What must hold in every story, whatever goes wrong: checked as each thing happens, and once more when all is over. The
  * first law that is broken ends the story. Edges that the outside world leaves open are counted, not forgiven in silence.
  */
+import type { Mode } from '../../core/config/config.ts'
 import type { PlanLimits } from '../../core/incident/effect.ts'
 import { findKey, PREVIOUS_CALLS, read, restoreKnownKeys, SLOT, SLOT_CALLS } from '../../core/state/known-keys.ts'
 import { paneCalls, paneSecond } from '../../core/state/pane.ts'
@@ -34,6 +35,10 @@ export interface Laws {
   readonly sns: SnsWatch
   personChanged(planId: string, limits: PlanLimits | undefined): void
   exempted(tenant: string, isExempt: boolean): void
+  /** A life begins that may lower limits, or not. */
+  lifeBegins(mode: Mode): void
+  /** The newest state that was on disk is damaged: the one before it may be gone on from. */
+  rotten(): void
   /** The worker of now knows who is exempt. */
   exemptionsTaken(): void
   told(event: TelemetryEvent): void
@@ -86,6 +91,8 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       .map(({ keyId }) => tenantOf(keyId)),
   )
 
+  let observingSince: number | undefined
+
   function changed(planId: string): void {
     const change = gateway.changes().at(-1)
     if (change === undefined) return
@@ -99,6 +106,8 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       breakLaw(`${planId} was set to ${text(change.after)}, above its ${text(original)}`)
     if (change.after !== undefined && change.after.rateLimit < Math.min(1, original?.rateLimit ?? 1))
       breakLaw(`${planId} was set to ${text(change.after)}, below the floor`)
+    if (!isWithin(change.before, change.after) && observingSince !== undefined && now() > observingSince + onItsWayMs)
+      breakLaw(`${planId} was lowered by a worker that only observes`)
     const since = knownExempt.get(tenant)
     if (!isWithin(change.before, change.after) && since !== undefined && now() > since + onItsWayMs)
       breakLaw(`${tenant} is exempt since ${seconds(since)}, and was lowered`)
@@ -195,6 +204,7 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
   const writes: { readonly at: number; readonly isLearned: boolean }[] = []
   /** The last of them that is known to be on disk. */
   let safe = -1
+  const safes: number[] = []
   let checks = 0
 
   function checkCounts(snapshot: Snapshot, isThorough: boolean): void {
@@ -328,6 +338,13 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       else exempt.delete(tenant)
       if (!isExempt) knownExempt.delete(tenant)
     },
+    lifeBegins(mode) {
+      observingSince = mode === 'enforce' ? undefined : now()
+    },
+    rotten() {
+      safes.pop()
+      safe = safes.at(-1) ?? -1
+    },
     exemptionsTaken() {
       for (const tenant of exempt) if (!knownExempt.has(tenant)) knownExempt.set(tenant, now())
     },
@@ -350,6 +367,7 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
       const index = writes.length - 1
       return () => {
         safe = Math.max(safe, index)
+        safes.push(safe)
       }
     },
     end,

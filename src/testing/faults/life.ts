@@ -4,7 +4,7 @@ import { snsPerformer } from '../../actions/sns.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { withWorkerStores } from '../../cli/worker-stores.ts'
 import type { Clock } from '../../clock.ts'
-import type { TenantsConfig } from '../../core/config/config.ts'
+import type { Mode, TenantsConfig } from '../../core/config/config.ts'
 import { type TenantDirectory, tenantDirectory } from '../../core/config/tenants.ts'
 import { engineSettings } from '../../core/engine.ts'
 import type { Gateway } from '../../simulation/gateway.ts'
@@ -60,11 +60,16 @@ export function clockOf({ loop, wallNow }: Pick<World, 'loop' | 'wallNow'>, life
 }
 
 /** Until it has stopped, or never where the life ends before. */
-export async function live(world: World, life: Mortal, name: string, signal: AbortSignal): Promise<void> {
+export async function live(
+  world: World,
+  life: Mortal,
+  { name, mode }: { readonly name: string; readonly mode: Mode },
+  signal: AbortSignal,
+): Promise<void> {
   const { schedule, loop, random, disk, laws, told } = world
   const clock = clockOf(world, life)
   const host = hostOf({ loop, life, name })
-  const config = configOf(schedule)
+  const config = configOf({ maxTenants: schedule.maxTenants, mode })
   await withWorkerStores(
     folder,
     told,

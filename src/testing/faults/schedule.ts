@@ -1,4 +1,5 @@
 /** What happens in the story of a seed, drawn up before it begins: who misbehaves when, and what goes wrong around the worker. */
+import type { Mode } from '../../core/config/config.ts'
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import { createRandom, type Random } from '../../simulation/random.ts'
 import { personsLimits, planSetups, players } from './cast.ts'
@@ -46,6 +47,8 @@ export interface Schedule {
   readonly sns: Unreliability
   readonly gatewayDown: readonly Stretch[]
   readonly snsDown: readonly Stretch[]
+  /** The worker's role may change nothing. */
+  readonly denied: readonly Stretch[]
   readonly slowDisk: readonly Stretch[]
   readonly fullDisk: readonly Stretch[]
   readonly failingDisk: readonly Stretch[]
@@ -55,6 +58,10 @@ export interface Schedule {
   readonly stops: readonly number[]
   /** A worker's age, in steps, at which it dies; each life takes the next. */
   readonly deaths: readonly Death[]
+  /** Of each life; those after them enforce. */
+  readonly modes: readonly Mode[]
+  /** Whether the newest checkpoint may be damaged as the machine loses its power. */
+  readonly rots: boolean
   /** Share of events worth dying at (a call carried out, a line synced) at which it does. */
   readonly deathAtMoments: number
   readonly persons: readonly { readonly at: number; readonly planId: string; readonly limits: number }[]
@@ -108,6 +115,9 @@ export function drawSchedule(seed: number): Schedule {
     slowDisk: some(0.2, 2, () => within(5, 60)),
     fullDisk: some(0.15, 2, () => within(2, 40)),
     failingDisk: some(0.1, 2, () => within(2, 30)),
+    denied: some(0.1, 1, () => within(5, 60)),
+    rots: chance(0.15),
+    modes: some(0.15, 3, () => random.pick(['enforce', 'observe', 'suggest'] as const)),
     pauses: some(0.3, 2, () => onPartition(within(2, 20))),
     absences: some(0.25, 2, () => onPartition(within(2, 15))),
     sourceLost: some(0.1, 2, () => within(1, 2).from),

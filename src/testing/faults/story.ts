@@ -42,6 +42,8 @@ export interface StoryResult {
 export const calmMs = 6 * MINUTE_MS + expiresAfterMs + probationMs + 6 * 20 * SECOND_MS + 30 * SECOND_MS
 /** So long a worker that is asked to stop may take, and one that cannot start is tried again. */
 const stopWithinMs = 30 * SECOND_MS
+/** So often a restore is tried that only a person can make possible. */
+const mendEveryMs = 5 * MINUTE_MS
 const tooManySteps = 3_000_000
 const good: Unreliability = { throttled: 0, conflict: 0, failed: 0, lost: 0, slow: 0 }
 
@@ -74,8 +76,8 @@ export async function tellStory(
   const stream = createStream(loop, createRandom(seed, 'stream'), schedule.partitions)
   const traffic = createTraffic(schedule, { gateway, stream, random: createRandom(seed, 'traffic') })
   const laws = createLaws({ schedule, gateway, stream, taughtCalls: taught.calls, now: loop.now, note })
-  const gatewayService: FaultyService = { unreliability: schedule.gateway, isDown: false }
-  const snsService: FaultyService = { unreliability: schedule.sns, isDown: false }
+  const gatewayService: FaultyService = { unreliability: schedule.gateway, isDown: false, isDenied: false }
+  const snsService: FaultyService = { unreliability: schedule.sns, isDown: false, isDenied: false }
   const exempt = new Set(['exempt'])
   let tenants = tenantsWith(exempt)
   let last: Snapshot | undefined
@@ -84,6 +86,7 @@ export async function tellStory(
   let deathIn: number | undefined
   const isCalm = (): boolean => loop.now() >= schedule.calmFrom
   const mortal = createRandom(seed, 'deaths')
+  const rotten = new Set<string>()
 
   const world: World = {
     ...{ schedule, loop, disk, gateway, gatewayService, snsService, stream, laws, wallNow },
@@ -121,7 +124,9 @@ export async function tellStory(
       note(`— life ${begun.number} is over: ${because}`)
       if (!isEnding) loop.after(after, begin)
     }
-    live(world, begun, `life-${begun.number}`, begun.asked.signal).then(
+    const mode = isCalm() ? 'enforce' : (schedule.modes[begun.number - 1] ?? 'enforce')
+    laws.lifeBegins(mode)
+    live(world, begun, { name: `life-${begun.number}`, mode }, begun.asked.signal).then(
       () => over('it has stopped', 1_000 + mortal.integer(5_000)),
       (cause: unknown) => {
         if (!(cause instanceof StreamError) || cause.code === 'CHECKPOINT_DAMAGED')
@@ -133,11 +138,23 @@ export async function tellStory(
     )
   }
 
+  /** Only where the one before it is whole. */
+  function rotNewest(): void {
+    const checkpoints = [...disk.image().keys()].filter(path => path.includes('/checkpoint-0')).sort()
+    const newest = checkpoints.at(-1)
+    if (newest === undefined || checkpoints.length < 2 || checkpoints.some(path => rotten.has(path))) return
+    rotten.add(newest)
+    note(`a byte of ${newest} turns into another`)
+    disk.rot(newest)
+    laws.rotten()
+  }
+
   function die(how: 'process' | 'machine'): void {
     if (life === undefined || !life.isAlive) return
     life.isAlive = false
     note(`— life ${life.number} ends: ${how === 'process' ? 'kill -9' : 'the machine loses its power'}`)
     disk.crash(how)
+    if (how === 'machine' && schedule.rots && mortal.uniform() < 0.5) rotNewest()
     loop.after(50 + mortal.integer(mortal.uniform() < 0.3 ? 40_000 : 3_000), begin)
   }
 
@@ -161,6 +178,7 @@ export async function tellStory(
     )
   during(schedule.sick, 'everybody’s calls fail', () => {})
   during(schedule.gatewayDown, 'the gateway is down', isSo => (gatewayService.isDown = isSo))
+  during(schedule.denied, 'the role may change nothing', isSo => (gatewayService.isDenied = isSo))
   during(schedule.snsDown, 'SNS is down', isSo => (snsService.isDown = isSo))
   during(schedule.slowDisk, 'the disk is slow', isSo => (disk.trouble.slowestMs = isSo ? 4_000 : 2))
   during(schedule.fullDisk, 'the disk is full', isSo => (disk.trouble.isFull = isSo))
@@ -207,13 +225,14 @@ export async function tellStory(
     gatewayService.unreliability = good
     snsService.unreliability = good
     gatewayService.isDown = false
+    gatewayService.isDenied = false
     snsService.isDown = false
     Object.assign(disk.trouble, { slowestMs: 2, isFull: false, failing: 0 })
     stream.paused.clear()
     stream.absent.clear()
     deathIn = undefined
   })
-  let endsAt = schedule.calmFrom + calmMs
+  let endsAt = schedule.calmFrom + calmMs + (schedule.denied.length > 0 ? mendEveryMs : 0)
   let isEnding = false
   const flow = (): void => {
     if (loop.now() >= endsAt - 10 * SECOND_MS) {

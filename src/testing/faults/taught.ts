@@ -22,7 +22,7 @@ export async function teach(): Promise<Taught> {
   const loop = createLoop()
   const life = { isAlive: true }
   const disk = createFaultyDisk({ loop, random: createRandom(0, 'taught'), wallNow: () => startsAt })
-  const config = configOf({ maxTenants: 2 })
+  const config = configOf({ maxTenants: 2, mode: 'enforce' })
   let calls: number | undefined
   let failure: { readonly cause: unknown } | undefined
   async function learnAll(): Promise<void> {
