@@ -4,7 +4,7 @@
  * share a tenants.yaml. Without the secret nobody can try out which key value a hash came from.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
 
@@ -24,8 +24,11 @@ export async function loadHashSecret(
         () => randomBytes(32).toString('hex'),
       )
     await mkdir(directory, { recursive: true })
-    // `wx`: of two that start at once, one makes it and both read it.
-    await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' }).catch(alreadyThere)
+    // Whole before it has its name: of two that start at once, one makes it and both read it.
+    const aside = `${path}.${randomBytes(8).toString('hex')}`
+    await writeFile(aside, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
+    await link(aside, path).catch(alreadyThere)
+    await unlink(aside)
     return (await readFile(path, 'utf8')).trim()
   } catch (cause) {
     throw new StreamError('STORE_UNWRITABLE', `Could not keep the hash secret at ${path}: ${reason(cause)}`, {

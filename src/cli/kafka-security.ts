@@ -2,20 +2,16 @@
  * The secrets of a Kafka source, fetched from where its configuration says that they are: environment variables and files.
  * What is wrong with them is told before a broker is asked, by the name of the setting, and never with what they hold.
  */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import type { KafkaSourceConfig } from '../core/config/config.ts'
-import { StreamError } from '../core/errors.ts'
 import type { KafkaSettings } from '../sources/kafka.ts'
 import { mskTokens } from '../sources/kafka-msk.ts'
 import type { KafkaSasl, KafkaTls } from '../sources/kafka-security.ts'
+import { readSecret, readSetting, type SecretSurroundings, wrongSetting } from './secret.ts'
 
-export interface KafkaSurroundings {
-  /** Of the configuration: files that it names are found from there. */
-  readonly folder: string
-  readonly env: Readonly<Record<string, string | undefined>>
+export interface KafkaSurroundings extends SecretSurroundings {
   readonly clock: Clock
 }
 
@@ -64,7 +60,7 @@ function tryOut(setting: string, wanted: string, use: () => unknown): void {
     use()
   } catch (cause) {
     const because = cause instanceof Error ? cause.message : String(cause)
-    throw invalid(`${setting} should name a PEM file of ${wanted}: ${because}`, 'Name another file', cause)
+    throw wrongSetting(`${setting} should name a PEM file of ${wanted}: ${because}`, 'Name another file', cause)
   }
 }
 
@@ -77,37 +73,4 @@ async function readSasl(
     return { mechanism: 'oauthbearer', token: mskTokens({ ...sasl, brokers }, surroundings.clock) }
   const { mechanism, username, password } = sasl
   return { mechanism, username, password: await readSecret('source.sasl.password', password, surroundings) }
-}
-
-async function readSecret(
-  setting: string,
-  secret: { readonly env: string } | { readonly file: string },
-  { env, folder }: KafkaSurroundings,
-): Promise<string> {
-  if ('env' in secret) {
-    const value = env[secret.env]
-    if (value) return value
-    throw invalid(`${setting} names the environment variable ${secret.env}, which is not set`, `Set ${secret.env}`)
-  }
-  // An editor ends a file with a line end, which is no part of a password.
-  const value = (await readSetting(setting, resolve(folder, secret.file))).replace(/\r?\n$/, '')
-  if (value !== '') return value
-  throw invalid(`${setting} names ${secret.file}, which is empty`, 'Put the password into it, or name another file')
-}
-
-async function readSetting(setting: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    const because = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw invalid(
-      `${setting} names ${path}, which cannot be read (${because})`,
-      'Paths are found from the folder of weir.yaml',
-      cause,
-    )
-  }
-}
-
-function invalid(sentence: string, hint: string, cause?: unknown): StreamError {
-  return new StreamError('CONFIG_INVALID', sentence, { retry: 'never', hint, ...(cause !== undefined && { cause }) })
 }

@@ -115,7 +115,7 @@ test('a state directory that a worker is using is left alone', async () => {
   const log = await file('day.ndjson', rows(1, { k: 60 }))
   const worker = await openCheckpoints(join(folder, '.weir'))
   await expect(said([log])).rejects.toMatchObject({
-    code: 'STORE_UNWRITABLE',
+    code: 'STATE_HELD',
     message: expect.stringContaining('using it'),
   })
   await worker.close()

@@ -1,5 +1,4 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
@@ -11,6 +10,7 @@ import { plannedCommand } from './planned.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand } from './run.ts'
 import { tuneCommand } from './tune.ts'
+import { version } from './version.ts'
 
 /** `argv` as node has it. Sets the process's exit code; ends nothing by force, so that what is being written is written. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -85,17 +85,4 @@ ${exitCodesHelp}`,
       .showHelpAfterError('  weir --help shows what there is')
   }
   return weir
-}
-
-/** From package.json, which stands above both src/cli and dist/src/cli. */
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const found: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'))
-      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
-    } catch {
-      // Not built, or built: the other one is there.
-    }
-  }
-  return 'unknown'
 }

@@ -1,7 +1,7 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
@@ -16,6 +16,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
+import type { WorkerStatus } from '../server/worker-status.ts'
 import { fileSource } from '../sources/file.ts'
 import { followingSource } from '../sources/file-follow.ts'
 import { findFiles } from '../sources/file-paths.ts'
@@ -24,9 +25,12 @@ import { kafkaSource } from '../sources/kafka.ts'
 import { kinesisClient, kinesisSource } from '../sources/kinesis.ts'
 import type { Source, SourceEvent } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
+import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import type { Rejects } from '../stores/rejects.ts'
 import { teachHistory } from '../worker/history.ts'
+import type { Keeper } from '../worker/keeper.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
@@ -34,10 +38,13 @@ import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
+import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
+import { version } from './version.ts'
 import { type RecordOptions, withRecorder } from './with-recorder.ts'
+import { type Watched, withServer } from './with-server.ts'
 import { withWorkerStores } from './worker-stores.ts'
 
 export interface RunOptions {
@@ -71,7 +78,7 @@ export async function run(options: RunOptions): Promise<void> {
         folder: dirname(resolve(options.config)),
         history: options.history ?? [],
         record: options.record === undefined ? undefined : { directory: options.record, maxBytes: options.recordMax },
-        follow: (take, signal) =>
+        follow: (take, { telemetry, signal }) =>
           followTenants(
             { configPath: options.config, begunWith, ...reading, load, clock: systemClock(), telemetry },
             take,
@@ -119,19 +126,71 @@ interface Watch {
   readonly history: readonly string[]
   readonly record: RecordOptions | undefined
   /** Hands over the tenants whenever they have changed. */
-  readonly follow: (take: (tenants: TenantsConfig) => Promise<void>, signal: AbortSignal) => Promise<void>
+  readonly follow: (
+    take: (tenants: TenantsConfig) => Promise<void>,
+    until: { readonly telemetry: Telemetry; readonly signal: AbortSignal },
+  ) => Promise<void>
   readonly telemetry: Telemetry
   readonly signal: AbortSignal
 }
 
+/** The server first, and closed last: it says how the worker is while it learns, and while it stops. */
 async function watch(watching: Watch): Promise<void> {
-  const { config, directory, engine, folder, history, record, follow, telemetry, signal } = watching
-  const clock = systemClock()
+  const { config, folder, telemetry, signal } = watching
   const stateDirectory = resolve(folder, config.state.directory)
+  const clock = systemClock()
+  await withServer(
+    config,
+    { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes: [] },
+    watched => {
+      const lives = { ...watching, ...watched }
+      const queueOf = queuesOf(clock)
+      if (!config.state.shared) return watchStream(lives, { clock, stateDirectory, queueOf })
+      return watchShared(lives, telemetry, { clock, stateDirectory, queueOf })
+    },
+  )
+}
+
+/** One for each gateway, whatever reads: AWS counts by account and region. */
+function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQueue {
+  const queues = new Map<string | undefined, ControlPlaneQueue>()
+  return gateway => {
+    const queue = queues.get(gateway) ?? controlPlaneQueue({ clock })
+    queues.set(gateway, queue)
+    return queue
+  }
+}
+
+/** A life for each partition that the group gives us. */
+async function watchShared(watching: Watch & Watched, log: Telemetry, common: Omit<Life, 'part'>): Promise<void> {
+  const { config, folder, telemetry, signal, follows } = watching
+  const { clock, stateDirectory } = common
+  if (watching.record !== undefined) throw noSharedRecording()
   const source = await openSource(config, { clock, folder, telemetry })
   try {
+    await withSharedLives(
+      { source, stateDirectory, maxTenants: config.throttle.maxTenants, clock, telemetry, log, follows, signal },
+      (part, how) => watchStream({ ...watching, ...how }, { ...common, part }),
+    )
+  } finally {
+    await source.close()
+  }
+}
+
+interface Life {
+  readonly clock: Clock
+  readonly stateDirectory: string
+  readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
+  /** Where it is of one partition of a shared stream. */
+  readonly part?: SharedPart
+}
+
+async function watchStream(watching: Watch & Watched, { clock, stateDirectory, queueOf, part }: Life): Promise<void> {
+  const { config, directory, engine, folder, history, record, follow, telemetry, signal, follows } = watching
+  const source = part?.source ?? (await openSource(config, { clock, folder, telemetry }))
+  try {
     await withWorkerStores(
-      stateDirectory,
+      part?.directory ?? stateDirectory,
       watching.telemetry,
       async ({ checkpoints, journal, audit, incidents, rejects }) => {
         const telemetry = loggingIncidents(incidents, watching.telemetry)
@@ -151,7 +210,8 @@ async function watch(watching: Watch): Promise<void> {
         const alert = alertPerformer(config, clock, telemetry)
         let owners = directory
         const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-        const plan = planPerformer(config, { clock, journal, audit, placeOf, telemetry })
+        const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+        const plan = (await part?.withinSlots(plans, journal)) ?? plans
         const metrics = await openPublisher(config, { directory, clock, telemetry })
         const teach =
           history.length === 0
@@ -189,10 +249,15 @@ async function watch(watching: Watch): Promise<void> {
               tenants: watching.tenants,
               performers: { alert, plan },
               followTenants: (take, until) =>
-                follow(async tenants => {
-                  owners = tenantDirectory(tenants)
-                  await take(tenants)
-                }, until),
+                follow(
+                  async tenants => {
+                    owners = tenantDirectory(tenants)
+                    await take(tenants)
+                  },
+                  { telemetry, signal: until },
+                ),
+              joinFleet: part?.joinFleet,
+              opened: keeper => follows(() => statusOf(keeper, source, rejects)),
               mode: config.mode,
               checkpointEveryMs: config.state.checkpointEvery,
             },
@@ -201,11 +266,20 @@ async function watch(watching: Watch): Promise<void> {
           ).finally(() => metrics?.finish(0)),
         )
       },
+      part && leased,
     )
   } finally {
     await source.close()
   }
 }
+
+/** What the server is told when somebody looks. */
+const statusOf = (keeper: Keeper, source: Source, rejects: Rejects): WorkerStatus => ({
+  effectWaits: keeper.effectWaits(),
+  rejected: rejects.totals(),
+  heardAt: source.heardAt === undefined ? 'untold' : source.heardAt(),
+  partitions: source.partitions().length,
+})
 
 async function openSource(
   { source: settings }: WeirConfig,
@@ -277,6 +351,7 @@ function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemet
 
 interface PlanSurroundings {
   readonly clock: Clock
+  readonly queueOf: Life['queueOf']
   readonly journal: EffectJournal
   readonly audit: AuditLog
   /** What tenants.yaml says of a key. */
@@ -287,15 +362,14 @@ interface PlanSurroundings {
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   { gateway, gateways }: WeirConfig,
-  { clock, journal, audit, placeOf, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, telemetry }: PlanSurroundings,
 ): Performer<ThrottleEffect | RestoreEffect> {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
   return usagePlanPerformer({
-    // A queue each, since AWS counts by account and region.
     gateways: new Map(
       named.map(([name, { stages, ...aws }]) => [
         name,
-        { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
+        { client: apiGatewayClient(aws), queue: queueOf(name), stages },
       ]),
     ),
     clock,

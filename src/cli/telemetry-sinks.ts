@@ -1,6 +1,6 @@
 /** Where telemetry goes: a JSON log for machines (pino), or the terminal for a person. One of them, by `--log` or by what stdout is. */
 import { pino } from 'pino'
-import { levelOf, sentenceOf, type Telemetry } from '../worker/telemetry.ts'
+import { incidentsOf, levelOf, sentenceOf, type Telemetry } from '../worker/telemetry.ts'
 import { createTerminal, mayColour, type Terminal } from './terminal.ts'
 
 export type LogKind = 'human' | 'json'
@@ -11,7 +11,10 @@ export interface Screen {
   write(text: string): unknown
 }
 
-/** One JSON object a line: level, time, event (its name), the event's own fields, msg (its sentence). */
+/**
+ * One JSON object a line: level, time, event (its name), the incident that it is about (`incidentId`; `incidentIds` where there
+ * are several), the event's own fields, msg (its sentence).
+ */
 export function jsonSink(destination: { write(text: string): unknown }, level: string): Telemetry {
   const log = pino(
     {
@@ -24,8 +27,13 @@ export function jsonSink(destination: { write(text: string): unknown }, level: s
   )
   return event => {
     const { name, ...fields } = event
-    log[levelOf(event)]({ event: name, ...wholeMs(fields) }, sentenceOf(event))
+    log[levelOf(event)]({ event: name, ...aboutIncidents(incidentsOf(event)), ...wholeMs(fields) }, sentenceOf(event))
   }
+}
+
+function aboutIncidents(ids: readonly string[]): object {
+  if (ids.length === 0) return {}
+  return ids.length === 1 ? { incidentId: ids[0] } : { incidentIds: ids }
 }
 
 /** Names of times and durations; other numbers (a limit, a score) keep their fractions. */

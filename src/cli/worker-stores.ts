@@ -1,7 +1,7 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
 import { type AuditLog, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
-import type { Host } from '../stores/checkpoint-lock.ts'
+import type { Host, LockLife } from '../stores/checkpoint-lock.ts'
 import { type Disk, machineDisk } from '../stores/disk.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
@@ -16,11 +16,12 @@ export interface WorkerStores {
   readonly rejects: Rejects
 }
 
-/** Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
+/** `life`: when another who holds the directory counts as gone. Checkpoints first: their lock keeps a second worker out of the folder before it touches anything else. */
 export async function withWorkerStores(
   directory: string,
   telemetry: Telemetry,
   work: (stores: WorkerStores) => Promise<void>,
+  life?: LockLife,
   { disk = machineDisk, host }: { readonly disk?: Disk; readonly host?: Host } = {},
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
@@ -30,8 +31,8 @@ export async function withWorkerStores(
     return store
   }
   try {
-    const checkpoints = await keep(openCheckpoints(directory, { disk, ...(host && { host }) }))
-    const journal = await keep(openEffectJournal(directory, disk))
+    const checkpoints = await keep(openCheckpoints(directory, { life, disk, ...(host && { host }) }))
+    const journal = await keep(openEffectJournal(directory, disk, checkpoints.stillOurs))
     const audit = await keep(
       openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message }), disk),
     )

@@ -6,6 +6,7 @@ import type { CallBatch } from './call-batch.ts'
 import type { Tenant } from './config/config.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect, OutcomeReport } from './incident/effect.ts'
+import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Memo } from './incident/memo.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
@@ -30,6 +31,8 @@ export type EngineInput =
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
   /** What was decided after the checkpoint from which this life goes on, and before the crash; oldest first. */
   | { readonly kind: 'recalled'; readonly memos: readonly Memo[]; readonly at: EpochMs }
+  /** What the other parts of a shared stream see, as of now. */
+  | { readonly kind: 'fleet'; readonly others: OtherParts; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
   | {
       readonly kind: 'tenants'

@@ -5,6 +5,7 @@ import type { WeirConfig } from './config/config.ts'
 import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
+import type { OtherParts } from './incident/fleet-sums.ts'
 import type { Story } from './incident/incident.ts'
 import type { Memo } from './incident/memo.ts'
 import type { Openings } from './incident/openings.ts'
@@ -29,6 +30,8 @@ export interface EngineState {
   tenantWide: Owner | undefined
   platform: PlatformIncident
   platformIncidents: number
+  /** Of a stream that is shared with other workers, or in parts of this one. */
+  others: OtherParts | undefined
   /** How often clients turn wrong; undefined until the first look. */
   openings: Openings | undefined
   /** What was told at low severity lately, by kind: what is common in this fleet is no news (alert-budget.ts). */

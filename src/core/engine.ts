@@ -24,7 +24,7 @@ import {
   watching,
 } from './engine-state.ts'
 import type { Memo } from './incident/memo.ts'
-import { followPlatform } from './incident/platform.ts'
+import { followPlatform, takeOthers } from './incident/platform.ts'
 import { passTime, recallKey, step, takeOutcome } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
@@ -91,6 +91,7 @@ export function createEngine(settings: EngineSettings, { withHistory = false } =
     platform: { phase: 'quiet' },
     platformIncidents: 0,
     alertsSpent: new Map(),
+    others: undefined,
     openings: undefined,
     now: Number.NEGATIVE_INFINITY,
     isHistory: withHistory,
@@ -136,6 +137,10 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
     case 'outcome':
       state.now = Math.max(state.now, input.at)
       takeOutcome(engine, input.report, out)
+      break
+    case 'fleet':
+      state.now = Math.max(state.now, input.at)
+      takeOthers(engine, input.others, out)
       break
     case 'recalled':
       state.now = Math.max(state.now, input.at)

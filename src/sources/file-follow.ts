@@ -4,7 +4,7 @@
  * a watch on a folder says nothing on network file systems, and too little elsewhere.
  */
 import type { Clock } from '../clock.ts'
-import type { PartitionId } from '../core/vocabulary.ts'
+import type { EpochMs, PartitionId } from '../core/vocabulary.ts'
 import { type FollowedLog, followLog } from './file-log.ts'
 import type { Source, SourceEvent } from './source.ts'
 
@@ -28,6 +28,7 @@ export function followingSource(
 ): Source {
   let logs: readonly FollowedLog[] = []
   let held: ReadonlySet<PartitionId> = new Set()
+  let heardAt: EpochMs | undefined
   const close = async (): Promise<void> => {
     const closing = logs
     logs = []
@@ -42,6 +43,7 @@ export function followingSource(
         for (const log of logs) await log.open(positions)
         while (!signal.aborted) {
           let isIdle = true
+          heardAt = clock.now()
           for (const log of logs) {
             const batch = await log.next(held)
             if (batch === undefined) continue
@@ -56,6 +58,7 @@ export function followingSource(
       }
     },
     partitions: () => logs.flatMap(log => log.partitions()),
+    heardAt: () => heardAt,
     hold(partitions) {
       held = new Set(partitions)
     },

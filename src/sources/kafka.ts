@@ -20,7 +20,7 @@ import { greet } from './kafka-greeting.ts'
 import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
 import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
 import { messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
-import type { Positions, Source, SourceBatch, SourceEvent, SourceFault } from './source.ts'
+import type { Positions, SharedSource, SourceBatch, SourceEvent, SourceFault } from './source.ts'
 
 export interface KafkaSettings {
   readonly brokers: readonly string[]
@@ -79,7 +79,7 @@ const asFault = ({ to, reason, length }: BatchFault): SourceFault => ({
   ...{ reason, length },
 })
 
-export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): Source {
+export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {} }: KafkaSurroundings): SharedSource {
   const { brokers, topic, groupId, from, keyed, security = {}, sessionTimeoutMs = defaultSessionTimeoutMs } = settings
   const where = `${topic} at ${brokers.join(', ')}`
   const reading: Reading = { topic, groupId, where, security }
@@ -112,7 +112,9 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
   let hasJoined = false
+  let tellAssigned: (partitions: readonly PartitionId[]) => void = () => {}
   let isLooking = false
+  let heardAt: EpochMs | undefined
   /** The topic was deleted while we read it, and nothing of it has come since. */
   let isGone = false
 
@@ -139,6 +141,13 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     readFetchesInBatches()
     consumer = joining
     joining.on('consumer.group_join', ({ payload }) => joined(joining, payload.memberAssignment[topic] ?? []))
+    joining.on('consumer.fetch', () => {
+      heardAt = clock.now()
+    })
+    // Where the group has more members than partitions, there is nothing to fetch.
+    joining.on('consumer.heartbeat', () => {
+      if (assigned.length === 0) heardAt = clock.now()
+    })
     joining.on('consumer.crash', ({ payload }) => {
       if (payload.restart) onEvent({ level: 'warn', name: 'readerRestarting', detail: payload.error.message })
       else handoff.end(lost(payload.error))
@@ -250,6 +259,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     assigned = [...partitions].sort((a, b) => a - b)
     if (!hasJoined) for (const each of assigned.flatMap(startOf)) joining.seek({ topic, ...each })
     hasJoined = true
+    tellAssigned(assigned.map(nameOf))
     pauseHeld(joining)
     onEvent({ level: 'info', name: 'partitionsAssigned', detail: assigned.map(nameOf).join(', ') || 'none' })
   }
@@ -407,6 +417,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
     },
     partitions: () => assigned.map(nameOf),
+    heardAt: () => heardAt,
     hold(partitions) {
       held = new Set(partitions.map(numberOf))
       if (!consumer) return
@@ -415,6 +426,15 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       } catch {
         // Between a crash and the next join there is nothing to pause; the join looks at `held` itself.
       }
+    },
+    onAssigned(tell) {
+      tellAssigned = tell
+    },
+    goOn(id, offset) {
+      const partition = numberOf(id)
+      next.set(partition, BigInt(offset))
+      begun.delete(partition)
+      if (assigned.includes(partition)) consumer?.seek({ topic, partition, offset })
     },
     commit,
     // The reading may have ended long before: until here the group keeps our place, so that a last commit is accepted.

@@ -81,6 +81,7 @@ export function kinesisSource(
   let held: ReadonlySet<string> = new Set()
   let heldChanged = new AbortController()
   let retained: Promise<number | undefined> | undefined
+  let heardAt: EpochMs | undefined
   const stopped = closing.signal
   // Every shard listens to it while it waits, and there may be hundreds: that is no leak to be warned of.
   setMaxListeners(0, stopped)
@@ -127,6 +128,7 @@ export function kinesisSource(
         continue
       }
       hasRead()
+      heardAt = clock.now()
       const { reply, askedAt } = answer
       const { Records: records = [], MillisBehindLatest: behindMs = 0 } = reply
       const last = records.at(-1)?.SequenceNumber
@@ -270,6 +272,7 @@ export function kinesisSource(
       heldChanged.abort()
       heldChanged = new AbortController()
     },
+    heardAt: () => heardAt,
     retainedMs: () => retentionMs(client, streamInput, stopped),
     // The checkpoint is all there is.
     commit: async () => {},

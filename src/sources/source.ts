@@ -54,11 +54,24 @@ export interface Source {
    * the others. Nothing of a held partition is handed over, and nothing of it is lost. Absent where a source cannot.
    */
   hold?(partitions: readonly PartitionId[]): void
+  /**
+   * When the other side last answered, be it that there was nothing to read; undefined before that. A quiet stream and a dead
+   * one bring the same. Absent where nobody can be asked.
+   */
+  heardAt?(): EpochMs | undefined
   /** How far back the stream can be read, ms; undefined where it does not say. Absent where nothing is kept for a time. */
   retainedMs?(): Promise<number | undefined>
   /** Tells the server how far the checkpoint is (Kafka commits; others need not). Never ahead of the checkpoint. */
   commit(positions: Positions): Promise<void>
   close(): Promise<void>
+}
+
+/** One whose partitions are shared out among several workers, and come and go. */
+export interface SharedSource extends Source {
+  /** Told what it has each time that changes, before anything of what is new is handed over: hold what is not ready. */
+  onAssigned(tell: (partitions: readonly PartitionId[]) => void): void
+  /** Of this partition goes on there: how far its last owner counted. */
+  goOn(partition: PartitionId, position: Position): void
 }
 
 /** What a source copes with by itself and a person may want to know. Holds no payload and no secret. */

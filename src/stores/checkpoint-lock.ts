@@ -3,6 +3,9 @@
  * A holder that is gone is recognised and its lock taken over: on this host by looking for the process (its start time
  * tells it from another that got the same id, as in a container, where it is always 1), on another host by the lock's
  * age, since a live holder touches it every ten seconds, whatever else it does: teaching a long history writes no checkpoint.
+ *
+ * Where workers share directories (`leased`), one that is there and does not move any more counts as gone on the same host
+ * too, and soon: whose partition the group has given to another must not keep it from being watched.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
@@ -18,7 +21,7 @@ interface Holder {
 }
 
 export interface DirectoryLock {
-  /** Throws StreamError STORE_UNWRITABLE if the lock was lost to another. */
+  /** Throws StreamError STATE_HELD if the lock was lost to another. */
   check(): Promise<void>
   release(): Promise<void>
 }
@@ -51,18 +54,28 @@ export const thisHost: Host = {
 interface Place {
   readonly disk: Disk
   readonly host: Host
+  readonly life?: LockLife
 }
 
-const touchEveryMs = 10_000
-/** A holder on another host that has not touched its lock for so long is taken for dead. */
-const silentForMs = 6 * touchEveryMs
+/** When a holder counts as gone. */
+export interface LockLife {
+  readonly touchEveryMs: number
+  /** Silent for so long, on another host, it is taken for dead. */
+  readonly silentForMs: number
+  /** Also on this host, though the process is there. */
+  readonly evenIfRunning: boolean
+}
 
-/** Throws StreamError STORE_UNWRITABLE while another worker holds the directory. */
+const owned: LockLife = { touchEveryMs: 10_000, silentForMs: 60_000, evenIfRunning: false }
+/** As long as Kafka's group waits for a member (`sessionTimeoutMs`): whoever is given the partition finds it free. */
+export const leased: LockLife = { touchEveryMs: 1_000, silentForMs: 10_000, evenIfRunning: true }
+
+/** Throws StreamError STATE_HELD while another worker holds the directory. */
 export async function lockDirectory(
   directory: string,
   place: Place = { disk: machineDisk, host: thisHost },
 ): Promise<DirectoryLock> {
-  const { disk, host } = place
+  const { disk, host, life = owned } = place
   const path = join(directory, 'lock')
   const id = host.newId()
   const self: Holder = { pid: host.pid, started: await host.startOf(host.pid), host: host.name }
@@ -76,7 +89,7 @@ export async function lockDirectory(
     await removeIfThere(disk, candidate)
   }
   // What cannot be touched now is tried again; a lock that was lost is found out by the next check. It keeps no process alive.
-  const stopTouching = host.every(touchEveryMs, () => void touch(disk, path, ours).catch(() => undefined))
+  const stopTouching = host.every(life.touchEveryMs, () => void touch(disk, path, ours).catch(() => undefined))
   return {
     async check() {
       if ((await readIfThere(disk, path)) !== ours) throw held(directory, 'another worker')
@@ -106,7 +119,7 @@ async function touch(disk: Disk, path: string, ours: string): Promise<void> {
  * who links the name made of its content, and still finds that content in place. The replacing itself leaves no gap.
  */
 async function takeOver(directory: string, path: string, candidate: string, place: Place): Promise<void> {
-  const { disk } = place
+  const { disk, life = owned } = place
   const text = (await readIfThere(disk, path)) ?? ''
   const holder = parseHolder(text)
   if (holder && (await isAlive(holder, path, candidate, place)))
@@ -114,7 +127,7 @@ async function takeOver(directory: string, path: string, candidate: string, plac
 
   const right = join(directory, `lock.after-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   // Left behind by one who was killed between these lines.
-  if ((await ageAgainst(disk, candidate, right)) > silentForMs) await removeIfThere(disk, right)
+  if ((await ageAgainst(disk, candidate, right)) > life.silentForMs) await removeIfThere(disk, right)
   if (!(await tryLink(disk, candidate, right))) throw held(directory, 'another worker')
   const stillThere = (await readIfThere(disk, path)) === text
   if (stillThere) await disk.rename(candidate, path)
@@ -122,11 +135,11 @@ async function takeOver(directory: string, path: string, candidate: string, plac
   if (!stillThere) throw held(directory, 'another worker')
 }
 
-async function isAlive(holder: Holder, path: string, candidate: string, { disk, host }: Place): Promise<boolean> {
-  if (holder.host !== host.name) {
-    return (await ageAgainst(disk, candidate, path)) < silentForMs
-  }
-  if (!host.isRunning(holder.pid)) return false
+async function isAlive(holder: Holder, path: string, candidate: string, place: Place): Promise<boolean> {
+  const { disk, host, life = owned } = place
+  const isSilent = (await ageAgainst(disk, candidate, path)) >= life.silentForMs
+  if (holder.host !== host.name) return !isSilent
+  if (!host.isRunning(holder.pid) || (isSilent && life.evenIfRunning)) return false
   const started = await host.startOf(holder.pid)
   return started === undefined || holder.started === undefined || started === holder.started
 }
@@ -168,7 +181,7 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 function held(directory: string, by: string): StreamError {
-  return new StreamError('STORE_UNWRITABLE', `Cannot use the state directory ${directory}: ${by} is using it`, {
+  return new StreamError('STATE_HELD', `Cannot use the state directory ${directory}: ${by} is using it`, {
     retry: 'later',
     hint: 'Stop that worker, or give this one a directory of its own (state.directory)',
   })

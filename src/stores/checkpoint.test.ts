@@ -122,7 +122,7 @@ test('what stands in it is for the worker alone to read', async () => {
 test('two workers do not share a directory', async () => {
   await openedWith(async () => {
     await expect(openCheckpoints(directory)).rejects.toMatchObject({
-      code: 'STORE_UNWRITABLE',
+      code: 'STATE_HELD',
       message: `Cannot use the state directory ${directory}: process ${process.pid} on ${hostname()} is using it`,
     })
   })
@@ -152,7 +152,7 @@ test('a holder on another host is alive as long as it touches its lock', async (
   await openedWith(async () => undefined)
   const lock = join(directory, 'lock')
   await writeFile(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }))
-  await expect(openCheckpoints(directory)).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  await expect(openCheckpoints(directory)).rejects.toMatchObject({ code: 'STATE_HELD' })
   const twoMinutesAgo = Date.now() / 1_000 - 120
   await utimes(lock, twoMinutesAgo, twoMinutesAgo)
   await openedWith(async () => undefined)
@@ -183,7 +183,7 @@ test('a holder touches its lock while it writes no checkpoint for long, and lets
 test('a worker that lost its lock while it was frozen writes no more', async () => {
   const checkpoints = await openCheckpoints(directory)
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid: 1, host: 'elsewhere' }))
-  await expect(checkpoints.write(snapshotOf(1)).written).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
+  await expect(checkpoints.write(snapshotOf(1)).written).rejects.toMatchObject({ code: 'STATE_HELD' })
   expect(await checkpointFiles()).toEqual([])
   await checkpoints.close()
   expect(await readdir(directory)).toEqual(['lock'])

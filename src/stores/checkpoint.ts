@@ -34,7 +34,7 @@ import {
   type SlabSize,
   type Slabs,
 } from './cell-log.ts'
-import { type Host, lockDirectory, thisHost } from './checkpoint-lock.ts'
+import { type Host, type LockLife, lockDirectory, thisHost } from './checkpoint-lock.ts'
 import { type Disk, machineDisk } from './disk.ts'
 import { syncDirectory } from './durable.ts'
 
@@ -61,6 +61,8 @@ export interface Checkpoints {
    * damaged, or one is of another format.
    */
   read(): Promise<ReadSnapshot | undefined>
+  /** Throws StreamError STATE_HELD if another worker has taken the directory over. */
+  stillOurs(): Promise<void>
   /** Gives the directory free for another worker. */
   close(): Promise<void>
 }
@@ -87,14 +89,20 @@ const smallBytes = 8 * 1024 * 1024
 const copiedBytes = 64 * 1024 * 1024
 const namePattern = /^checkpoint-(\d{12})$/
 
-/** Makes and locks `directory`. Throws StreamError STORE_UNWRITABLE if it cannot be written or another worker has it. */
+interface CheckpointPlace {
+  readonly disk?: Disk
+  readonly host?: Host
+  readonly life?: LockLife | undefined
+}
+
+/** Makes and locks `directory`. Throws StreamError STORE_UNWRITABLE if it cannot be written, STATE_HELD if another worker has it. */
 export async function openCheckpoints(
   directory: string,
-  { disk = machineDisk, host = thisHost }: { readonly disk?: Disk; readonly host?: Host } = {},
+  { disk = machineDisk, host = thisHost, life }: CheckpointPlace = {},
 ): Promise<Checkpoints> {
   const lock = await writing(directory, async () => {
     await disk.mkdir(directory, { recursive: true, mode: 0o700 })
-    return lockDirectory(directory, { disk, host })
+    return lockDirectory(directory, { disk, host, ...(life && { life }) })
   })
   const names = await disk.readdir(directory)
   const unfinished = names.filter(name => name === asideName)
@@ -150,6 +158,7 @@ export async function openCheckpoints(
       }
       return read
     },
+    stillOurs: () => lock.check(),
     async close() {
       await lastWrite.catch(() => undefined)
       await lock.release()

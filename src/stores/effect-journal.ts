@@ -2,9 +2,12 @@
  * The effect journal on disk: what was decided, what the plan had before it was touched, and what came of it. Every
  * original limit lives here and nowhere else, so nothing that somebody still has to give back is ever dropped.
  *
- * One append is one line, `{"crc":"<8 hex digits>","entries":[…],"from":N}`, one write and one fsync, and the next append waits
+ * One append is one line, `{"crc":"<8 hex digits>","from":N,"entries":[…]}`, one write and one fsync, and the next append waits
  * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
  * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
+ *
+ * Fenced: what is announced here may be done only while the directory is still ours, which is asked after each append. Who
+ * took it over has read the journal into a new file, so what one who was frozen meanwhile writes into the old one is read by nobody.
  *
  * Bounded: it is compacted when it is opened and when it has grown past 64 MiB (or twice what the last compaction left).
  * What stays is every intent without outcome, every change of a plan that is not back at its original, and of the rest
@@ -42,7 +45,11 @@ export interface OpenedJournal extends EffectJournal {
   readonly cutBytes: number
 }
 
-export async function openEffectJournal(directory: string, disk: Disk = machineDisk): Promise<OpenedJournal> {
+export async function openEffectJournal(
+  directory: string,
+  disk: Disk = machineDisk,
+  stillOurs: () => Promise<void> = async () => undefined,
+): Promise<OpenedJournal> {
   const path = join(directory, fileName)
   await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
@@ -73,6 +80,7 @@ export async function openEffectJournal(directory: string, disk: Disk = machineD
       throw failure
     }
     bytes += line.length
+    await stillOurs()
     stories = entries.reduce<PlanStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
@@ -80,6 +88,7 @@ export async function openEffectJournal(directory: string, disk: Disk = machineD
   async function compact(): Promise<void> {
     const old = file
     try {
+      await stillOurs()
       const { numbered, next } = await readJournal(disk, path)
       ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
     } catch (cause) {

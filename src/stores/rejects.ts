@@ -32,6 +32,8 @@ export interface Rejects {
   flush(): Promise<void>
   /** What came since the last summary, or undefined if nothing did. To be told once a minute. */
   summary(): RejectsSummary | undefined
+  /** Since the start, by reason. */
+  totals(): ReadonlyMap<RejectionReason, number>
 }
 
 export interface RejectsOptions {
@@ -129,6 +131,7 @@ export async function openRejects(directory: string, options: RejectsOptions = {
       trouble = undefined
       return summary
     },
+    totals: () => total,
   }
 }
 

@@ -88,13 +88,20 @@ function createReader(log: BareLog, decoder: Decoder): Reader {
   }
 }
 
+interface ReadingOptions {
+  readonly lastMayJump?: boolean
+  readonly isEnough?: () => boolean
+  /** Asked after each input: what is to be waited for before the next. */
+  readonly pause?: (() => Promise<void> | undefined) | undefined
+}
+
 /** Hands all of `logs` in canonical order to `take`, or as many as are enough. Columns are valid until it returns. */
 export async function readCanonically(
   logs: readonly BareLog[],
   decoder: Decoder,
   tally: LogTally,
   take: (input: BatchInput) => void,
-  { lastMayJump = true, isEnough }: { readonly lastMayJump?: boolean; readonly isEnough?: () => boolean } = {},
+  { lastMayJump = true, isEnough, pause }: ReadingOptions = {},
 ): Promise<void> {
   const waiting = [...logs]
   let readers = opened([], waiting, decoder)
@@ -134,6 +141,8 @@ export async function readCanonically(
       input = takeSecond(next, tally, lastMayJump)
     }
     if (input !== undefined) take(input)
+    const pausing = pause?.()
+    if (pausing !== undefined) await pausing
     if (isEnough?.() === true) {
       for (const reader of readers) leave(reader)
       return

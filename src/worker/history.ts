@@ -2,6 +2,7 @@
  * Teaches a fresh engine what is usual, before it sees its first live call: recorded logs or counts, in their canonical
  * order, through the same decoder and the same `advance`. Whatever it would have decided about last week is left unsaid.
  */
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { CallBatch } from '../core/call-batch.ts'
 import { advance, type Engine, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
@@ -9,6 +10,9 @@ import type { Decoder } from '../core/formats/decoder.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { type BareLog, type BatchInput, createTally, type LogTally, readCanonically } from './bare-log.ts'
 import type { Telemetry } from './telemetry.ts'
+
+/** Some tens of milliseconds: whoever asks a worker that learns how it is must not wait for a piece of a file. */
+const rowsInOneGo = 1_000
 
 /** `engine` is one made `withHistory`. After it the engine keeps its baselines, and no incident. */
 export async function teachHistory(
@@ -18,6 +22,7 @@ export async function teachHistory(
   telemetry: Telemetry,
 ): Promise<void> {
   const tally = createTally()
+  telemetry({ name: 'historyBegun', logs: logs.length })
   await teachLogs(engine, decoder, logs, tally)
   const { calls, paneRows } = tally
   const rejected = [...tally.rejected.values()].reduce((sum, count) => sum + count, 0)
@@ -33,11 +38,18 @@ export async function teachLogs(
   progressed?: () => void,
 ): Promise<void> {
   let inputs = 0
+  let rows = 0
   const teach = (input: BatchInput): void => {
     advance(engine, input)
+    rows += input.to - input.from + input.panesTo - input.panesFrom
     if (++inputs % 64 === 0) progressed?.()
   }
-  await readCanonically(logs, decoder, tally, teach, { lastMayJump: false })
+  const pause = (): Promise<void> | undefined => {
+    if (rows < rowsInOneGo) return undefined
+    rows = 0
+    return breathe()
+  }
+  await readCanonically(logs, decoder, tally, teach, { lastMayJump: false, pause })
   advance(engine, { kind: 'history-ended' })
 }
 

@@ -22,6 +22,8 @@ import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import { fleetSums } from '../core/incident/fleet.ts'
+import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import { placeName } from '../core/incident/plan-story.ts'
@@ -35,8 +37,8 @@ import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
-import { createMeter } from './meter.ts'
-import { createPerforming, type Performers } from './performing.ts'
+import { behindMs, createMeter } from './meter.ts'
+import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
 import type { LearnedBaselines, Telemetry } from './telemetry.ts'
@@ -77,12 +79,16 @@ export interface Keeper {
   tick(): Promise<void>
   /** tenants.yaml was read again, and is good. */
   tenants(tenants: TenantsConfig): Promise<void>
+  /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
+  sums(): FleetSums
+  takeOthers(others: OtherParts): Promise<void>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
   end(): Promise<void>
   throttled(): number
   effectsRunning(): number
+  effectWaits(): readonly EffectWait[]
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
@@ -243,13 +249,13 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const delayed = performing.delayed(MINUTE_MS)
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     await giveBackOrphans()
-    const behindMs = behind(reading.lag, now - (reading.eventTime ?? now))
-    if (behindMs > laggingMs) telemetry({ name: 'lagReported', behindMs })
+    const lateMs = behindMs(reading, now)
+    if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
     tellPublishing(metrics, telemetry)
     metrics.health({
       ...{ at: now, callsRead: reading.calls, linesRejected: reading.rejected },
-      lagMs: reading.lag === undefined ? undefined : behindMs,
+      lagMs: reading.lag === undefined ? undefined : lateMs,
       checkpointAgeMs: now - checkpointedAt,
       effectsWaiting: performing.running(),
       openIncidents: reading.openIncidents,
@@ -354,19 +360,23 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
    */
   async function giveBackOrphans(): Promise<void> {
     const { limitedKeys } = engineStatus(engine)
+    const decidedAt = clock.now()
     const lost = new Set<ApiKeyId>()
+    const incidentOf = (keyId: ApiKeyId) => `${keyId}#lost-${decidedAt}`
     for (const story of journal.stories().values()) {
       for (const keyId of story.holders) {
         // Tried within the hour: what refused it is not mended by asking again each minute.
         if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
         returning.set(keyId, clock.now())
         lost.add(keyId)
-        telemetry({ name: 'limitLeftLowered', keyId, planId: placeName(story), original: story.original ?? undefined })
+        telemetry({
+          ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
+          original: story.original ?? undefined,
+        })
       }
     }
-    const decidedAt = clock.now()
     const restores = [...lost].map((keyId): RestoreEffect => {
-      const incidentId = `${keyId}#lost-${decidedAt}`
+      const incidentId = incidentOf(keyId)
       return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full' }
     })
     await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
@@ -422,6 +432,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     take: from => inTurn(() => intake.take(from)),
     tick: () => inTurn(tick),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
+    sums: () => fleetSums(engine),
+    takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),
     minute: () => inTurn(tellMinute),
     checkpoint,
     end: () =>
@@ -431,6 +443,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       }),
     throttled: () => engineStatus(engine).throttled,
     effectsRunning: () => performing.running(),
+    effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,
     async finish(graceMs) {
       for (const effectId of await performing.finish(graceMs)) telemetry({ name: 'effectLeftOpen', effectId })
@@ -454,11 +467,4 @@ export const hasReadNothing = ({ engine }: SavedState): boolean =>
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState
-}
-
-/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
-function behind(lag: { readonly records: number } | { readonly ms: number } | undefined, ageMs: number): number {
-  if (lag === undefined) return 0
-  if ('ms' in lag) return lag.ms
-  return lag.records > 0 ? ageMs : 0
 }

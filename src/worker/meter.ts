@@ -46,6 +46,13 @@ export function createMeter(startedAt: EpochMs): Meter {
   }
 }
 
+/** A source that counts records tells only whether it is behind; how long, the newest call's age tells. */
+export function behindMs({ lag, eventTime }: Pick<Reading, 'lag' | 'eventTime'>, now: EpochMs): number {
+  if (lag === undefined) return 0
+  if ('ms' in lag) return lag.ms
+  return lag.records > 0 ? now - (eventTime ?? now) : 0
+}
+
 /** Records add up over partitions; of times the longest counts. */
 function worst(lags: ReadonlyMap<PartitionId, Lag>): Lag | undefined {
   let total: Lag | undefined

@@ -25,8 +25,16 @@ export interface Performing {
   delayed(ms: number): { readonly effectIds: readonly string[]; readonly longestMs: number }
   /** How many were begun and have no outcome yet. */
   running(): number
+  /** Each of them. */
+  waits(): readonly EffectWait[]
   /** Lets them finish for `graceMs`, then gives up; returns the ids of those without an outcome. */
   finish(graceMs: number): Promise<readonly string[]>
+}
+
+/** An effect that was begun and has no outcome yet. */
+export interface EffectWait {
+  readonly kind: Effect['kind']
+  readonly beganAt: EpochMs
 }
 
 export interface PerformingOptions {
@@ -41,7 +49,7 @@ export interface PerformingOptions {
 
 export function createPerforming({ performers, clock, maxAlerts, settled, failed }: PerformingOptions): Performing {
   const giveUp = new AbortController()
-  const inHand = new Map<string, { readonly beganAt: EpochMs; readonly work: Promise<void> }>()
+  const inHand = new Map<string, EffectWait & { readonly work: Promise<void> }>()
   const lastAlertOf = new Map<ApiKeyId, Promise<void>>()
   let alerts = 0
 
@@ -86,12 +94,14 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
           ? alertInOrder(effect)
           : carry(effect, () => performers.plan.perform(effect, giveUp.signal))
       inHand.set(effect.id, {
+        kind: effect.kind,
         beganAt: clock.now(),
         work: work.catch(failed).finally(() => inHand.delete(effect.id)),
       })
     },
     has: effectId => inHand.has(effectId),
     running: () => inHand.size,
+    waits: () => [...inHand.values()].map(({ kind, beganAt }) => ({ kind, beganAt })),
     delayed(ms) {
       const now = clock.now()
       const waits = [...inHand].map(([id, { beganAt }]) => ({ id, ms: now - beganAt })).filter(wait => wait.ms > ms)

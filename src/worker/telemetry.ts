@@ -56,6 +56,8 @@ export type TelemetryEvent =
       readonly learned?: LearnedBaselines | undefined
       readonly note: string | undefined
     }
+  /** Nothing is watched until it is taught, which may take minutes. */
+  | { readonly name: 'historyBegun'; readonly logs: number }
   | {
       readonly name: 'historyTaught'
       readonly calls: number
@@ -94,12 +96,17 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  | { readonly name: 'fleetUnheard'; readonly because: string }
+  | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
+  | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
   | { readonly name: 'effectLeftOpen'; readonly effectId: string }
   | {
       readonly name: 'limitLeftLowered'
+      /** Under which it is given back; whose doing it was nobody knows any more. */
+      readonly incidentId: string
       readonly keyId: ApiKeyId
       readonly planId: string
       readonly original: PlanLimits | undefined
@@ -116,6 +123,11 @@ export type TelemetryEvent =
   | { readonly name: 'sourceReported'; readonly level: 'info' | 'warn'; readonly detail: string }
   | { readonly name: 'sourceTroubled'; readonly because: string }
   | { readonly name: 'sourceEnded' }
+  | { readonly name: 'serverListening'; readonly address: string }
+  | { readonly name: 'serverUnavailable'; readonly listen: string; readonly because: string }
+  /** In the last minute, by what was wrong with them. */
+  | { readonly name: 'requestsRefused'; readonly refused: Readonly<Record<string, number>> }
+  | { readonly name: 'requestFailed'; readonly route: string; readonly because: string }
   | {
       readonly name: 'workerStopping'
       readonly because: 'asked' | 'source-ended' | 'trouble'
@@ -152,6 +164,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'historyTroubled':
     case 'lagReported':
     case 'rejectsSummarised':
+    case 'fleetUnheard':
     case 'keysForgotten':
     case 'commitFailed':
     case 'incidentUnlogged':
@@ -159,8 +172,12 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'effectLeftOpen':
     case 'effectTroubled':
     case 'effectsDelayed':
+    case 'serverUnavailable':
+    case 'requestsRefused':
+    case 'requestFailed':
       return 'warn'
     case 'auditFailed':
+    case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':
     case 'sourceTroubled':
@@ -168,13 +185,16 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'metricsPriced':
     case 'historyFound':
     case 'historyFetched':
+    case 'historyBegun':
     case 'historyTaught':
+    case 'serverListening':
     case 'recordingBegan':
     case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
     case 'effectPerformed':
     case 'decisionsRecalled':
+    case 'partitionAwaited':
     case 'sourceEnded':
     case 'workerStopping':
     case 'workerStopped':
@@ -185,6 +205,18 @@ export function levelOf(event: TelemetryEvent): Level {
   }
 }
 
+/** By these the log of an incident is found. An effect's id is its incident's and the step. */
+export function incidentsOf(event: TelemetryEvent): readonly string[] {
+  if ('incidentId' in event) return [event.incidentId]
+  if ('explanation' in event) return [event.explanation.incidentId]
+  if ('effect' in event) return [event.effect.incidentId]
+  if ('effectId' in event) return [incidentOf(event.effectId)]
+  if ('effectIds' in event) return [...new Set(event.effectIds.map(incidentOf))]
+  return []
+}
+
+const incidentOf = (effectId: string): string => effectId.slice(0, effectId.lastIndexOf('/'))
+
 export function sentenceOf(event: TelemetryEvent): string {
   switch (event.name) {
     case 'workerStarted': {
@@ -193,6 +225,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       const from = event.resumedFrom === undefined ? anew : `from the checkpoint of ${isoTime(event.resumedFrom)}`
       return `Watching ${event.source} in mode ${event.mode}, starting ${from}${event.note === undefined ? '' : `. ${event.note}`}`
     }
+    case 'historyBegun':
+      return `History is being taught from ${event.logs === 1 ? 'one log' : `${grouped(event.logs)} logs`}; the stream is watched when that is done`
     case 'historyTaught':
       return `History taught ${grouped(event.keys)} keys: ${grouped(event.paneRows)} counted rows and ${grouped(event.calls)} calls, ${grouped(event.rejected)} lines rejected`
     case 'tenantsReloaded':
@@ -242,6 +276,12 @@ export function sentenceOf(event: TelemetryEvent): string {
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
       return `${event.effect.id} was not done: ${event.because}`
+    case 'fleetUnheard':
+      return `What the other workers see is not known, and each judges by its own share: ${event.because}`
+    case 'partitionAwaited':
+      return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
+    case 'partitionTroubled':
+      return `${event.partition} is NOT watched, and is tried again every ten seconds: ${event.because}`
     case 'decisionsRecalled':
       return `Of after the checkpoint the effect journal knows ${event.decisions} decisions and ${event.outcomes} answers: they stand, and nothing is said or done twice`
     case 'effectTroubled':
@@ -274,6 +314,14 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `The source cannot go on: ${event.because}`
     case 'sourceEnded':
       return 'The source has ended'
+    case 'serverListening':
+      return `Metrics and health are told at http://${event.address}: /metrics, /healthz, /readyz`
+    case 'serverUnavailable':
+      return `Metrics and health cannot be told at ${event.listen} (${event.because}); detection goes on, and it is tried again`
+    case 'requestsRefused':
+      return `HTTP requests refused in the last minute: ${refusedText(event.refused)}`
+    case 'requestFailed':
+      return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
     case 'workerStopped':
@@ -333,6 +381,11 @@ const dropReasons: readonly (readonly [DropReason, string])[] = [
 const droppedText = (dropped: PublishingSummary['dropped']): string =>
   dropReasons
     .flatMap(([reason, text]) => (dropped[reason] === undefined ? [] : [`${grouped(dropped[reason])} ${text}`]))
+    .join(', ')
+
+const refusedText = (refused: Readonly<Record<string, number>>): string =>
+  Object.entries(refused)
+    .map(([reason, count]) => `${grouped(count)} for their ${reason}`)
     .join(', ')
 
 /** `$120.43`; below a cent as many digits as say something. */

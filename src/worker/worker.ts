@@ -12,10 +12,15 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
+import type { FleetPart } from './fleet-exchange.ts'
 import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
 
 export interface WorkerSettings extends Omit<KeeperSettings, 'failed'> {
   readonly checkpointEveryMs: number
+  /** Of a stream that is shared: joins its other parts, and answers how to leave them. */
+  readonly joinFleet?: ((part: FleetPart) => () => void) | undefined
+  /** The state is there, and may be asked and told. */
+  readonly opened?: ((keeper: Keeper) => void) | undefined
   /** Hands over who owns which keys each time it has changed, until `signal` aborts. */
   readonly followTenants?: ((take: Keeper['tenants'], signal: AbortSignal) => Promise<void>) | undefined
 }
@@ -46,18 +51,21 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
     telemetry({ name: 'workerStopped', totalCalls: 0 })
     return
   }
+  settings.opened?.(keeper)
   const beats = [
     every(SECOND_MS, keeper.tick),
     every(MINUTE_MS, keeper.minute),
     every(checkpointEveryMs, keeper.checkpoint),
     settings.followTenants?.(keeper.tenants, stop.signal).catch(failed),
   ]
+  const leaveFleet = settings.joinFleet?.({ sums: keeper.sums, take: keeper.takeOthers })
   try {
     await readAll(keeper)
   } catch (cause) {
     telemetry({ name: 'sourceTroubled', because: cause instanceof Error ? cause.message : String(cause) })
     failed(cause)
   }
+  leaveFleet?.()
   const because = trouble ? 'trouble' : signal.aborted ? 'asked' : 'source-ended'
   stop.abort()
   await Promise.all(beats)

@@ -226,3 +226,16 @@ function texts(weir: unknown, tenants: unknown): readonly string[] {
   const checked = checkConfig({ weir, tenants })
   return checked.kind === 'bad' ? checked.complaints.map(complaintText) : []
 }
+
+test('a server that others can reach needs a token, said where it is missing, and never shown', () => {
+  const server = (setting: object) => texts({ server: setting }, {})
+  const missing =
+    'server.token is missing: should be {env: NAME} or {file: path}, needed where server.listen is no loopback address'
+  for (const listen of ['0.0.0.0:9464', '[::]:9464', '10.0.0.7:9464', 'weir.internal:9464', '127.evil.example:80'])
+    expect(server({ listen })).toEqual([missing])
+  expect(server({ listen: '0.0.0.0:9464', token: { env: 'WEIR_TOKEN' } })).toEqual([])
+  for (const listen of ['127.0.0.1:0', 'localhost:80', '[::1]:9464', 'off']) expect(server({ listen })).toEqual([])
+  for (const listen of ['9464', '127.0.0.1', '127.0.0.1:70000', 'http://localhost:80', ':9464'])
+    expect(server({ listen })).toEqual([`server.listen is "${listen}": should be host:port (IPv6 in brackets), or off`])
+  expect(server({ token: 'reader-0123456789abcdef' }).join()).not.toContain('0123456789')
+})

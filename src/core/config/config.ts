@@ -6,28 +6,10 @@ import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { formatNames, usualNames } from '../formats/field-names.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { duration } from './duration.ts'
 import { plannedEvent } from './planned-schema.ts'
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
-
-/**
- * `35s`, `10m`, `1.5h` → milliseconds. Bare numbers are refused: a unit nobody wrote is a unit somebody guessed.
- * `expected` is what complaints and the reference say of such a value.
- */
-const duration = (fallback: string, { from, to }: { readonly from: string; readonly to: string }) =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)
-    .transform(parseDuration)
-    .refine(ms => ms >= parseDuration(from) && ms <= parseDuration(to))
-    .prefault(fallback)
-    .meta({ expected: `a duration with its unit (ms, s, m, h, d) from ${from} to ${to}` })
-
-function parseDuration(text: string): number {
-  const unit = text.replace(/^[\d.]+/, '')
-  return Number.parseFloat(text) * (unitMs[unit] ?? Number.NaN)
-}
+import { secret } from './secret-schema.ts'
+import { server } from './server-schema.ts'
 
 const perWeek = { hour: 7 * 24, day: 7, week: 1, month: 7 / 30 } as const
 
@@ -54,14 +36,6 @@ const awsClient = {
     .meta({ expected: 'the ARN of an IAM role, e.g. arn:aws:iam::123456789012:role/weir-reader' }),
   externalId: z.string().min(2).optional().describe('what the trust policy of roleArn asks for, where it does'),
 }
-
-/** Where a secret is, never the secret: a configuration is committed, mailed and shown. */
-const secret = z
-  .union([
-    z.strictObject({ env: z.string().min(1).describe('environment variable that holds it') }),
-    z.strictObject({ file: z.string().min(1).describe('file that holds it, from the folder of this one') }),
-  ])
-  .meta({ expected: '{env: NAME} or {file: path}, never the secret itself' })
 
 const kafkaTls = z
   .union([
@@ -387,9 +361,16 @@ export const weirSchema = z.strictObject({
     .prefault({}),
   tenants: z.string().optional().describe('path of tenants.yaml, from the folder of this file'),
   metrics: z.strictObject({ cloudWatch: cloudWatch.prefault({}) }).prefault({}),
+  server,
   state: z
     .strictObject({
       directory: z.string().min(1).default('.weir').describe('checkpoint, effect journal, audit log and rejects'),
+      shared: z
+        .boolean()
+        .default(false)
+        .describe(
+          'true: several workers of one Kafka group use this directory, each partition with a part of its own (keyed streams)',
+        ),
       checkpointEvery: duration('5s', { from: '100ms', to: '10m' }).describe('time between checkpoints'),
       maxKeys: z
         .number()

@@ -17,6 +17,7 @@ import type { Kind } from '../../../detectors/contract.ts'
 import { type Engine, type EngineState, watching } from '../engine-state.ts'
 import type { KnownKeys } from '../state/known-keys.ts'
 import { lastTold, type Told } from '../state/own-reach.ts'
+import { SHARED_OWNER } from '../state/owner.ts'
 import { DAY_MS, type EpochMs } from '../vocabulary.ts'
 
 /** So many alerts of low severity, which wake nobody, are as bad as a page. */
@@ -31,6 +32,16 @@ export function timesAllowed(engine: Engine): number {
 function keysKnown({ state }: Engine): number {
   let keys = 0
   for (const owner of watching(state)) keys += owner.keys.size
+  if (state.others === undefined) return keys
+  // What a history taught each part knows of all.
+  const taught = state.owners.get(SHARED_OWNER)?.keys.size ?? 0
+  return Math.max(taught, keysInParts(state) + state.others.sums.keys)
+}
+
+/** Keys of the partitions; not those that only a history has taught so far. */
+export function keysInParts(state: EngineState): number {
+  let keys = state.tenantWide?.keys.size ?? 0
+  for (const [id, owner] of state.owners) if (id !== SHARED_OWNER) keys += owner.keys.size
   return keys
 }
 
@@ -63,12 +74,12 @@ export function isHeard(
   if (DANGERS.has(kind)) return true
   if (timesAWeek !== undefined && timesAWeek > allowed) return false
   if (kind === 'surge' && timesAWeek !== undefined) return isNews(lastTold(keys, key), { at, timesAWeek })
-  return spentOn(state, kind, at) + 1 <= mostOfAKind(settings.config.alertBudget)
+  return spentOn(state, kind, at) + 1 <= mostOfAKind(settings.config.alertBudget, state)
 }
 
 /** However small the budget is, one of each kind is told; without any, none. */
-const mostOfAKind = (alertBudget: number): number =>
-  alertBudget === 0 ? 0 : Math.max(1, OF_EACH_KIND_PER_PAGE * alertBudget)
+const mostOfAKind = (alertBudget: number, { others }: EngineState): number =>
+  alertBudget === 0 ? 0 : Math.max(1, (OF_EACH_KIND_PER_PAGE * alertBudget) / (1 + (others?.sums.parts ?? 0)))
 
 const WEEK_MS = 7 * DAY_MS
 
@@ -102,7 +113,11 @@ export function rationOf(
   const { alertBudget } = engine.settings.config
   return {
     ...{ isDanger: DANGERS.has(kind), alerts: ALERTS_PER_PAGE * alertBudget, keys: keysKnown(engine) },
-    ...{ allowed: timesAllowed(engine), spent: spentOn(engine.state, kind, at), most: mostOfAKind(alertBudget) },
+    ...{
+      allowed: timesAllowed(engine),
+      spent: spentOn(engine.state, kind, at),
+      most: mostOfAKind(alertBudget, engine.state),
+    },
     told: lastTold(keys, key),
   }
 }

@@ -142,7 +142,7 @@ const plannedFor = (key: KeyState, { usual, planned }: SlotKnowledge, at: EpochM
   planned && usual && plannedUse(planned.plan.stretches, usual, callsIn(key, at, 60))
 
 function limitedBeside(state: EngineState, beside: KeyState): number {
-  let others = 0
+  let others = state.others?.sums.throttled ?? 0
   for (const { limited } of watching(state)) others += limited.size - (limited.has(beside) ? 1 : 0)
   return others
 }

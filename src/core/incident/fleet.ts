@@ -14,14 +14,16 @@
 
 import type { Kind } from '../../../detectors/contract.ts'
 import type { WeirConfig } from '../config/config.ts'
-import { type Engine, watching } from '../engine-state.ts'
+import { type Engine, type EngineState, watching } from '../engine-state.ts'
 import type { IncidentKind } from '../explanation/explanation.ts'
 import { planAt, planOf } from '../planned/schedule.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import { keysInParts } from './alert-budget.ts'
+import type { FleetSums } from './fleet-sums.ts'
 import { isToldSilent, type Story } from './incident.ts'
-import { areTooMany, openingsFrom } from './openings.ts'
+import { areTooMany, type Openings, openingsFrom } from './openings.ts'
 import {
   clientOf,
   GROWTH_SECONDS,
@@ -59,8 +61,50 @@ export interface FleetSurvey {
 /** Keys whose signal is about to be decided on, and how they are wrong. */
 type Undecided = ReadonlyMap<KeyState, Kind | undefined>
 
-/** Surveys the ten seconds before each owner's newest second. */
+/** Surveys the ten seconds before each owner's newest second; with what the other parts of a shared stream said last. */
 export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): FleetSurvey {
+  const own = surveyPart(engine, undecided)
+  const others = engine.state.others?.sums
+  const { config } = engine.settings
+  const ran = { ranMs: own.ranMs + (others?.ranMs ?? 0), ranBeforeMs: own.ranBeforeMs + (others?.ranBeforeMs ?? 0) }
+  const pool = config.pool && outlookOf(config.pool, ran)
+  if (others === undefined) return { ...own, pool }
+  return {
+    ...{ ...own, pool },
+    calls: own.calls + others.calls,
+    excess: own.excess + others.excess,
+    active: own.active + others.active,
+    failing: own.failing + others.failing,
+    refused: own.refused + others.refused,
+    inTrouble: own.inTrouble + others.inTrouble,
+    wrong: own.wrong + others.wrong,
+    newlyWrong: own.newlyWrong + others.newlyWrong,
+  }
+}
+
+/** What this part of a shared stream tells the others. */
+export function fleetSums(engine: Engine): FleetSums {
+  const { calls, excess, ranMs, ranBeforeMs, active, failing, refused, inTrouble, wrong, newlyWrong } =
+    surveyPart(engine)
+  const { state } = engine
+  const owners = [...watching(state)]
+  return {
+    ...{ calls, excess, ranMs, ranBeforeMs, active, failing, refused, inTrouble, wrong, newlyWrong },
+    busiestMinute: busiestMinuteOfParts(state),
+    openings: state.openings?.openings ?? 0,
+    throttled: owners.reduce((sum, { limited }) => sum + limited.size, 0),
+    keys: keysInParts(state),
+    parts: 1,
+    sick: state.platform.phase === 'open' ? 1 : 0,
+  }
+}
+
+interface PartSurvey extends Omit<FleetSurvey, 'pool'> {
+  readonly ranMs: number
+  readonly ranBeforeMs: number
+}
+
+function surveyPart(engine: Engine, undecided: Undecided = new Map()): PartSurvey {
   const {
     surveys: kept,
     state: { owners },
@@ -90,16 +134,20 @@ export function surveyFleet(engine: Engine, undecided: Undecided = new Map()): F
     provenCalls: provenCalls(engine),
     failing: failingClients.size,
     refused: unionOf(surveys.map(({ refusedClients }) => refusedClients)).size,
-    pool: config.pool && outlookOf(config.pool, surveys),
+    ranMs: surveys.reduce((sum, { ranMs }) => sum + ranMs, 0),
+    ranBeforeMs: surveys.reduce((sum, { ranBeforeMs }) => sum + ranBeforeMs, 0),
     ...wrongClients(engine, undecided, failingClients),
   }
 }
 
 /** As executions have grown in a minute, so they are taken to go on growing. */
-function outlookOf({ concurrency }: { readonly concurrency: number }, surveys: readonly OwnerSurvey[]): PoolOutlook {
+function outlookOf(
+  { concurrency }: { readonly concurrency: number },
+  { ranMs, ranBeforeMs }: Pick<PartSurvey, 'ranMs' | 'ranBeforeMs'>,
+): PoolOutlook {
   const windowMs = SURVEY_SECONDS * SECOND_MS
-  const executions = surveys.reduce((sum, { ranMs }) => sum + ranMs, 0) / windowMs
-  const before = surveys.reduce((sum, { ranBeforeMs }) => sum + ranBeforeMs, 0) / windowMs
+  const executions = ranMs / windowMs
+  const before = ranBeforeMs / windowMs
   const growthPerSecond = (executions - before) / GROWTH_SECONDS
   const free = Math.max(0, concurrency - executions)
   const secondsLeft = free === 0 ? 0 : growthPerSecond > 0 ? free / growthPerSecond : Number.POSITIVE_INFINITY
@@ -150,15 +198,21 @@ const isStillPlatforms = ({ telling, openedAt }: Story, now: EpochMs): boolean =
   telling === 'with-platform' && now - openedAt < SILENT_TOGETHER_MS
 
 /** Calls in ten seconds that the whole fleet has been seen to carry. */
-function provenCalls({ state: { owners } }: Engine): number {
+function provenCalls({ state }: Engine): number {
+  const { owners } = state
   // Minutes prove nothing: until a day is known, nobody is taken to be more than the API can carry.
   if (![...owners.values()].some(({ coverage }) => coverage.total >= MINUTES_PER_DAY)) return Number.POSITIVE_INFINITY
-  let ofPartitions = 0
-  for (const [id, owner] of owners) if (id !== SHARED_OWNER) ofPartitions += busiestMinute(owner)
+  const ofPartitions = busiestMinuteOfParts(state) + (state.others?.sums.busiestMinute ?? 0)
   // Of a keyed stream the shared owner holds what the history taught; the partitions are the same fleet, split.
   const shared = owners.get(SHARED_OWNER)
   const minute = shared === undefined ? ofPartitions : Math.max(ofPartitions, busiestMinute(shared))
   return (minute * SURVEY_SECONDS) / 60
+}
+
+function busiestMinuteOfParts({ owners }: EngineState): number {
+  let calls = 0
+  for (const [id, owner] of owners) if (id !== SHARED_OWNER) calls += busiestMinute(owner)
+  return calls
 }
 
 /** What a key called; a tenant as a whole is not among the keys surveyed, or its calls would count twice. */
@@ -201,7 +255,13 @@ export function isPlatformSick(engine: Engine, survey: FleetSurvey, at: EpochMs)
   const many = manyKeys(survey, settings.config.platform)
   if (areManyInTrouble(engine, survey) || (active >= 2 && Math.max(failing, refused) >= active)) return true
   if (state.platform.phase === 'open') return wrong >= many
-  return newlyWrong >= many && areTooMany(state.openings ?? openingsFrom(at), at, newlyWrong)
+  return newlyWrong >= many && areTooMany(openingsOfAll(state, at), at, newlyWrong)
+}
+
+/** How often clients of the whole fleet turn wrong: rates of parts add up. */
+function openingsOfAll({ openings, others }: EngineState, at: EpochMs): Openings {
+  const own = openings ?? openingsFrom(at)
+  return others === undefined ? own : { ...own, openings: own.openings + others.sums.openings }
 }
 
 /** Whether so many clients fail, retry what fails or are refused, though nobody may be wrong in any other way. */

@@ -7,6 +7,7 @@ import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
 import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
+import type { OtherParts } from './fleet-sums.ts'
 import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
 import { isFarWorse } from './response.ts'
@@ -150,7 +151,22 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   tellPlatform(engine, owner, { ...story, action: { kind: 'none' }, alerts: story.alerts + 1 }, 'closed', out)
 }
 
+/** The other parts of a shared stream have seen more: what they think is sick, this one may not have asked about. */
+export function takeOthers(engine: Engine, others: OtherParts, out: Out): void {
+  const { state } = engine
+  state.others = others
+  if (others.sums.sick === 0 || state.platform.phase === 'open') return
+  for (const owner of state.owners.values()) {
+    if (owner.closedToSecond < 0 || state.isHistory) continue
+    const survey = surveyFleet(engine)
+    if (isPlatformSick(engine, survey, owner.time.highest)) platformSick(engine, owner, survey, out)
+    return
+  }
+}
+
 function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' | 'closed', out: Out): void {
+  // Each part of a shared stream acts upon it; one of them tells.
+  if (engine.state.others?.tellsPlatform === false) return
   const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
   const id = `${story.incidentId}/alert-${story.alerts}`
   out.changes.push(explanation)

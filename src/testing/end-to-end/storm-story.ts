@@ -26,6 +26,8 @@ export interface StoryOptions {
   readonly outlet: Outlet
   /** What happens to the worker in the middle of the incident, before it is started again; without it: nothing. */
   readonly interrupt?: (worker: WorkerProcess) => Promise<void>
+  /** So many share the stream and the state; one that is interrupted is not started again, since the others go on. */
+  readonly workers?: number
   /** What happens to the stream in the middle of the storm, with the worker reading on. */
   readonly disturb?: () => Promise<void>
   /** When: as soon as the first alert is there, or when alert and throttle are done and the worker knows it. */
@@ -79,7 +81,7 @@ export async function playStorm(options: StoryOptions): Promise<StoryTold> {
 }
 
 async function play(
-  { name, endpoint, source, outlet, interrupt, disturb, interruptAt = 'mitigated' }: StoryOptions,
+  { name, endpoint, source, outlet, interrupt, disturb, interruptAt = 'mitigated', workers = 1 }: StoryOptions,
   folder: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<StoryTold> {
@@ -94,7 +96,10 @@ async function play(
   await writeWeek(history, Date.now(), { loop, keyOf, clients: regulars(calls) })
   const config = join(folder, 'weir.yaml')
   // JSON is YAML.
-  await writeFile(config, JSON.stringify(configOf({ source, endpoint, topicArn: subscriber.topicArn }), undefined, 2))
+  await writeFile(
+    config,
+    JSON.stringify(configOf({ source, endpoint, topicArn: subscriber.topicArn, workers }), undefined, 2),
+  )
   await writeFile(join(folder, 'tenants.yaml'), JSON.stringify(tenantsOf(plan.keyId), undefined, 2))
 
   const lives: WorkerProcess[] = []
@@ -110,6 +115,7 @@ async function play(
     (await allEvents()).find(told => told.event === event && matches(told))
 
   let worker = await startLife()
+  for (let more = 1; more < workers; more++) await startLife()
   /** Nothing comes of waiting for a worker that has ended. */
   async function seen<Answer>(wanted: string, ask: Ask<Answer>, withinMs: number): Promise<Answer> {
     return until(
@@ -123,7 +129,10 @@ async function play(
     )
   }
 
-  await seen('the worker to read', () => isTold('partitionsChanged'), 60_000)
+  const reads = async (life: WorkerProcess): Promise<boolean> =>
+    (await life.events()).some(({ event }) => event === 'checkpointWritten')
+  const allRead = async (): Promise<boolean> => (await Promise.all(lives.map(reads))).every(isReading => isReading)
+  await seen('the workers to read', async () => (await allRead()) || undefined, 60_000)
   const traffic = startTraffic({ loop, keyOf, stormingClient, outlet })
   stops.push(() => traffic.stop())
   const beganAt = Date.now()
@@ -147,8 +156,15 @@ async function play(
   }
   if (interrupt !== undefined) {
     if (Date.now() > stormEndsAt) throw new Error('Too slow: the storm was over before the worker could be interrupted')
-    await interrupt(worker)
-    worker = await startLife()
+    if (workers === 1) {
+      await interrupt(worker)
+      worker = await startLife()
+    } else {
+      const holds = await Promise.all(lives.map(async life => (await life.events()).some(isThrottle)))
+      const holder = lives[holds.indexOf(true)] ?? worker
+      await interrupt(holder)
+      worker = lives.find(life => life !== holder) ?? worker
+    }
   }
   const lowered = await seen('the limits to be lowered', () => watch.seen[1], 60_000)
   traffic.limitTo(lowered.limits.rateLimit)
@@ -156,9 +172,10 @@ async function play(
   await seen('the limits to be restored', () => isBack(watch.seen) || undefined, 140_000)
   await seen('the incident to close', async () => hasClosed(await subscriber.received()) || undefined, 60_000)
   await traffic.stop()
-  const isCountedWhole = (told: LoggedEvent): boolean => Number(told.totalCalls) >= traffic.sent()
-  await seen('all calls to be counted', () => isTold('batchesRead', isCountedWhole), 20_000)
-  const exitCode = await worker.stop()
+  const isCountedWhole = async () => countedIn(await allEvents(), 'batchesRead') >= traffic.sent() || undefined
+  await seen('all calls to be counted', isCountedWhole, 20_000)
+  const exitCodes = await Promise.all(lives.map(life => (life.hasEnded() ? 0 : life.stop())))
+  const exitCode = Math.max(...exitCodes)
   await watch.stop()
 
   const events = await allEvents()
@@ -173,7 +190,7 @@ async function play(
     msToLowered: lowered.at - stormBeganAt,
     events,
     callsSent: traffic.sent(),
-    callsCounted: Number(events.findLast(({ event }) => event === 'workerStopped')?.totalCalls),
+    callsCounted: countedIn(events, 'workerStopped'),
     exitCode,
   }
 }
@@ -182,9 +199,10 @@ interface World {
   readonly source: StoryOptions['source']
   readonly endpoint: string
   readonly topicArn: string
+  readonly workers: number
 }
 
-function configOf({ source, endpoint, topicArn }: World) {
+function configOf({ source, endpoint, topicArn, workers }: World) {
   return {
     mode: 'enforce',
     source,
@@ -194,7 +212,7 @@ function configOf({ source, endpoint, topicArn }: World) {
     gateway: { region, endpoint },
     throttle,
     incident: { closesAfter: '5s' },
-    state: { directory: 'state', checkpointEvery: '2s' },
+    state: { directory: 'state', checkpointEvery: '2s', shared: workers > 1 },
   }
 }
 
@@ -268,6 +286,17 @@ function knowsOfAlert(events: readonly LoggedEvent[]): boolean {
   const alerted = events.findIndex(told => told.event === 'effectPerformed' && isFirstAlert(told))
   // The one after it may have begun before it.
   return events.slice(alerted).filter(({ event }) => event === 'checkpointWritten').length > 1
+}
+
+/** As last told: of the whole stream, or of each partition where workers share them. */
+function countedIn(events: readonly LoggedEvent[], name: string): number {
+  const counted = new Map<unknown, number>()
+  const told = events.filter(({ event }) => event === name)
+  const isByPart = told.some(({ partition }) => partition !== undefined)
+  for (const { partition, totalCalls } of told)
+    if (!isByPart || partition !== undefined)
+      counted.set(partition, Math.max(counted.get(partition) ?? 0, Number(totalCalls)))
+  return [...counted.values()].reduce((sum, calls) => sum + calls, 0)
 }
 
 const effectIdOf = ({ effect }: LoggedEvent): string =>

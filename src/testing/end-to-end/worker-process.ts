@@ -3,6 +3,7 @@
  * be asked to stop and it can be killed; and it never outlives whoever started it.
  */
 import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { startLeashed } from '../servers/leash.ts'
@@ -28,6 +29,8 @@ export interface WorkerProcess {
   hasEnded(): boolean
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>
+  /** It stands still for so long, as a machine does that is out of memory or being moved, and goes on not knowing it. */
+  freeze(ms: number): Promise<void>
   /** SIGKILL: no last word, no checkpoint. */
   kill(): Promise<void>
 }
@@ -58,6 +61,11 @@ export async function startWorker({ config, history, logFile, more = [] }: Worke
     async stop() {
       worker.signal('SIGTERM')
       return worker.ended
+    },
+    async freeze(ms) {
+      worker.signal('SIGSTOP')
+      await pause(ms)
+      worker.signal('SIGCONT')
     },
     async kill() {
       worker.signal('SIGKILL')

@@ -136,6 +136,7 @@ export async function live(
         signal,
       )
     },
+    undefined,
     { disk: disk.of(life), host },
   )
 }

@@ -2,7 +2,8 @@
  * Who may import whom.
  *
  *     cli → worker → sources, actions, stores, metrics → core → detectors → nothing
- *     cli → dashboard → stores, core          simulation → core, and the interfaces of sources and actions
+ *     cli → server → worker, core             simulation → core, and the interfaces of sources and actions
+ *     cli → dashboard → stores, core
  *
  * An area may import itself and whatever stands below it on its arrow. Tests and benches may import anything; only
  * they import `src/testing`. Packages are part of it: the pure areas name the few that they may use.
@@ -18,11 +19,12 @@ const below: Readonly<Record<string, readonly string[]>> = {
   'src/stores': ['src/core'],
   'src/metrics': ['src/core'],
   'src/worker': ['src/sources', 'src/actions', 'src/stores', 'src/metrics', 'src/core', 'detectors'],
+  'src/server': ['src/worker', 'src/core'],
   'src/dashboard': ['src/stores', 'src/core'],
   'src/simulation': ['src/core'],
   'src/cli': [
     ...['src/worker', 'src/dashboard', 'src/simulation', 'src/sources', 'src/actions', 'src/stores', 'src/core'],
-    ...['src/metrics', 'detectors'],
+    ...['src/server', 'src/metrics', 'detectors'],
   ],
   'replay-data': ['src/simulation', 'src/core'],
   infra: [],
