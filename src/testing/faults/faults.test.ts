@@ -9,7 +9,7 @@ import { type Taught, teach } from './taught.ts'
 let taught: Taught
 beforeAll(async () => {
   taught = await teach()
-})
+}, 120_000)
 
 /** Many deaths, a full disk, people's changes, lost answers, an API that is sick: chosen for what happens in them. */
 test.each([1, 19, 45])('story %i: whatever goes wrong, every law holds', async seed => {
