@@ -192,7 +192,10 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
 
   function journalOpened(recovered: readonly JournalEntry[]): void {
     const found = new Set(recovered.map(entry => JSON.stringify(entry)))
-    const missing = sure.find(entry => !found.has(JSON.stringify(entry)))
+    // Its answer may be on disk though the worker did not live to see it there: then it is over as well.
+    const answered = new Set(recovered.flatMap(entry => (entry.kind === 'outcome' ? [entry.effectId] : [])))
+    const isOver = (entry: JournalEntry): boolean => entry.kind === 'intent' && answered.has(entry.effect.id)
+    const missing = sure.find(entry => !found.has(JSON.stringify(entry)) && !isOver(entry))
     if (missing) breakLaw(`the journal has lost what was safely in it: ${JSON.stringify(missing).slice(0, 200)}`)
     isOpening = false
     known = [...recovered]
