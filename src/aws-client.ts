@@ -10,6 +10,7 @@
  */
 import type { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type Clock, systemClock } from './clock.ts'
 
 export interface AwsClientSettings {
   readonly region?: string | undefined
@@ -104,6 +105,8 @@ export interface CallBounds {
   readonly signal?: AbortSignal | undefined
   /** What is waited for, in a sentence. */
   readonly what?: string
+  /** Whose time it is; without it the machine's own. */
+  readonly patience?: Pick<Clock, 'sleep'> | undefined
 }
 
 /**
@@ -113,20 +116,23 @@ export interface CallBounds {
  */
 export async function boundedCall<T>(
   call: (signal: AbortSignal) => Promise<T>,
-  { withinMs, signal, what = 'answer' }: CallBounds,
+  { withinMs, signal, what = 'answer', patience = systemClock() }: CallBounds,
 ): Promise<T> {
   signal?.throwIfAborted()
   const over = new AbortController()
   const stop = () => over.abort(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
-  const timer = setTimeout(() => over.abort(new UnansweredError(what, withinMs)), withinMs)
+  const answered = new AbortController()
+  void patience.sleep(withinMs, answered.signal).then(() => {
+    if (!answered.signal.aborted) over.abort(new UnansweredError(what, withinMs))
+  })
   const givenUp = new Promise<never>((_, reject) => {
     over.signal.addEventListener('abort', () => reject(over.signal.reason), { once: true })
   })
   try {
     return await Promise.race([call(over.signal), givenUp])
   } finally {
-    clearTimeout(timer)
+    answered.abort()
     signal?.removeEventListener('abort', stop)
   }
 }

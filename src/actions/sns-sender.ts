@@ -29,6 +29,8 @@ export interface SnsSenderOptions {
   /** Told of each failed attempt that will be made again. */
   readonly onTrouble?: ((trouble: SnsTrouble) => void) | undefined
   readonly withinMs?: number
+  /** Whose time that is; without it the machine's own. */
+  readonly patience?: Pick<Clock, 'sleep'> | undefined
 }
 
 export interface Publication {
@@ -48,7 +50,7 @@ export interface SnsSender {
 }
 
 export function snsSender(options: SnsSenderOptions): SnsSender {
-  const { client, topicArn, clock, random, onTrouble, withinMs = callWithinMs } = options
+  const { client, topicArn, clock, random, onTrouble, withinMs = callWithinMs, patience } = options
   const gate = createGate({ clock, random })
   return {
     circuit: gate.circuit,
@@ -63,6 +65,7 @@ export function snsSender(options: SnsSenderOptions): SnsSender {
           await boundedCall(abortSignal => client.send(new PublishCommand(input), { abortSignal }), {
             withinMs,
             signal,
+            patience,
           })
           gate.answered()
           return { kind: 'applied' }

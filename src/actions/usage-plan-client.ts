@@ -155,12 +155,22 @@ export interface UsagePlansOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly withinMs?: number
+  /** Whose time bounds a call: the machine's own, unless the gateway is not of this world either. */
+  readonly patience?: Clock
 }
 
 type Call<T> = (signal: AbortSignal) => Promise<T>
 
-export function usagePlans({ client, queue, clock, random, withinMs = callWithinMs }: UsagePlansOptions): UsagePlans {
-  const bounded = <T>(call: Call<T>, signal: AbortSignal): Promise<T> => boundedCall(call, { withinMs, signal })
+export function usagePlans({
+  client,
+  queue,
+  clock,
+  random,
+  withinMs = callWithinMs,
+  patience,
+}: UsagePlansOptions): UsagePlans {
+  const bounded = <T>(call: Call<T>, signal: AbortSignal): Promise<T> =>
+    boundedCall(call, { withinMs, signal, patience })
 
   async function readOnce<T>(call: Call<Reply<T>>, signal: AbortSignal): Promise<Reply<T> | Failure> {
     try {

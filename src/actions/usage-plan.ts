@@ -59,6 +59,8 @@ export interface UsagePlanPerformerOptions {
   readonly audit?: AuditLog
   /** Told of each failed try that will be made again. */
   readonly onTrouble?: (trouble: PlanTrouble) => void
+  /** As `UsagePlansOptions` has it. */
+  readonly patience?: Clock
 }
 
 export interface PlanTrouble {
@@ -99,11 +101,12 @@ export function usagePlanPerformer({
   placeOf = () => undefined,
   audit,
   onTrouble = () => {},
+  patience,
 }: UsagePlanPerformerOptions): Performer<PlanEffect> {
   const known: KnownGateways = new Map(
     [...gateways].map(([name, control]) => {
       const { client, queue } = control
-      return [name, { ...control, plans: usagePlans({ client, queue, clock, random }) }]
+      return [name, { ...control, plans: usagePlans({ client, queue, clock, random, ...(patience && { patience }) }) }]
     }),
   )
   let stories = planStories(journal.recovered)

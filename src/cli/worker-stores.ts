@@ -1,7 +1,8 @@
 /** Everything a worker keeps on disk, opened together and closed together, whatever fails in between. */
 import { type AuditLog, type AuditOptions, openAudit } from '../stores/audit.ts'
 import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
-import type { LockLife } from '../stores/checkpoint-lock.ts'
+import type { Host, LockLife } from '../stores/checkpoint-lock.ts'
+import { type Disk, machineDisk } from '../stores/disk.ts'
 import { type OpenedJournal, openEffectJournal } from '../stores/effect-journal.ts'
 import { type IncidentLog, openIncidentLog } from '../stores/incident-log.ts'
 import { openRejects, type Rejects } from '../stores/rejects.ts'
@@ -31,6 +32,7 @@ export async function withWorkerStores(
   work: (stores: WorkerStores) => Promise<void>,
   life?: LockLife,
   auditing: (stores: Pick<WorkerStores, 'journal'>) => AuditOptions = () => ({}),
+  { disk = machineDisk, host }: { readonly disk?: Disk; readonly host?: Host } = {},
 ): Promise<void> {
   const opened: { close(): Promise<void> }[] = []
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -39,21 +41,23 @@ export async function withWorkerStores(
     return store
   }
   try {
-    const checkpoints = await keep(openCheckpoints(directory, { life }))
-    const journal = await keep(openEffectJournal(directory, undefined, checkpoints.stillOurs))
+    const checkpoints = await keep(openCheckpoints(directory, { life, disk, ...(host && { host }) }))
+    const journal = await keep(openEffectJournal(directory, disk, checkpoints.stillOurs))
     const audit = await keep(
       openAudit(
         directory,
         ({ message }) => telemetry({ name: 'auditFailed', because: message }),
-        undefined,
+        disk,
         auditing({ journal }),
       ),
     )
     const incidents = await keep(
-      openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message })),
+      openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message }), {
+        disk,
+      }),
     )
-    const rejects = await openRejects(directory)
-    const undelivered = await openUndelivered(whole)
+    const rejects = await openRejects(directory, { disk })
+    const undelivered = await openUndelivered(whole, { disk })
     await work({ checkpoints, journal, audit, incidents, rejects, undelivered })
   } finally {
     for (const store of opened) await store.close()

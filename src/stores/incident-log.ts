@@ -44,7 +44,7 @@ export async function openIncidentLog(
     ({ size }) => size,
     () => 0,
   )
-  const standings = await standingsIn([directory])
+  const standings = await standingsIn([directory], disk)
   let last: Promise<void> = Promise.resolve()
   async function append(line: string): Promise<void> {
     try {
@@ -96,10 +96,13 @@ export async function findIncident(directory: string, incidentId: string): Promi
 }
 
 /** What was told last of each incident that the log still has, the most recent ones. */
-export async function standingsIn(directories: readonly string[]): Promise<Map<string, Standing>> {
+export async function standingsIn(
+  directories: readonly string[],
+  disk: Disk = machineDisk,
+): Promise<Map<string, Standing>> {
   const standings = new Map<string, Standing>()
   for (const path of directories.flatMap(each => [join(each, olderName), join(each, fileName)])) {
-    const content = await machineDisk.readFile(path).catch(() => '')
+    const content = await disk.readFile(path).catch(() => '')
     for (const line of content.toString().split('\n')) {
       const change = line === '' ? undefined : changeOf(line)
       if (change !== undefined) noteStanding(standings, change)

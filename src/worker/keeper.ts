@@ -134,8 +134,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
   const kept = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
-  // What was only learned is no life that goes on: no stream was read in it, and nothing decided.
-  const learned = kept?.learned
+  // What was only learned is no life that goes on: no stream was read in it, and nothing decided; unless it was, by one
+  // that was killed before it had written another checkpoint.
+  const hasDecided =
+    kept !== undefined && journal.since(kept.journaled).some(({ at }) => at >= (saved?.snapshot.writtenAt ?? 0))
+  const learned = hasDecided ? undefined : kept?.learned
   const state = learned === undefined ? kept : undefined
   const engine =
     kept === undefined
