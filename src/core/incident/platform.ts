@@ -2,7 +2,7 @@
  * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
  * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
  */
-import { type Engine, type Out, type PlatformIncident, watching } from '../engine-state.ts'
+import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
@@ -12,6 +12,7 @@ import type { OtherParts } from './fleet-sums.ts'
 import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
 import { isPast } from './past.ts'
+import type { PlatformIncident } from './platform-incident.ts'
 import { isFarWorse } from './response.ts'
 import { explain, step } from './storyline.ts'
 
