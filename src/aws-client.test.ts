@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isPassing } from './aws-client.ts'
+import { boundedCredentials, credentialsHint, isPassing } from './aws-client.ts'
 
 const error = (name: string, { message = 'as told by the test', status = 400 } = {}) =>
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } })
@@ -30,4 +30,22 @@ test('what the status alone says is believed too', () => {
     false,
     false,
   ])
+})
+
+test('credentials that never come fail in time as something that passes, and are asked for anew', async () => {
+  let asked = 0
+  const good = { accessKeyId: 'a', secretAccessKey: 's' }
+  const provider = boundedCredentials(
+    async () => {
+      asked++
+      return asked === 1 ? () => new Promise(() => {}) : async () => good
+    },
+    { withinMs: 20 },
+  )
+  const failure: unknown = await provider().catch((thrown: unknown) => thrown)
+  expect(failure).toMatchObject({ message: 'no credentials came within 20 ms' })
+  expect([isPassing(failure), credentialsHint(failure)]).toEqual([true, expect.stringContaining('AWS_PROFILE')])
+  expect(await provider()).toEqual(good)
+  expect(await provider()).toEqual(good)
+  expect(asked).toBe(2)
 })

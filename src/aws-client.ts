@@ -3,9 +3,14 @@
  * container, instance), on request a role assumed with them, our own retries instead of its own (they know the clock and tell
  * of themselves), and plain HTTP/1.1 to an endpoint that is named: the Kinesis client would speak HTTP/2 there, which
  * simulations do not. A simulation on loopback knows no accounts, so none is asked for; of roles it is asked at the same place.
+ *
+ * Nothing here waits for ever: a request is bounded by the handler, credentials by their provider, and a call as a whole,
+ * whatever it waits for, by `boundedCall`. Credentials of their own, since a client asks for them once at a time: whoever
+ * comes later waits for the same answer, and one that never came would hold them all for good.
  */
-import type { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+import type { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type Clock, systemClock } from './clock.ts'
 
 export interface AwsClientSettings {
   readonly region?: string | undefined
@@ -17,6 +22,10 @@ export interface AwsClientSettings {
 }
 
 const connectWithinMs = 5_000
+/** A role of the machine answers in milliseconds, a program or a sign-on in seconds; one try of each that may be asked. */
+const credentialsWithinMs = 15_000
+/** Of STS: an answer to one request. */
+const roleWithinMs = 10_000
 const simulated = { accessKeyId: 'simulated', secretAccessKey: 'simulated' }
 
 /** `answerWithinMs` is real time: what the network may take, whatever the worker's clock shows. */
@@ -28,42 +37,131 @@ export function awsClientOptions(settings: AwsClientSettings, { answerWithinMs }
   const credentials = roleArn === undefined ? own : assumedRole({ ...settings, roleArn, region: known }, simulation)
   return {
     maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: connectWithinMs,
-      requestTimeout: answerWithinMs,
-      throwOnRequestTimeout: true,
-    }),
+    requestHandler: boundedHandler(answerWithinMs),
+    credentialDefaultProvider: standardCredentials,
     ...(known !== undefined && { region: known }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
   }
 }
 
+const boundedHandler = (answerWithinMs: number): NodeHttpHandler =>
+  new NodeHttpHandler({
+    connectionTimeout: connectWithinMs,
+    requestTimeout: answerWithinMs,
+    throwOnRequestTimeout: true,
+  })
+
 type CredentialProvider = ReturnType<typeof fromTemporaryCredentials>
+
+/** What the SDK asks by itself, bounded. */
+function standardCredentials(input: Parameters<typeof fromNodeProviderChain>[0]): CredentialProvider {
+  return boundedCredentials(async () => {
+    // Loaded here: who is given credentials starts without them.
+    const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers')
+    return fromNodeProviderChain(input)
+  })
+}
+
+/**
+ * Fails, as a thing that passes, where no credentials come in time, and begins anew with the next call: the chain that did
+ * not answer may wait for ever.
+ */
+export function boundedCredentials(
+  make: () => Promise<CredentialProvider>,
+  { withinMs = credentialsWithinMs } = {},
+): CredentialProvider {
+  let made: Promise<CredentialProvider> | undefined
+  return async identity => {
+    const mine = made ?? make()
+    made = mine
+    try {
+      return await boundedCall(async () => (await mine)(identity), { withinMs, what: 'credentials' })
+    } catch (error) {
+      made = undefined
+      throw error instanceof UnansweredError ? new CredentialsSilentError(withinMs) : error
+    }
+  }
+}
+
+/** Named as the SDK names credentials that it cannot find: they may come by themselves, and the hint is the same. */
+class CredentialsSilentError extends Error {
+  constructor(withinMs: number) {
+    super(`no credentials came within ${withinMs} ms`)
+    this.name = 'CredentialsProviderError'
+  }
+}
+
+/** Nobody answered, and nobody knows whether what was asked has been done. */
+export class UnansweredError extends Error {
+  constructor(what: string, withinMs: number) {
+    super(`no ${what} within ${withinMs} ms`)
+  }
+}
+
+export interface CallBounds {
+  /** Real time for a call and all that it waits for: a client's own bound begins when the request is sent. */
+  readonly withinMs: number
+  readonly signal?: AbortSignal | undefined
+  /** What is waited for, in a sentence. */
+  readonly what?: string
+  /** Whose time it is; without it the machine's own. */
+  readonly patience?: Pick<Clock, 'sleep'> | undefined
+}
+
+/**
+ * The call's answer, or a rejection when it takes too long or `signal` aborts. Given up, it is aborted too, so that a change
+ * does not go out after all when nobody reckons with it any more. With a timer of its own: on Node 20 an
+ * AbortSignal.timeout that only AbortSignal.any refers to is collected, and never fires.
+ */
+export async function boundedCall<T>(
+  call: (signal: AbortSignal) => Promise<T>,
+  { withinMs, signal, what = 'answer', patience = systemClock() }: CallBounds,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const over = new AbortController()
+  const stop = () => over.abort(signal?.reason)
+  signal?.addEventListener('abort', stop, { once: true })
+  const answered = new AbortController()
+  void patience.sleep(withinMs, answered.signal).then(() => {
+    if (!answered.signal.aborted) over.abort(new UnansweredError(what, withinMs))
+  })
+  const givenUp = new Promise<never>((_, reject) => {
+    over.signal.addEventListener('abort', () => reject(over.signal.reason), { once: true })
+  })
+  try {
+    return await Promise.race([call(over.signal), givenUp])
+  } finally {
+    answered.abort()
+    signal?.removeEventListener('abort', stop)
+  }
+}
 
 /** The client keeps what it is given until shortly before it expires, and then asks again. */
 function assumedRole(
   { roleArn, externalId, region }: AwsClientSettings & { readonly roleArn: string },
   simulation: string | undefined,
 ): CredentialProvider {
-  let assume: CredentialProvider | undefined
+  const assume = boundedCredentials(async () => {
+    // Loaded here: who assumes no role starts without it.
+    const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
+    return fromTemporaryCredentials({
+      params: {
+        RoleArn: roleArn,
+        RoleSessionName: 'weir',
+        ...(externalId !== undefined && { ExternalId: externalId }),
+      },
+      ...(simulation !== undefined && { masterCredentials: simulated }),
+      clientConfig: {
+        maxAttempts: 1,
+        requestHandler: boundedHandler(roleWithinMs),
+        ...(region !== undefined && { region }),
+        ...(simulation !== undefined && { endpoint: simulation }),
+      },
+    })
+  })
   return async identity => {
     try {
-      // Loaded here: who assumes no role starts without it.
-      const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
-      assume ??= fromTemporaryCredentials({
-        params: {
-          RoleArn: roleArn,
-          RoleSessionName: 'weir',
-          ...(externalId !== undefined && { ExternalId: externalId }),
-        },
-        ...(simulation !== undefined && { masterCredentials: simulated }),
-        clientConfig: {
-          maxAttempts: 1,
-          ...(region !== undefined && { region }),
-          ...(simulation !== undefined && { endpoint: simulation }),
-        },
-      })
       return await assume(identity)
     } catch (error) {
       throw isRefused(error) ? new RoleRefusedError(roleArn, error) : error

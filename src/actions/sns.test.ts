@@ -6,7 +6,9 @@ import type { Clock } from '../clock.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { alertBody } from '../core/explanation/json.ts'
 import type { AlertEffect } from '../core/incident/effect.ts'
-import { longestMessageBytes, publishInput, type SnsTrouble, snsClient, snsPerformer } from './sns.ts'
+import { HOUR_MS } from '../core/vocabulary.ts'
+import { longestMessageBytes, publishInput, snsClient, snsPerformer } from './sns.ts'
+import { type SnsTrouble, snsSender } from './sns-sender.ts'
 
 const topicArn = 'arn:aws:sns:eu-central-1:123456789012:weir-alerts'
 const onsetAt = Date.UTC(2026, 10, 20, 14, 3, 7)
@@ -239,15 +241,18 @@ async function serve(answers: readonly string[], random = 0.5) {
     onSleep: () => {},
     perform: (effect: AlertEffect, signal = new AbortController().signal) => performer.perform(effect, signal),
   }
+  let now = onsetAt
   const clock: Clock = {
-    now: () => onsetAt,
+    now: () => now,
     sleep: async ms => {
+      now += ms
       slept.push(ms)
       topic.onSleep()
     },
   }
   const onTrouble = (trouble: SnsTrouble) => troubles.push(trouble)
-  const performer = snsPerformer({ client, topicArn, clock, random: () => random, onTrouble })
+  const sender = snsSender({ client, topicArn, clock, random: () => random, onTrouble })
+  const performer = snsPerformer({ sender, topicArn, clock, giveUpAfterMs: HOUR_MS })
   return topic
 }
 

@@ -1,60 +1,34 @@
 /**
  * Alerts through Amazon SNS: one message a transition, with a JSON body (`weir.alert/1`, see README.md) and attributes
  * for filter policies. Publishing cannot be read back: after a lost answer the message is sent again, and a subscriber
- * tells the copies by `deduplicationId`. On a FIFO topic SNS does that itself.
+ * tells the copies by `deduplicationId`. On a FIFO topic SNS does that itself. What SNS does not take for `giveUpAfterMs` is
+ * refused, and kept for a person (stores/undelivered.ts).
  */
 import { createHash } from 'node:crypto'
-import {
-  type MessageAttributeValue,
-  PublishCommand,
-  type PublishCommandInput,
-  SNSClient,
-  SNSServiceException,
-} from '@aws-sdk/client-sns'
-import {
-  type AwsClientSettings,
-  awsClientOptions,
-  credentialsHint,
-  isPassing,
-  RoleRefusedError,
-  statusOf,
-} from '../aws-client.ts'
+import { type MessageAttributeValue, type PublishCommandInput, SNSClient } from '@aws-sdk/client-sns'
+import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
+import { type Delay, delayOf, type Standing } from '../core/explanation/delay.ts'
 import { alertBody } from '../core/explanation/json.ts'
-import { cleanText, headline } from '../core/explanation/text.ts'
-import type { AlertEffect, Outcome } from '../core/incident/effect.ts'
+import { cleanText, durationText, headline } from '../core/explanation/text.ts'
+import type { AlertEffect } from '../core/incident/effect.ts'
+import { MINUTE_MS } from '../core/vocabulary.ts'
 import type { Performer } from './performer.ts'
+import type { SnsSender } from './sns-sender.ts'
 
 /** What SNS takes of one message by default, body and attributes together (aws-facts: SNS size). */
 export const longestMessageBytes = 262_144
 /** SNS takes fewer than 100 characters, and its older documentation only ASCII. */
 const longestSubject = 99
-/** Room that is left for attributes: seven, each value at most 200 characters. */
+/** Room that is left for attributes: eight, each value at most 200 characters. */
 const attributesBytes = 16_384
 /** A body that would be too large is made again with lists and texts cut to this; `truncated` says so. */
 const truncatedTo = { items: 20, characters: 500 } as const
 
-const firstPauseMs = 500
-const longestPauseMs = 30_000
 /** No answer in this time counts as none: a silent SNS must not hold an alert for the socket's own two minutes. */
 const answerWithinMs = 10_000
-
-export interface SnsTrouble {
-  readonly effectId: string
-  readonly attempt: number
-  readonly error: string
-  readonly nextTryInMs: number
-}
-
-export interface SnsPerformerOptions {
-  readonly client: SNSClient
-  readonly topicArn: string
-  readonly clock: Clock
-  /** 0 (inclusive) to 1 (exclusive): spreads retries, so that many workers don't come back at the same moment. */
-  readonly random: () => number
-  /** Told of each failed attempt that will be made again. */
-  readonly onTrouble?: (trouble: SnsTrouble) => void
-}
+/** An alert that was decided long ago, by a worker that was off since, is tried for so long from its start on. */
+const leastTryMs = 10 * MINUTE_MS
 
 export interface SnsClientOptions extends AwsClientSettings {
   readonly topicArn: string
@@ -65,54 +39,63 @@ export function snsClient({ topicArn, region = topicArn.split(':')[3], ...settin
   return new SNSClient(awsClientOptions({ ...settings, region }, { answerWithinMs }))
 }
 
+export interface SnsPerformerOptions {
+  readonly sender: SnsSender
+  readonly topicArn: string
+  readonly clock: Clock
+  /** From its decision on; then it is given up, and a person must send it. */
+  readonly giveUpAfterMs: number
+  /** What was told of an incident last, for messages that come late. */
+  readonly standingOf?: ((incidentId: string) => Standing | undefined) | undefined
+}
+
 export function snsPerformer(options: SnsPerformerOptions): Performer<AlertEffect> {
-  const { client, topicArn, clock, random, onTrouble } = options
+  const { sender, topicArn, clock, giveUpAfterMs, standingOf } = options
+  const notBefore = clock.now() + Math.min(giveUpAfterMs, leastTryMs)
   return {
-    async perform(effect, signal) {
-      const message = publishInput(effect, topicArn)
-      for (let attempt = 1; ; attempt++) {
-        signal.throwIfAborted()
-        try {
-          await client.send(new PublishCommand(message), { abortSignal: signal })
-          return { kind: 'applied' }
-        } catch (error) {
-          signal.throwIfAborted()
-          const refused = refusal(error, topicArn)
-          if (refused) return refused
-          const nextTryInMs = pauseMs(attempt, random)
-          onTrouble?.({ effectId: effect.id, attempt, error: errorText(error), nextTryInMs })
-          await clock.sleep(nextTryInMs, signal)
-        }
-      }
-    },
+    perform: (effect, signal) =>
+      sender.publish(
+        {
+          id: effect.id,
+          message: now => publishInput(effect, topicArn, delayOf(effect, now, standingOf?.(effect.incidentId))),
+          until: Math.max(effect.decidedAt + giveUpAfterMs, notBefore),
+        },
+        signal,
+      ),
   }
 }
 
 /** The whole message as SNS gets it. */
-export function publishInput(effect: AlertEffect, topicArn: string): PublishCommandInput {
+export function publishInput(effect: AlertEffect, topicArn: string, delay?: Delay): PublishCommandInput {
   const { severity, kind, phase, keyId, tenant, mode } = effect.explanation
+  const named = { severity, kind, phase, tenantId: tenant?.id, keyId, format: 'generic', mode }
   return {
     TopicArn: topicArn,
-    Subject: subject(effect),
-    Message: body(effect),
-    MessageAttributes: attributes({ severity, kind, phase, tenantId: tenant?.id, keyId, format: 'generic', mode }),
-    ...(topicArn.endsWith('.fifo')
-      ? { MessageGroupId: digest(effect.incidentId), MessageDeduplicationId: digest(effect.id) }
-      : {}),
+    Subject: subjectOf(`[${severity}${delayed(delay)}] ${headline(effect.explanation)}`),
+    Message: body(effect, delay),
+    MessageAttributes: attributes({ ...named, delayed: delay === undefined ? undefined : 'true' }),
+    ...inGroup(topicArn, { group: effect.incidentId, id: effect.id }),
   }
 }
 
+const delayed = (delay: Delay | undefined): string =>
+  delay === undefined ? '' : `, delayed ${durationText(delay.sentAt - delay.decidedAt)}`
+
+/** On a FIFO topic the messages of a group stay in order, and SNS drops the copies of one. */
+export const inGroup = (topicArn: string, { group, id }: { readonly group: string; readonly id: string }) =>
+  topicArn.endsWith('.fifo') ? { MessageGroupId: digest(group), MessageDeduplicationId: digest(id) } : {}
+
 /** `[high] Client A (key_abc123) exceeded anomaly threshold.`: ASCII, one line; accents are dropped, other letters become `?`. */
-function subject({ explanation }: AlertEffect): string {
-  const ascii = cleanText(`[${explanation.severity}] ${headline(explanation)}`)
+export function subjectOf(text: string): string {
+  const ascii = cleanText(text)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^ -~]/gu, '?')
   return ascii.length > longestSubject ? `${ascii.slice(0, longestSubject - 3)}...` : ascii
 }
 
-function body(effect: AlertEffect): string {
-  const whole = alertBody(effect)
+function body(effect: AlertEffect, delay: Delay | undefined): string {
+  const whole = alertBody(effect, delay)
   const text = JSON.stringify(whole)
   if (Buffer.byteLength(text) <= longestMessageBytes - attributesBytes) return text
   const { items, characters } = truncatedTo
@@ -124,7 +107,9 @@ function body(effect: AlertEffect): string {
 }
 
 /** SNS refuses empty values, and control characters in any. */
-function attributes(values: Readonly<Record<string, string | undefined>>): Record<string, MessageAttributeValue> {
+export function attributes(
+  values: Readonly<Record<string, string | undefined>>,
+): Record<string, MessageAttributeValue> {
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) => {
       const clean = cleanText(value ?? '')
@@ -136,38 +121,4 @@ function attributes(values: Readonly<Record<string, string | undefined>>): Recor
 /** Ids may hold characters, and be of a length, that a FIFO topic does not take. */
 function digest(id: string): string {
   return createHash('sha256').update(id).digest('hex')
-}
-
-/** Exponential with full jitter: from nothing to 0.5 s, 1 s, 2 s … 30 s. */
-function pauseMs(attempt: number, random: () => number): number {
-  return random() * Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
-}
-
-/** What will not be otherwise next time, in words for a person; undefined: worth another try. */
-function refusal(error: unknown, topicArn: string): Outcome | undefined {
-  if (error instanceof RoleRefusedError) return { kind: 'refused', because: errorText(error) }
-  if (!(error instanceof SNSServiceException)) return undefined
-  const status = statusOf(error) ?? 0
-  if (status < 400 || status >= 500 || isPassing(error)) return undefined
-  return { kind: 'refused', because: refusalText(error, topicArn) }
-}
-
-function refusalText(error: SNSServiceException, topicArn: string): string {
-  switch (error.name) {
-    case 'AuthorizationErrorException':
-    case 'AuthorizationError':
-    case 'AccessDenied':
-      return `may not publish to ${topicArn}: the worker’s role lacks sns:Publish on it (${errorText(error)})`
-    case 'NotFoundException':
-    case 'NotFound':
-      return `there is no topic ${topicArn}: create it, or correct alerts.sns.topicArn (${errorText(error)})`
-    default:
-      return `SNS refused the message to ${topicArn} (${errorText(error)})`
-  }
-}
-
-function errorText(error: unknown): string {
-  const hint = credentialsHint(error)
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return cleanText(hint === undefined ? text : `${text}. ${hint}`)
 }

@@ -13,7 +13,14 @@ import {
   UpdateUsagePlanCommand,
   type UsagePlan,
 } from '@aws-sdk/client-api-gateway'
-import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
+import {
+  type AwsClientSettings,
+  awsClientOptions,
+  boundedCall,
+  credentialsHint,
+  isPassing,
+  statusOf,
+} from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import type { LimitsOrNone, MethodLimits, PlanSettings } from '../core/incident/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
@@ -167,31 +174,22 @@ export interface UsagePlansOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly withinMs?: number
+  /** Whose time bounds a call: the machine's own, unless the gateway is not of this world either. */
+  readonly patience?: Clock
 }
 
 type Call<T> = (signal: AbortSignal) => Promise<T>
 
-export function usagePlans({ client, queue, clock, random, withinMs = callWithinMs }: UsagePlansOptions): UsagePlans {
-  /**
-   * Given up, it is aborted too, so that a change does not go out after all when nobody reckons with it any more. With a timer
-   * of its own: on Node 20 an AbortSignal.timeout that only AbortSignal.any refers to is collected, and never fires.
-   */
-  async function bounded<T>(call: Call<T>, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted()
-    const over = new AbortController()
-    const stop = () => over.abort(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    const timer = setTimeout(() => over.abort(new Error(`no answer within ${withinMs} ms`)), withinMs)
-    const givenUp = new Promise<never>((_, reject) => {
-      over.signal.addEventListener('abort', () => reject(over.signal.reason), { once: true })
-    })
-    try {
-      return await Promise.race([call(over.signal), givenUp])
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', stop)
-    }
-  }
+export function usagePlans({
+  client,
+  queue,
+  clock,
+  random,
+  withinMs = callWithinMs,
+  patience,
+}: UsagePlansOptions): UsagePlans {
+  const bounded = <T>(call: Call<T>, signal: AbortSignal): Promise<T> =>
+    boundedCall(call, { withinMs, signal, patience })
 
   async function readOnce<T>(call: Call<Reply<T>>, signal: AbortSignal, isUrgent = false): Promise<Reply<T> | Failure> {
     try {

@@ -56,6 +56,8 @@ export interface UsagePlanPerformerOptions {
   readonly watch?: GiveBackWatch
   /** Told of each failed try that will be made again. */
   readonly onTrouble?: (trouble: PlanTrouble) => void
+  /** As `UsagePlansOptions` has it. */
+  readonly patience?: Clock
 }
 
 export type PlanTrouble = Trouble
@@ -84,11 +86,12 @@ export function usagePlanPerformer({
   audit,
   watch,
   onTrouble = () => {},
+  patience,
 }: UsagePlanPerformerOptions): LimitPerformer {
   const known: KnownGateways = new Map(
     [...gateways].map(([name, control]) => {
       const { client, queue } = control
-      return [name, { ...control, plans: usagePlans({ client, queue, clock, random }) }]
+      return [name, { ...control, plans: usagePlans({ client, queue, clock, random, ...(patience && { patience }) }) }]
     }),
   )
   const ledger = createLedger(journal, watch)

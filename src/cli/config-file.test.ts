@@ -118,7 +118,7 @@ test('a file that is no YAML is told with its line, without its content, and the
 test('names with nothing behind them are as if they were not there, but for a gateway, which then is the default one', async () => {
   const { config } = await load({ '/etc/weir/weir.yaml': 'mode: enforce\ngateway:\nthrottle:\ntenants:\nalerts:\n' })
   expect(config.gateway).toEqual({})
-  expect(config.alerts).toEqual({})
+  expect(config.alerts.sns).toBeUndefined()
 })
 
 test('one usage plan for two tenants is refused only where plans are changed', async () => {

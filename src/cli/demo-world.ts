@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
+import { snsSender } from '../actions/sns-sender.ts'
 import { usagePlanPerformer } from '../actions/usage-plan.ts'
 import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { type Clock, scaledClock, systemClock } from '../clock.ts'
@@ -119,43 +120,45 @@ async function play(
       else terminal.say('The story is over. Normal traffic goes on until Ctrl-C.\n')
       if (once && timetable.closedAt === undefined) process.exitCode = exitCodes.failed
     })
-    await withWorkerStores(folder, telemetry, ({ checkpoints, journal, audit, rejects }) =>
-      runWorker(
-        {
-          ...{ source, clock, checkpoints, journal, rejects, telemetry, mode },
-          decoder: tally.decoder,
-          engine: engineSettings(config, tenantsOf(tenants).tenants),
-          teach: async engine => {
-            await teachHistory(engine, decoder, [lastWeek(tenants)], telemetry)
-            clock.start()
+    await withWorkerStores(
+      { directory: folder, whole: folder },
+      telemetry,
+      ({ checkpoints, journal, audit, rejects, undelivered }) =>
+        runWorker(
+          {
+            ...{ source, clock, checkpoints, journal, rejects, undelivered, telemetry, mode },
+            decoder: tally.decoder,
+            engine: engineSettings(config, tenantsOf(tenants).tenants),
+            teach: async engine => {
+              await teachHistory(engine, decoder, [lastWeek(tenants)], telemetry)
+              clock.start()
+            },
+            performers: {
+              alert: snsPerformer({
+                ...{ topicArn, clock, giveUpAfterMs: config.alerts.giveUpAfter },
+                sender: snsSender({
+                  ...{ topicArn, clock, random: Math.random },
+                  client: snsClient({ topicArn, endpoint: servedSns.endpoint }),
+                  onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
+                }),
+              }),
+              plan: usagePlanPerformer({
+                ...{ clock, journal, audit, random: Math.random },
+                gateways: new Map([
+                  [
+                    undefined,
+                    {
+                      client: apiGatewayClient({ endpoint: servedGateway.endpoint }),
+                      queue: controlPlaneQueue({ clock }),
+                    },
+                  ],
+                ]),
+              }),
+            },
+            checkpointEveryMs: config.state.checkpointEvery,
           },
-          performers: {
-            alert: snsPerformer({
-              ...{
-                client: snsClient({ topicArn, endpoint: servedSns.endpoint }),
-                topicArn,
-                clock,
-                random: Math.random,
-              },
-              onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
-            }),
-            plan: usagePlanPerformer({
-              ...{ clock, journal, audit, random: Math.random },
-              gateways: new Map([
-                [
-                  undefined,
-                  {
-                    client: apiGatewayClient({ endpoint: servedGateway.endpoint }),
-                    queue: controlPlaneQueue({ clock }),
-                  },
-                ],
-              ]),
-            }),
-          },
-          checkpointEveryMs: config.state.checkpointEvery,
-        },
-        signal,
-      ),
+          signal,
+        ),
     )
     over.abort()
     await telling

@@ -1,5 +1,6 @@
 /** The command `weir`: one file a command, registered here. Clock, chance, environment and signals enter in this folder only. */
 import { Command, CommanderError } from 'commander'
+import { alertsCommand } from './alerts.ts'
 import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
@@ -76,6 +77,7 @@ ${exitCodesHelp}`,
     explainCommand(),
     plannedCommand(),
     labelCommand(),
+    alertsCommand(),
     tuneCommand(),
     throttlesCommand(),
     demoCommand(),

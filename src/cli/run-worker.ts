@@ -2,8 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
+import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
 import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
@@ -33,6 +35,7 @@ import type { EffectJournal } from '../stores/journal-entry.ts'
 import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
+import { createNoticing } from '../worker/noticing.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { auditingVerdicts } from './audit-verdicts.ts'
@@ -155,12 +158,32 @@ async function watch(watching: Watch): Promise<void> {
   await withServer(
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
-    watched => {
-      const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock) }
-      if (config.state.shared) return watchShared({ ...watching, ...watched }, telemetry, common)
-      return watchWhole({ ...watching, ...watched }, common)
-    },
+    watched =>
+      withNotices(config, { clock, telemetry: watched.telemetry }, (telling, sender) => {
+        const lives = { ...watching, ...watched, telemetry: telling }
+        const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock), sender }
+        return config.state.shared ? watchShared(lives, telemetry, common) : watchWhole(lives, common)
+      }),
   )
+}
+
+/** What the worker says of itself goes out with the alerts, and ends after them. */
+async function withNotices(
+  config: WeirConfig,
+  { clock, telemetry }: { readonly clock: Clock; readonly telemetry: Telemetry },
+  work: (telemetry: Telemetry, sender: SnsSender | undefined) => Promise<void>,
+): Promise<void> {
+  const { sns, tellBehindAfter } = config.alerts
+  const sender = alertSender(config, clock, telemetry)
+  const noticing = createNoticing({
+    ...{ clock, telemetry, behindAfterMs: tellBehindAfter, checkpointEveryMs: config.state.checkpointEvery },
+    send: sender && sns && noticePerformer({ sender, topicArn: sns.topicArn }),
+  })
+  try {
+    await work(noticing.telemetry, sender)
+  } finally {
+    await noticing.finish()
+  }
 }
 
 /** One for each gateway, whatever reads: AWS counts by account and region. */
@@ -215,21 +238,23 @@ interface Life {
   /** Told who takes people's commands from now on; undefined: nobody any more. */
   readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
+  /** Undefined where there is no topic. */
+  readonly sender: SnsSender | undefined
   /** Where it is of one partition of a shared stream. */
   readonly part?: SharedPart
 }
 
 async function watchStream(
   watching: Watch & Pick<ObservedLife, 'follows'>,
-  { source, clock, stateDirectory, operate, queueOf, part }: Life,
+  { source, clock, stateDirectory, operate, queueOf, sender, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, signal, follows } = watching
   let owners = directory
   let grounds = createGroundsBook([])
   await withWorkerStores(
-    part?.directory ?? stateDirectory,
+    { directory: part?.directory ?? stateDirectory, whole: stateDirectory },
     watching.telemetry,
-    async ({ checkpoints, journal, audit, incidents, rejects }) => {
+    async ({ checkpoints, journal, audit, incidents, rejects, undelivered }) => {
       const told = auditingVerdicts({ audit, clock }, loggingIncidents(incidents, grounds, watching.telemetry))
       const telemetry = tidying(audit, clock, told)
       const { format } = config
@@ -243,7 +268,7 @@ async function watchStream(
       // What comes from CloudWatch are counts, whatever the stream's records are.
       const isTaughtByMetric = history.includes(fromCloudWatch)
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
-      const alert = alertPerformer(config, clock, telemetry)
+      const alert = alertPerformer(config, { sender, clock, incidents })
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
       const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
       void deadMansSwitch?.reconcile()
@@ -282,6 +307,7 @@ async function watchStream(
               checkpoints,
               journal,
               rejects,
+              undelivered,
               audit,
               telemetry,
               metrics,
@@ -383,17 +409,31 @@ function seldom(clock: Clock, tell: (event: SourceEvent) => void): (event: Sourc
   }
 }
 
-/** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
-function alertPerformer({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): Performer<AlertEffect> {
+function alertSender({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): SnsSender | undefined {
   if (alerts.sns === undefined) {
     telemetry({ name: 'alertsUnsent' })
-    return { perform: async () => ({ kind: 'applied' }) }
+    return undefined
   }
-  const { topicArn } = alerts.sns
-  return snsPerformer({
-    ...{ client: snsClient(alerts.sns), topicArn, clock, random: Math.random },
+  return snsSender({
+    ...{ client: snsClient(alerts.sns), topicArn: alerts.sns.topicArn, clock, random: Math.random },
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })
+}
+
+interface AlertSurroundings {
+  readonly sender: SnsSender | undefined
+  readonly clock: Clock
+  readonly incidents: IncidentLog
+}
+
+/** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
+function alertPerformer(
+  { alerts: { sns, giveUpAfter } }: WeirConfig,
+  { sender, clock, incidents }: AlertSurroundings,
+): Performer<AlertEffect> {
+  if (sns === undefined || sender === undefined) return { perform: async () => ({ kind: 'applied' }) }
+  const { topicArn } = sns
+  return snsPerformer({ sender, topicArn, clock, giveUpAfterMs: giveUpAfter, standingOf: incidents.standingOf })
 }
 
 interface PlanSurroundings {

@@ -9,7 +9,7 @@ const noon = Date.UTC(2026, 10, 20, 12, 0, 0)
 const reading: Reading = {
   ...{ overMs: 1_000, records: 4, bytes: 4_000, calls: 20, rejected: 0, lag: { records: 0 }, eventTime: noon },
   ...{ watermark: noon - 35_000, keys: 200, activeKeys: 63, totalCalls: 20, late: 0 },
-  ...{ openIncidents: 0, throttled: 0, isHalted: false, history: true },
+  ...{ openIncidents: 0, throttled: 0, isHalted: false, history: true, catchingUpFrom: undefined },
 }
 
 const storm: Explanation = {

@@ -120,7 +120,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${verifiedText(explanation) ?? about}`)
-    const isAlert = phase === 'open' && explanation.telling !== 'noted' && !isPartOfPlatform(explanation)
+    const isForPeople = explanation.telling === 'alerted' || explanation.telling === 'with-platform'
+    const isAlert = phase === 'open' && isForPeople && !isPartOfPlatform(explanation)
     if (isAlert || isUnheld(explanation)) block(alertText(explanation), style)
   }
 
@@ -208,6 +209,7 @@ function verifiedText({ phase, verification }: Explanation): string | undefined 
 
 function phaseLook(explanation: Explanation): readonly [string, Style] {
   const { phase, kind, severity, telling, action } = explanation
+  if (telling === 'history') return [phase === 'open' ? 'history' : phase === 'closed' ? 'was over' : 'recovers', 'dim']
   switch (phase) {
     case 'open':
       if (severity === 'high') return ['ALERT', 'red']

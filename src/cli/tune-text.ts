@@ -178,6 +178,7 @@ export function differenceText(difference: Difference): string {
 const TELLINGS = {
   alerted: 'people are alerted',
   'with-platform': 'told as part of a platform incident',
+  history: 'told as history',
   noted: 'only noted',
 } as const
 

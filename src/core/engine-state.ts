@@ -6,10 +6,10 @@ import type { TenantDirectory } from './config/tenants.ts'
 import type { Explanation, OperatorWord } from './explanation/explanation.ts'
 import type { Effect } from './incident/effect.ts'
 import type { OtherParts } from './incident/fleet-sums.ts'
-import type { Story } from './incident/incident.ts'
 import type { Memo } from './incident/memo.ts'
 import type { Openings } from './incident/openings.ts'
 import type { Surveys } from './incident/owner-survey.ts'
+import type { PlatformIncident } from './incident/platform-incident.ts'
 import type { Jury } from './judge.ts'
 import type { MeasuredMinute, Measuring } from './measured-minute.ts'
 import type { Schedule } from './planned/schedule.ts'
@@ -60,11 +60,6 @@ export interface Spent {
   readonly at: EpochMs
   readonly alerts: number
 }
-
-export type PlatformIncident =
-  /** `judgedTo`: until then (event time) it was judged in an earlier life; what is read again of before does not change it. */
-  | { readonly phase: 'quiet'; readonly judgedTo?: EpochMs }
-  | { readonly phase: 'open'; readonly story: Story; readonly lastSickAt: EpochMs; readonly judgedTo?: EpochMs }
 
 export interface Engine {
   settings: EngineSettings

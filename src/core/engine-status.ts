@@ -26,6 +26,8 @@ export interface EngineStatus {
   /** While a person wants nobody throttled. */
   readonly halted: Halt | undefined
   readonly history: boolean
+  /** Event time at which the backlog began that is being read; undefined while there is none. */
+  readonly catchingUpFrom: EpochMs | undefined
   readonly frontiers: ReadonlyMap<PartitionId, EpochMs>
 }
 
@@ -56,8 +58,14 @@ export function engineStatus({ state }: Engine): EngineStatus {
     limitedKeys: new Set(limited.map(({ keyId }) => keyId)),
     halted: state.halted,
     history: state.isHistory,
+    catchingUpFrom: backlogFrom(living),
     frontiers: new Map(
       owners.flatMap(({ time }) => [...time.partitions].map(([id, { frontier }]) => [id, frontier] as const)),
     ),
   }
+}
+
+function backlogFrom(owners: readonly Owner[]): EpochMs | undefined {
+  const begun = owners.flatMap(({ backlog }) => (backlog.phase === 'catching-up' ? [backlog.from] : []))
+  return begun.length === 0 ? undefined : Math.min(...begun)
 }

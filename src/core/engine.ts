@@ -23,28 +23,26 @@ import {
   type Out,
   watching,
 } from './engine-state.ts'
-import type { Memo } from './incident/memo.ts'
+import { noteBacklog } from './incident/past.ts'
 import { followPlatform, takeOthers } from './incident/platform.ts'
-import { passTime, recallKey, step, takeOutcome, takeProgress } from './incident/storyline.ts'
+import { passTime, step, takeOutcome, takeProgress } from './incident/storyline.ts'
 import { createJury } from './judge.ts'
+import { keptBy, ownerOf, placeOf, takeAsAnonymous } from './key-places.ts'
 import { close, closeOwner, lookEarly } from './looks.ts'
 import { createMeasuring } from './measured-minute.ts'
 import { takeOperator } from './operator.ts'
 import type { PlannedEvent } from './planned/planned-event.ts'
 import { createSchedule } from './planned/schedule.ts'
+import { recall } from './recall.ts'
 import { resetAccumulators } from './state/accumulator.ts'
-import { learnHistory } from './state/baseline.ts'
 import { addRow, clearGroups, createCallGroups, groupLength, startGroups } from './state/call-groups.ts'
-import { findKey, INCIDENTS, read, write } from './state/known-keys.ts'
-import { beginKey, forgetLongestIdle, listUnkept, liveKey } from './state/live-keys.ts'
+import { INCIDENTS, read, write } from './state/known-keys.ts'
+import { listUnkept, liveKey } from './state/live-keys.ts'
 import {
   askPeersAnew,
   beginTime,
   countCalls,
   countRow,
-  createHeir,
-  createOwner,
-  inherit,
   noteCalls,
   noteRow,
   type Owner,
@@ -52,24 +50,8 @@ import {
   teachRow,
 } from './state/owner.ts'
 import { partitionTime, setPartitions } from './state/watermark.ts'
-import {
-  beginTenant,
-  followRenamed,
-  type TenantWide,
-  tenantOf,
-  tenantsHistory,
-  tenantWideOf,
-  tenantWideOwner,
-} from './tenant-wide.ts'
-import {
-  ANONYMOUS,
-  type ApiKeyId,
-  type EpochMs,
-  MINUTE_MS,
-  type PartitionId,
-  SECOND_MS,
-  SLOT_MS,
-} from './vocabulary.ts'
+import { followRenamed, type TenantWide, tenantOf, tenantWideOf } from './tenant-wide.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 
 export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
@@ -277,18 +259,6 @@ function takeRow(owner: Owner, number: number, row: PaneRow): void {
   else countRow(owner, liveKey(owner, number), row)
 }
 
-/** On a keyed stream each partition is an owner; its history, which came in files, is taught to one that they draw from. */
-function ownerOf({ settings, state }: Engine, partition: PartitionId): Owner {
-  const id = settings.keyed && !state.isHistory ? partition : SHARED_OWNER
-  let owner = state.owners.get(id)
-  if (owner === undefined) {
-    const taught = state.owners.get(SHARED_OWNER)
-    owner = taught === undefined ? createOwner(settings.tenants.places) : createHeir(taught)
-    state.owners.set(id, owner)
-  }
-  return owner
-}
-
 function keyNumbers(engine: Engine, owner: Owner, table: KeyTable): KeyNumbers {
   let byOwner = engine.lookup.get(table)
   if (byOwner === undefined) {
@@ -337,68 +307,6 @@ function lookUp(
   return number
 }
 
-/** The number of a key, known or from now on; undefined where there is no room for one that was never seen. */
-const placeOf = (engine: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined =>
-  findKey(owner.keys, keyId) ?? inherited(engine, owner, keyId) ?? placed(engine, owner, keyId, at)
-
-/** What was decided in an earlier life, whose calls since its checkpoint are about to be read again. */
-function recall(engine: Engine, memo: Memo): void {
-  const { state } = engine
-  if (memo.kind === 'platform') {
-    state.platform = memo.platform
-    state.platformIncidents = Math.max(state.platformIncidents, memo.incidents)
-    return
-  }
-  const { keyId, at } = memo
-  const owner = memo.owner === undefined ? tenantWideOwner(engine) : ownerOf(engine, memo.owner as PartitionId)
-  const number = memo.owner === undefined ? beginTenant(engine, owner, keyId, at) : placeOf(engine, owner, keyId, at)
-  if (number !== undefined) recallKey(engine, owner, liveKey(owner, number), memo)
-}
-
-/** So many calls of a key for which there is no room: the number of the key that they count for. */
-function takeAsAnonymous({ state }: Engine, owner: Owner, at: EpochMs, calls: number): number {
-  state.unplaced += calls
-  return findKey(owner.keys, ANONYMOUS) ?? beginKey(owner, ANONYMOUS, at)
-}
-
-function inherited({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId): number | undefined {
-  const taught = settings.keyed && !state.isHistory ? state.owners.get(SHARED_OWNER) : undefined
-  return taught === undefined ? undefined : inherit(owner, taught, keyId)
-}
-
-/** So many may call at once, however many are known: a share of `state.maxKeys`, and at least so many. */
-const LIVE_SHARE = 0.03
-const LEAST_LIVE = 1_000
-/** An idle key's memory is a quarter of what one takes beside it while it calls. */
-const LIVE_WORTH = 4
-
-/**
- * A key that was never seen, if there is room for it: known keys that have been idle longest, and are nobody's by
- * tenants.yaml, give way. Those that call cannot, and are dear: a flood of ids that nobody knows is taken for calls without a
- * key as soon as what may be known and is not has no room for so many that call.
- */
-function placed({ settings, state }: Engine, owner: Owner, keyId: ApiKeyId, at: EpochMs): number | undefined {
-  const { maxKeys } = settings.config.state
-  const owners = [...state.owners.values()]
-  const isKept = keptBy(settings)
-  const live = owners.reduce((sum, { live }) => sum + live.length, 0)
-  const known = owners.reduce((sum, { keys }) => sum + keys.size, 0)
-  const mayCall = Math.max(LEAST_LIVE, LIVE_SHARE * maxKeys, (maxKeys - known) / LIVE_WORTH)
-  const mayBegin = isKept(keyId) || live < mayCall
-  const hasRoom = mayBegin && (known < maxKeys || forgetLongestIdle(owners, isKept))
-  if (!isKept(keyId) && !hasRoom) return undefined
-  const history = state.isHistory ? [] : tenantsHistory(settings, state, keyId)
-  const number = beginKey(owner, keyId, at)
-  learnHistory(owner.keys, number, history)
-  return number
-}
-
-/** Whether a key is known for good, however long it is idle. */
-const keptBy =
-  ({ tenants }: EngineSettings) =>
-  (keyId: ApiKeyId): boolean =>
-    keyId === ANONYMOUS || tenants.byKey.has(keyId)
-
 const WEEK_MS = 7 * 288 * SLOT_MS
 
 /** Calls before this are too old to be counted, but in a history. */
@@ -419,8 +327,10 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   if (at <= owner.time.highest) return
   beginTime(owner, at)
   const isPassed = passesSecond(owner, at)
+  const before = owner.time.highest
   owner.time.highest = at
   if (!isPassed) return
+  if (!engine.state.isHistory) noteBacklog(engine, owner, before)
   const second = Math.floor(at / SECOND_MS)
   owner.lookedAtSecond = second
   if (engine.state.isHistory) forgetDirty(owner)
@@ -481,6 +391,7 @@ function takeTenants(
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
 function moveOn(engine: Engine, owner: Owner, out: Out): void {
   if (owner.closedToSecond < 0) return
+  noteBacklog(engine, owner, owner.time.highest)
   if (!engine.state.isHistory && owner.dirty.length > 0) {
     lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)
   }

@@ -127,7 +127,7 @@ describe('one incident is told as one', () => {
     for (let from = 0; from < 60; from++) second(from, hour)
     for (let waited = 1; waited <= 35; waited++) stream.tick(at(hour + waited))
     for (let from = 60; from < 120; from++) second(from, hour + 36)
-    expect(stream.effects.map(({ id }) => id)).toEqual(['a#1/alert-1'])
+    expect(stream.changes.map(({ incidentId, phase }) => `${incidentId} ${phase}`)).toEqual(['a#1 open'])
   })
 
   test('when it is the platform’s, on a keyed stream that is ten minutes behind', () => {

@@ -1,9 +1,16 @@
 /** CloudWatch's client, and what its errors mean for what to do next. Trying again is ours, in the clock's time. */
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
-import { type AwsClientSettings, awsClientOptions, isPassing, statusOf } from '../aws-client.ts'
+import { type AwsClientSettings, awsClientOptions, boundedCall, isPassing, statusOf } from '../aws-client.ts'
 
 /** A request of 1,000 datums or a page of 100,000 data points may take its time. */
 const answerWithinMs = 30_000
+
+/** Real time for a call and all that it waits for, credentials too. */
+const callWithinMs = 60_000
+
+/** One try, bounded: a call that hangs is one that failed. */
+export const tried = <T>(call: (abortSignal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> =>
+  boundedCall(call, { withinMs: callWithinMs, signal })
 
 export function cloudWatchClient({ region, endpoint }: AwsClientSettings): CloudWatchClient {
   return new CloudWatchClient(awsClientOptions({ region, endpoint }, { answerWithinMs }))

@@ -22,7 +22,7 @@ import {
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
-import { pauseMs, refusalOf, textOf } from './cloudwatch-client.ts'
+import { pauseMs, refusalOf, textOf, tried } from './cloudwatch-client.ts'
 import { readingUsd } from './cost.ts'
 
 export interface HistorySettings {
@@ -234,13 +234,20 @@ function asker(
   return {
     list: NextToken =>
       insist('cloudwatch:ListMetrics', () =>
-        client.send(new ListMetricsCommand({ Namespace, MetricName, Dimensions: [{ Name: dimension }], NextToken }), {
-          abortSignal: signal,
-        }),
+        tried(
+          abortSignal =>
+            client.send(
+              new ListMetricsCommand({ Namespace, MetricName, Dimensions: [{ Name: dimension }], NextToken }),
+              {
+                abortSignal,
+              },
+            ),
+          signal,
+        ),
       ),
     data: input =>
       insist('cloudwatch:GetMetricData', async () => {
-        const reply = await client.send(new GetMetricDataCommand(input), { abortSignal: signal })
+        const reply = await tried(abortSignal => client.send(new GetMetricDataCommand(input), { abortSignal }), signal)
         // Said inside of an answer that is otherwise good; taken as it is, a part of the past would be missing.
         const failed = reply.MetricDataResults?.find(({ StatusCode }) => StatusCode === 'InternalError')
         if (failed !== undefined) throw new Error(`CloudWatch could not read ${failed.Label ?? 'a series'}`)

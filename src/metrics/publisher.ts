@@ -15,7 +15,7 @@ import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@
 import type { Clock } from '../clock.ts'
 import type { MeasuredMinute } from '../core/measured-minute.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/vocabulary.ts'
-import { pauseMs, refusalOf, textOf } from './cloudwatch-client.ts'
+import { pauseMs, refusalOf, textOf, tried } from './cloudwatch-client.ts'
 import { mostDatumsPerRequest } from './cost.ts'
 import { type Health, type HealthNames, healthDatums, type RateNames, rateDatums } from './datums.ts'
 
@@ -150,7 +150,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       if (giveUp.signal.aborted) return drop('stopped', timely.length)
       try {
         const request = new PutMetricDataCommand({ Namespace: namespace, MetricData: [...timely] })
-        await client.send(request, { abortSignal: giveUp.signal })
+        await tried(abortSignal => client.send(request, { abortSignal }), giveUp.signal)
         sent += timely.length
         requests++
         if (trouble?.isTried) trouble = undefined

@@ -23,6 +23,10 @@ export interface ServedSns extends LoopbackServer {
   messages(): readonly PublishedMessage[]
   /** The next call fails so; told several times, the next several. */
   failNext(fault: SnsFault): void
+  /** From now on every call fails so, until told otherwise. */
+  failAll(fault: SnsFault | undefined): void
+  /** How many calls came, failed ones too. */
+  calls(): number
 }
 
 const keptMessages = 10_000
@@ -48,10 +52,13 @@ export async function serveSns({
 }): Promise<ServedSns> {
   const published: PublishedMessage[] = []
   const faults: SnsFault[] = []
+  let always: SnsFault | undefined
+  let calls = 0
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request, maxBodyBytes)
-    const fault = faults.shift()
+    calls++
+    const fault = faults.shift() ?? always
     if (fault === 'silent') return
     if (fault === 'throttled')
       return replyError(response, { status: 400, code: 'Throttling', because: 'Rate exceeded' })
@@ -73,6 +80,10 @@ export async function serveSns({
     failNext: fault => {
       faults.push(fault)
     },
+    failAll: fault => {
+      always = fault
+    },
+    calls: () => calls,
   }
 }
 

@@ -8,7 +8,7 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis'
-import { credentialsHint, isPassing, statusOf } from '../aws-client.ts'
+import { boundedCall, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import { HOUR_MS } from '../core/vocabulary.ts'
@@ -83,6 +83,16 @@ export function kinesisCalls({ stream, clock, random, onEvent, stopped }: CallSe
   }
 }
 
+/** Real time for a call and all that it waits for, credentials too; ten mebibytes over a slow line are in it. */
+const callWithinMs = 60_000
+
+/** One try, bounded: a call that hangs is one that failed. */
+export const tried = <T>(
+  call: (abortSignal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  withinMs = callWithinMs,
+): Promise<T> => boundedCall(call, { withinMs, signal })
+
 /** How requests name a stream: a name is one of the caller's account, an ARN may be of another. */
 export type StreamId = { readonly StreamName: string } | { readonly StreamARN: string }
 
@@ -100,7 +110,8 @@ export async function listShards(
   do {
     // A page's token stands for the stream too; naming both is an error.
     const input = page === undefined ? stream : { NextToken: page }
-    const reply = await client.send(new ListShardsCommand(input), { abortSignal: stopped })
+    const command = new ListShardsCommand(input)
+    const reply = await tried(abortSignal => client.send(command, { abortSignal }), stopped)
     shards.push(...(reply.Shards ?? []))
     page = reply.NextToken
   } while (page !== undefined)
@@ -114,7 +125,8 @@ export async function retentionMs(
   stopped: AbortSignal,
 ): Promise<number | undefined> {
   try {
-    const reply = await client.send(new DescribeStreamSummaryCommand(stream), { abortSignal: stopped })
+    const command = new DescribeStreamSummaryCommand(stream)
+    const reply = await tried(abortSignal => client.send(command, { abortSignal }), stopped)
     const hours = reply.StreamDescriptionSummary?.RetentionPeriodHours
     return hours === undefined ? undefined : hours * HOUR_MS
   } catch {

@@ -21,6 +21,7 @@ import type { Outcome } from '../core/incident/effect.ts'
 import { openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import { openRejects } from '../stores/rejects.ts'
+import { openUndelivered } from '../stores/undelivered.ts'
 import { type KinesaliteServer, startKinesalite } from '../testing/servers/kinesalite.ts'
 import { until } from '../testing/until.ts'
 import type { TelemetryEvent } from '../worker/telemetry.ts'
@@ -129,6 +130,7 @@ describe('a Kinesis stream that splits and merges while it is written', () => {
         decoder: createDecoder({ format: 'auto', fields: config.fields, hashSecret: 'for tests', maxRecordBytes }),
         engine: engineSettings(config, {}),
         rejects: await openRejects(directory),
+        undelivered: await openUndelivered(directory),
         performers: { alert: applied, plan: applied },
         telemetry: event => void told.push(event),
       },

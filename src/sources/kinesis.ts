@@ -19,7 +19,7 @@ import { type AwsClientSettings, awsClientOptions } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position, SECOND_MS } from '../core/vocabulary.ts'
 import { createHandoff } from './handoff.ts'
-import { kinesisCalls, listShards, nameOf, retentionMs, Stopped, streamId } from './kinesis-calls.ts'
+import { kinesisCalls, listShards, nameOf, retentionMs, Stopped, streamId, tried } from './kinesis-calls.ts'
 import { createShardTree, foundShard, SHARD_END, type ShardTree, type Start, sinceTime } from './kinesis-shards.ts'
 import type { Source, SourceBatch, SourceEvent, SourceRecord } from './source.ts'
 
@@ -204,7 +204,7 @@ export function kinesisSource(
     const command = new GetShardIteratorCommand({ ...streamInput, ShardId: shard, ...start })
     return await insist(`find a place in ${shard}`, Number.POSITIVE_INFINITY, async () => {
       try {
-        return (await client.send(command, { abortSignal: stopped })).ShardIterator
+        return (await tried(abortSignal => client.send(command, { abortSignal }), stopped)).ShardIterator
       } catch (error) {
         if (nameOf(error) !== 'ResourceNotFoundException') throw error
         // The shard is not there, or the stream is not: only then the list is refused too.
@@ -225,7 +225,7 @@ export function kinesisSource(
     return await insist(`read ${shard}`, Number.POSITIVE_INFINITY, async () => {
       const askedAt = clock.now()
       try {
-        return { reply: await client.send(command, { abortSignal: stopped }), askedAt }
+        return { reply: await tried(abortSignal => client.send(command, { abortSignal }), stopped), askedAt }
       } catch (error) {
         // Five minutes old: the reader was busy for so long.
         if (nameOf(error) === 'ExpiredIteratorException') return 'expired'

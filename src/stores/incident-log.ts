@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path'
 import type { StreamError } from '../core/errors.ts'
+import type { Standing } from '../core/explanation/delay.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
 import { type Disk, machineDisk } from './disk.ts'
@@ -19,12 +20,16 @@ export type LoggedChange = Pick<
 export interface IncidentLog {
   /** Never waits, never fails. */
   record(change: LoggedChange): void
+  /** What was told of an incident last; of those that were told of lately. */
+  standingOf(incidentId: string): Standing | undefined
   close(): Promise<void>
 }
 
 const fileName = 'incidents.ndjson'
 const olderName = 'incidents.1.ndjson'
 const defaultFileBytes = 5 * 1024 * 1024
+/** So many incidents are known by what was told of them last: an alert that comes later than all these says less. */
+const mostStandings = 10_000
 
 export async function openIncidentLog(
   directory: string,
@@ -39,6 +44,7 @@ export async function openIncidentLog(
     ({ size }) => size,
     () => 0,
   )
+  const standings = await standingsIn([directory], disk)
   let last: Promise<void> = Promise.resolve()
   async function append(line: string): Promise<void> {
     try {
@@ -54,9 +60,11 @@ export async function openIncidentLog(
   }
   return {
     record(change) {
+      noteStanding(standings, change)
       const line = lineOf(change)
       last = last.then(() => append(line))
     },
+    standingOf: incidentId => standings.get(incidentId),
     close: () => last,
   }
 }
@@ -85,6 +93,33 @@ export async function findIncident(directory: string, incidentId: string): Promi
     }
   }
   return found
+}
+
+/** What was told last of each incident that the log still has, the most recent ones. */
+export async function standingsIn(
+  directories: readonly string[],
+  disk: Disk = machineDisk,
+): Promise<Map<string, Standing>> {
+  const standings = new Map<string, Standing>()
+  for (const path of directories.flatMap(each => [join(each, olderName), join(each, fileName)])) {
+    const content = await disk.readFile(path).catch(() => '')
+    for (const line of content.toString().split('\n')) {
+      const change = line === '' ? undefined : changeOf(line)
+      if (change !== undefined) noteStanding(standings, change)
+    }
+  }
+  return standings
+}
+
+function noteStanding(
+  standings: Map<string, Standing>,
+  { incidentId, phase, decidedAt }: Pick<LoggedChange, 'incidentId' | 'phase' | 'decidedAt'>,
+): void {
+  // Told again it is the youngest.
+  standings.delete(incidentId)
+  standings.set(incidentId, { phase, at: decidedAt })
+  const [oldest] = standings.size > mostStandings ? standings.keys() : []
+  if (oldest !== undefined) standings.delete(oldest)
 }
 
 /** Changes of one key, or of one incident, oldest first. */

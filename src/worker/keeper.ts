@@ -38,6 +38,8 @@ import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
+import type { Undelivered } from '../stores/undelivered.ts'
+import { createDelivery } from './delivery.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
@@ -65,6 +67,8 @@ export interface KeeperSettings {
   readonly checkpoints: Checkpoints
   readonly journal: EffectJournal
   readonly rejects: Rejects
+  /** Where alerts are kept that nobody took. */
+  readonly undelivered: Undelivered
   /** Where people's commands are written down, for people. */
   readonly audit?: Pick<AuditLog, 'record'> | undefined
   readonly performers: Performers
@@ -131,8 +135,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const found = saved === undefined ? undefined : savedState(saved.snapshot.state)
   // A start that read nothing left a checkpoint that knows nothing: there is still everything to be taught.
   const kept = settings.teach !== undefined && found && hasReadNothing(found) ? undefined : found
-  // What was only learned is no life that goes on: no stream was read in it, and nothing decided.
-  const learned = kept?.learned
+  // What was only learned is no life that goes on: no stream was read in it, and nothing decided; unless it was, by one
+  // that was killed before it had written another checkpoint.
+  const hasDecided =
+    kept !== undefined && journal.since(kept.journaled).some(({ at }) => at >= (saved?.snapshot.writtenAt ?? 0))
+  const learned = hasDecided ? undefined : kept?.learned
   const state = learned === undefined ? kept : undefined
   const engine =
     kept === undefined
@@ -167,11 +174,16 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   /** As of the last telling. */
   let forgotten = { keys: engineStatus(engine).forgottenKeys, unplacedCalls: engineStatus(engine).unplacedCalls }
   const progressNews = createProgressNews()
+  const delivery = createDelivery({ alert: settings.performers.alert, undelivered: settings.undelivered, telemetry })
   const performing = createPerforming({
-    performers: settings.performers,
+    performers: { ...settings.performers, alert: delivery.alert },
     clock,
     maxAlerts,
-    settled: (effect, outcome, tookMs) => inTurn(() => settle(effect, outcome, tookMs)),
+    settled: async (effect, outcome, tookMs) => {
+      // Outside of the turn: a thousand alerts may be given up on at once, and the stream does not wait for their files.
+      await delivery.settle(effect, outcome, clock.now())
+      await inTurn(() => settle(effect, outcome, tookMs))
+    },
     failed,
   })
 
@@ -254,7 +266,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   async function tellMinute(): Promise<void> {
     const now = clock.now()
     const reading = minute.read(now, engineStatus(engine), source.partitions())
-    telemetry({ name: 'minuteSummarised', ...reading })
+    telemetry({ name: 'minuteSummarised', ...reading, undelivered: await delivery.undelivered() })
     tellForgotten()
     tellBlindness()
     const summary = rejects.summary()
@@ -441,8 +453,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   void source.retainedMs?.().then(tellRetention)
   // Before there is a checkpoint again, from which the next life would take them for its own.
   if (state === undefined) {
-    const { openIntents } = journalIndex(journal.recovered)
-    for (const effect of openIntents) await settle(effect, { kind: 'refused', because: 'state lost' }, 0)
+    const outcome: Outcome = { kind: 'refused', because: 'state lost' }
+    for (const effect of journalIndex(journal.recovered).openIntents) {
+      await delivery.settle(effect, outcome, clock.now())
+      await settle(effect, outcome, 0)
+    }
   }
   recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
   await inTurn(resume)

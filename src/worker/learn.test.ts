@@ -57,6 +57,24 @@ test('a run that starts from it decides what one that was taught the same histor
   expect(explained[0]).toEqual(explained[1])
 })
 
+test('killed before the first checkpoint that has read something it goes on all the same, and says nothing twice', async () => {
+  const folder = newFolder()
+  await learnInto(folder)
+  const first = await live({ folder, teach: 'nothing', checkpointEveryMs: 3_600_000 })
+  await first.bring(5, 1)
+  await first.bring(5, 200)
+  expect(first.asked()).toEqual(['k1#1/alert-1', 'k1#1/throttle-1'])
+  const image = await first.crashImage()
+  await first.stop()
+
+  const given = first.source.given
+  const second = await live({ folder: image, teach: 'nothing', startsAt: noon + 10_000, given })
+  await second.bring(2, 200)
+  expect(second.asked()).toEqual([])
+  expect(second.phases()).toEqual(['mitigated'])
+  await second.stop()
+})
+
 test('the start says from which logs it knows what, and the next one that it goes on', async () => {
   const folder = newFolder()
   await learnInto(folder)

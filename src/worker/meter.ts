@@ -28,9 +28,10 @@ export function createMeter(startedAt: EpochMs): Meter {
     },
     read(now, status, partitions) {
       for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
-      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted, history } = status
-      const isHalted = halted !== undefined
-      const engine = { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, isHalted, history }
+      const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted } = status
+      const { history, catchingUpFrom } = status
+      const told = { openIncidents, throttled, isHalted: halted !== undefined, history, catchingUpFrom }
+      const engine = { eventTime, watermark, keys, activeKeys, late, ...told }
       const reading = {
         overMs: now - since,
         records,

@@ -7,7 +7,7 @@ const [one, two] = ['t/0', 't/1'] as [PartitionId, PartitionId]
 const reading = (some: Partial<Reading>): Reading => ({
   ...{ overMs: 1_000, records: 0, bytes: 0, calls: 0, rejected: 0, lag: undefined, eventTime: undefined },
   ...{ watermark: undefined, keys: 0, activeKeys: 0, totalCalls: 0, late: 0, openIncidents: 0, throttled: 0 },
-  ...{ history: false, isHalted: false, ...some },
+  ...{ history: false, isHalted: false, catchingUpFrom: undefined, ...some },
 })
 
 test('what parts have read adds up, of times and lags the worst counts', () => {

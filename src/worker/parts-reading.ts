@@ -53,6 +53,7 @@ export function createPartsReading(): PartsReading {
         openIncidents: sum(({ openIncidents }) => openIncidents),
         throttled: sum(({ throttled }) => throttled),
         history: parts.some(({ history }) => history),
+        catchingUpFrom: least(known(({ catchingUpFrom }) => catchingUpFrom)),
         isHalted: parts.some(({ isHalted }) => isHalted),
       }
       since = { ...nothing }

@@ -7,6 +7,7 @@
 
 import { type BlindSpot, blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
+import { type Notice, noticeHeadline, severityOfNotice } from '../core/explanation/notice.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import type { Doubt, LoweredPlan } from '../core/incident/verification.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
@@ -41,6 +42,8 @@ export interface Reading {
   /** A person wants nobody throttled. */
   readonly isHalted: boolean
   readonly history: boolean
+  /** Event time at which the backlog began that is being read; undefined while there is none. */
+  readonly catchingUpFrom: EpochMs | undefined
 }
 
 export interface LearnedBaselines {
@@ -92,7 +95,8 @@ export type TelemetryEvent =
   | { readonly name: 'metricKeysLeftOut'; readonly keys: number }
   | HistoryEvent
   | ({ readonly name: 'batchesRead' } & Reading)
-  | ({ readonly name: 'minuteSummarised' } & Reading)
+  /** `undelivered`: alerts that nobody got, and that are kept. */
+  | ({ readonly name: 'minuteSummarised'; readonly undelivered: number } & Reading)
   | { readonly name: 'lagReported'; readonly behindMs: number }
   | { readonly name: 'partitionsChanged'; readonly partitions: readonly PartitionId[] }
   | { readonly name: 'partitionsHeld'; readonly partitions: readonly PartitionId[] }
@@ -112,6 +116,8 @@ export type TelemetryEvent =
   | { readonly name: 'effectIntended'; readonly effect: Effect }
   | { readonly name: 'effectPerformed'; readonly effect: Effect; readonly outcome: Outcome; readonly tookMs: number }
   | { readonly name: 'effectRefused'; readonly effect: Effect; readonly because: string }
+  /** More than may be kept of alerts that nobody got: these were the oldest. */
+  | { readonly name: 'alertsForgotten'; readonly alerts: number }
   | { readonly name: 'fleetUnheard'; readonly because: string }
   | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
   | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
@@ -152,6 +158,9 @@ export type TelemetryEvent =
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
   | { readonly name: 'keysForgotten'; readonly keys: number; readonly unplacedCalls: number }
+  /** What the worker says of itself to whoever is on call. */
+  | { readonly name: 'noticeTold'; readonly notice: Notice }
+  | { readonly name: 'noticeRefused'; readonly notice: Notice }
   | { readonly name: 'auditFailed'; readonly because: string }
   /** By the rule `audit.keepFor`. */
   | { readonly name: 'auditDeleted'; readonly file: string }
@@ -196,9 +205,11 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
-      return event.explanation.phase === 'open' ? 'warn' : 'info'
+      return event.explanation.phase === 'open' && event.explanation.telling !== 'history' ? 'warn' : 'info'
     case 'throttleVerified':
       return event.verdict === 'bites' ? 'info' : event.verdict === 'cannot-tell' ? 'warn' : 'error'
+    case 'noticeTold':
+      return severityOfNotice(event.notice) === 'high' ? 'warn' : 'info'
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
@@ -227,6 +238,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'requestsRefused':
     case 'requestFailed':
       return 'warn'
+    case 'alertsForgotten':
+    case 'noticeRefused':
     case 'auditFailed':
     case 'partitionTroubled':
     case 'effectRefused':
@@ -312,8 +325,9 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'streamOutran':
       return `Weir was away for ${hours(event.awayMs)} and the stream keeps ${hours(event.retainedMs)}: what came between is lost, and the baseline has a gap there`
     case 'batchesRead':
-    case 'minuteSummarised':
       return readingSentence(event)
+    case 'minuteSummarised':
+      return `${readingSentence(event)}${undeliveredText(event.undelivered)}`
     case 'lagReported':
       return `Reading ${Math.round(event.behindMs / 1000)} s behind: what is decided now is about calls that old`
     case 'partitionsChanged':
@@ -323,7 +337,7 @@ export function sentenceOf(event: TelemetryEvent): string {
         ? 'No partition is held any more'
         : `Held until the others have caught up: ${event.partitions.join(', ')}`
     case 'incidentChanged':
-      return `Incident ${event.explanation.incidentId} is ${event.explanation.phase}: ${event.explanation.kind} of ${event.explanation.keyId}`
+      return changeSentence(event.explanation)
     case 'throttleVerified':
       return verifiedSentence(event)
     case 'effectIntended':
@@ -331,7 +345,11 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'effectPerformed':
       return performedSentence(event.effect, event.outcome)
     case 'effectRefused':
-      return `${event.effect.id} was not done: ${event.because}`
+      return event.effect.kind === 'alert'
+        ? `NOBODY WAS TOLD: alert ${event.effect.id} is given up on and kept, \`weir alerts\` lists it and sends it again: ${event.because}`
+        : `${event.effect.id} was not done: ${event.because}`
+    case 'alertsForgotten':
+      return `More alerts are undelivered than can be kept: ${grouped(event.alerts)} of the oldest are gone, and nobody was told of them`
     case 'fleetUnheard':
       return `What the other workers see is not known, and each judges by its own share: ${event.because}`
     case 'partitionAwaited':
@@ -366,6 +384,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'keysForgotten':
       return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
+    case 'noticeTold':
+      return noticeHeadline(event.notice)
+    case 'noticeRefused':
+      return `SNS did not take what Weir says of itself: ${noticeHeadline(event.notice)}`
     case 'auditFailed':
       return `${event.because}; what was done to limits is done all the same`
     case 'auditDeleted':
@@ -473,6 +495,14 @@ function readingSentence(reading: Reading): string {
   const eventTime = reading.eventTime === undefined ? 'no calls yet' : `event time ${isoTime(reading.eventTime)}`
   return `${perSecond} calls/s, ${eventTime}, lag ${lagText(reading.lag)}, ${reading.activeKeys} of ${reading.keys} keys active, ${reading.openIncidents} incidents, ${reading.throttled} throttled`
 }
+
+function changeSentence({ incidentId, phase, kind, keyId, telling, decidedAt }: Explanation): string {
+  const told = `Incident ${incidentId} is ${phase}: ${kind} of ${keyId}`
+  return telling === 'history' ? `History, as of ${isoTime(decidedAt)}: ${told}; nobody is woken for it` : told
+}
+
+const undeliveredText = (alerts: number): string =>
+  alerts === 0 ? '' : `, ${grouped(alerts)} alerts UNDELIVERED (weir alerts)`
 
 const dropReasons: readonly (readonly [DropReason, string])[] = [
   ['overflow', 'more than may wait'],

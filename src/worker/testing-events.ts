@@ -29,7 +29,7 @@ export const throttle: ThrottleEffect = {
 export const reading: Reading = {
   ...{ overMs: 1_000, records: 12, bytes: 3_400, calls: 120, rejected: 2, lag: { records: 0 } },
   ...{ eventTime: at, watermark: at - 35_000, keys: 200, activeKeys: 20, totalCalls: 9_120, late: 5 },
-  ...{ openIncidents: 1, throttled: 1, isHalted: false, history: true },
+  ...{ openIncidents: 1, throttled: 1, isHalted: false, history: true, catchingUpFrom: undefined },
 }
 
 export const events: Events = {
@@ -51,7 +51,7 @@ export const events: Events = {
   historyFetched: { name: 'historyFetched', until: at, share: 0.5, datapoints: 10 },
   historyTroubled: { name: 'historyTroubled', because: 'no answer' },
   batchesRead: { name: 'batchesRead', ...reading },
-  minuteSummarised: { name: 'minuteSummarised', ...reading, overMs: 60_000 },
+  minuteSummarised: { name: 'minuteSummarised', ...reading, overMs: 60_000, undelivered: 0 },
   lagReported: { name: 'lagReported', behindMs: 90_000 },
   partitionsChanged: { name: 'partitionsChanged', partitions: [partition] },
   partitionsHeld: { name: 'partitionsHeld', partitions: [partition] },
@@ -64,6 +64,9 @@ export const events: Events = {
   effectIntended: { name: 'effectIntended', effect: throttle },
   effectPerformed: { name: 'effectPerformed', effect: alert, outcome: { kind: 'applied' }, tookMs: 300 },
   effectRefused: { name: 'effectRefused', effect: throttle, because: 'the plan is gone' },
+  alertsForgotten: { name: 'alertsForgotten', alerts: 3 },
+  noticeTold: { name: 'noticeTold', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
+  noticeRefused: { name: 'noticeRefused', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
   fleetUnheard: { name: 'fleetUnheard', because: 'EACCES' },
   partitionAwaited: { name: 'partitionAwaited', partition: 't/0' as PartitionId },
   partitionTroubled: { name: 'partitionTroubled', partition: 't/0' as PartitionId, because: 'it is damaged' },

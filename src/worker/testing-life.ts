@@ -24,6 +24,7 @@ import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
+import { openUndelivered } from '../stores/undelivered.ts'
 import { teachHistory } from './history.ts'
 import type { Keeper } from './keeper.ts'
 import { createRecorder } from './recorder.ts'
@@ -145,6 +146,7 @@ export async function live(life: Life) {
       },
       checkpoints: watch?.(checkpoints) ?? checkpoints,
       rejects: await openRejects(folder),
+      undelivered: await openUndelivered(folder),
       performers: { alert, plan },
       metrics: metrics?.(clock),
       ...(teach !== 'nothing' && {

@@ -332,6 +332,12 @@ export const weirSchema = z.strictObject({
           region: z.string().optional().describe('AWS region; without it that of the topic’s ARN'),
         })
         .optional(),
+      giveUpAfter: duration('6h', { from: '1m', to: '7d' }).describe(
+        'an alert that SNS does not take for this long is given up on, and kept for `weir alerts`',
+      ),
+      tellBehindAfter: duration('2m', { from: '30s', to: '1d' }).describe(
+        'further behind the stream than this is told through SNS: storms since then are not seen yet',
+      ),
     })
     .prefault({}),
   gateway: z.strictObject(gateway).optional().describe('the API Gateway whose usage plans are throttled'),

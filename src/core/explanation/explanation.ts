@@ -82,9 +82,9 @@ export interface Explanation {
   readonly severity: Severity
   /**
    * alerted: people are told; with-platform: a part of a platform incident, which is told in its place; noted: a surge that
-   * the alert budget leaves to whoever looks.
+   * the alert budget leaves to whoever looks; history: decided long after the fact, while the worker caught up.
    */
-  readonly telling: 'alerted' | 'with-platform' | 'noted'
+  readonly telling: 'alerted' | 'with-platform' | 'noted' | 'history'
   /** Best guess of the first misbehaving moment, event time. */
   readonly onsetAt: EpochMs
   /** Highest event time seen when it was decided. */

@@ -7,6 +7,7 @@ import type { Seen } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
+import { type Delay, delayText } from './delay.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
 import { alertText, unusual } from './text.ts'
@@ -37,14 +38,14 @@ export function incidentBody(explanation: Explanation) {
   } as const
 }
 
-/** The body of an alert: all that a machine needs to act on it, and the text for people. */
-export function alertBody({ id, explanation }: AlertEffect) {
+/** The body of an alert: all that a machine needs to act on it, and the text for people. `delay`: of one that comes late. */
+export function alertBody({ id, explanation }: AlertEffect, delay?: Delay) {
   const { incidentId, keyId, tenant, phase, kind, severity, mode, onsetAt, decidedAt } = explanation
   return {
     schema: 'weir.alert/1',
     deduplicationId: id,
     incidentId,
-    text: alertText(explanation),
+    text: delay === undefined ? alertText(explanation) : `${delayText(delay)}\n${alertText(explanation)}`,
     phase,
     kind,
     severity,
@@ -68,6 +69,7 @@ export function alertBody({ id, explanation }: AlertEffect) {
     action: actionOf(explanation.action),
     ...verificationOf(explanation),
     ...wordsOf(explanation),
+    ...delayJson(delay),
   } as const
 }
 
@@ -91,6 +93,14 @@ export function groundsBody(explanation: Explanation) {
 }
 
 export type Grounds = ReturnType<typeof groundsBody>
+
+/** Left out of what is sent in time. */
+function delayJson(delay: Delay | undefined) {
+  if (delay === undefined) return {}
+  const { decidedAt, sentAt, since } = delay
+  const told = since === undefined ? null : { phase: since.phase, ...times('at', since.at) }
+  return { delayed: { ...times('decidedAt', decidedAt), ...times('sentAt', sentAt), since: told } }
+}
 
 function evidenceOf({ evidence }: Explanation) {
   return evidence.map(({ measure, observed, usual }) => ({ measure, observed, usual: usual ?? null }))

@@ -18,6 +18,7 @@ import type { Incident, IncidentEvent, Signal } from './incident.ts'
 import { isToldByKin, sharesOf } from './kin.ts'
 import { callsIn, currentOf, measured, poolEvidence } from './measure.ts'
 import { releasedText } from './operator-order.ts'
+import { isPast } from './past.ts'
 import { platformSick } from './platform.ts'
 import { queued } from './queued.ts'
 import { throttlesOfWeek } from './repeaters.ts'
@@ -72,6 +73,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const isSick = survey !== undefined && isPlatformSick(engine, survey, owner.time.highest)
   const isPlatform = standing !== undefined && (isSick || state.platform.phase === 'open') && !isFarWorse(standing)
   const usual = usualFor(kind, known)
+  const incidentId = 'story' in key.incident ? key.incident.story.incidentId : `${key.keyId}#${key.incidents + 1}`
+  const past = isPast(owner)
   const action = respond(
     {
       mode: state.isHistory ? 'observe' : config.mode,
@@ -86,6 +89,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       throttledTenants: limitedBeside(state, key),
       now: state.now,
       at,
+      isPast: past,
     },
     config.throttle,
   )
@@ -93,7 +97,8 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
   const onsetAt = onsetOf(judgement, key, known, at)
   const event: Extract<IncidentEvent, { kind: 'signal' }> = {
     kind: 'signal',
-    incidentId: `${key.keyId}#${key.incidents + 1}`,
+    incidentId,
+    isPast: past,
     refused: releasedBefore(state, key.keyId),
     now: state.now,
     action,

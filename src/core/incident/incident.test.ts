@@ -217,6 +217,7 @@ describe('an outcome that is not what was wanted', () => {
       { phase: 'quiet' },
       {
         kind: 'signal',
+        isPast: false,
         signal: {
           at: 0,
           decidedAt: 0,

@@ -92,10 +92,14 @@ export type IncidentEvent =
       readonly signal: Signal
       readonly action: Action
       readonly incidentId: string
+      /** Decided long after the fact: nobody is to be woken for it. */
+      readonly isPast: boolean
       /** Why an incident that opens with it is not throttled: a person has released the key for it already. */
       readonly refused?: string | undefined
       readonly now: EpochMs
     }
+  /** What was told as history goes on, and is the present. */
+  | { readonly kind: 'present' }
   /** A score between the stay level and 1. */
   | { readonly kind: 'stirring'; readonly at: EpochMs }
   /** `eventTime`: how far closed panes go. `calls`: whether the key called at all in the last closed minute. */
@@ -151,6 +155,8 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
       return onSignal(incident, event)
     case 'stirring':
       return onStirring(incident, event.at)
+    case 'present':
+      return onPresent(incident)
     case 'time':
       return onTime(incident, event, rules)
     case 'outcome':
@@ -231,14 +237,18 @@ const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: M
 
 /** Open, newly or again: told, and throttled when the policy says so. */
 function opened(before: Story, event: Of<'signal'>): Step {
-  const telling = tellingOf(event)
-  const isRelapse = before.action.kind !== 'none'
-  const alert = telling === 'alerted' && (!isRelapse || acts(toldAction(before, event.action)))
+  const telling = tellingOf(event, before)
+  const isKnown = before.action.kind !== 'none' && before.telling !== 'history'
+  const alert = telling === 'alerted' && !event.isPast && (!isKnown || acts(toldAction(before, event.action)))
   return { ...withAction({ ...before, telling }, event), phase: 'open', alert }
 }
 
-const tellingOf = ({ action, signal }: Of<'signal'>): Story['telling'] =>
-  isPlatforms(action) ? 'with-platform' : signal.isHeard ? 'alerted' : 'noted'
+/** Of what people were alerted of before, they hear on. */
+function tellingOf({ action, signal, isPast }: Of<'signal'>, before: Story): Story['telling'] {
+  if (isPlatforms(action)) return 'with-platform'
+  if (!signal.isHeard) return 'noted'
+  return isPast && before.telling !== 'alerted' ? 'history' : 'alerted'
+}
 
 const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
 
@@ -253,8 +263,11 @@ function stillOpen(incident: Extract<Incident, { phase: 'open' }>, event: Of<'si
   const story = worse(incident.story, event.signal)
   const escalates = event.signal.severity === 'high' && story.signal.severity === 'low'
   const changes = acts(toldAction(story, event.action)) && !acts(story.action)
-  const telling = tellingOf(event)
-  const isTold = escalates || changes || (telling === 'alerted' && story.telling !== 'alerted')
+  const telling = tellingOf(event, story)
+  if (event.isPast && telling === 'history' && story.telling === 'noted') return named(incident, { ...story, telling })
+  const isNews = escalates || changes || (telling === 'alerted' && story.telling !== 'alerted')
+  // What it has become is told when it is the present, if it still is so then.
+  const isTold = isNews && !event.isPast
   if (!isTold && compareHarm(event.signal.kind, story.signal.kind) <= 0) return { incident: { ...incident, story } }
   // The onset stays what it was: it is one story.
   const signal = { ...event.signal, onsetAt: Math.min(story.signal.onsetAt, event.signal.onsetAt) }
@@ -280,6 +293,11 @@ function withAction(story: Story, { action, now }: Of<'signal'>): Step {
     incident: { phase: 'open', story: { ...story, action: told, throttles, verification: undefined }, asked },
     effect: { kind: 'throttle', id: effectId, limits: action.limits, expiresAt: told.expiresAt },
   }
+}
+
+function onPresent(incident: Incident): Step {
+  if (incident.phase !== 'open' || incident.story.telling !== 'history') return { incident }
+  return { ...named(incident, { ...incident.story, telling: 'alerted' }), alert: true }
 }
 
 function onStirring(incident: Incident, at: EpochMs): Step {

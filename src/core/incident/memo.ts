@@ -8,9 +8,9 @@
  * lowered, and was given back before the crash, may be learned.
  */
 import type { Kind } from '../../../detectors/contract.ts'
-import type { PlatformIncident } from '../engine-state.ts'
 import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import type { Incident, Signal } from './incident.ts'
+import type { PlatformIncident } from './platform-incident.ts'
 
 export type Memo =
   | {

@@ -262,7 +262,7 @@ describe('held', () => {
     const seen = { ...signal, at: 640_000 }
     const again = follow(
       incident,
-      { kind: 'signal', signal: seen, action, incidentId: 'key#1', now: 640_000 },
+      { kind: 'signal', signal: seen, action, incidentId: 'key#1', isPast: false, now: 640_000 },
       rules,
     ).incident
     expect(again).toMatchObject({ phase: 'open', story: { action: { expiresAt: 1_510_000 } } })
@@ -352,7 +352,11 @@ const signal: Signal = {
 
 function throttledIncident(): Incident {
   const action: Action = { kind: 'throttle', limits, expiresAt: 600_000 }
-  const opened = follow({ phase: 'quiet' }, { kind: 'signal', signal, action, incidentId: 'key#1', now: 0 }, rules)
+  const opened = follow(
+    { phase: 'quiet' },
+    { kind: 'signal', isPast: false, signal, action, incidentId: 'key#1', now: 0 },
+    rules,
+  )
   const outcome: Outcome = { kind: 'applied', after: limits }
   return follow(
     opened.incident,

@@ -2,16 +2,19 @@
  * Platform incidents: many keys wrong at the same moment, because the API is sick and not its clients. Told once, under
  * a name of its own; whoever was taken for a culprit meanwhile gets the limit back. The guard's figures: fleet.ts.
  */
-import { type Engine, type Out, type PlatformIncident, watching } from '../engine-state.ts'
+import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Owner } from '../state/owner.ts'
 import type { ApiKeyId } from '../vocabulary.ts'
+import { eventTimeOf } from './event-time.ts'
 import { areManyInTrouble, type FleetSurvey, isPlatformSick, standingOf, surveyFleet } from './fleet.ts'
 import type { OtherParts } from './fleet-sums.ts'
 import { holdsLimit, type Signal, type Story } from './incident.ts'
 import { openingsFrom, usualOpenings } from './openings.ts'
+import { isPast } from './past.ts'
+import type { PlatformIncident } from './platform-incident.ts'
 import { isFarWorse } from './response.ts'
-import { eventTimeOf, explain, step } from './storyline.ts'
+import { explain, step } from './storyline.ts'
 
 /** Of the keys with new calls: how many failed just now, as far as one sees without adding anything up. */
 export interface FailingKeys {
@@ -56,19 +59,21 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
   state.platformIncidents++
   const action: Action = { kind: 'held', because: 'platform-incident' }
   const signal = signalOf(engine, owner, survey)
+  const incidentId = `platform#${state.platformIncidents}`
+  const isHistory = isPast(owner)
   const story: Story = {
-    incidentId: `platform#${state.platformIncidents}`,
+    incidentId,
     openedAt: signal.at,
     signal,
     lastBadAt: signal.at,
     action,
-    telling: 'alerted',
+    telling: isHistory ? 'history' : 'alerted',
     refused: undefined,
     extended: undefined,
     held: undefined,
     throttles: 0,
     restores: 0,
-    alerts: 1,
+    alerts: isHistory ? 0 : 1,
     verification: undefined,
   }
   state.platform = { phase: 'open', story, lastSickAt: state.now }
@@ -78,16 +83,21 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
 
 type OpenPlatform = Extract<PlatformIncident, { phase: 'open' }>
 
-/** Whoever was told that it may be nothing is told again when it turns out to be something. */
+/**
+ * Whoever was told that it may be nothing is told again when it turns out to be something; and of what was history, when it
+ * has turned out not to be.
+ */
 function staySick(engine: Engine, owner: Owner, incident: OpenPlatform, survey: FleetSurvey, out: Out): void {
   const { state } = engine
   const { story: before } = incident
-  if (before.signal.severity === 'high' || !isGrave(engine, survey)) {
+  const turnsGrave = before.signal.severity === 'low' && isGrave(engine, survey)
+  const isNews = turnsGrave || before.telling === 'history'
+  if (!isNews || isPast(owner)) {
     state.platform = { ...incident, lastSickAt: state.now }
     return
   }
-  const signal = signalOf(engine, owner, survey)
-  const story = { ...before, signal, lastBadAt: signal.at, alerts: before.alerts + 1 }
+  const signal = { ...signalOf(engine, owner, survey), onsetAt: before.signal.onsetAt }
+  const story: Story = { ...before, signal, lastBadAt: signal.at, telling: 'alerted', alerts: before.alerts + 1 }
   state.platform = { ...incident, story, lastSickAt: state.now }
   tellPlatform(engine, owner, story, 'open', out)
 }
@@ -173,6 +183,7 @@ function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' 
   const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
   const id = `${story.incidentId}/alert-${story.alerts}`
   out.changes.push(explanation)
+  if (story.telling !== 'alerted') return
   out.effects.push({
     id,
     kind: 'alert',

@@ -41,6 +41,7 @@ const harmful: ResponseQuestion = {
   throttledTenants: 0,
   now: 1_000,
   at: 1_000,
+  isPast: false,
 }
 const why = (question: Partial<ResponseQuestion>): string => {
   const action = respond({ ...harmful, ...question }, policy)
@@ -48,6 +49,10 @@ const why = (question: Partial<ResponseQuestion>): string => {
 }
 
 describe('the response', () => {
+  test('what is seen while the worker catches up lowers nobody’s limit, however young it is by now', () => {
+    expect(why({ isPast: true })).toBe('too-old')
+  })
+
   test('while a person has halted throttling nobody is throttled; that nobody would be anyway is said first', () => {
     expect(why({ isHalted: true })).toBe('halted')
     expect(why({ isHalted: true, mode: 'observe' })).toBe('observe-mode')

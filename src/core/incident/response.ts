@@ -24,6 +24,8 @@ export interface ResponseQuestion {
   readonly now: EpochMs
   /** End of what was looked at, event time: long before `now` when the worker is catching up. */
   readonly at: EpochMs
+  /** It is seen while the worker reads what came when it was away. */
+  readonly isPast: boolean
 }
 
 /** Limits are of now: what somebody called longer ago than this says nothing about what to do to them now. */
@@ -36,7 +38,7 @@ export function respond(question: ResponseQuestion, policy: WeirConfig['throttle
   if (keyId === ANONYMOUS) return { kind: 'held', because: 'anonymous' }
   if (keyId.startsWith('hash:')) return { kind: 'held', because: 'key-id-unknown' }
   if (question.isExempt) return { kind: 'held', because: 'exempt' }
-  if (question.now - question.at > TOO_OLD_MS) return { kind: 'held', because: 'too-old' }
+  if (question.isPast || question.now - question.at > TOO_OLD_MS) return { kind: 'held', because: 'too-old' }
   if (question.mode === 'observe') return { kind: 'held', because: 'observe-mode' }
   if (usual === undefined) return { kind: 'held', because: 'history-unknown' }
   const limits = throttledLimits(usual, policy)

@@ -13,6 +13,7 @@ import { paneSecond } from '../state/pane.ts'
 import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts'
 import { noteSpent } from './alert-budget.ts'
 import type { OutcomeReport, ProgressReport } from './effect.ts'
+import { eventTimeOf } from './event-time.ts'
 import {
   awaited,
   follow,
@@ -28,6 +29,7 @@ import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
 import { opened, openingsFrom } from './openings.ts'
+import { isPast } from './past.ts'
 import { urgencyOf } from './queued.ts'
 import { noteThrottles } from './repeaters.ts'
 import { isVerified } from './verification.ts'
@@ -63,11 +65,19 @@ export function passTime(engine: Engine, owner: Owner, out: Out): void {
     const panes = key.activity?.panes
     const newest = panes && panes.firstOpen > panes.first ? paneSecond(panes, panes.firstOpen - 1) : 0
     const calls = newest * SECOND_MS >= eventTime - 60 * SECOND_MS
-    if (isStillSilent(key, newest, eventTime)) step(engine, owner, key, { kind: 'stirring', at: eventTime }, out)
+    if (isStillSilent(key, newest, eventTime)) staySilent(engine, owner, key, eventTime, out)
     step(engine, owner, key, { kind: 'time', eventTime, now, calls }, out)
     const verification = verified(engine, owner, key)
     if (verification !== undefined) step(engine, owner, key, { kind: 'verified', verification }, out)
   }
+}
+
+/** No look finds a silence anew: where it was told as history and goes on into the present, it is said here. */
+function staySilent(engine: Engine, owner: Owner, key: KeyState, at: EpochMs, out: Out): void {
+  step(engine, owner, key, { kind: 'stirring', at }, out)
+  const { incident } = key
+  if (!('story' in incident) || incident.story.telling !== 'history') return
+  if (!isPast(owner)) step(engine, owner, key, { kind: 'present' }, out)
 }
 
 /** Told of its silence, and not heard of since. A client that is gone for a day is gone. */
@@ -75,17 +85,6 @@ function isStillSilent({ incident }: KeyState, newestSecond: number, eventTime: 
   if (!isToldSilent(incident)) return false
   const { signal, openedAt } = incident.story
   return newestSecond * SECOND_MS < signal.at && eventTime - openedAt < DAY_MS
-}
-
-/** How far closed panes go; with an idle source also as far as its ticks say that nothing more has come. */
-export function eventTimeOf({ state, settings }: Engine, owner: Owner): EpochMs {
-  const closed = owner.closedToSecond * SECOND_MS
-  const { delivery, idleAfter } = settings.config.time
-  let latest = Number.NEGATIVE_INFINITY
-  for (const { lastArrival } of owner.time.partitions.values()) latest = Math.max(latest, lastArrival)
-  if (state.now - latest < idleAfter) return closed
-  if (latest === Number.NEGATIVE_INFINITY) return Math.max(closed, state.now - idleAfter - delivery)
-  return closed + Math.max(0, state.now - latest - idleAfter - delivery)
 }
 
 /** Moves one incident on and says what the step says. */

@@ -37,6 +37,7 @@ const actions: Readonly<Record<string, (now: number) => Action>> = {
   'storm, anonymous': () => ({ kind: 'held', because: 'anonymous' }),
   'storm, too many': () => ({ kind: 'held', because: 'too-many-throttled' }),
   'storm, platform': () => ({ kind: 'held', because: 'platform-incident' }),
+  'storm, past': () => ({ kind: 'held', because: 'too-old' }),
   surge: () => ({ kind: 'held', because: 'no-harm' }),
   errors: () => ({ kind: 'held', because: 'no-harm' }),
 }
@@ -61,7 +62,8 @@ export type Happening = keyof typeof actions | keyof typeof outcomes | string
 
 /**
  * `told`: at so many seconds, one or several (comma and semicolon are part of the names): a signal, an outcome of what
- * is awaited, what Ann commands, `stirring`, `platform`, `exempted`, `calling` (from now on the key calls, within its band) or `silent`. Each line of the
+ * is awaited, what Ann commands, `past storm` (seen while catching up), `present`, `stirring`, `platform`, `exempted`,
+ * `calling` (from now on the key calls, within its band) or `silent`. Each line of the
  * answer: `12s open`, `12s ! alert: throttle`, `12s ! key#1/throttle-1`; phases as they are told.
  */
 export function play(told: readonly (readonly [number, ...Happening[]])[], untilSecond?: number): string[] {
@@ -113,10 +115,14 @@ function eventOf(
   const outcome = outcomes[happening]
   if (outcome !== undefined)
     return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now, newest: now }
-  const action = actions[happening]
+  if (happening === 'present') return { kind: 'present' }
+  const [, past, seen = happening] = /^(past )?(.*)$/.exec(happening) ?? []
+  const isPast = past !== undefined
+  const action = actions[isPast && seen === 'storm' ? 'storm, past' : seen]
   if (action === undefined) throw new Error(`the timetable knows no '${happening}'`)
-  const kind = happening === 'surge' ? 'surge' : happening === 'errors' ? 'error-loop' : 'retry-storm'
-  return { kind: 'signal', signal: signalAt(now, kind), action: action(now), incidentId: `key#${ordinal}`, now }
+  const kind = seen === 'surge' ? 'surge' : seen === 'errors' ? 'error-loop' : 'retry-storm'
+  const incidentId = `key#${ordinal}`
+  return { kind: 'signal', signal: signalAt(now, kind), action: action(now), incidentId, isPast, now }
 }
 
 const signalAt = (now: number, kind: Kind): Signal => ({

@@ -8,6 +8,7 @@
  */
 
 import type { CallBatch, PaneRow } from '../call-batch.ts'
+import { type Backlog, NO_BACKLOG } from '../incident/backlog.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearnMinute } from './baseline.ts'
 import type { CallGroups } from './call-groups.ts'
@@ -38,6 +39,8 @@ export interface Owner extends PausingKeys {
   /** Keys in a stretch that final looks found wrong. */
   readonly wrong: Set<KeyState>
   readonly time: EventTime
+  /** Whether what is read of it is long past. */
+  backlog: Backlog
   /** Grows with all that any baseline learns or unlearns: what was worked out at the same number is still true. */
   lessons: number
   /** Keys with a pane in each second that is still open. */
@@ -82,6 +85,7 @@ export const createOwner = (plans: Plans = new Map()): Owner => ({
   limited: new Set(),
   wrong: new Set(),
   time: createEventTime(),
+  backlog: NO_BACKLOG,
   coverage: createCoverage(),
   lessons: 0,
   openSeconds: new Map(),
