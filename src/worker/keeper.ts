@@ -25,8 +25,6 @@ import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts
 import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
-
-import { placeName } from '../core/incident/limit-story.ts'
 import type { Memo } from '../core/incident/memo.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
@@ -43,7 +41,7 @@ import { createDelivery } from './delivery.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
-import { createOperating, lostRestores } from './operating.ts'
+import { createOperating, leftLowered, lostRestores, orphansOf } from './operating.ts'
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
@@ -391,18 +389,12 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     const { limitedKeys } = engineStatus(engine)
     const decidedAt = clock.now()
     const lost = new Set<ApiKeyId>()
-    const incidentOf = (keyId: ApiKeyId) => `${keyId}#lost-${decidedAt}`
-    for (const story of journal.stories().values()) {
-      for (const keyId of story.holders) {
-        // Tried within the hour: what refused it is not mended by asking again each minute.
-        if (limitedKeys.has(keyId) || (returning.get(keyId) ?? 0) > clock.now() - HOUR_MS) continue
-        returning.set(keyId, clock.now())
-        lost.add(keyId)
-        telemetry({
-          ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
-          original: story.kind === 'plan' ? (story.original ?? undefined) : undefined,
-        })
-      }
+    for (const { keyId, story } of orphansOf(journal.stories(), limitedKeys)) {
+      // Tried within the hour: what refused it is not mended by asking again each minute.
+      if ((returning.get(keyId) ?? 0) > decidedAt - HOUR_MS) continue
+      returning.set(keyId, decidedAt)
+      lost.add(keyId)
+      telemetry(leftLowered(story, keyId, decidedAt))
     }
     await giveBackLost(lost)
   }

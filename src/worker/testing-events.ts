@@ -74,7 +74,7 @@ export const events: Events = {
   effectTroubled: { name: 'effectTroubled', effectId: alert.id, because: 'no answer' },
   effectsDelayed: { name: 'effectsDelayed', effectIds: [alert.id, throttle.id], longestMs: 61_000 },
   effectLeftOpen: { name: 'effectLeftOpen', effectId: throttle.id },
-  limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, planId: 'p1', original: undefined },
+  limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, way: 'plan', planId: 'p1', original: undefined },
   limitsUnguarded: { name: 'limitsUnguarded', gateways: [undefined, 'eu'] },
   scheduleMissing: {
     ...{ name: 'scheduleMissing', schedule: 'weir-plan-p1', effectId: throttle.id },
