@@ -3,7 +3,17 @@ import type { GiveBackWatch } from '../core/incident/give-back.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { deadManWorld, functionArn, marginMs, probationMs, schedulerRoleArn } from './testing-dead-man.ts'
-import { expiresAt, limits, low, original, planWorld, restore, throttle, type WorldOptions } from './testing-plans.ts'
+import {
+  expiresAt,
+  limits,
+  low,
+  never,
+  original,
+  planWorld,
+  restore,
+  throttle,
+  type WorldOptions,
+} from './testing-plans.ts'
 
 const world = planWorld()
 const aws = deadManWorld(world)
@@ -75,6 +85,20 @@ describe('a schedule', () => {
       kind: 'already',
     })
     expect(aws.scheduler.schedules()).toMatchObject([{ at: inWholeSeconds + 300_000 }])
+  })
+
+  test('waits longer for a limit that a person wants for longer, also where they say so while it is on its way', async () => {
+    const { perform, performer } = await live()
+    const throttled = perform(throttle('throttle-1'))
+    await performer.prolong?.('key-a', expiresAt + 300_000, never)
+    await throttled
+    expect(aws.scheduler.schedules()).toMatchObject([{ at: inWholeSeconds + 300_000 }])
+    await performer.prolong?.('key-a', expiresAt + 600_000, never)
+    expect(aws.scheduler.schedules()).toMatchObject([
+      { at: inWholeSeconds + 600_000, input: { giveBack: { original } } },
+    ])
+    await perform(restore('full'))
+    await vi.waitUntil(() => aws.scheduler.schedules().length === 0, 10_000)
   })
 
   test('goes with what a person has taken over', async () => {

@@ -33,6 +33,27 @@ test('a plan that could not be lowered is not among them', async () => {
   expect(outcome).toMatchObject({ missed: expect.stringContaining('plan-shared'), plans: [{ planId: 'plan-a' }] })
 })
 
+test('a key that was moved is held by the penalty plan', async () => {
+  await world.serve([
+    { id: 'plan-s', limits: original, keys: ['key-a', 'key-z'], stages: ['api1:live'] },
+    { id: 'penalty', limits: low, stages: ['api1:live'] },
+  ])
+  const { performer } = await world.start({ way: 'penalty-plan', penaltyPlan: 'penalty' })
+  expect(await performer.perform(throttle('throttle-1'), never)).toMatchObject({
+    kind: 'applied',
+    plans: [{ region: 'eu-west-1', planId: 'penalty', stages: ['api1/live'], limits: low, keys: ['key-a'] }],
+  })
+})
+
+test('where a method has a limit of its own, what all let through together is not known, and nothing is told to verify', async () => {
+  const methods = [{ apiStage: 'api1:live', method: '/pay/POST', limits: limits(50, 100) }]
+  await world.serve([{ id: 'plan-a', limits: original, keys: ['key-a'], stages: ['api1:live'], methods }])
+  const { performer } = await world.start()
+  const outcome = await performer.perform(throttle('throttle-1'), never)
+  expect(outcome).toMatchObject({ kind: 'applied', after: low })
+  expect(outcome).not.toHaveProperty('plans')
+})
+
 test('a plan that is lower already holds its key all the same', async () => {
   await world.serve([{ id: 'plan-a', limits: limits(2, 4), keys: ['key-a'] }])
   const { performer } = await world.start()

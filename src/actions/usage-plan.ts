@@ -99,15 +99,21 @@ export function usagePlanPerformer({
   const ways = { plan: ownPlan(world), move: penaltyPlan(world), row: authorizerTable(world) }
   /** Of the effects in hand, and why the last try of each came to nothing. */
   const inHand = new Map<string, { readonly wants: Run['wants']; because?: string }>()
+  /** Until when a person wants what is lowered for these; until it is given back. */
+  const prolonged = new Map<ApiKeyId, EpochMs>()
 
   async function perform(effect: LimitEffect, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted()
+    if (effect.kind === 'restore') prolonged.delete(effect.keyId)
     const wants = new Map([...known].map(([name, { queue }]) => [name, queue.want(effect.keyId)]))
     inHand.set(effect.id, { wants })
     try {
       const performed =
         effect.kind === 'throttle' ? await throttle(effect, wants, signal) : await restore(effect, wants, signal)
       for (const one of performed) await audit?.record(auditEntry(effect, one, clock))
+      // Said while it was on its way.
+      const until = effect.kind === 'throttle' ? prolonged.get(effect.keyId) : undefined
+      if (until !== undefined) await prolong(effect.keyId, until, signal)
       return outcomeOf(effect, performed)
     } finally {
       inHand.delete(effect.id)
@@ -131,6 +137,29 @@ export function usagePlanPerformer({
       if (standing !== undefined && standing.waitMs > longest.waitMs) longest = standing
     }
     return { ...longest, because: effect.because }
+  }
+
+  async function prolong(keyId: ApiKeyId, until: EpochMs, signal: AbortSignal): Promise<void> {
+    prolonged.set(keyId, until)
+    const shorter = ledger.heldBy(keyId).filter(({ expiresAt = 0 }) => expiresAt < until)
+    await Promise.all(
+      shorter.map(async story => {
+        const held = { at: clock.now(), effectId: story.effectId, keyId, expiresAt: until }
+        const at = story.gateway === undefined ? {} : { gateway: story.gateway }
+        switch (story.kind) {
+          case 'plan':
+            await ledger.write({ kind: 'plan-held', ...held, ...at, planId: story.planId })
+            return
+          case 'move':
+            await ledger.write({ kind: 'move-held', ...held, ...at, movedKey: story.movedKey })
+            return
+          case 'row':
+            return ways.row.prolong(story, { keyId, until }, signal)
+          default:
+            return story satisfies never
+        }
+      }),
+    )
   }
 
   async function throttle(
@@ -280,7 +309,7 @@ export function usagePlanPerformer({
     }
   }
 
-  return { perform, progress, resume: ways.move.resume }
+  return { perform, progress, prolong, resume: ways.move.resume }
 }
 
 function leftText(story: LimitStory): string {

@@ -202,7 +202,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   })
 
   const operating = createOperating({
-    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost },
+    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost, prolong: performing.prolong },
   })
 
   async function feed(input: EngineInput): Promise<void> {

@@ -48,6 +48,19 @@ test('a released limit is given back, told, and written down with the name of wh
   await life.stop()
 })
 
+test('who gives limits back without Weir hears that one is wanted for longer; also when the worker died before it could say so', async () => {
+  const { life } = await throttling()
+  await life.say({ kind: 'hold', keyId: k1, forMs: 3_600_000 })
+  expect(life.prolonged).toEqual([[k1, noon + 15_000 + 3_600_000]])
+  const second = await live({ folder: await life.crashImage(), startsAt: noon + 15_000, given: life.source.given })
+  await untilQuiet()
+  expect(second.prolonged).toMatchObject([[k1, expect.any(Number)]])
+  await second.stop()
+  await life.say({ kind: 'release', keyId: k1 })
+  expect(life.prolonged).toHaveLength(1)
+  await life.stop()
+})
+
 test('what cannot be done is refused, and is not journaled', async () => {
   const { life } = await throttling()
   expect(await life.say({ kind: 'release', keyId: 'k2' })).toMatchObject({ kind: 'refused' })

@@ -23,6 +23,8 @@ export interface OperatingOptions {
   readonly telemetry: Telemetry
   readonly audit: Pick<AuditLog, 'record'> | undefined
   readonly feed: (input: EngineInput) => Promise<void>
+  /** Limits that a person wants lowered for longer: for whatever would give them back without us. */
+  readonly prolong: (keyId: ApiKeyId, until: EpochMs) => void
   /** Gives back what the journal says is lowered for these, whatever the engine thinks of them. */
   readonly giveBackLost: (keyIds: ReadonlySet<ApiKeyId>, by: string) => Promise<void>
 }
@@ -36,7 +38,7 @@ export interface Operating {
 type Commanded = Extract<JournalEntry, { kind: 'commanded' }>
 
 export function createOperating(options: OperatingOptions): Operating {
-  const { engine, journal, clock, telemetry, audit, feed, giveBackLost } = options
+  const { engine, journal, clock, telemetry, audit, feed, prolong, giveBackLost } = options
 
   /** Lowered by the journal, with no incident that would give it back. */
   function lostOf(command: OperatorCommand): ReadonlySet<ApiKeyId> {
@@ -45,6 +47,11 @@ export function createOperating(options: OperatingOptions): Operating {
     const holders = [...journal.stories().values()].flatMap(story => story.holders)
     const isMeant = (keyId: ApiKeyId): boolean => command.kind !== 'release' || keyId === command.keyId
     return new Set(holders.filter(keyId => isMeant(keyId) && !limitedKeys.has(keyId)))
+  }
+
+  function prolongAll(answer: CommandAnswer): void {
+    if (answer.kind !== 'obeyed' || answer.until === undefined) return
+    for (const keyId of answer.keyIds) prolong(keyId, answer.until)
   }
 
   return {
@@ -59,6 +66,7 @@ export function createOperating(options: OperatingOptions): Operating {
           entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
         )
         await feed({ kind: 'operator', command, by, at })
+        prolongAll(answer)
         if (lost.size > 0) await giveBackLost(lost, by)
       }
       telemetry({ name: 'operatorCommanded', command, by, answer })
@@ -69,7 +77,11 @@ export function createOperating(options: OperatingOptions): Operating {
     async hear(entries, { isAnew }) {
       const commanded = entries.filter(entry => entry.kind === 'commanded')
       const heard = isAnew ? commanded.filter(one => concernsNewcomer(one, clock.now())) : commanded
-      for (const { command, by, at } of heard) await feed({ kind: 'operator', command, by, at })
+      for (const { command, by, at } of heard) {
+        const answer = answerTo(engine, command, by)
+        await feed({ kind: 'operator', command, by, at })
+        prolongAll(answer)
+      }
     },
   }
 }

@@ -32,6 +32,8 @@ export interface Performing {
   delayed(ms: number): { readonly effectIds: readonly string[]; readonly longestMs: number }
   /** How the throttles stand that were begun longer ago than `ms`. */
   progress(ms: number): readonly ProgressReport[]
+  /** What is lowered for this key is wanted for longer: returns at once. */
+  prolong(keyId: ApiKeyId, until: EpochMs): void
   /** How many were begun and have no outcome yet. */
   running(): number
   /** Each of them. */
@@ -110,6 +112,12 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
       })
     },
     has: effectId => inHand.has(effectId),
+    prolong(keyId, until) {
+      const work = performers.plan.prolong?.(keyId, until, giveUp.signal)
+      void work?.catch((failure: unknown) => {
+        if (!giveUp.signal.aborted) failed(failure)
+      })
+    },
     running: () => inHand.size,
     waits: () => [...inHand.values()].map(({ kind, beganAt }) => ({ kind, beganAt })),
     delayed(ms) {

@@ -15,7 +15,7 @@ import { createRepeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { fieldsRead } from '../core/judge.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
-import { DAY_MS, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
+import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS, SLOT_MS } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { FilePiece } from '../sources/file-pieces.ts'
 import type { Source, SourceBatch } from '../sources/source.ts'
@@ -99,7 +99,11 @@ export async function live(life: Life) {
   const retained = retainedMs === undefined ? {} : { retainedMs: async () => retainedMs }
   const source = { ...handSource(given), keyed, ...(hold && { hold }), ...retained }
   const alert = handPerformer(answer)
-  const plan = handPerformer(answer, life.progress)
+  const prolonged: (readonly [ApiKeyId, EpochMs])[] = []
+  const plan = {
+    ...handPerformer(answer, life.progress),
+    prolong: async (keyId: ApiKeyId, until: EpochMs): Promise<void> => void prolonged.push([keyId, until]),
+  }
   const told: TelemetryEvent[] = []
   const telemetry = (event: TelemetryEvent): void => void told.push(event)
   const checkpoints = await openCheckpoints(folder)
@@ -165,7 +169,7 @@ export async function live(life: Life) {
   while (!isOver && !told.some(({ name }) => name === 'checkpointWritten')) await untilQuiet()
   let second = Math.round((startsAt - noon) / SECOND_MS)
   return {
-    ...{ source, journal, running, told, audited },
+    ...{ source, journal, running, told, audited, prolonged },
     /** What Ann commands, and the answer. */
     async say(command: OperatorCommand): Promise<CommandAnswer | undefined> {
       const answer = await keeper?.operate(command, 'ann')

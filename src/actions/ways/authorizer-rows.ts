@@ -46,6 +46,13 @@ export type Written =
 export interface AuthorizerRows {
   /** In place of nothing, of what has ended, or of what we wrote (`ours`). */
   put(row: Row, ours: readonly string[], now: EpochMs, signal: AbortSignal): Promise<Written>
+  /** What we wrote, and has not ended, ends later. */
+  prolong(
+    row: Pick<Row, 'row' | 'expiresAt'>,
+    ours: readonly string[],
+    now: EpochMs,
+    signal: AbortSignal,
+  ): Promise<Written>
   /** Ends what we wrote, from now on. */
   end(
     row: Omit<Row, 'penaltyKey' | 'incidentId' | 'expiresAt'>,
@@ -103,6 +110,23 @@ export function authorizerRows({
           ':version': { S: version },
           ':now': { N: String(epochSeconds(now)) },
           ':fence': { N: String(fence) },
+        },
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      })
+      return write(() => client.send(command, { abortSignal: signal }), now, signal)
+    },
+
+    prolong({ row, expiresAt }, ours, now, signal) {
+      const { names, values } = oursIn(ours)
+      const command = new UpdateItemCommand({
+        TableName: table,
+        Key: { keyId: { S: row } },
+        UpdateExpression: 'SET expiresAt = :until',
+        ConditionExpression: `version IN (${names}) AND expiresAt > :now`,
+        ExpressionAttributeValues: {
+          ...values,
+          ':until': { N: String(Math.ceil(expiresAt / SECOND_MS)) },
+          ':now': { N: String(epochSeconds(now)) },
         },
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       })

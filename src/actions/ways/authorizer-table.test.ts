@@ -30,6 +30,11 @@ function rowsInMemory(failing: Written[] = []) {
   }
   const table: AuthorizerRows = {
     put: async (row, ours, now) => write(row.row, [...ours, row.version], now, () => rows.set(row.row, row)),
+    prolong: async ({ row: name, expiresAt }, ours, now) => {
+      const row = rows.get(name)
+      if (row === undefined || row.expiresAt <= now) return { kind: 'others', hasEnded: true }
+      return write(name, ours, now, () => rows.set(name, { ...row, expiresAt }))
+    },
     end: async ({ row: name, version }, ours, now) => {
       const row = rows.get(name)
       if (row === undefined) return { kind: 'others', hasEnded: true }
@@ -49,6 +54,22 @@ function rowsInMemory(failing: Written[] = []) {
 }
 
 describe('a key that the authorizer hands out', () => {
+  test('whose limit a person wants for longer has a row that ends later, also where the table is silent at first', async () => {
+    const { options, penaltyKeyOf, rows, failing } = rowsInMemory()
+    const { perform, performer } = await world.live(options)
+    const lowered = lowering('throttle-1')
+    await perform(lowered)
+    const until = lowered.expiresAt + 3_600_000
+    failing.push({ kind: 'unknown', because: 'no answer' })
+    await performer.prolong?.('key-a', until, never)
+    expect(rows.get('key-a')?.expiresAt).toBe(until)
+    // Nor does the end that it had before cut it short again.
+    expect(await perform({ ...lowered, id: 'key-a#1/throttle-2' })).toMatchObject({ kind: 'already' })
+    expect(rows.get('key-a')?.expiresAt).toBe(until)
+    await perform(givingBack('full'))
+    expect(penaltyKeyOf('key-a')).toBeUndefined()
+  })
+
   test('is answered with the lowest penalty key that leaves what it needs, until all is given back', async () => {
     const { options, penaltyKeyOf, rows } = rowsInMemory()
     const { perform } = await world.live(options)

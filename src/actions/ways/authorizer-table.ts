@@ -12,7 +12,7 @@
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/limit-story.ts'
 import type { RowPlace, RowStory } from '../../core/incident/row-story.ts'
-import { MINUTE_MS, type PlanLimits } from '../../core/vocabulary.ts'
+import { type ApiKeyId, type EpochMs, MINUTE_MS, type PlanLimits } from '../../core/vocabulary.ts'
 import type { RowEntry } from '../../stores/journal-entry.ts'
 import { backoffMs } from '../usage-plan-client.ts'
 import type { PenaltyKey, Written } from './authorizer-rows.ts'
@@ -39,7 +39,16 @@ export interface RowTarget extends RowPlace {
 /** So often a restore is tried that only a person can make possible. */
 const mendEveryMs = 5 * MINUTE_MS
 
-export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: WayWorld): Way<RowTarget, RowStory> {
+export interface AuthorizerTableWay extends Way<RowTarget, RowStory> {
+  /** A person wants it for longer: a row ends by itself, so it is told. */
+  prolong(
+    story: RowStory,
+    longer: { readonly keyId: ApiKeyId; readonly until: EpochMs },
+    signal: AbortSignal,
+  ): Promise<void>
+}
+
+export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: WayWorld): AuthorizerTableWay {
   const storyOf = (place: RowPlace): RowStory | undefined => {
     const story = ledger.stories().get(placeName(place))
     return story?.kind === 'row' ? story : undefined
@@ -117,6 +126,23 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     }
   }
 
+  async function prolong(
+    { gateway, row, effectId, penaltyKey, versions }: RowStory,
+    { keyId, until }: { readonly keyId: ApiKeyId; readonly until: EpochMs },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const place = { ...(gateway !== undefined && { gateway }), row }
+    const table = gateways.get(gateway)?.authorizerTable
+    const version = versions.at(-1)
+    if (table === undefined || version === undefined) return
+    const about = { effectId, keyId, ...place }
+    await ledger.write({ kind: 'row-changing', at: clock.now(), ...about, penaltyKey, version, expiresAt: until })
+    const isOver = (): boolean => storyOf(place)?.expiresAt !== until
+    const attempt = () => table.rows.prolong({ row, expiresAt: until }, versions, clock.now(), signal)
+    const written = await tries({ id: effectId, kind: 'throttle' }, attempt, { signal }, isOver)
+    if (written.kind === 'ok' && !isOver()) await ledger.write({ kind: 'row-set', at: clock.now(), ...about })
+  }
+
   async function restore(effect: RestoreEffect, { gateway, row }: RowStory, run: Run): Promise<Performed> {
     const place = { ...(gateway !== undefined && { gateway }), row }
     const outcome = await giveBack(effect, place, run)
@@ -157,9 +183,9 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
 
   /** What may pass is tried again; of a restore also what a person has to mend. */
   async function tries(
-    effect: LimitEffect,
+    effect: Pick<LimitEffect, 'id' | 'kind'>,
     attempt: () => Promise<Written>,
-    { signal }: Run,
+    { signal }: Pick<Run, 'signal'>,
     isOver: () => boolean,
   ): Promise<Written> {
     for (let failures = 0; ; failures++) {
@@ -203,6 +229,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     find,
     lower,
     restore,
+    prolong,
     isTaken: async story => ({ kind: 'known', isTaken: story.expiresAt > clock.now() }),
   }
 }

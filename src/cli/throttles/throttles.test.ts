@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
+import type { GatewayControl } from '../../actions/ways/way.ts'
 import { type Clock, scaledClock } from '../../clock.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import { commandRoute } from '../../server/command-route.ts'
@@ -57,11 +58,13 @@ afterEach(async () => {
 let kept = () => join(folder, 'kept')
 
 /** What a worker leaves behind that had lowered these and was killed. */
-async function lowered(...keyIds: readonly string[]): Promise<void> {
+async function lowered(...given: readonly (string | Partial<GatewayControl>)[]): Promise<void> {
+  const keyIds = given.filter(one => typeof one === 'string')
+  const ways = given.filter(one => typeof one !== 'string')
   const journal = await openEffectJournal(kept())
   const client = apiGatewayClient({ endpoint: served.endpoint, region: 'eu-west-1' })
   const performer = usagePlanPerformer({
-    gateways: new Map([[undefined, { client, queue: controlPlaneQueue({ clock }) }]]),
+    gateways: new Map([[undefined, Object.assign({ client, queue: controlPlaneQueue({ clock }) }, ...ways)]]),
     ...{ clock, random: () => 0.5, journal },
   })
   for (const keyId of keyIds) {
@@ -203,6 +206,35 @@ describe('with no worker', () => {
     expect(text).toContain('plan-key-a')
     expect(text).toContain('AWS_REGION')
   })
+})
+
+test('a key that was moved is listed with where it was and is, its story told, and it is put back where no worker runs', async () => {
+  gateway = createGateway({
+    clock,
+    plans: [
+      { id: 'plan-s', limits: original, keys: ['key-a', 'key-z'] },
+      { id: 'plan-p', limits: low },
+    ],
+  })
+  await served.close()
+  served = await serveGateway(gateway)
+  const yaml = `{gateway: {endpoint: '${served.endpoint}', region: eu-west-1, way: penalty-plan, penaltyPlan: plan-p}, state: {directory: kept}, server: {listen: 'off'}}`
+  await writeFile(join(folder, 'weir.yaml'), yaml)
+  await lowered('key-a', { way: 'penalty-plan', penaltyPlan: 'plan-p' })
+  expect(gateway.plansOfKey('key-a')).toEqual(['plan-p'])
+  let text = ''
+  const out = { write: (more: string) => (text += more) }
+  await listThrottles({ config: join(folder, 'weir.yaml') }, out, clock.now())
+  expect(text).toContain('key key-a: moved to plan-p (was in plan-s)')
+  await listThrottles({ config: join(folder, 'weir.yaml'), json: true }, { write: more => (text = more) }, clock.now())
+  expect(JSON.parse(text).throttles).toMatchObject([
+    { plan: null, move: { movedKey: 'key-a', from: ['plan-s'], to: 'plan-p', state: 'there' } },
+  ])
+  text = ''
+  await showThrottle('key-a', { config: join(folder, 'weir.yaml') }, out, clock.now())
+  expect(text).toContain('key key-a is taken out of plan-s and put into plan-p (key-a#1/throttle-1)')
+  expect(await say({ kind: 'release', name: 'key-a' })).toContain('key-a: given back')
+  expect(gateway.plansOfKey('key-a')).toEqual(['plan-s'])
 })
 
 describe('with a worker that runs', () => {
