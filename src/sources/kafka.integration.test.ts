@@ -229,7 +229,7 @@ describeWith('kafka', 'a Kafka topic', () => {
       expect(linesOf([...ours, ...theirs], topic, partition)).toEqual(lines(partition, 0, 35))
   })
 
-  // Half a minute is longer than kafkajs tries: it ends its consumer when no broker tells it who leads the group.
+  // Half a minute is longer than kafkajs tries by itself.
   test.each([0, 30_000])('a broker that dies and comes back after %i ms is read on where it was', async awayMs => {
     const topic = await newTopic()
     await produce(topic, linesFor([0, 1, 2, 3], 40))
