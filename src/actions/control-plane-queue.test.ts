@@ -189,4 +189,22 @@ describe('the queue', () => {
     const starts = await Promise.all(Array.from({ length: 12 }, () => queue.call(async () => clock.now(), never)))
     expect(starts).toEqual([0, 0, 0, 0, 0, 1_000, 1_000, 1_000, 1_000, 1_000, 2_000, 2_000])
   })
+
+  test('lets an urgent call go before all that wait', async () => {
+    const { clock, queue } = start()
+    const waiting = Array.from({ length: 12 }, () => queue.call(async () => clock.now(), never))
+    const urgent = queue.call(async () => clock.now(), never, { isUrgent: true })
+    expect(await urgent).toBe(1_000)
+    expect((await Promise.all(waiting)).filter(at => at === 1_000)).toHaveLength(4)
+  })
+
+  test('forgets a call that was given up while it waits', async () => {
+    const { queue } = start()
+    const stop = new AbortController()
+    const calls = Array.from({ length: 7 }, () => queue.call(async () => 'called', stop.signal))
+    stop.abort(new Error('stopping'))
+    const ends = (await Promise.allSettled(calls)).map(({ status }) => status)
+    expect(ends.slice(5)).toEqual(['rejected', 'rejected'])
+    expect(await queue.call(async () => 'called', never)).toBe('called')
+  })
 })

@@ -41,8 +41,8 @@ export interface ControlPlaneQueue {
   change<T>(want: Want, rank: Rank, attempt: () => Promise<Attempt<T>>, signal: AbortSignal): Promise<Changed<T>>
   /** Of the last of its changes that waits for its turn; undefined where none does. */
   standing(want: Want): QueueStanding | undefined
-  /** Any call but UpdateUsagePlan, first come first served. */
-  call<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** Any call but UpdateUsagePlan, first come first served; an urgent one before all others that wait. */
+  call<T>(call: () => Promise<T>, signal: AbortSignal, options?: { readonly isUrgent?: boolean }): Promise<T>
 }
 
 export interface WaitingChange {
@@ -132,17 +132,25 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
   }
 
   let starts: readonly EpochMs[] = []
-  let lastTurn: Promise<void> = Promise.resolve()
+  const calling: { readonly isUrgent: boolean; readonly start: () => void; readonly signal: AbortSignal }[] = []
+  let serving = false
 
-  async function takeTurn(before: Promise<void>, signal: AbortSignal): Promise<void> {
-    await before
+  /** Lets calls start one after another, as often as a second allows. */
+  async function serve(): Promise<void> {
+    if (serving) return
+    serving = true
     for (;;) {
-      if (signal.aborted) return
-      const ms = callWaitMs(starts, clock.now())
-      if (ms === 0) break
-      await clock.sleep(ms, signal)
+      const ms = calling.length === 0 ? 0 : callWaitMs(starts, clock.now())
+      // Whoever is urgent may come while the others wait.
+      if (ms > 0) await clock.sleep(ms)
+      const urgent = calling.findIndex(({ isUrgent }) => isUrgent)
+      const [next] = calling.splice(Math.max(urgent, 0), 1)
+      if (next === undefined) break
+      if (next.signal.aborted) continue
+      starts = [...starts, clock.now()].slice(-otherCallsPerSecond)
+      next.start()
     }
-    starts = [...starts, clock.now()].slice(-otherCallsPerSecond)
+    serving = false
   }
 
   return {
@@ -209,12 +217,18 @@ export function controlPlaneQueue({ clock }: { readonly clock: Clock }): Control
       return { ahead, waitMs: Math.max(Math.max(freeAt - now, 0) + ahead * changeEveryMs, backsOffMs) }
     },
 
-    async call(call, signal) {
-      const turn = takeTurn(lastTurn, signal)
-      lastTurn = turn
-      await turn
-      signal.throwIfAborted()
-      return call()
+    call(call, signal, { isUrgent = false } = {}) {
+      return new Promise((resolve, reject) => {
+        const giveUp = (): void => reject(signal.reason)
+        if (signal.aborted) return giveUp()
+        signal.addEventListener('abort', giveUp, { once: true })
+        const start = (): void => {
+          signal.removeEventListener('abort', giveUp)
+          call().then(resolve, reject)
+        }
+        calling.push({ isUrgent, start, signal })
+        void serve()
+      })
     },
   }
 }

@@ -8,8 +8,16 @@ export function withPlan(outcome: Outcome, plan: Omit<LoweredPlan, 'limits'>): O
   return { ...outcome, plans: [{ ...plan, limits: outcome.after }] }
 }
 
-/** Of all plans of one throttle; left out where there are none, so that nothing is verified then. */
+/**
+ * Of all that one throttle has lowered; left out where of a part of it the limits are not known, so that nothing is verified
+ * then: the log is held against all of them together, and what is not counted would look like a limit that does not hold.
+ */
 export function plansTogether(outcomes: readonly Outcome[]): { readonly plans?: readonly LoweredPlan[] } {
-  const plans = outcomes.flatMap(outcome => (outcome.kind === 'refused' ? [] : (outcome.plans ?? [])))
+  const plans: LoweredPlan[] = []
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'refused') continue
+    if (outcome.plans === undefined) return {}
+    plans.push(...outcome.plans)
+  }
   return plans.length === 0 ? {} : { plans }
 }

@@ -60,7 +60,8 @@ export async function setPlanLimits(
   async function attempt(): Promise<Attempt<LimitsSet>> {
     const because = await forbidden()
     if (because !== undefined) return done({ kind: 'left', because, isFinal: false })
-    const current = await plans.limitsNow(planId, signal)
+    const read = await plans.settingsNow(planId, signal)
+    const current = read.kind === 'ok' ? { ...read, value: read.value.limits } : read
     if (current.kind === 'refused')
       return done({ kind: 'left', because: current.because, isFinal: !current.isMendable })
     if (current.kind !== 'ok') return again(current.because, backoffMs(tries, random), 0)
@@ -72,7 +73,7 @@ export async function setPlanLimits(
     const change = { before: current.value, after: decision.after }
     if (announced === undefined) await announce(change.before, change.after)
     announced = change
-    const failure = await plans.set(planId, change.after, signal)
+    const failure = await plans.set(planId, { ...change, methods: [] }, 'raw', signal)
     if (failure === undefined) return done({ kind: 'set', ...change }, everyMs)
     switch (failure.kind) {
       case 'refused':

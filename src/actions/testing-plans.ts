@@ -5,18 +5,20 @@ import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
 import { scaledClock } from '../clock.ts'
 import type { PlanLimits, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import { createGateway, type Gateway, type PlanSetup } from '../simulation/gateway.ts'
+import { createGateway, type Gateway, type GatewaySetup, type PlanSetup } from '../simulation/gateway.ts'
 import { type ServedGateway, serveGateway } from '../simulation/gateway-server.ts'
 import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
+import type { EffectJournal } from '../stores/journal-entry.ts'
 import { controlPlaneQueue } from './control-plane-queue.ts'
 import type { Performer } from './performer.ts'
 import { type UsagePlanPerformerOptions, usagePlanPerformer } from './usage-plan.ts'
 import { apiGatewayClient } from './usage-plan-client.ts'
-import type { GatewayControl } from './usage-plan-targets.ts'
+import type { GatewayControl } from './ways/way.ts'
 
 export const limits = (rateLimit: number, burstLimit: number): PlanLimits => ({ rateLimit, burstLimit })
 export const original = limits(100.25, 200)
 export const low = limits(5, 10)
+export const expiresAt = 600_001
 export const never = new AbortController().signal
 
 /** Twenty seconds of the gateway take ten milliseconds. */
@@ -35,7 +37,7 @@ export function throttle(
 ): ThrottleEffect {
   const id = `${keyId}#1/${step}`
   const about = { id, incidentId: `${keyId}#1`, keyId, decidedAt: 1 }
-  return { kind: 'throttle', ...about, limits: wanted, urgency, keys, siblings }
+  return { kind: 'throttle', ...about, limits: wanted, expiresAt, urgency, keys, siblings }
 }
 
 export function restore(step: 'half' | 'full', keyId = 'key-a'): RestoreEffect {
@@ -53,9 +55,9 @@ const withoutPlans =
   }
 
 /** A performer's options, of one gateway. */
-export type WorldOptions = Partial<UsagePlanPerformerOptions & Pick<GatewayControl, 'queue' | 'stages'>>
+export type WorldOptions = Partial<UsagePlanPerformerOptions & Omit<GatewayControl, 'client'>>
 
-type Operation = 'GetUsagePlan' | 'UpdateUsagePlan'
+type Operation = 'GetUsagePlan' | 'GetUsagePlans' | 'UpdateUsagePlan' | 'CreateUsagePlanKey' | 'DeleteUsagePlanKey'
 
 /** A world of its own for each test of the file that calls this. */
 export function planWorld() {
@@ -76,8 +78,12 @@ export function planWorld() {
     await rm(directory, { recursive: true, force: true })
   })
 
-  async function serve(plans: readonly PlanSetup[], time = clock): Promise<void> {
-    gateway = createGateway({ clock: time, plans, keys: [{ id: 'key-free' }] })
+  async function serve(
+    plans: readonly PlanSetup[],
+    time = clock,
+    setup: Omit<Partial<GatewaySetup>, 'clock' | 'plans'> = {},
+  ): Promise<void> {
+    gateway = createGateway({ clock: time, plans, keys: [{ id: 'key-free' }], ...setup })
     const here = await serveGateway(gateway)
     const talking = apiGatewayClient({ endpoint: here.endpoint, timeoutMs: 250 })
     served = here
@@ -118,13 +124,74 @@ export function planWorld() {
     return { europe, served: here, gateways, failEurope }
   }
 
-  /** A worker's start: the journal as the last one left it, and a performer that knows no more than that. */
-  async function start({ queue = controlPlaneQueue({ clock }), stages, ...options }: WorldOptions = {}) {
+  /**
+   * A worker's start: the journal as the last one left it, and a performer that knows no more than that. Its journal is the only
+   * one that is open: opening another would put a new file in the place of the one it writes to.
+   */
+  async function start({ queue = controlPlaneQueue({ clock }), journal: given, ...options }: WorldOptions = {}) {
+    const journal = given ?? (await openEffectJournal(directory))
+    if (given === undefined) closing.push(() => journal.close())
+    const { stages, way, penaltyPlan, authorizerTable, ...rest } = options
+    const control = { client, queue, stages, region: 'eu-west-1', way, penaltyPlan, authorizerTable }
+    const gateways = new Map([[undefined, control]])
+    const performer = usagePlanPerformer({ gateways, clock, random, journal, ...rest })
+    return { journal, queue, performer, resume: performer.resume, perform: withoutPlans(performer) }
+  }
+
+  /**
+   * A life that ends at its `crashAt`th step: before or after a write to its journal, before or after a call to the gateway, whose
+   * answer it then never sees. `died` tells whether it came so far.
+   */
+  async function dieAt(crashAt: number, effect: ThrottleEffect | RestoreEffect, options: WorldOptions = {}) {
+    const crash = new AbortController()
+    let steps = 0
+    const step = (): void => {
+      if (steps++ === crashAt) crash.abort(new Error('crash'))
+      crash.signal.throwIfAborted()
+    }
     const journal = await openEffectJournal(directory)
-    closing.push(() => journal.close())
-    const gateways = new Map([[undefined, { client, queue, stages, region: 'eu-west-1' }]])
-    const performer = usagePlanPerformer({ gateways, clock, random, journal, ...options })
-    return { journal, queue, performer, perform: withoutPlans(performer) }
+    const dying: EffectJournal = {
+      ...journal,
+      async append(entries) {
+        step()
+        await journal.append(entries)
+        step()
+      },
+    }
+    const talking = apiGatewayClient({ endpoint: served.endpoint, timeoutMs: 250 })
+    talking.middlewareStack.add(
+      next => async call => {
+        step()
+        const answer = await next(call)
+        step()
+        return answer
+      },
+      { step: 'initialize' },
+    )
+    const { stages, way, penaltyPlan, authorizerTable, ...rest } = options
+    const control = { client: talking, queue: controlPlaneQueue({ clock }), stages, way, penaltyPlan, authorizerTable }
+    const { perform } = usagePlanPerformer({
+      ...{ gateways: new Map([[undefined, control]]), clock, random, journal: dying },
+      ...rest,
+    })
+    const died = await perform(effect, crash.signal).then(
+      () => false,
+      failure => {
+        if (!crash.signal.aborted) throw failure
+        return true
+      },
+    )
+    talking.destroy()
+    await journal.close()
+    return { died }
+  }
+
+  /** Another world, for a test that lives through many. */
+  async function renew(plans: readonly PlanSetup[], setup: Parameters<typeof serve>[2] = {}): Promise<void> {
+    for (const close of closing.splice(0)) await close()
+    await rm(directory, { recursive: true, force: true })
+    directory = await mkdtemp(join(tmpdir(), 'weir-usage-plan-'))
+    await serve(plans, clock, setup)
   }
 
   /** The next calls end with an error of this name before they reach the gateway: those of one plan, if one is named. */
@@ -172,6 +239,8 @@ export function planWorld() {
     serveEurope,
     start,
     live,
+    dieAt,
+    renew,
     failNext,
     storiesAfterRestart,
     set,

@@ -18,13 +18,13 @@ function hangingPlans(withinMs?: number) {
 test('a call that hangs is a call without an answer', async () => {
   const plans = hangingPlans(20)
   const unknown = { kind: 'unknown', because: 'Error: no answer within 20 ms' }
-  expect(await plans.limitsNow('plan-a', never)).toEqual(unknown)
-  expect(await plans.set('plan-a', null, never)).toEqual(unknown)
+  expect(await plans.settingsNow('plan-a', never)).toEqual(unknown)
+  expect(await plans.set('plan-a', { before: null, after: null, methods: [] }, 'raw', never)).toEqual(unknown)
 })
 
 test('a call that hangs keeps nobody from stopping', async () => {
   const stop = new AbortController()
-  const asked = hangingPlans().limitsNow('plan-a', stop.signal)
+  const asked = hangingPlans().settingsNow('plan-a', stop.signal)
   stop.abort(new Error('stopping'))
   await expect(asked).rejects.toThrow('stopping')
 })

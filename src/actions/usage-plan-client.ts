@@ -4,11 +4,14 @@
  */
 import {
   APIGatewayClient,
+  CreateUsagePlanKeyCommand,
+  DeleteUsagePlanKeyCommand,
   GetUsagePlanCommand,
   GetUsagePlanKeysCommand,
   GetUsagePlansCommand,
   type ThrottleSettings,
   UpdateUsagePlanCommand,
+  type UsagePlan,
 } from '@aws-sdk/client-api-gateway'
 import {
   type AwsClientSettings,
@@ -19,10 +22,10 @@ import {
   statusOf,
 } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
-import type { LimitsOrNone } from '../core/incident/plan-story.ts'
+import type { LimitsOrNone, MethodLimits, PlanSettings } from '../core/incident/plan-story.ts'
 import { SECOND_MS } from '../core/vocabulary.ts'
 import type { ControlPlaneQueue } from './control-plane-queue.ts'
-import { patchTo } from './usage-plan-decision.ts'
+import { type Change, type PathForm, patchTo } from './ways/own-plan-decision.ts'
 
 export interface ClientOptions extends AwsClientSettings {
   /** How long an answer may take, in real time. */
@@ -54,25 +57,30 @@ export interface Refusal {
   readonly kind: 'refused'
   readonly because: string
   readonly isMendable: boolean
+  /** The gateway did not understand what was asked of it, or did not know what it was about. */
+  readonly isMalformed?: boolean
 }
 
 /**
  * By the error's name before its status: LimitExceededException is a 429 too. A read that meets it passes by itself;
  * of a change it means the quota, which does not.
  */
-export function failureOf(error: unknown, operation: 'read' | 'change'): Failure {
+export function failureOf(error: unknown, operation: 'read' | 'change' | 'move'): Failure {
   if (!(error instanceof Error)) return { kind: 'unknown', because: String(error) }
   const { name, message } = error
   const hint = credentialsHint(error)
   const text = `${name}: ${message}${hint === undefined ? '' : `. ${hint}`}`
-  if (name === 'LimitExceededException' && operation === 'change')
+  if (name === 'LimitExceededException' && operation !== 'read')
     return mendable(`the gateway's quota is used up: ${message}`)
   if (isPassing(error)) return { kind: 'passing', because: text, afterMs: retryAfterMs(error) }
   if (name === 'LimitExceededException') return { kind: 'passing', because: text, afterMs: undefined }
-  if (name === 'ConflictException') return { kind: 'conflict', because: 'someone else is changing the plan' }
-  if (name === 'NotFoundException') return { kind: 'refused', because: `not found: ${message}`, isMendable: false }
-  if (name === 'BadRequestException') return mendable(`the gateway calls the request bad: ${message}`)
-  if (deniedNames.has(name)) return mendable(`${text} (${permissionHint})`)
+  if (name === 'ConflictException')
+    return { kind: 'conflict', because: operation === 'move' ? notLeftYet : 'someone else is changing the plan' }
+  if (name === 'NotFoundException')
+    return { kind: 'refused', because: `not found: ${message}`, isMendable: false, isMalformed: true }
+  if (name === 'BadRequestException')
+    return { ...mendable(`the gateway calls the request bad: ${message}`), isMalformed: true }
+  if (deniedNames.has(name)) return mendable(`${text} (${operation === 'move' ? moveHint : permissionHint})`)
   const status = statusOf(error)
   if (status !== undefined && status >= 400 && status < 500) return mendable(text)
   return { kind: 'unknown', because: text }
@@ -87,6 +95,9 @@ const deniedNames = new Set([
 ])
 const permissionHint =
   'let the worker’s role do apigateway:GET and apigateway:PATCH on /usageplans and what is below it'
+const moveHint =
+  'let the worker’s role do apigateway:POST and apigateway:DELETE on /usageplans/*/keys and what is below it'
+const notLeftYet = 'the key is in another plan of that stage still'
 
 function mendable(because: string): Refusal {
   return { kind: 'refused', because, isMendable: true }
@@ -124,26 +135,34 @@ export interface Asking {
  * without an answer. Rejects when the signal aborts.
  */
 export interface UsagePlans {
-  /** The plan's own throttle; the limits of single methods are not looked at. */
-  limits(planId: string, asking: Asking): Promise<Reply<LimitsOrNone> | Silence>
+  /** The plan's own throttle, and those of the methods that have one. */
+  settings(planId: string, asking: Asking): Promise<Reply<PlanSettings> | Silence>
   /** The same in one try, for whoever holds the queue's turn: a plan that does not answer must not keep it from others. */
-  limitsNow(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone> | Failure>
+  settingsNow(planId: string, signal: AbortSignal): Promise<Reply<PlanSettings> | Failure>
   plansOf(keyId: string, asking: Asking): Promise<Reply<readonly PlanOfKey[]> | Silence>
   /** Of the account and region. */
   all(asking: Asking): Promise<Reply<readonly ListedPlan[]> | Silence>
+  /** The same in one try; with `isUrgent` before all calls that wait. */
+  plansOfNow(keyId: string, signal: AbortSignal, isUrgent: boolean): Promise<Reply<readonly PlanOfKey[]> | Failure>
+  plan(planId: string, asking: Asking): Promise<Reply<PlanOfKey> | Silence>
   /** The keys in the plan, the first `atMost` of them. */
   keysOf(planId: string, atMost: number, asking: Asking): Promise<Reply<readonly string[]> | Silence>
   /** One try, outside the queue's reads: whoever calls holds the queue's turn. undefined = carried out. */
-  set(planId: string, after: LimitsOrNone, signal: AbortSignal): Promise<Failure | undefined>
+  set(planId: string, change: Change, form: PathForm, signal: AbortSignal): Promise<Failure | undefined>
+  /** One try to take a key out of a plan. undefined = accepted, and in effect a while later. */
+  leave(planId: string, keyId: string, signal: AbortSignal): Promise<Failure | undefined>
+  /** One try to put a key into a plan, before all calls that wait: meanwhile it is in none. undefined = carried out. */
+  enter(planId: string, keyId: string, signal: AbortSignal): Promise<Failure | undefined>
 }
 
 export interface PlanOfKey {
   readonly id: string
   /** `apiId/stage` of each stage that the plan is for. */
   readonly stages: readonly string[]
+  readonly settings: PlanSettings
 }
 
-export interface ListedPlan extends PlanOfKey {
+export interface ListedPlan extends Omit<PlanOfKey, 'settings'> {
   readonly name: string | undefined
   /** undefined where it has a rate without a burst or a burst without a rate. */
   readonly limits: LimitsOrNone | undefined
@@ -172,9 +191,9 @@ export function usagePlans({
   const bounded = <T>(call: Call<T>, signal: AbortSignal): Promise<T> =>
     boundedCall(call, { withinMs, signal, patience })
 
-  async function readOnce<T>(call: Call<Reply<T>>, signal: AbortSignal): Promise<Reply<T> | Failure> {
+  async function readOnce<T>(call: Call<Reply<T>>, signal: AbortSignal, isUrgent = false): Promise<Reply<T> | Failure> {
     try {
-      return await queue.call(() => bounded(call, signal), signal)
+      return await queue.call(() => bounded(call, signal), signal, { isUrgent })
     } catch (error) {
       signal.throwIfAborted()
       return failureOf(error, 'read')
@@ -193,33 +212,50 @@ export function usagePlans({
     }
   }
 
-  async function throttleOf(planId: string, signal: AbortSignal): Promise<Reply<LimitsOrNone>> {
+  async function settingsOf(planId: string, signal: AbortSignal): Promise<Reply<PlanSettings>> {
     const command = new GetUsagePlanCommand({ usagePlanId: planId })
-    const { throttle } = await client.send(command, { abortSignal: signal })
-    const limits = limitsOf(throttle)
-    if (limits !== undefined) return ok(limits)
-    const because = `usage plan ${planId} has a rate without a burst or a burst without a rate, and could not be restored exactly`
-    return { kind: 'refused', because, isMendable: false }
+    return settingsIn(planId, await client.send(command, { abortSignal: signal }))
+  }
+
+  /** A key is in ten plans at most, unless AWS raises that: one page holds all. */
+  async function plansWith(keyId: string, signal: AbortSignal): Promise<Reply<readonly PlanOfKey[]>> {
+    const command = new GetUsagePlansCommand({ keyId, limit: 500 })
+    const { items = [] } = await client.send(command, { abortSignal: signal })
+    const plans: PlanOfKey[] = []
+    for (const item of items) {
+      const plan = planIn(item, item.id ?? '')
+      if (plan.kind === 'refused') return plan
+      plans.push(plan.value)
+    }
+    return ok(plans)
+  }
+
+  /** Its answer is dropped: that of CreateUsagePlanKey has the key's value in it. */
+  async function moveOnce(
+    send: (options: { readonly abortSignal: AbortSignal }) => Promise<unknown>,
+    signal: AbortSignal,
+    isUrgent: boolean,
+  ): Promise<Failure | undefined> {
+    try {
+      await queue.call(() => bounded(abortSignal => send({ abortSignal }), signal), signal, { isUrgent })
+      return undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      return failureOf(error, 'move')
+    }
   }
 
   return {
-    limits: (planId, asking) => read(signal => throttleOf(planId, signal), asking),
-    limitsNow: (planId, signal) => readOnce(within => throttleOf(planId, within), signal),
+    settings: (planId, asking) => read(signal => settingsOf(planId, signal), asking),
+    settingsNow: (planId, signal) => readOnce(within => settingsOf(planId, within), signal),
 
-    async plansOf(keyId, asking) {
-      const plans: PlanOfKey[] = []
-      for (let position: string | undefined; ; ) {
-        const page = await read(async signal => {
-          const command = new GetUsagePlansCommand({ keyId, limit: 500, ...(position !== undefined && { position }) })
-          return ok(await client.send(command, { abortSignal: signal }))
-        }, asking)
-        if (page.kind !== 'ok') return page
-        for (const { id, apiStages = [] } of page.value.items ?? [])
-          if (id !== undefined) plans.push({ id, stages: apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`) })
-        position = page.value.position
-        if (position === undefined) return ok(plans)
-      }
-    },
+    plansOf: (keyId, asking) => read(signal => plansWith(keyId, signal), asking),
+    plansOfNow: (keyId, signal, isUrgent) => readOnce(within => plansWith(keyId, within), signal, isUrgent),
+    plan: (planId, asking) =>
+      read(async signal => {
+        const command = new GetUsagePlanCommand({ usagePlanId: planId })
+        return planIn(await client.send(command, { abortSignal: signal }), planId)
+      }, asking),
 
     async all(asking) {
       const plans: ListedPlan[] = []
@@ -229,9 +265,9 @@ export function usagePlans({
           return ok(await client.send(command, { abortSignal: signal }))
         }, asking)
         if (page.kind !== 'ok') return page
-        for (const { id, name, apiStages = [], throttle } of page.value.items ?? []) {
-          const stages = apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`)
-          if (id !== undefined) plans.push({ id, name, stages, limits: limitsOf(throttle) })
+        for (const plan of page.value.items ?? []) {
+          const { id, name, throttle } = plan
+          if (id !== undefined) plans.push({ id, name, stages: stagesOf(plan), limits: limitsIn(throttle) })
         }
         position = page.value.position
         if (position === undefined) return ok(plans)
@@ -257,8 +293,8 @@ export function usagePlans({
       }
     },
 
-    async set(planId, after, signal) {
-      const command = new UpdateUsagePlanCommand({ usagePlanId: planId, patchOperations: patchTo(after) })
+    async set(planId, change, form, signal) {
+      const command = new UpdateUsagePlanCommand({ usagePlanId: planId, patchOperations: patchTo(change, form) })
       try {
         await bounded(abortSignal => client.send(command, { abortSignal }), signal)
         return undefined
@@ -267,10 +303,44 @@ export function usagePlans({
         return failureOf(error, 'change')
       }
     },
+
+    leave: (usagePlanId, keyId, signal) =>
+      moveOnce(within => client.send(new DeleteUsagePlanKeyCommand({ usagePlanId, keyId }), within), signal, false),
+    enter: (usagePlanId, keyId, signal) =>
+      moveOnce(
+        within => client.send(new CreateUsagePlanKeyCommand({ usagePlanId, keyId, keyType: 'API_KEY' }), within),
+        signal,
+        true,
+      ),
   }
 }
 
-function limitsOf(throttle: ThrottleSettings | undefined): LimitsOrNone | undefined {
+function planIn(plan: UsagePlan, id: string): Reply<PlanOfKey> {
+  const settings = settingsIn(id, plan)
+  const stages = stagesOf(plan)
+  return settings.kind === 'ok' ? ok({ id, stages, settings: settings.value }) : settings
+}
+
+const stagesOf = ({ apiStages = [] }: UsagePlan): readonly string[] =>
+  apiStages.map(({ apiId, stage }) => `${apiId}/${stage}`)
+
+function settingsIn(planId: string, { throttle, apiStages = [] }: UsagePlan): Reply<PlanSettings> {
+  const methods = apiStages.flatMap(({ apiId, stage, throttle: own = {} }) =>
+    Object.entries(own).flatMap(([method, settings]): readonly MethodLimits[] => {
+      const limits = limitsIn(settings)
+      // With one of the two it could not be put back: it is let be.
+      if (limits === undefined || limits === null) return []
+      return [{ apiStage: `${apiId}:${stage}`, method: method.replaceAll('~1', '/').replaceAll('~0', '~'), limits }]
+    }),
+  )
+  const limits = limitsIn(throttle)
+  if (limits !== undefined) return ok({ limits, methods })
+  const because = `usage plan ${planId} has a rate without a burst or a burst without a rate, and could not be restored exactly`
+  return { kind: 'refused', because, isMendable: false }
+}
+
+/** undefined where it has one of the two only. */
+function limitsIn(throttle: ThrottleSettings | undefined): LimitsOrNone | undefined {
   if (throttle === undefined) return null
   const { rateLimit, burstLimit } = throttle
   return rateLimit === undefined || burstLimit === undefined ? undefined : { rateLimit, burstLimit }

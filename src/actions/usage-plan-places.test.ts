@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { journalIndex } from '../stores/effect-journal.ts'
 import { limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
+import { sharedPlan } from './ways/own-plan-targets.ts'
 
 const world = planWorld()
 const { serve, start, live, set, failNext } = world
@@ -84,7 +85,7 @@ describe('a plan that several keys of one tenant are in', () => {
     const { perform } = await start()
     expect(await perform(throttle('throttle-1', low, { siblings: [needOfB] }), never)).toEqual({
       kind: 'refused',
-      because: 'plan is shared: plan-t holds other keys too',
+      because: sharedPlan('plan-t'),
     })
   })
 

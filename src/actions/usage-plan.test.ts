@@ -2,11 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { scaledClock } from '../clock.ts'
-import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { updateUsagePlanEveryMs } from '../simulation/gateway.ts'
 import { type AuditEntry, openAudit } from '../stores/audit.ts'
-import { openEffectJournal } from '../stores/effect-journal.ts'
-import type { EffectJournal } from '../stores/journal-entry.ts'
 import { controlPlaneQueue } from './control-plane-queue.ts'
 import {
   clock,
@@ -19,6 +16,8 @@ import {
   throttle,
   type WorldOptions,
 } from './testing-plans.ts'
+import { sharedPlan } from './ways/own-plan-targets.ts'
+import type { LimitEffect } from './ways/way.ts'
 
 const world = planWorld()
 const { serve, start } = world
@@ -90,7 +89,7 @@ describe('is refused', () => {
 
   test('a plan that holds other keys too', async () => {
     await serve([{ id: 'plan-s', limits: original, keys: ['key-a', 'key-b'] }])
-    expect(await refusal('key-a')).toBe('plan is shared: plan-s holds other keys too')
+    expect(await refusal('key-a')).toBe(sharedPlan('plan-s'))
   })
 
   test('a configured plan that is not the key’s', async () => {
@@ -239,30 +238,67 @@ describe('when the gateway fails', () => {
 })
 
 describe('a crash', () => {
-  /** Dies as soon as the change is announced on disk: after the journal and before the call. */
-  const dyingAfterJournal = (journal: EffectJournal, crash: AbortController): EffectJournal => ({
-    ...journal,
-    append: async entries => {
-      await journal.append(entries)
-      crash.abort(new Error('crash'))
-    },
-  })
+  const plan = [{ id: 'plan-a', limits: original, keys: ['key-a'] }]
 
-  async function crashBeforeCall(effect: ThrottleEffect | RestoreEffect): Promise<void> {
-    const crash = new AbortController()
-    const journal = await openEffectJournal(world.directory)
-    const { perform } = await start({ journal: dyingAfterJournal(journal, crash) })
-    await expect(perform(effect, crash.signal)).rejects.toThrow('crash')
-    await journal.close()
+  /** Each life dies one step later than the one before it, until one does not. What is left, the next one finds. */
+  async function crashAnywhere(
+    before: readonly LimitEffect[],
+    effect: LimitEffect,
+    after: (step: number) => Promise<void>,
+  ) {
+    for (let step = 0; ; step++) {
+      await world.renew(plan)
+      const earlier = await start()
+      for (const one of before) await earlier.perform(one, never)
+      await earlier.journal.close()
+      const { died } = await world.dieAt(step, effect)
+      if (!died) return step
+      await after(step)
+    }
   }
 
-  test('between journal and call loses no original: the same effect is done after the restart, and restored', async () => {
-    await crashBeforeCall(throttle('throttle-1'))
+  test('anywhere in a throttle loses no original: the same effect is done after the restart, and restored', async () => {
+    const steps = await crashAnywhere([], throttle('throttle-1'), async step => {
+      const { perform } = await start()
+      await perform(throttle('throttle-1'), never)
+      expect([step, world.gateway.planLimits('plan-a')]).toEqual([step, low])
+      await perform(restore('full'), never)
+      expect([step, world.gateway.planLimits('plan-a')]).toEqual([step, original])
+    })
+    // The plans of the key, the keys in the plan, the plan; the journal; the patch; the journal.
+    expect(steps).toBe(12)
+  })
+
+  test('anywhere in a throttle that is not done again leaves nothing that is not given back', async () => {
+    await crashAnywhere([], throttle('throttle-1'), async step => {
+      const { perform } = await start()
+      await perform({ ...restore('full'), id: 'key-a#lost-1/restore-full' }, never)
+      expect([step, world.gateway.planLimits('plan-a')]).toEqual([step, original])
+    })
+  })
+
+  test('between journal and call, the journal knows the original, and the restart finds it', async () => {
+    // After the three reads, and the journal's write.
+    await world.renew(plan)
+    expect(await world.dieAt(7, throttle('throttle-1'))).toEqual({ died: true })
     expect(world.gateway.changes()).toEqual([])
-    const { perform } = await start()
-    expect(await perform(throttle('throttle-1'), never)).toEqual({ kind: 'applied', before: original, after: low })
-    await perform(restore('full'), never)
-    expect(world.gateway.planLimits('plan-a')).toEqual(original)
+    expect(await world.storiesAfterRestart()).toEqual(['plan-a'])
+  })
+
+  test('anywhere in the restore: it is done after the restart', async () => {
+    await crashAnywhere([throttle('throttle-1')], restore('full'), async step => {
+      const { perform } = await start()
+      await perform(restore('full'), never)
+      expect([step, world.gateway.planLimits('plan-a')]).toEqual([step, original])
+    })
+  })
+
+  test('anywhere in the half: the same half is reached, not half of the rest', async () => {
+    await crashAnywhere([throttle('throttle-1')], restore('half'), async step => {
+      const { perform } = await start()
+      await perform(restore('half'), never)
+      expect([step, world.gateway.planLimits('plan-a')]).toEqual([step, limits(22, 45)])
+    })
   })
 
   test('between call and outcome: the same effect is already done, and the original is still known', async () => {
@@ -280,16 +316,6 @@ describe('a crash', () => {
     await before.perform(restore('half'), never)
     const { perform } = await start()
     expect(await perform(restore('half'), never)).toEqual({ kind: 'already', after: limits(22, 45) })
-  })
-
-  test('in the middle of the restore: it is done after the restart', async () => {
-    const before = await start()
-    await before.perform(throttle('throttle-1'), never)
-    await before.journal.close()
-    await crashBeforeCall(restore('full'))
-    expect(world.gateway.planLimits('plan-a')).toEqual(low)
-    const { perform } = await start()
-    expect(await perform(restore('full'), never)).toEqual({ kind: 'applied', before: low, after: original })
   })
 })
 

@@ -19,6 +19,7 @@ const low = { rateLimit: 2, burstLimit: 4 }
 const of = (keyId: string) => ({ incidentId: `${keyId}#1`, keyId: keyId as ApiKeyId, decidedAt: 0 })
 const throttle = (keyId: string): ThrottleEffect => ({
   ...{ ...of(keyId), id: `${keyId}#1/throttle-1`, kind: 'throttle', limits: low, keys: [], siblings: [], urgency: 1 },
+  expiresAt: 600_000,
 })
 const restore = (keyId: string, step: 'half' | 'full'): RestoreEffect => ({
   ...{ ...of(keyId), id: `${keyId}#1/restore-${step}`, kind: 'restore', step },

@@ -15,6 +15,7 @@ export async function withinSlots(
     [...journal.stories().values()].some(({ holders }) => holders.includes(keyId))
   await slots.giveBackAllBut(isLowered)
   return {
+    ...inner,
     async perform(effect, signal) {
       if (effect.kind === 'throttle' && !(await slots.take(effect.keyId))) return tooMany(most)
       const outcome = await inner.perform(effect, signal)

@@ -104,6 +104,20 @@ test('what a person commanded stands between what came of it', async () => {
   )
 })
 
+test('a key that was moved is told as such, with what it cost its client; and so is a row that was written', async () => {
+  await record([
+    { ...storm, way: 'penalty-plan', planId: 'key eu/key_abc123', gateway: 'eu', gapMs: 61_200 },
+    { ...storm, way: 'authorizer-table', planId: 'row key_abc123', from: undefined },
+  ])
+  const text = await said(out => listAudit({ config, lines: 50 }, out))
+  expect(text).toMatch(
+    /lowered {5}key_abc123 \(client-a\), key eu\/key_abc123: .*\n +its calls were refused \(403\) for 62 s/,
+  )
+  expect(text).toContain('key_abc123 (client-a), row key_abc123: ')
+  expect(text).toMatch(/enforce, penalty-plan, (.|\n)*enforce, authorizer-table, /)
+  expect(await said(out => exportAudit({ config, format: 'csv' }, out))).toContain(',61200,')
+})
+
 test('the log holds no contact and no name of a tenant', async () => {
   await record([storm])
   const text = await readFile(join(folder, '.weir', 'audit-2026-11.ndjson'), 'utf8')
@@ -130,9 +144,9 @@ test('an export holds the lines as they were written, or a column each, of the k
   expect(await said(out => exportAudit({ ...chosen, tenant: 'client-b' }, out))).toBe('')
   const csv = await said(out => exportAudit({ config, format: 'csv' }, out))
   expect(csv.split('\r\n')).toEqual([
-    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,bitesAfterMs,command,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
-    '1,2026-11-20T17:00:05.000Z,weir,throttle,,enforce,client-a,key_abc123,,plan-a,1000,2000,15,30,applied,,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee',
-    `2,2026-11-20T17:00:06.000Z,weir,throttle,,enforce,client-a,'=cmd(),,plan-a,1000,2000,15,30,refused,"plan is shared, ""so"" to speak",,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee`,
+    'seq,at,by,change,way,mode,tenantId,keyId,gateway,planId,fromRate,fromBurst,toRate,toBurst,result,because,bitesAfterMs,gapMs,command,incidentId,effectId,kind,severity,onsetAt,observed,usual,detectors,version,config',
+    '1,2026-11-20T17:00:05.000Z,weir,throttle,,enforce,client-a,key_abc123,,plan-a,1000,2000,15,30,applied,,,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee',
+    `2,2026-11-20T17:00:06.000Z,weir,throttle,,enforce,client-a,'=cmd(),,plan-a,1000,2000,15,30,refused,"plan is shared, ""so"" to speak",,,,key_abc123#1,key_abc123#1/throttle-1,retry-storm,high,2026-11-20T17:00:02.000Z,"50,000 req/min",400-600 req/min,retry-storm 8.25,0.1.0,c0ffee`,
     '',
   ])
 })

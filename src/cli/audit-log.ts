@@ -138,6 +138,7 @@ const shownShape = z.object({
   result: z.string().optional(),
   because: z.string().optional(),
   bitesAfterMs: z.number().optional(),
+  gapMs: z.number().optional(),
   command: z.looseObject({ kind: z.string(), keyId: z.string().optional() }).optional(),
   answer: z.looseObject({ kind: z.string(), because: z.string().optional() }).optional(),
   file: z.string().optional(),
@@ -184,8 +185,10 @@ function headOf(change: string, shown: Shown): string {
     const done = shown.answer?.kind === 'refused' ? 'was refused' : 'was obeyed'
     return `${name.padEnd(10)}  ${cleanText(keyId === undefined ? kind : `${kind} ${keyId}`)}: ${done}`
   }
-  const { planId, gateway } = shown
-  const plan = planId === undefined ? '' : `plan ${cleanText(gateway === undefined ? planId : `${gateway}/${planId}`)}`
+  const { planId, gateway, way } = shown
+  const inPlan = gateway === undefined ? planId : `${gateway}/${planId}`
+  // In another way than by a plan's limits it is named as a whole: a key, a row.
+  const plan = planId === undefined ? '' : cleanText(way === undefined ? `plan ${inPlan}` : planId)
   const { keyId, tenantId } = shown
   const who = keyId === undefined ? '' : cleanText(tenantId === undefined ? keyId : `${keyId} (${tenantId})`)
   const where = [who, plan].filter(text => text !== '').join(', ')
@@ -210,12 +213,15 @@ function resultOf({ result, from, to }: Shown): string {
 }
 
 /** Of a limit that is given back also why: expired, calm, operator. */
-const whyOf = ({ because, answer, bitesAfterMs, grounds }: Shown): string =>
+const whyOf = ({ because, answer, bitesAfterMs, gapMs, grounds }: Shown): string =>
   [
     because,
     answer?.because,
     grounds?.action?.kind === 'restore' ? grounds.action.because : undefined,
     bitesAfterMs === undefined ? undefined : `it held ${Math.round(bitesAfterMs / 1_000)} s after the gateway's answer`,
+    gapMs === undefined
+      ? undefined
+      : `its calls were refused (403) for ${Math.ceil(gapMs / 1_000)} s while it was moved`,
   ]
     .flatMap(text => (text === undefined ? [] : [cleanText(text)]))
     .join('; ')
@@ -241,7 +247,7 @@ const underOf = ({ mode, way, version, config }: Shown): string =>
 
 const columns = [
   ...['seq', 'at', 'by', 'change', 'way', 'mode', 'tenantId', 'keyId', 'gateway', 'planId'],
-  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'bitesAfterMs', 'command'],
+  ...['fromRate', 'fromBurst', 'toRate', 'toBurst', 'result', 'because', 'bitesAfterMs', 'gapMs', 'command'],
   ...['incidentId', 'effectId', 'kind', 'severity', 'onsetAt', 'observed', 'usual', 'detectors', 'version', 'config'],
 ] as const
 
@@ -265,6 +271,7 @@ function cellsOf(line: AuditLine): readonly string[] {
     ...{
       because: shown.because ?? shown.answer?.because ?? shown.file,
       bitesAfterMs: shown.bitesAfterMs?.toString(),
+      gapMs: shown.gapMs?.toString(),
       command: shown.command?.kind,
       incidentId: shown.incidentId,
     },

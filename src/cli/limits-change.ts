@@ -14,7 +14,8 @@ import type { WeirConfig } from '../core/config/config.ts'
 import { StreamError } from '../core/errors.ts'
 import { terminalSafe } from '../core/explanation/json.ts'
 import { cleanText, durationText, timeText } from '../core/explanation/text.ts'
-import { type LimitsOrNone, type PlanPlace, placeName } from '../core/incident/plan-story.ts'
+import { placeName } from '../core/incident/limit-story.ts'
+import type { LimitsOrNone, PlanPlace } from '../core/incident/plan-story.ts'
 import {
   type AppliedLimits,
   type AppliedPlan,
@@ -336,7 +337,7 @@ async function setOne(
 /** What Weir owes a plan is its original: an applied limit in its place would be taken for it. */
 async function loweredByWeir(directory: string, place: PlanPlace): Promise<string | undefined> {
   const story = (await peekStories(directory)).get(placeName(place))
-  if (story === undefined) return undefined
+  if (story?.kind !== 'plan') return undefined
   const whom = story.holders.map(cleanText).join(', ')
   return `Weir has lowered it at the moment${whom === '' ? '' : ` for ${whom}`} and owes it ${hasText(story.original)}: try again when that is given back`
 }
@@ -395,13 +396,14 @@ async function dryText(
   if (gateway === undefined) return `would be left alone: ${noGateway(plan.gateway)}`
   const lowered = await loweredByWeir(directory, plan)
   if (lowered !== undefined) return `would be left alone: ${lowered}`
-  const current = await gateway.plans.limitsNow(plan.planId, signal)
+  const current = await gateway.plans.settingsNow(plan.planId, signal)
   if (current.kind !== 'ok') return `cannot be told: ${cleanText(current.because)}`
-  const decision = decideLimits(plan, current.value)
-  if (decision.kind === 'already') return `has ${hasText(current.value)} already`
+  const { limits } = current.value
+  const decision = decideLimits(plan, limits)
+  if (decision.kind === 'already') return `has ${hasText(limits)} already`
   if (decision.kind === 'left')
-    return `would be left alone: it has ${hasText(current.value)} by now, and not ${hasText(plan.before)}`
-  return `would be set: ${hasText(current.value)} → ${hasText(decision.after)}`
+    return `would be left alone: it has ${hasText(limits)} by now, and not ${hasText(plan.before)}`
+  return `would be set: ${hasText(limits)} → ${hasText(decision.after)}`
 }
 
 export async function listLimits(

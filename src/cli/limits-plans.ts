@@ -1,7 +1,8 @@
 /** Which usage plans there are and which keys are in them: asked of the gateways, read only, or as tenants.yaml says where none is configured. */
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
-import { type PlanStories, placeName } from '../core/incident/plan-story.ts'
+import { type LimitStories, placeName } from '../core/incident/limit-story.ts'
+import type { PlanPlace } from '../core/incident/plan-story.ts'
 import type { SeenPlan } from '../core/limits/plan-sizing.ts'
 import type { ApiKeyId } from '../core/vocabulary.ts'
 import type { ControlledGateway } from './gateway-controls.ts'
@@ -18,7 +19,7 @@ const mostKeys = 10_000
 /** Reads only. Throws GATEWAY_UNREACHABLE, GATEWAY_REFUSED; rejects when `signal` aborts. */
 export async function surveyPlans(
   gateways: ReadonlyMap<string | undefined, ControlledGateway>,
-  stories: PlanStories,
+  stories: LimitStories,
   progressed: (text: string) => void,
   signal: AbortSignal,
 ): Promise<PlanSurvey> {
@@ -45,12 +46,23 @@ export async function surveyPlans(
       }
       plans.push({
         ...place,
-        ...{ name: plan.name, stages: plan.stages, keyIds: keys.value },
-        ...{ present: story === undefined ? plan.limits : story.original, isLowered: story !== undefined },
+        ...{ name: plan.name, stages: plan.stages, keyIds: ownKeys(place, keys.value, stories) },
+        ...{ present: story?.kind === 'plan' ? story.original : plan.limits, isLowered: story !== undefined },
       })
     }
   }
   return { plans, notes }
+}
+
+/** A key that was moved to a penalty plan belongs to the plan that it came from. */
+function ownKeys(plan: PlanPlace, keyIds: readonly ApiKeyId[], stories: LimitStories): readonly ApiKeyId[] {
+  const own = new Set(keyIds)
+  for (const story of stories.values()) {
+    if (story.kind !== 'move' || story.gateway !== plan.gateway) continue
+    if (story.to === plan.planId) own.delete(story.movedKey)
+    if (story.from.includes(plan.planId)) own.add(story.movedKey)
+  }
+  return [...own]
 }
 
 const unread = (where: string, kind: 'refused' | 'silent', because: string): StreamError =>

@@ -1,7 +1,7 @@
 /** The table of `weir limits suggest`, for people: a line a plan, a line each for its keys, and below it what all of it comes to. */
 import { styleText } from 'node:util'
 import { cleanText } from '../core/explanation/text.ts'
-import { placeName } from '../core/incident/plan-story.ts'
+import { placeName } from '../core/incident/limit-story.ts'
 import type { BetterPlace, Exhaustion, LimitTotals, PlanVerdict, SizedPlan } from '../core/limits/plan-sizing.ts'
 import type { LeftOutDay, Sizing } from '../core/limits/sizing.ts'
 import type { Suggested } from './limits-suggested.ts'

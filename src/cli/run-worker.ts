@@ -6,8 +6,7 @@ import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
-import { usagePlanPerformer } from '../actions/usage-plan.ts'
-import { apiGatewayClient } from '../actions/usage-plan-client.ts'
+import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -15,7 +14,8 @@ import { type Engine, engineSettings } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import { createDecoder, maxRecordBytes } from '../core/formats/decoder.ts'
 import { createRepeats } from '../core/formats/repeats.ts'
-import type { AlertEffect, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
+import type { AlertEffect } from '../core/incident/effect.ts'
+import type { GiveBackWatch } from '../core/incident/give-back.ts'
 import { fieldsRead } from '../core/judge.ts'
 import { type ApiKeyId, MINUTE_MS } from '../core/vocabulary.ts'
 import { commandRoute } from '../server/command-route.ts'
@@ -43,8 +43,10 @@ import { auditOptions, tidying } from './audited.ts'
 import { cloudWatchLog, fromCloudWatch, openPublisher } from './cloudwatch.ts'
 import { loadConfig } from './config-file.ts'
 import { withHeaderOf } from './csv-header.ts'
+import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
+import { limitGateways } from './limit-gateways.ts'
 import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
@@ -145,6 +147,7 @@ interface Watch {
 /** The server first, and closed last: it says how the worker is while it learns, and while it stops. */
 async function watch(watching: Watch): Promise<void> {
   const { config, folder, telemetry, signal } = watching
+  tellUnguarded(config, telemetry)
   const stateDirectory = resolve(folder, config.state.directory)
   const clock = systemClock()
   let operating: Keeper['operate'] | undefined
@@ -267,7 +270,12 @@ async function watchStream(
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, { sender, clock, incidents })
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, telemetry })
+      const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
+      void deadMansSwitch?.reconcile()
+      const watch = deadMansSwitch
+      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, watch, telemetry })
+      // Beside all else: a key that a crash left between two plans is refused every call.
+      void plans.resume(signal)
       const plan = (await part?.withinSlots(plans, journal)) ?? plans
       const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
@@ -327,7 +335,7 @@ async function watchStream(
           // A worker that could not stop cleanly has left it trying: nothing would ever end it.
         ).finally(() => {
           operate(undefined)
-          return metrics?.finish(0)
+          return Promise.all([metrics?.finish(0), deadMansSwitch?.close()])
         }),
       )
     },
@@ -435,26 +443,22 @@ interface PlanSurroundings {
   readonly audit: AuditLog
   /** What tenants.yaml says of a key. */
   readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
+  readonly watch: GiveBackWatch | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
-  { gateway, gateways }: WeirConfig,
-  { clock, queueOf, journal, audit, placeOf, telemetry }: PlanSurroundings,
-): Performer<ThrottleEffect | RestoreEffect> {
-  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
+  config: WeirConfig,
+  { clock, queueOf, journal, audit, placeOf, watch, telemetry }: PlanSurroundings,
+): LimitPerformer {
   return usagePlanPerformer({
-    gateways: new Map(
-      named.map(([name, { stages, ...aws }]) => [
-        name,
-        { client: apiGatewayClient(aws), queue: queueOf(name), stages, region: aws.region },
-      ]),
-    ),
+    gateways: limitGateways(config, queueOf),
     clock,
     journal,
     audit,
     placeOf,
+    ...(watch && { watch }),
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })

@@ -19,6 +19,7 @@ test('times in the JSON log are whole milliseconds, at any depth; limits keep th
       keyId: 'k',
       decidedAt: 1_000.25,
       limits,
+      expiresAt: 601_000,
       urgency: 1.5,
       keys: [],
       siblings: [],
@@ -28,7 +29,7 @@ test('times in the JSON log are whole milliseconds, at any depth; limits keep th
   })
   expect(JSON.parse(text)).toMatchObject({
     event: 'effectPerformed',
-    effect: { decidedAt: 1_000, limits, urgency: 1.5 },
+    effect: { decidedAt: 1_000, limits, expiresAt: 601_000, urgency: 1.5 },
     outcome: { after: limits },
     tookMs: 4,
   })
@@ -58,7 +59,8 @@ test('the log of an incident can be followed by its id, from its opening to what
   const names = Object.values(events).flatMap(event => (incidentsOf(event).includes(incidentId) ? [event.name] : []))
   expect(names).toEqual([
     ...['incidentChanged', 'throttleVerified', 'effectIntended', 'effectPerformed', 'effectRefused'],
-    ...['effectTroubled', 'effectsDelayed', 'effectLeftOpen', 'limitLeftLowered', 'operatorCommanded'],
+    ...['effectTroubled', 'effectsDelayed', 'effectLeftOpen', 'limitLeftLowered', 'scheduleMissing', 'scheduleMade'],
+    ...['operatorCommanded'],
   ])
   const both = {
     name: 'effectsDelayed',

@@ -101,7 +101,14 @@ test('an incident opens with the whole text of its alert, and what was done is s
     name: 'effectPerformed',
     effect: {
       ...{ id: 'key_abc123#1/throttle-1', incidentId: 'key_abc123#1', keyId: 'key_abc123', decidedAt: noon },
-      ...{ kind: 'throttle', limits: { rateLimit: 15, burstLimit: 30 }, urgency: 1, keys: [], siblings: [] },
+      ...{
+        kind: 'throttle',
+        limits: { rateLimit: 15, burstLimit: 30 },
+        expiresAt: 601_000,
+        urgency: 1,
+        keys: [],
+        siblings: [],
+      },
     },
     outcome: { kind: 'applied', before: { rateLimit: 100, burstLimit: 200 }, after: { rateLimit: 15, burstLimit: 30 } },
     tookMs: 40,

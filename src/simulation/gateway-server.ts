@@ -57,7 +57,12 @@ async function readCall(request: IncomingMessage): Promise<ControlPlaneCall | un
   const [kind, id, sub, subId, ...rest] = url.pathname.split('/').slice(1).map(decodeURIComponent)
   if (rest.length > 0) return undefined
   if (request.method === 'PATCH' && kind === 'usageplans' && id && sub === undefined)
-    return { operation: 'UpdateUsagePlan', planId: id, patch: await readPatch(request) }
+    return { operation: 'UpdateUsagePlan', planId: id, patch: patchOf(await readJson(request)) }
+  if (kind === 'usageplans' && id && sub === 'keys') {
+    if (request.method === 'POST' && subId === undefined)
+      return { operation: 'CreateUsagePlanKey', planId: id, key: await readJson(request) }
+    if (request.method === 'DELETE' && subId) return { operation: 'DeleteUsagePlanKey', planId: id, keyId: subId }
+  }
   if (request.method !== 'GET') return undefined
   if (kind === 'apikeys' && sub === undefined)
     return id ? { operation: 'GetApiKey', keyId: id } : { operation: 'GetApiKeys', page: pageOf(url) }
@@ -74,20 +79,22 @@ function pageOf(url: URL): Page {
   return { limit: limit === null ? 25 : Number(limit), position: url.searchParams.get('position') ?? undefined }
 }
 
-/** The operations of a patch, or undefined where the body is none: the rules refuse that. */
-async function readPatch(request: IncomingMessage): Promise<unknown> {
+/** undefined where the body is no JSON: the rules refuse that. */
+async function readJson(request: IncomingMessage): Promise<unknown> {
   const text = await readBody(request, maxBodyBytes)
   if (text === undefined) return undefined
   try {
-    const body: unknown = JSON.parse(text)
-    return typeof body === 'object' && body !== null && 'patchOperations' in body ? body.patchOperations : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
 }
 
+const patchOf = (body: unknown): unknown =>
+  typeof body === 'object' && body !== null && 'patchOperations' in body ? body.patchOperations : undefined
+
 function replyWith(response: ServerResponse, answer: Answer): void {
-  if (answer.kind === 'answer') send(response, 200, {}, answer.body)
+  if (answer.kind === 'answer') send(response, answer.status ?? 200, {}, answer.body)
   else reply(response, statusOf[answer.name], answer.name, answer.message, answer.retryAfterSeconds)
 }
 

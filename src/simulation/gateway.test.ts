@@ -94,6 +94,97 @@ describe('the control plane', () => {
   })
 })
 
+describe('a key’s plans', () => {
+  const into = (planId: string, keyId = 'key-a'): ControlPlaneCall => {
+    return { operation: 'CreateUsagePlanKey', planId, key: { keyId, keyType: 'API_KEY' } }
+  }
+  const outOf = (planId: string, keyId = 'key-a'): ControlPlaneCall => {
+    return { operation: 'DeleteUsagePlanKey', planId, keyId }
+  }
+  const error = (name: string) => ({ kind: 'error', name })
+  const slow = { id: 'plan-slow', limits: { rateLimit: 1, burstLimit: 1 } }
+  const plans = [planA, slow, { id: 'plan-test', stages: ['api:test'] }]
+
+  test('are one for each stage: a key is taken out of one before it is put into another', () => {
+    const { gateway } = worldWith({ plans })
+    expect(gateway.call(into('plan-slow'))).toMatchObject(error('ConflictException'))
+    expect(gateway.call(into('plan-test'))).toMatchObject({ kind: 'answer', status: 201 })
+    expect(gateway.call(outOf('plan-a'))).toMatchObject({ kind: 'answer', status: 202 })
+    expect(gateway.call(into('plan-slow'))).toMatchObject({ kind: 'answer' })
+    expect(gateway.plansOfKey('key-a')).toEqual(['plan-slow', 'plan-test'])
+  })
+
+  test('are left a while after the answer: until then it is there, and in conflict with another', () => {
+    const { gateway, later } = worldWith({ plans, leavingDelayMs: () => 30_000 })
+    gateway.call(outOf('plan-a'))
+    expect(gateway.plansOfKey('key-a')).toEqual(['plan-a'])
+    expect(gateway.call(into('plan-slow'))).toMatchObject(error('ConflictException'))
+    expect(gateway.call(outOf('plan-a'))).toMatchObject(error('NotFoundException'))
+    later(30_000)
+    expect(gateway.call(into('plan-slow'))).toMatchObject({ kind: 'answer' })
+  })
+
+  test('reach the data plane later still, and in none of them all calls are forbidden', () => {
+    const { gateway, later, now } = worldWith({ plans, leavingDelayMs: () => 1_000, propagationDelayMs: () => 5_000 })
+    const answers = () => gateway.answerTo('key-a', now())
+    gateway.call(outOf('plan-a'))
+    later(5_999)
+    gateway.call(into('plan-slow'))
+    expect(answers()).toBe('admitted')
+    later(1)
+    expect(answers()).toBe('forbidden')
+    later(4_999)
+    expect([answers(), answers()]).toEqual(['admitted', 'throttled'])
+  })
+
+  test('know neither a key that is deleted nor a plan that is', () => {
+    const { gateway } = worldWith({ plans })
+    gateway.deleteByPerson({ keyId: 'key-a' })
+    gateway.deleteByPerson({ planId: 'plan-slow' })
+    const answers = [into('plan-a'), outOf('plan-a'), into('plan-slow'), outOf('plan-slow')].map(gateway.call)
+    expect(answers).toMatchObject(answers.map(() => error('NotFoundException')))
+  })
+
+  test('are changed as often as any call is taken: ten a second and not one in twenty', () => {
+    const { gateway } = worldWith({ plans })
+    const answered = Array.from({ length: 20 }, () => [outOf('plan-a'), into('plan-a')].map(gateway.call)).flat()
+    expect(answered.every(({ kind }) => kind === 'answer')).toBe(true)
+    expect(gateway.call(into('plan-a'))).toMatchObject(error('TooManyRequestsException'))
+  })
+})
+
+describe('the limits of a plan’s methods', () => {
+  const pets = { apiStage: 'api:live', method: '/pets/GET' }
+  const methods = [{ ...pets, limits: { rateLimit: 50, burstLimit: 50 } }]
+  const to = (written: string) =>
+    [
+      ['rateLimit', '2'],
+      ['burstLimit', '4'],
+    ].map(([name, value]) => replace(`/apiStages/api:live/throttle/${written}/${name}`, value))
+  const world = (methodPaths: 'raw' | 'escaped' | 'ignored') =>
+    worldWith({ plans: [{ ...planA, methods }], methodPaths })
+
+  test('are changed in the same call as the plan’s, by the one way to write a path that holds here', () => {
+    for (const [paths, written] of [
+      ['raw', '/pets/GET'],
+      ['escaped', '~1pets/GET'],
+    ] as const) {
+      const { gateway } = world(paths)
+      expect(gateway.call(update([...lowered, ...to(written)]))).toMatchObject({ kind: 'answer' })
+      expect(gateway.planMethods('plan-a')).toEqual([{ ...pets, limits: { rateLimit: 2, burstLimit: 4 } }])
+      const other = paths === 'raw' ? '~1pets/GET' : '/pets/GET'
+      expect(world(paths).gateway.call(update([...lowered, ...to(other)]))).toMatchObject({ kind: 'error' })
+    }
+  })
+
+  test('are taken and not stored by an emulator that knows no such path', () => {
+    const { gateway } = world('ignored')
+    expect(gateway.call(update([...lowered, ...to('/pets/GET')]))).toMatchObject({ kind: 'answer' })
+    expect(gateway.planMethods('plan-a')).toEqual(methods)
+    expect(gateway.planLimits('plan-a')).toEqual({ rateLimit: 2.5, burstLimit: 5 })
+  })
+})
+
 describe('the data plane', () => {
   test('enforces a change only when it has arrived there', () => {
     const { gateway, later } = worldWith({ plans: [planA], propagationDelayMs: () => 60_000 })
@@ -114,16 +205,25 @@ describe('the data plane', () => {
     expect(admitted(100, 100, 100)).toBe(20)
   })
 
-  test('admits all of a key without limits, and nothing of one that is disabled, unknown or denied', () => {
+  test('admits all of a key whose plan has no limits, and nothing of one that is disabled, unknown, in no plan or denied', () => {
     const denied = { id: 'plan-b', limits: { rateLimit: 0, burstLimit: 0 }, keys: ['key-b'] }
     const keys = [{ id: 'key-off', enabled: false }, { id: 'key-free' }]
-    const { gateway, now } = worldWith({ plans: [denied], keys })
-    expect(['key-free', 'key-off', 'nobody', 'key-b'].map(key => gateway.admit(key, now()))).toEqual([
-      true,
-      false,
-      false,
-      false,
+    const { gateway, now } = worldWith({ plans: [denied, { id: 'plan-free', keys: ['key-a'] }], keys })
+    const asked = ['key-a', 'key-off', 'nobody', 'key-free', 'key-b']
+    expect(asked.map(key => gateway.answerTo(key, now()))).toEqual([
+      ...['admitted', 'forbidden', 'forbidden', 'forbidden', 'throttled'],
     ])
+  })
+
+  test('holds a method that has limits of its own to those, also above the plan’s', () => {
+    const pets = { apiStage: 'api:live', method: '/pets/GET' }
+    const methods = [{ ...pets, limits: { rateLimit: 50, burstLimit: 50 } }]
+    const plans = [{ id: 'plan-a', limits: { rateLimit: 1, burstLimit: 1 }, methods, keys: ['key-a'] }]
+    const { gateway, now } = worldWith({ plans })
+    const admitted = (method?: typeof pets) =>
+      Array.from({ length: 60 }, () => gateway.answerTo('key-a', now(), method)).filter(one => one === 'admitted')
+        .length
+    expect([admitted(), admitted(pets)]).toEqual([1, 50])
   })
 
   test('limits each key of a plan by itself', () => {

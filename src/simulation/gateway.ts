@@ -4,11 +4,16 @@
  *
  * Kept from AWS (API Gateway quotas and API reference): UpdateUsagePlan once in 20 s an account, all control-plane calls
  * 10 a second with a burst of 40, a key in one plan a stage, whole bursts, patch values as text, all operations of a patch
- * or none, and changes that reach the data plane only after a while. Plan limits hold for each key by itself.
+ * or none, and changes that reach the data plane only after a while. Plan limits hold for each key by itself. A key that is
+ * taken out of a plan is so only a while after the answer, and is in no other plan of that stage before; in none, all its
+ * calls are refused with 403. Which key ids are in which plan is gateway-keys.ts.
  */
 import type { Clock } from '../clock.ts'
 import type { PlanLimits } from '../core/incident/effect.ts'
+import type { MethodLimits, MethodPlace } from '../core/incident/plan-story.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
+import { createMembership } from './gateway-keys.ts'
+import { type MethodPaths, patchSettings, type Settings } from './gateway-patch.ts'
 
 export const updateUsagePlanEveryMs = 20_000
 const callsPerSecond = 10
@@ -20,6 +25,8 @@ export interface PlanSetup {
   readonly id: string
   readonly name?: string
   readonly limits?: PlanLimits | undefined
+  /** Methods with limits of their own. */
+  readonly methods?: readonly MethodLimits[]
   readonly keys?: readonly string[]
   /** `apiId:stage`. */
   readonly stages?: readonly string[]
@@ -44,6 +51,10 @@ export interface GatewaySetup {
    * by methods that want no key.
    */
   readonly leaky?: readonly string[]
+  /** How long after the answer a key that is taken out of a plan is still in it, ms. At once where it is not given. */
+  readonly leavingDelayMs?: () => number
+  /** How slashes in a patch's path of a method are to be written: AWS's own word and what its users send differ. */
+  readonly methodPaths?: MethodPaths
 }
 
 export interface LimitChange {
@@ -66,7 +77,7 @@ export type ErrorName =
 
 /** What a call answers, or why it does not. */
 export type Answer =
-  | { readonly kind: 'answer'; readonly body: unknown }
+  | { readonly kind: 'answer'; readonly body: unknown; readonly status?: number }
   | { readonly kind: 'error'; readonly name: ErrorName; readonly message: string; readonly retryAfterSeconds?: number }
 
 export interface Page {
@@ -80,6 +91,8 @@ export type ControlPlaneCall =
   | { readonly operation: 'GetUsagePlans'; readonly keyId: string | undefined; readonly page: Page }
   | { readonly operation: 'GetUsagePlanKeys'; readonly planId: string; readonly page: Page }
   | { readonly operation: 'GetUsagePlanKey'; readonly planId: string; readonly keyId: string }
+  | { readonly operation: 'CreateUsagePlanKey'; readonly planId: string; readonly key: unknown }
+  | { readonly operation: 'DeleteUsagePlanKey'; readonly planId: string; readonly keyId: string }
   | { readonly operation: 'GetApiKey'; readonly keyId: string }
   | { readonly operation: 'GetApiKeys'; readonly page: Page }
 
@@ -89,12 +102,21 @@ export interface Gateway {
   call(call: ControlPlaneCall): Answer
   /** What the control plane says the plan has. */
   planLimits(planId: string): PlanLimits | undefined
+  /** What it says of the plan's methods. */
+  planMethods(planId: string): readonly MethodLimits[]
+  /** Ids of the plans it says the key is in. */
+  plansOfKey(keyId: ApiKeyId): readonly string[]
   /** What the data plane enforces for this key now: the tightest of its plans. undefined = nothing. */
   effectiveLimits(keyId: ApiKeyId): PlanLimits | undefined
   /** Whether a call of this key gets through the limit of its plan at `atMs`. Times of one key must not run backwards. */
   admit(keyId: ApiKeyId, atMs: EpochMs): boolean
+  /** The same with the reason, and of a method where its plans tell methods apart. */
+  answerTo(keyId: ApiKeyId, atMs: EpochMs, method?: MethodPlace): 'admitted' | 'throttled' | 'forbidden'
   /** A person, or their infrastructure code, sets the plan: bound by no rate of ours. */
-  changeByPerson(planId: string, limits: PlanLimits | undefined): void
+  changeByPerson(planId: string, limits: PlanLimits | undefined, methods?: readonly MethodLimits[]): void
+  /** A person puts the key into these plans and no other, or deletes it. */
+  moveByPerson(keyId: ApiKeyId, planIds: readonly string[]): void
+  deleteByPerson(what: { readonly keyId: ApiKeyId } | { readonly planId: string }): void
   /** Oldest first. */
   changes(): readonly LimitChange[]
 }
@@ -103,10 +125,9 @@ interface Plan {
   readonly id: string
   readonly name: string
   readonly stages: readonly string[]
-  readonly keyIds: readonly string[]
-  limits: PlanLimits | undefined
+  settings: Settings
   /** What was set and when it bites, in the order set; the first is what bites already. */
-  enforced: readonly { readonly limits: PlanLimits | undefined; readonly effectiveAt: EpochMs }[]
+  enforced: readonly (Settings & { readonly effectiveAt: EpochMs })[]
 }
 
 interface Bucket {
@@ -120,13 +141,14 @@ export function createGateway({
   keys: keySetups = [],
   propagationDelayMs = () => 0,
   leaky = [],
+  leavingDelayMs = () => 0,
+  methodPaths = 'raw',
 }: GatewaySetup): Gateway {
   const plans = new Map(planSetups.map(setup => [setup.id, createPlan(setup)]))
   const keys = createKeys(planSetups, keySetups)
-  assertOnePlanPerStage(plans)
-  const plansOfKey = new Map<string, Plan[]>()
-  for (const plan of plans.values()) {
-    for (const keyId of plan.keyIds) plansOfKey.set(keyId, [...(plansOfKey.get(keyId) ?? []), plan])
+  const members = createMembership({ clock, propagationDelayMs, leavingDelayMs })
+  for (const { id, keys = [] } of planSetups) {
+    for (const keyId of keys) members.enter(keyId, planNamed(id), Number.NEGATIVE_INFINITY)
   }
   const createdAtSeconds = Math.floor(clock.now() / 1000)
   const buckets = new Map<string, Bucket>()
@@ -149,17 +171,22 @@ export function createGateway({
       case 'GetUsagePlans': {
         const { keyId } = request
         if (keyId !== undefined && !keys.has(keyId)) return unknownKey
-        return page(keyId === undefined ? [...plans.values()] : (plansOfKey.get(keyId) ?? []), request.page, planBody)
+        const found = keyId === undefined ? [...plans.values()] : plansOf(keyId)
+        return page(found, request.page, planBody)
       }
       case 'GetUsagePlanKeys': {
         const plan = plans.get(request.planId)
-        return plan ? page(plan.keyIds, request.page, keyId => planKeyBody(keyId, keys)) : unknownPlan
+        return plan ? page(members.keysIn(plan.id), request.page, keyId => planKeyBody(keyId, keys)) : unknownPlan
       }
       case 'GetUsagePlanKey': {
         const plan = plans.get(request.planId)
         if (plan === undefined) return unknownPlan
-        return plan.keyIds.includes(request.keyId) ? answer(planKeyBody(request.keyId, keys)) : unknownKey
+        return members.isIn(request.keyId, plan.id) ? answer(planKeyBody(request.keyId, keys)) : unknownKey
       }
+      case 'CreateUsagePlanKey':
+        return createUsagePlanKey(request.planId, request.key)
+      case 'DeleteUsagePlanKey':
+        return deleteUsagePlanKey(request.planId, request.keyId)
       case 'GetApiKey': {
         const key = keys.get(request.keyId)
         return key ? answer(keyBody(key, createdAtSeconds)) : unknownKey
@@ -178,26 +205,60 @@ export function createGateway({
     updatedAt = now
     const plan = plans.get(planId)
     if (plan === undefined) return unknownPlan
-    const patched = patchLimits(plan.limits, patch)
-    if (patched.kind === 'invalid') return { kind: 'error', name: 'BadRequestException', message: patched.because }
-    change(plan, patched.limits, 'api')
+    const patched = patchSettings(plan.settings, plan.stages, patch, methodPaths)
+    if (patched.kind === 'invalid') return badRequest(patched.because)
+    change(plan, patched.settings, 'api')
     return answer(planBody(plan))
   }
 
-  function change(plan: Plan, limits: PlanLimits | undefined, by: 'api' | 'person'): void {
-    const at = clock.now()
-    const effectiveAt = leaky.includes(plan.id) ? Number.POSITIVE_INFINITY : at + propagationDelayMs()
-    history.push({ at, planId: plan.id, by, before: plan.limits, after: limits, effectiveAt })
-    if (history.length > keptChanges) history.shift()
-    plan.limits = limits
-    const biting = plan.enforced.findLastIndex(setting => setting.effectiveAt <= at)
-    plan.enforced = [...plan.enforced.slice(Math.max(biting, 0)), { limits, effectiveAt }]
+  function createUsagePlanKey(planId: string, key: unknown): Answer {
+    const plan = plans.get(planId)
+    const { keyId, keyType } = { keyId: undefined, keyType: undefined, ...(typeof key === 'object' ? key : {}) }
+    if (keyType !== 'API_KEY' || typeof keyId !== 'string') return badRequest('Invalid key type or id')
+    if (plan === undefined) return unknownPlan
+    if (!keys.has(keyId)) return unknownKey
+    const other = members.conflict(keyId, plan)
+    if (other !== undefined)
+      return { kind: 'error', name: 'ConflictException', message: conflictText(keyId, plan, other) }
+    members.enter(keyId, plan)
+    // As AWS does, it answers with the key's value, which a client must not keep.
+    return { kind: 'answer', status: 201, body: { ...planKeyBody(keyId, keys), value: secretValueOf(keyId) } }
   }
 
-  function limitsAt(keyId: string, at: EpochMs): PlanLimits | undefined {
+  function deleteUsagePlanKey(planId: string, keyId: string): Answer {
+    if (!plans.has(planId)) return unknownPlan
+    if (!members.leave(keyId, planId)) return unknownKey
+    return { kind: 'answer', status: 202, body: {} }
+  }
+
+  function planNamed(planId: string): Plan {
+    const plan = plans.get(planId)
+    if (plan === undefined) throw new Error(`no usage plan ${planId} in the simulation`)
+    return plan
+  }
+
+  /** In the order in which they were made. */
+  const plansOf = (keyId: string): readonly Plan[] => [...plans.values()].filter(({ id }) => members.isIn(keyId, id))
+
+  function change(plan: Plan, settings: Settings, by: 'api' | 'person'): void {
+    const at = clock.now()
+    const effectiveAt = leaky.includes(plan.id) ? Number.POSITIVE_INFINITY : at + propagationDelayMs()
+    history.push({ at, planId: plan.id, by, before: plan.settings.limits, after: settings.limits, effectiveAt })
+    if (history.length > keptChanges) history.shift()
+    plan.settings = settings
+    const biting = plan.enforced.findLastIndex(setting => setting.effectiveAt <= at)
+    plan.enforced = [...plan.enforced.slice(Math.max(biting, 0)), { ...settings, effectiveAt }]
+  }
+
+  /** Of the method, where one is named and a plan has limits for it; else the tightest of the plans'. */
+  function limitsAt(keyId: string, at: EpochMs, method?: MethodPlace): PlanLimits | undefined {
     let tightest: PlanLimits | undefined
-    for (const plan of plansOfKey.get(keyId) ?? []) {
-      const limits = (plan.enforced.findLast(setting => setting.effectiveAt <= at) ?? plan.enforced[0])?.limits
+    for (const planId of members.reaching(keyId, at)) {
+      const plan = plans.get(planId)
+      const enforced = plan?.enforced.findLast(setting => setting.effectiveAt <= at) ?? plan?.enforced[0]
+      const own =
+        method && enforced?.methods.find(one => one.apiStage === method.apiStage && one.method === method.method)
+      const limits = own?.limits ?? enforced?.limits
       if (limits && tightest) {
         const rateLimit = Math.min(limits.rateLimit, tightest.rateLimit)
         tightest = { rateLimit, burstLimit: Math.min(limits.burstLimit, tightest.burstLimit) }
@@ -206,26 +267,44 @@ export function createGateway({
     return tightest
   }
 
+  function answerTo(keyId: string, atMs: EpochMs, method?: MethodPlace): 'admitted' | 'throttled' | 'forbidden' {
+    if (keys.get(keyId)?.enabled !== true || members.reaching(keyId, atMs).length === 0) return 'forbidden'
+    const limits = limitsAt(keyId, atMs, method)
+    if (limits === undefined) return 'admitted'
+    const name = method === undefined ? keyId : `${keyId} ${method.apiStage}${method.method}`
+    const bucket = buckets.get(name) ?? { tokens: limits.burstLimit, at: atMs }
+    buckets.set(name, bucket)
+    refill(bucket, atMs, limits)
+    if (bucket.tokens < 1) return 'throttled'
+    bucket.tokens -= 1
+    return 'admitted'
+  }
+
   return {
     clock,
     call,
-    planLimits: planId => plans.get(planId)?.limits,
+    planLimits: planId => plans.get(planId)?.settings.limits,
+    planMethods: planId => plans.get(planId)?.settings.methods ?? [],
+    plansOfKey: keyId => plansOf(keyId).map(({ id }) => id),
     effectiveLimits: keyId => limitsAt(keyId, clock.now()),
-    admit(keyId, atMs) {
-      if (keys.get(keyId)?.enabled !== true) return false
-      const limits = limitsAt(keyId, atMs)
-      if (limits === undefined) return true
-      const bucket = buckets.get(keyId) ?? { tokens: limits.burstLimit, at: atMs }
-      buckets.set(keyId, bucket)
-      refill(bucket, atMs, limits)
-      if (bucket.tokens < 1) return false
-      bucket.tokens -= 1
-      return true
+    admit: (keyId, atMs) => answerTo(keyId, atMs) === 'admitted',
+    answerTo,
+    changeByPerson(planId, limits, methods) {
+      const plan = planNamed(planId)
+      change(plan, { limits, methods: methods ?? plan.settings.methods }, 'person')
     },
-    changeByPerson(planId, limits) {
-      const plan = plans.get(planId)
-      if (plan === undefined) throw new Error(`no usage plan ${planId} in the simulation`)
-      change(plan, limits, 'person')
+    moveByPerson(keyId, planIds) {
+      for (const { id } of plansOf(keyId)) members.leaveAtOnce(keyId, id)
+      for (const planId of planIds) members.enter(keyId, planNamed(planId))
+    },
+    deleteByPerson(what) {
+      if ('planId' in what) {
+        for (const keyId of members.keysIn(what.planId)) members.leaveAtOnce(keyId, what.planId)
+        plans.delete(what.planId)
+      } else {
+        for (const { id } of plansOf(what.keyId)) members.leaveAtOnce(what.keyId, id)
+        keys.delete(what.keyId)
+      }
     },
     changes: () => [...history],
   }
@@ -238,9 +317,9 @@ function refill(bucket: Bucket, at: EpochMs, { rateLimit, burstLimit }: PlanLimi
   bucket.at = Math.max(at, bucket.at)
 }
 
-function createPlan({ id, name = id, limits, keys = [], stages = ['api:live'] }: PlanSetup): Plan {
-  const enforced = [{ limits, effectiveAt: Number.NEGATIVE_INFINITY }]
-  return { id, name, stages, keyIds: [...keys], limits, enforced }
+function createPlan({ id, name = id, limits, methods = [], stages = ['api:live'] }: PlanSetup): Plan {
+  const settings = { limits, methods }
+  return { id, name, stages, settings, enforced: [{ ...settings, effectiveAt: Number.NEGATIVE_INFINITY }] }
 }
 
 interface Key {
@@ -250,58 +329,9 @@ interface Key {
   readonly tags: Readonly<Record<string, string>>
 }
 
-function createKeys(plans: readonly PlanSetup[], setups: readonly KeySetup[]): ReadonlyMap<string, Key> {
+function createKeys(plans: readonly PlanSetup[], setups: readonly KeySetup[]): Map<string, Key> {
   const all = [...plans.flatMap(plan => plan.keys ?? []).map((id): KeySetup => ({ id })), ...setups]
   return new Map(all.map(({ id, name = id, enabled = true, tags = {} }) => [id, { id, name, enabled, tags }]))
-}
-
-/** AWS answers ConflictException when such a key is added; a world set up that way would not be AWS's. */
-function assertOnePlanPerStage(plans: ReadonlyMap<string, Plan>): void {
-  const planOf = new Map<string, string>()
-  for (const { id, keyIds, stages } of plans.values()) {
-    for (const [keyId, stage] of keyIds.flatMap(keyId => stages.map(stage => [keyId, stage] as const))) {
-      const other = planOf.get(`${keyId} ${stage}`)
-      if (other !== undefined)
-        throw new Error(
-          `ConflictException: key ${keyId} is in plan ${other} for stage ${stage}, and cannot be in ${id} too`,
-        )
-      planOf.set(`${keyId} ${stage}`, id)
-    }
-  }
-}
-
-type Patched =
-  | { readonly kind: 'limits'; readonly limits: PlanLimits | undefined }
-  | { readonly kind: 'invalid'; readonly because: string }
-
-/** All operations or none. Only what changes a plan's throttle is known; all else is refused, never ignored. */
-function patchLimits(limits: PlanLimits | undefined, patch: unknown): Patched {
-  if (!Array.isArray(patch) || patch.length === 0) return { kind: 'invalid', because: 'Invalid patch: no operations' }
-  let patched = limits
-  for (const operation of patch) {
-    const { op, path, value } = readOperation(operation)
-    if (op === 'remove' && path === '/throttle' && patched !== undefined) patched = undefined
-    else if (op === 'replace' && path === '/throttle/rateLimit' && isDecimal(value))
-      patched = { rateLimit: Number(value), burstLimit: patched?.burstLimit ?? 0 }
-    else if (op === 'replace' && path === '/throttle/burstLimit' && isWhole(value))
-      patched = { rateLimit: patched?.rateLimit ?? 0, burstLimit: Number(value) }
-    else return { kind: 'invalid', because: `Invalid patch: op ${op}, path ${path}, value ${JSON.stringify(value)}` }
-  }
-  return { kind: 'limits', limits: patched }
-}
-
-function readOperation(operation: unknown): { readonly op: unknown; readonly path: unknown; readonly value: unknown } {
-  if (typeof operation !== 'object' || operation === null) return { op: undefined, path: undefined, value: undefined }
-  const { op, path, value } = { op: undefined, path: undefined, value: undefined, ...operation }
-  return { op, path, value }
-}
-
-function isDecimal(value: unknown): value is string {
-  return typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)
-}
-
-function isWhole(value: unknown): value is string {
-  return typeof value === 'string' && /^\d+$/.test(value)
 }
 
 function answer(body: unknown): Answer {
@@ -311,6 +341,16 @@ function answer(body: unknown): Answer {
 function tooMany(retryAfterSeconds: number): Answer {
   return { kind: 'error', name: 'TooManyRequestsException', message: 'Too Many Requests', retryAfterSeconds }
 }
+
+function badRequest(message: string): Answer {
+  return { kind: 'error', name: 'BadRequestException', message }
+}
+
+/** Made up, and told apart at once wherever it turns up: it has to turn up nowhere. */
+export const secretValueOf = (keyId: string): string => `secret-value-of-${keyId}`
+
+const conflictText = (keyId: string, { id }: Plan, other: string): string =>
+  `key ${keyId} is in plan ${other} for a stage of ${id}, and cannot be in both`
 
 const unknownPlan: Answer = { kind: 'error', name: 'NotFoundException', message: 'Invalid Usage Plan ID specified' }
 const unknownKey: Answer = { kind: 'error', name: 'NotFoundException', message: 'Invalid API Key identifier specified' }
@@ -324,12 +364,16 @@ function page<T>(all: readonly T[], { limit, position }: Page, body: (one: T) =>
   return answer(from + limit < all.length ? { item, position: String(from + limit) } : { item })
 }
 
-function planBody({ id, name, limits, stages }: Plan): unknown {
-  const apiStages = stages.map(stage => ({ apiId: stage.split(':')[0], stage: stage.split(':')[1] }))
+function planBody({ id, name, settings: { limits, methods }, stages }: Plan): unknown {
+  const apiStages = stages.map(apiStage => {
+    const [apiId, stage] = apiStage.split(':')
+    const own = methods.filter(method => method.apiStage === apiStage).map(({ method, limits }) => [method, limits])
+    return { apiId, stage, ...(own.length > 0 && { throttle: Object.fromEntries(own) }) }
+  })
   return { id, name, apiStages, ...(limits && { throttle: limits }) }
 }
 
-function planKeyBody(keyId: string, keys: ReadonlyMap<string, Key>): unknown {
+function planKeyBody(keyId: string, keys: ReadonlyMap<string, Key>): object {
   return { id: keyId, type: 'API_KEY', name: keys.get(keyId)?.name }
 }
 

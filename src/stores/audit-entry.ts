@@ -51,10 +51,12 @@ export interface LimitEntry {
   readonly from: PlanLimits | undefined
   readonly to: PlanLimits | undefined
   readonly result: Outcome['kind'] | Exclude<Verdict['kind'], 'too-early'>
-  /** Why it was refused or could not be verified, or what was asked for. */
+  /** Why it was refused or could not be verified, what of it was missed, or what was asked for. */
   readonly because: string | undefined
   /** Of a limit that holds: how long after the gateway's answer it was first seen to, ms. */
   readonly bitesAfterMs?: number | undefined
+  /** Of a key that was moved: so long it was in no plan, and its calls were refused, ms. */
+  readonly gapMs?: number | undefined
 }
 
 /** What whoever opens the log knows of an entry, beside what the entry says itself. */

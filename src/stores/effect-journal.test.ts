@@ -27,6 +27,7 @@ function throttle(id: string, keyId = 'key-a'): ThrottleEffect {
     keyId,
     decidedAt: 1,
     limits: limits(5),
+    expiresAt: 600_000,
     urgency: 1,
     keys: [],
     siblings: [],
@@ -140,7 +141,7 @@ test('a change of a plan announced before a crash is kept with its intent', asyn
   await recover()
   const index = journalIndex((await recover()).recovered)
   expect(index.openIntents).toEqual([throttle('t1')])
-  expect(index.stories.get('plan-of-key-a')?.mayHave).toEqual([limits(100.25), limits(5)])
+  expect(index.stories.get('plan-of-key-a')).toMatchObject({ mayHave: [limits(100.25), limits(5)] })
 })
 
 test('of answered effects the last 10,000 outcomes are kept, and the original of a lowered plan besides', async () => {
@@ -149,7 +150,7 @@ test('of answered effects the last 10,000 outcomes are kept, and the original of
   await recover()
   const { recovered } = await recover()
   expect(recovered).toHaveLength(10_003)
-  expect(journalIndex(recovered).stories.get('plan-of-key-a')?.original).toEqual(limits(100.25))
+  expect(journalIndex(recovered).stories.get('plan-of-key-a')).toMatchObject({ original: limits(100.25) })
 })
 
 test('of commands the last 1,000 are kept, and the last word on whether anybody is throttled at all', async () => {

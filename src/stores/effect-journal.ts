@@ -20,16 +20,16 @@ import { StreamError } from '../core/errors.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import {
   advanceStories,
-  continuesStory,
-  isPlanEntry,
-  type PlanStories,
-  type PlanStory,
+  beginsStory,
+  type LimitStories,
+  type LimitStory,
+  limitStories,
   placeName,
-  planStories,
-} from '../core/incident/plan-story.ts'
+  tellsStory,
+} from '../core/incident/limit-story.ts'
 import { type Disk, type DiskFile, machineDisk } from './disk.ts'
 import { syncDirectory, unwritable } from './durable.ts'
-import type { EffectJournal, JournalEntry, PlanEntry } from './journal-entry.ts'
+import type { EffectJournal, JournalEntry, LimitEntry } from './journal-entry.ts'
 import { stateFolders } from './state-folders.ts'
 
 const fileName = 'effects.ndjson'
@@ -42,7 +42,7 @@ export interface JournalIndex {
   readonly outcomes: ReadonlyMap<string, Outcome>
   /** Intents without outcome, oldest first. */
   readonly openIntents: readonly Effect[]
-  readonly stories: PlanStories
+  readonly stories: LimitStories
 }
 
 export interface OpenedJournal extends EffectJournal {
@@ -64,7 +64,7 @@ export async function openEffectJournal(
   let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
-  let stories = planStories(recovered)
+  let stories = limitStories(recovered)
   /** Number of the next entry that is asked for. */
   let next = begunAt
 
@@ -86,7 +86,7 @@ export async function openEffectJournal(
     }
     bytes += line.length
     await stillOurs()
-    stories = entries.reduce<PlanStories>(advanceStories, stories)
+    stories = entries.reduce<LimitStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
   }
 
@@ -141,12 +141,12 @@ export async function readEffectJournal(directory: string): Promise<Pick<EffectJ
 const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
   numbered.filter(({ number }) => number >= position).map(({ entry }) => entry)
 
-/** What Weir has done to which plan and owes it, in all folders of a state; for a look only: workers may write meanwhile. */
-export async function peekStories(directory: string): Promise<PlanStories> {
-  const stories = new Map<string, PlanStory>()
+/** What Weir has taken and not given back, in all folders of a state; for a look only: workers may write meanwhile. */
+export async function peekStories(directory: string): Promise<LimitStories> {
+  const stories = new Map<string, LimitStory>()
   for (const folder of await stateFolders(directory)) {
     const { recovered } = await readEffectJournal(folder)
-    for (const [name, story] of planStories(recovered)) stories.set(name, story)
+    for (const [name, story] of limitStories(recovered)) stories.set(name, story)
   }
   return stories
 }
@@ -166,7 +166,7 @@ export function journalIndex(entries: readonly JournalEntry[]): JournalIndex {
       outcomes.set(entry.effectId, entry.outcome)
     }
   }
-  return { outcomes, openIntents: [...intents.values()], stories: planStories(entries) }
+  return { outcomes, openIntents: [...intents.values()], stories: limitStories(entries) }
 }
 
 /** An entry with how many there were before it. */
@@ -200,14 +200,14 @@ function lastCommands(entries: readonly JournalEntry[]): ReadonlySet<JournalEntr
   return isOnOrOff === undefined ? last : last.add(isOnOrOff)
 }
 
-/** The entries that today's stories are made of: of each plan all since it last had its original. */
-function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<PlanEntry> {
-  const chains = new Map<string, PlanEntry[]>()
-  let stories: PlanStories = new Map()
+/** The entries that today's stories are made of: of each limit all since it last was the original. */
+function storyEntries(entries: readonly JournalEntry[]): ReadonlySet<LimitEntry> {
+  const chains = new Map<string, LimitEntry[]>()
+  let stories: LimitStories = new Map()
   for (const entry of entries) {
-    if (isPlanEntry(entry)) {
+    if (tellsStory(entry)) {
       const name = placeName(entry)
-      const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
+      const begins = beginsStory(stories, entry)
       chains.set(name, [...(begins ? [] : (chains.get(name) ?? [])), entry])
     }
     stories = advanceStories(stories, entry)

@@ -1,11 +1,14 @@
 /**
  * What the effect journal holds. Every entry is on disk before what it announces is done: an intent before it is
- * performed, with what its decision leaves in the core's memory; `plan-changing` (with what the plan had) before the gateway
- * is called, the outcome after. `plan-left` ends what an earlier `plan-changing` began.
+ * performed, with what its decision leaves in the core's memory; `…-changing` (with what was there before) before the gateway
+ * is called, the outcome after. `…-left` ends what an earlier `…-changing` began.
  */
 import type { Effect, Outcome } from '../core/incident/effect.ts'
+import type { LimitStories } from '../core/incident/limit-story.ts'
 import type { Memo } from '../core/incident/memo.ts'
-import type { PlanChange, PlanPlace, PlanStories } from '../core/incident/plan-story.ts'
+import type { Move, MovePlace } from '../core/incident/move-story.ts'
+import type { PlanChange, PlanPlace } from '../core/incident/plan-story.ts'
+import type { RowChange, RowPlace } from '../core/incident/row-story.ts'
 import type { OperatorCommand } from '../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../core/vocabulary.ts'
 
@@ -16,24 +19,47 @@ export type JournalEntry =
   | { readonly kind: 'commanded'; readonly at: EpochMs; readonly command: OperatorCommand; readonly by: string }
   /** Of the intents beside it. */
   | { readonly kind: 'memos'; readonly at: EpochMs; readonly memos: readonly Memo[] }
-  | PlanEntry
+  | LimitEntry
+
+/** What is done to a limit, whichever way: the entries that stories are made of, with when and for which effect. */
+export type LimitEntry = PlanEntry | MoveEntry | RowEntry
 
 export type PlanEntry =
   /** `before`: what the plan has now; for the first change of an incident this is the original. null = no throttle set. */
   | ({ readonly kind: 'plan-changing'; readonly at: EpochMs } & PlanChange)
   /** The gateway has it. */
-  | ({ readonly kind: 'plan-set' } & PlanNote)
+  | ({ readonly kind: 'plan-set' } & Note & PlanPlace)
   /** The plan is lowered already, and is low enough for this key too: it is not raised before both need it no longer. */
-  | ({ readonly kind: 'plan-held' } & PlanNote)
+  | ({ readonly kind: 'plan-held' } & Held & PlanPlace)
   /** This key needs it lowered no longer; others still do. */
-  | ({ readonly kind: 'plan-let-go' } & PlanNote)
+  | ({ readonly kind: 'plan-let-go' } & Note & PlanPlace)
   /** The plan was seen with its original or with what somebody else set, or is gone: from here on we owe it nothing. */
-  | ({ readonly kind: 'plan-left' } & PlanNote)
+  | ({ readonly kind: 'plan-left' } & Note & PlanPlace)
 
-interface PlanNote extends PlanPlace {
+export type MoveEntry =
+  /** Before the first plan is left. */
+  | ({ readonly kind: 'move-changing'; readonly at: EpochMs } & Move)
+  | ({ readonly kind: 'move-set' } & Note & MovePlace)
+  | ({ readonly kind: 'move-held' } & Held & MovePlace)
+  | ({ readonly kind: 'move-let-go' } & Note & MovePlace)
+  | ({ readonly kind: 'move-left' } & Note & MovePlace)
+
+export type RowEntry =
+  /** Before the row is written. */
+  | ({ readonly kind: 'row-changing'; readonly at: EpochMs } & RowChange)
+  | ({ readonly kind: 'row-set' } & Note & RowPlace)
+  | ({ readonly kind: 'row-held' } & Held & RowPlace)
+  | ({ readonly kind: 'row-let-go' } & Note & RowPlace)
+  | ({ readonly kind: 'row-left' } & Note & RowPlace)
+
+interface Note {
   readonly at: EpochMs
   readonly effectId: string
   readonly keyId: ApiKeyId
+}
+
+interface Held extends Note {
+  readonly expiresAt?: EpochMs
 }
 
 export interface EffectJournal {
@@ -47,7 +73,7 @@ export interface EffectJournal {
   position(): number
   /** From a position on that a checkpoint knows, where this journal is younger than it: the one before is gone. */
   goOnFrom(position: number): void
-  /** What we did to which plan, by all entries that are on disk by now. */
-  stories(): PlanStories
+  /** What we have taken and not given back, by all entries that are on disk by now. */
+  stories(): LimitStories
   close(): Promise<void>
 }

@@ -25,8 +25,9 @@ import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts
 import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
+
+import { placeName } from '../core/incident/limit-story.ts'
 import type { Memo } from '../core/incident/memo.ts'
-import { placeName } from '../core/incident/plan-story.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
@@ -399,7 +400,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         lost.add(keyId)
         telemetry({
           ...{ name: 'limitLeftLowered', incidentId: incidentOf(keyId), keyId, planId: placeName(story) },
-          original: story.original ?? undefined,
+          original: story.kind === 'plan' ? (story.original ?? undefined) : undefined,
         })
       }
     }

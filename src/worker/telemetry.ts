@@ -141,6 +141,19 @@ export type TelemetryEvent =
     }
   /** Once a minute while it is so. */
   | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
+  /** In mode enforce, of gateways that have no dead man's switch. */
+  | { readonly name: 'limitsUnguarded'; readonly gateways: readonly (string | undefined)[] }
+  /** A limit is lowered, or about to be, and no schedule would give it back. */
+  | {
+      readonly name: 'scheduleMissing'
+      readonly schedule: string
+      /** What it was to be made beside. */
+      readonly effectId: string
+      readonly because: string
+      readonly needsPerson: boolean
+    }
+  | { readonly name: 'scheduleMade'; readonly schedule: string; readonly effectId: string }
+  | { readonly name: 'scheduleLeft'; readonly schedule: string; readonly because: string }
   | { readonly name: 'checkpointWritten'; readonly partitions: number; readonly tookMs: number }
   | ({ readonly name: 'rejectsSummarised' } & RejectsSummary)
   /** In the last minute: known keys that made room for new ones, and calls of new ones that found none. */
@@ -187,6 +200,8 @@ export function levelOf(event: TelemetryEvent): Level {
       return 'debug'
     case 'metricsDropped':
       return event.dropped.refused === undefined ? 'warn' : 'error'
+    case 'scheduleMissing':
+      return event.needsPerson ? 'error' : 'warn'
     case 'workerStarted':
       return event.note === undefined ? 'info' : 'warn'
     case 'incidentChanged':
@@ -198,6 +213,8 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'sourceReported':
       return event.level
     case 'alertsUnsent':
+    case 'limitsUnguarded':
+    case 'scheduleLeft':
     case 'detectorsBlind':
     case 'historyWanting':
     case 'streamOutran':
@@ -237,6 +254,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'serverListening':
     case 'recordingBegan':
     case 'auditDeleted':
+    case 'scheduleMade':
     case 'tenantsReloaded':
     case 'minuteSummarised':
     case 'partitionsChanged':
@@ -352,6 +370,14 @@ export function sentenceOf(event: TelemetryEvent): string {
       return commandedSentence(event)
     case 'throttlingHalted':
       return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
+    case 'limitsUnguarded':
+      return `Limits of ${unguardedText(event.gateways)} would stay lowered if Weir died for good while they are: configure deadMansSwitch there (src/dead-man/README.md says how), or give them back by hand from the effect journal`
+    case 'scheduleMissing':
+      return `The dead man's switch has no schedule ${event.schedule}: should Weir die now, that limit would stay lowered. It is tried for ${event.needsPerson ? 'every five minutes' : 'again'} (${event.because})`
+    case 'scheduleMade':
+      return `The dead man's switch has its schedule ${event.schedule} by now`
+    case 'scheduleLeft':
+      return `The schedule ${event.schedule} of the dead man's switch is no longer needed and could not be deleted; it will find the limit given back, and do nothing (${event.because})`
     case 'checkpointWritten':
       return `Checkpoint of ${event.partitions} partitions written in ${Math.round(event.tookMs)} ms`
     case 'rejectsSummarised':
@@ -449,6 +475,9 @@ const keptSentence = (retainedMs: number): string => `The stream keeps ${hours(r
 const raiseHint =
   ', and with a retention of 168 h that is a week from then on (aws kinesis increase-stream-retention-period; every shard is then charged for it by the hour)'
 const hours = (ms: number): string => `${Math.round(ms / HOUR_MS)} h`
+
+const unguardedText = (gateways: readonly (string | undefined)[]): string =>
+  gateways.map(name => (name === undefined ? '`gateway`' : `gateway ${name}`)).join(', ')
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {

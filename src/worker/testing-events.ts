@@ -23,7 +23,7 @@ const base = { incidentId, keyId, decidedAt: at }
 export const alert: AlertEffect = { ...base, id: `${incidentId}/alert-1`, kind: 'alert', explanation }
 export const throttle: ThrottleEffect = {
   ...{ ...base, id: `${incidentId}/throttle-1`, kind: 'throttle', limits: { rateLimit: 10, burstLimit: 20 } },
-  ...{ keys: [{ keyId, limits: undefined }], siblings: [], urgency: 4_000 },
+  ...{ keys: [{ keyId, limits: undefined }], siblings: [], urgency: 4_000, expiresAt: at + 600_000 },
 }
 
 export const reading: Reading = {
@@ -75,6 +75,13 @@ export const events: Events = {
   effectsDelayed: { name: 'effectsDelayed', effectIds: [alert.id, throttle.id], longestMs: 61_000 },
   effectLeftOpen: { name: 'effectLeftOpen', effectId: throttle.id },
   limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, planId: 'p1', original: undefined },
+  limitsUnguarded: { name: 'limitsUnguarded', gateways: [undefined, 'eu'] },
+  scheduleMissing: {
+    ...{ name: 'scheduleMissing', schedule: 'weir-plan-p1', effectId: throttle.id },
+    ...{ because: 'no answer', needsPerson: false },
+  },
+  scheduleMade: { name: 'scheduleMade', schedule: 'weir-plan-p1', effectId: throttle.id },
+  scheduleLeft: { name: 'scheduleLeft', schedule: 'weir-plan-p1', because: 'no answer' },
   checkpointWritten: { name: 'checkpointWritten', partitions: 1, tookMs: 40 },
   rejectsSummarised: {
     ...{ name: 'rejectsSummarised', recent: { 'no-key': 2 }, total: { 'no-key': 4 }, unwritten: 0 },

@@ -4,16 +4,21 @@
  */
 import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
+import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { type Clock, systemClock } from '../../clock.ts'
 import { StreamError } from '../../core/errors.ts'
 import { cleanText, timeText } from '../../core/explanation/text.ts'
 import type { OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { holderOf } from '../../stores/checkpoint-lock.ts'
+import type { EffectJournal } from '../../stores/journal-entry.ts'
+import { sentenceOf, type Telemetry } from '../../worker/telemetry.ts'
+import { openDeadMansSwitch } from '../dead-mans-switch.ts'
+import { limitGateways } from '../limit-gateways.ts'
 import { listenForStop } from '../stop-signal.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
-import { gatewaysOf, releaseOffline } from './offline-release.ts'
+import { releaseOffline } from './offline-release.ts'
 import { throttlesText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 import { commandWorker, type RunningWorker } from './worker-command.ts'
@@ -82,7 +87,7 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const left = knowing.filter(({ holder }) => holder === undefined)
   if (told.size === 0 && what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
   const lowered = left.flatMap(({ folder, meant }) =>
-    meant.filter(({ place }) => place !== undefined).map(one => ({ folder, ...one })),
+    meant.filter(({ place, instead }) => place !== undefined || instead !== undefined).map(one => ({ folder, ...one })),
   )
   if (told.size === 0 && lowered.length === 0) {
     if (what.kind === 'release') throw unknownThrottle(what.name, directory)
@@ -103,13 +108,15 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   }
   if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
-  const gateways = gatewaysOf(config, clock)
+  const gateways = limitGateways(config, () => controlPlaneQueue({ clock }))
+  const telemetry: Telemetry = event => say(clock.now(), sentenceOf(event))
+  const watchOver = (journal: EffectJournal) => openDeadMansSwitch(config, { clock, journal, telemetry })
   for (const folder of new Set(lowered.map(one => one.folder))) {
     out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
     const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
     const { random } = surroundings
     const release = { directory: folder, isShared: folder !== directory, lowered: ofKeys, by, clock, random, say }
-    await releaseOffline({ ...release, gateways }, signal)
+    await releaseOffline({ ...release, gateways, watchOver }, signal)
     out.write('Done. The next worker does not throttle them again in the same incident.\n')
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Whose limits are lowered, from what a worker keeps on disk, whether it runs or not: the effect journal says what was done to
- * which plan, the newest checkpoint until when and why, the incident log why where there is no checkpoint. Nothing is written.
+ * which plan, key or row, the newest checkpoint until when and why, the incident log why where there is no checkpoint. Nothing is written.
  */
 import type { TenantsConfig } from '../../core/config/config.ts'
 import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../core/config/tenants.ts'
@@ -10,13 +10,15 @@ import type { IncidentKind, OperatorWord } from '../../core/explanation/explanat
 import { endsAt, holdsLimit, type Incident, type Story } from '../../core/incident/incident.ts'
 import {
   advanceStories,
-  continuesStory,
-  isPlanEntry,
-  type LimitsOrNone,
-  type PlanStories,
-  type PlanStory,
+  beginsStory,
+  type LimitStories,
+  type LimitStory,
   placeName,
-} from '../../core/incident/plan-story.ts'
+  tellsStory,
+} from '../../core/incident/limit-story.ts'
+import type { MoveStory } from '../../core/incident/move-story.ts'
+import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
+import type { RowStory } from '../../core/incident/row-story.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
@@ -27,8 +29,10 @@ import { savedState } from '../../worker/keeper.ts'
 export interface KeptThrottle {
   readonly keyId: ApiKeyId
   readonly tenant: TenantEntry | undefined
-  /** The usage plan, with its gateway's name where it has one; undefined: nothing was touched yet. */
+  /** The usage plan whose limits are lowered, with its gateway's name where it has one; undefined: none was touched yet. */
   readonly place: string | undefined
+  /** What was done instead, where its plan is left as it is. */
+  readonly instead: MoveStory | RowStory | undefined
   readonly original: LimitsOrNone | undefined
   /** Several while it is unknown whether the last change arrived. */
   readonly may: readonly LimitsOrNone[]
@@ -63,7 +67,7 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   const incidents = openIncidents(saved?.engine)
   const owners = tenantDirectory(tenants)
   const lowered = await Promise.all(
-    loweredPlans(entries).map(plan => throttleOf(plan, incidents.get(plan.keyId), owners, directory)),
+    loweredLimits(entries).map(limit => throttleOf(limit, incidents.get(limit.keyId), owners, directory)),
   )
   const known = new Set(lowered.map(({ keyId }) => keyId))
   const asked = [...incidents].flatMap(([keyId, incident]) =>
@@ -91,28 +95,27 @@ function openIncidents(engine: EngineSnapshot['state'] | undefined): ReadonlyMap
   return found
 }
 
-interface LoweredPlan {
+interface LoweredLimit {
   readonly keyId: ApiKeyId
-  readonly story: PlanStory
+  readonly story: LimitStory
   readonly since: EpochMs
   /** Of the effect that lowered it for this key. */
   readonly effectId: string
 }
 
-/** Each plan that is lowered, once for each key or tenant that it is lowered for, and since when. */
-export function loweredPlans(entries: readonly JournalEntry[]): readonly LoweredPlan[] {
-  let stories: PlanStories = new Map()
+/** All that is lowered, once for each key or tenant that it is lowered for, and since when. */
+export function loweredLimits(entries: readonly JournalEntry[]): readonly LoweredLimit[] {
+  let stories: LimitStories = new Map()
   const begun = new Map<string, Map<ApiKeyId, { readonly at: EpochMs; readonly effectId: string }>>()
   for (const entry of entries) {
-    if (isPlanEntry(entry)) {
+    if (tellsStory(entry)) {
       const name = placeName(entry)
-      const begins = entry.kind === 'plan-changing' && !continuesStory(stories.get(name), entry)
-      const ofPlan = (begins ? undefined : begun.get(name)) ?? new Map()
-      begun.set(name, ofPlan)
-      const { keyId, at, effectId } = entry
-      if ((entry.kind === 'plan-changing' || entry.kind === 'plan-held') && !ofPlan.has(keyId))
-        ofPlan.set(keyId, { at, effectId })
-      if (entry.kind === 'plan-let-go') ofPlan.delete(keyId)
+      const ofPlace = (beginsStory(stories, entry) ? undefined : begun.get(name)) ?? new Map()
+      begun.set(name, ofPlace)
+      const { kind, keyId, at, effectId } = entry
+      if ((kind.endsWith('-changing') || kind.endsWith('-held')) && !ofPlace.has(keyId))
+        ofPlace.set(keyId, { at, effectId })
+      if (kind.endsWith('-let-go')) ofPlace.delete(keyId)
     }
     stories = advanceStories(stories, entry)
   }
@@ -125,7 +128,7 @@ export function loweredPlans(entries: readonly JournalEntry[]): readonly Lowered
 }
 
 async function throttleOf(
-  { keyId, story, since, effectId }: LoweredPlan,
+  { keyId, story, since, effectId }: LoweredLimit,
   incident: OpenIncident | undefined,
   owners: TenantDirectory,
   directory: string,
@@ -134,16 +137,27 @@ async function throttleOf(
   const isOfIt = incident !== undefined && holdsLimit(incident)
   const logged = isOfIt ? undefined : await findIncident(directory, incidentId)
   return {
-    ...{ keyId, tenant: owners.byKey.get(keyId), place: placeName(story), original: story.original },
-    ...{ may: story.mayHave, since },
-    ...(isOfIt ? ofIncident(incident) : { ...nothingKnown, why: logged?.kind, incidentId }),
+    ...{ keyId, tenant: owners.byKey.get(keyId), since },
+    ...(story.kind === 'plan'
+      ? { place: placeName(story), instead: undefined, original: story.original, may: story.mayHave }
+      : { place: undefined, instead: story, original: undefined, may: [] }),
+    // A row ends by itself, whoever has forgotten it.
+    ...(isOfIt
+      ? ofIncident(incident)
+      : {
+          ...nothingKnown,
+          expiresAt: story.kind === 'row' ? story.expiresAt : undefined,
+          why: logged?.kind,
+          incidentId,
+        }),
   }
 }
 
-const nothingKnown = { expiresAt: undefined, held: undefined, extended: undefined, is: 'left lowered' } as const
+const nothingKnown = { held: undefined, extended: undefined, is: 'left lowered' } as const
 
 const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
-  ...{ keyId, tenant: owners.byKey.get(keyId), place: undefined, original: undefined, may: [], since: undefined },
+  ...{ keyId, tenant: owners.byKey.get(keyId), since: undefined },
+  ...{ place: undefined, instead: undefined, original: undefined, may: [] },
   ...ofIncident(incident),
 })
 

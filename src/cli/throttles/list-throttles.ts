@@ -45,11 +45,13 @@ export const listBody = ({ throttles, halted, asOf, notes }: KeptState) => ({
 })
 
 export function throttleBody(throttle: KeptThrottle) {
-  const { keyId, tenant, place, original, may, since, expiresAt, held, extended, is, why, incidentId } = throttle
+  const { keyId, tenant, place, instead, original, may, since, expiresAt, held, extended, is, why, incidentId } =
+    throttle
   return {
     tenant: tenant === undefined ? null : { id: tenant.tenantId, name: tenant.name ?? null },
     keyId,
     plan: place ?? null,
+    ...(instead !== undefined && insteadBody(instead)),
     /** null: no throttle set. Left out where no plan was touched yet. */
     ...(original !== undefined && { original, now: may }),
     ...(since !== undefined && times('since', since)),
@@ -60,6 +62,14 @@ export function throttleBody(throttle: KeptThrottle) {
     why: why ?? null,
     incidentId,
   }
+}
+
+/** In which other way than by its plan's limits it is lowered. */
+function insteadBody(story: NonNullable<KeptThrottle['instead']>) {
+  const gateway = story.gateway ?? null
+  if (story.kind === 'row') return { row: { gateway, row: story.row, penaltyKey: story.penaltyKey } }
+  const { movedKey, from, to, state } = story
+  return { move: { gateway, movedKey, from, to, state } }
 }
 
 const wordBody = (name: string, word: OperatorWord | undefined) =>

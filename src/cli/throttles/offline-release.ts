@@ -5,15 +5,13 @@
  *   lock the state → journal: who said so, and what is to be done → each plan, one in 20 s → journal and audit what came of it
  *
  * The next worker finds the command in the journal: it does not throttle them again in the incident they were throttled for.
+ * A key that was moved goes back into its plan, a row in an authorizer's table ends; and the dead man's switch is told of each.
  * What is not done when this is stopped stands in the journal as begun; the next worker, or the next release, does it.
  */
-import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
+import type { DeadMansSwitch } from '../../actions/dead-mans-switch.ts'
 import type { Performer } from '../../actions/performer.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
-import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
-import type { GatewayControl } from '../../actions/usage-plan-targets.ts'
 import type { Clock } from '../../clock.ts'
-import type { WeirConfig } from '../../core/config/config.ts'
 import { StreamError } from '../../core/errors.ts'
 import { durationText } from '../../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
@@ -24,12 +22,15 @@ import { machineDisk } from '../../stores/disk.ts'
 import { openEffectJournal } from '../../stores/effect-journal.ts'
 import type { EffectJournal } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry.ts'
+import type { LimitGateways } from '../limit-gateways.ts'
 
 export interface OfflineRelease {
   readonly directory: string
   /** Workers share the state, and would take a lock over that is not touched often. */
   readonly isShared: boolean
-  readonly gateways: Gateways
+  readonly gateways: LimitGateways
+  /** The dead man's switch, where there is one: its schedules are taken away with what they were made for. */
+  readonly watchOver: (journal: EffectJournal) => Promise<DeadMansSwitch | undefined>
   /** Whose, with the incident that each was lowered for. */
   readonly lowered: readonly { readonly keyId: ApiKeyId; readonly incidentId: string }[]
   readonly by: string
@@ -57,9 +58,15 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
         say(clock.now(), `${message}; limits are given back all the same`),
       )
       try {
-        const refused = await giveBack(release, { journal, audit }, signal)
-        if (signal.aborted) throw stopped(directory)
-        if (refused.length > 0) throw notAll(refused, lowered.length)
+        const watch = await release.watchOver(journal)
+        try {
+          void watch?.reconcile()
+          const refused = await giveBack(release, { journal, audit, watch }, signal)
+          if (signal.aborted) throw stopped(directory)
+          if (refused.length > 0) throw notAll(refused, lowered.length)
+        } finally {
+          await watch?.close()
+        }
       } finally {
         await audit.close()
       }
@@ -74,19 +81,23 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
 interface Stores {
   readonly journal: EffectJournal
   readonly audit: AuditLog
+  readonly watch: DeadMansSwitch | undefined
 }
 
 /** Who could not get it back, and why. */
 async function giveBack(
   { lowered, by, clock, say, gateways, random }: OfflineRelease,
-  { journal, audit }: Stores,
+  { journal, audit, watch }: Stores,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const at = clock.now()
   const keyIds = lowered.map(({ keyId }) => keyId)
-  const plans = [...journal.stories().values()].filter(({ holders }) => holders.some(keyId => keyIds.includes(keyId)))
+  const plans = [...journal.stories().values()].filter(
+    ({ kind, holders }) => kind === 'plan' && holders.some(keyId => keyIds.includes(keyId)),
+  )
   const performer = usagePlanPerformer({
     ...{ gateways, clock, random, journal, audit },
+    ...(watch && { watch }),
     onTrouble: ({ effectId, error, nextTryInMs }) =>
       say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),
   })
@@ -135,19 +146,6 @@ async function performed(
     if (signal.aborted) return undefined
     throw cause
   }
-}
-
-type Gateways = ReadonlyMap<string | undefined, GatewayControl>
-
-/** A queue each, since AWS counts by account and region, whatever journals there are. */
-export function gatewaysOf({ gateway, gateways }: WeirConfig, clock: Clock): Gateways {
-  const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
-  return new Map(
-    named.map(([name, { stages, ...aws }]) => [
-      name,
-      { client: apiGatewayClient(aws), queue: controlPlaneQueue({ clock }), stages },
-    ]),
-  )
 }
 
 function resultText(outcome: Outcome): string {

@@ -9,7 +9,7 @@ import type { Explanation } from '../../core/explanation/explanation.ts'
 import { alertBody, terminalSafe, times } from '../../core/explanation/json.ts'
 import { alertText, cleanText, kindName, timeText } from '../../core/explanation/text.ts'
 import type { Outcome } from '../../core/incident/effect.ts'
-import { placeName } from '../../core/incident/plan-story.ts'
+import { placeName } from '../../core/incident/limit-story.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { type AuditEntry, readAudit } from '../../stores/audit.ts'
@@ -208,6 +208,28 @@ function momentOfEntry(entry: JournalEntry): readonly Moment[] {
       return moment(`plan ${placeName(entry)} is lowered for others still`)
     case 'plan-left':
       return moment(`plan ${placeName(entry)} has nothing of ours any more`)
+    case 'move-changing': {
+      const { from, to, effectId } = entry
+      const [out, into] = entry.towards === 'away' ? [from.join(', '), to] : [to, from.join(', ')]
+      return moment(`${placeName(entry)} is taken out of ${out} and put into ${into} (${effectId})`)
+    }
+    case 'move-set':
+      return moment(`${placeName(entry)} is in the penalty plan (${entry.effectId})`)
+    case 'row-changing':
+      return moment(
+        `${placeName(entry)} of the authorizer’s table is to answer with ${entry.penaltyKey} until ${timeText(entry.expiresAt)} (${entry.effectId})`,
+      )
+    case 'row-set':
+      return moment(`${placeName(entry)} of the authorizer’s table is as it was asked for (${entry.effectId})`)
+    case 'move-held':
+    case 'row-held':
+      return moment(`${placeName(entry)} is lowered for ${entry.keyId} too`)
+    case 'move-let-go':
+    case 'row-let-go':
+      return moment(`${placeName(entry)} is lowered for others still`)
+    case 'move-left':
+    case 'row-left':
+      return moment(`${placeName(entry)} has nothing of ours any more`)
     default:
       throw new Error(`no such entry: ${entry satisfies never}`)
   }
@@ -227,8 +249,9 @@ function momentOfAudit(entry: AuditEntry): Moment {
     const text = `${by}: ${commandText(entry.command)}, ${answerText(entry.answer)}`
     return { at, from: 'audit', text: cleanText(text) }
   }
-  const { change, result, planId, gateway, from, to, because } = entry
-  const where = planId === undefined ? '' : ` of plan ${placeName({ gateway, planId })}`
+  const { change, way, result, planId, gateway, from, to, because } = entry
+  const where =
+    planId === undefined ? '' : way === undefined ? ` of plan ${placeName({ gateway, planId })}` : ` of ${planId}`
   const what = result === 'refused' ? `refused: ${because}` : `${limitsText(from)} → ${limitsText(to)}, ${result}`
   return { at, from: 'audit', text: cleanText(`${by}: ${change}${where}: ${what}`) }
 }

@@ -35,7 +35,7 @@ const rowsOf = (throttles: readonly KeptThrottle[], now: EpochMs): readonly (rea
   ...throttles.map(throttle => [
     cleanText(throttle.tenant?.name ?? throttle.tenant?.tenantId ?? '-'),
     cleanText(throttle.keyId),
-    throttle.place ?? 'not touched yet',
+    throttle.place ?? (throttle.instead === undefined ? 'not touched yet' : insteadText(throttle.instead)),
     throttle.original === undefined ? '-' : `${limitText(throttle.original)} → ${nowText(throttle)}`,
     throttle.since === undefined ? '-' : agoText(throttle.since, now),
     expiresText(throttle, now),
@@ -55,6 +55,14 @@ function tableLines(rows: readonly (readonly string[])[]): readonly string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+/** Its plan is left as it is: the key is in another, or its authorizer answers with another key. */
+export function insteadText(story: NonNullable<KeptThrottle['instead']>): string {
+  const at = story.gateway === undefined ? '' : `${story.gateway}/`
+  if (story.kind === 'row') return cleanText(`row ${at}${story.row}: answered with ${story.penaltyKey}`)
+  const between = { away: 'on its way to', there: 'moved to', back: 'on its way back from' }[story.state]
+  return cleanText(`key ${at}${story.movedKey}: ${between} ${story.to} (was in ${story.from.join(', ')})`)
 }
 
 export const limitText = (limits: LimitsOrNone): string => limitsText(limits ?? undefined)

@@ -69,6 +69,7 @@ async function lowered(...keyIds: readonly string[]): Promise<void> {
       kind: 'throttle' as const,
       ...{ id: `${keyId}#1/throttle-1`, incidentId: `${keyId}#1`, keyId, decidedAt: clock.now() },
       ...{ limits: low, keys: [{ keyId, limits: low }], siblings: [], urgency: 1 },
+      expiresAt: clock.now() + 600_000,
     }
     await journal.append([{ kind: 'intent', at: clock.now(), effect }])
     const outcome = await performer.perform(effect, new AbortController().signal)

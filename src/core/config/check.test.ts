@@ -9,6 +9,31 @@ test('two empty files are a good configuration', () => {
   })
 })
 
+test('a way that is chosen has what it works with, for a gateway and for a key', () => {
+  const gateway = { region: 'us-east-1', way: 'penalty-plan' }
+  expect(texts({ gateway }, {})).toEqual([
+    'gateway.way is "penalty-plan": should be another way, or have `penaltyPlan` beside it',
+  ])
+  const moving = { gateway: { ...gateway, penaltyPlan: 'plan-p' } }
+  const keys = ['key-1', { id: 'key-2', way: 'authorizer-table' }]
+  expect(texts(moving, { tenants: { a: { keys, way: 'penalty-plan' } } })).toEqual([
+    'tenants.a.keys[1].way is "authorizer-table": should be another way, or `authorizerTable` has to stand in `gateway` of weir.yaml',
+  ])
+  expect(texts(moving, { tenants: { a: { keys: ['key-1'], way: 'own-plan' } } })).toEqual([])
+})
+
+test('a plan may be shared by those who are not lowered in it', () => {
+  const gateway = { region: 'us-east-1', penaltyPlan: 'plan-p' }
+  const tenants = (way?: string) => ({
+    tenants: {
+      a: { keys: ['key-1'], usagePlan: 'plan-s' },
+      b: { keys: ['key-2'], usagePlan: 'plan-s', ...(way && { way }) },
+    },
+  })
+  expect(texts({ mode: 'enforce', gateway }, tenants())).toHaveLength(1)
+  expect(texts({ mode: 'enforce', gateway }, tenants('penalty-plan'))).toEqual([])
+})
+
 test('a mapping of two meanings to one field is told at the one that the user wrote', () => {
   expect(texts({ fields: { keyId: 'api_key' } }, {})).toEqual([
     'fields.keyId is "api_key": should be a field of its own: fields.apiKey reads this one',
@@ -171,6 +196,22 @@ test('one account and region has one name, or its plans would have two originals
   ).toEqual([])
   expect(texts({ gateway: eu, gateways: { eu } }, {})).toEqual([
     'gateways.eu is a mapping: should be another account or region than gateway',
+  ])
+})
+
+test('the dead man’s switch is where the gateway is: what it calls asks no other region', () => {
+  const deadMansSwitch = {
+    functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man',
+    schedulerRoleArn: 'arn:aws:iam::123456789012:role/weir-scheduler',
+  }
+  expect(texts({ gateway: { region: 'us-east-1', deadMansSwitch }, gateways: { eu: { deadMansSwitch } } }, {})).toEqual(
+    [],
+  )
+  expect(texts({ gateways: { eu: { region: 'eu-west-1', deadMansSwitch } } }, {})).toEqual([
+    'gateways.eu.deadMansSwitch.functionArn is arn:aws:lambda:us-east-1:123456789012:function:weir-dead-man: should be a function in eu-west-1, the region of gateways.eu',
+  ])
+  expect(texts({ gateway: { deadMansSwitch: { ...deadMansSwitch, margin: '30s' } } }, {})).toEqual([
+    'gateway.deadMansSwitch.margin is "30s": should be a duration with its unit (ms, s, m, h, d) from 2m to 1d',
   ])
 })
 

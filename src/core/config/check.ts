@@ -19,6 +19,7 @@ import {
   valueAt,
 } from './reference.ts'
 import { looksLikeSecret, shownValue, withoutSecrets } from './secret.ts'
+import { wayComplaints } from './way-schema.ts'
 
 export type ConfigFile = 'weir' | 'tenants'
 
@@ -52,12 +53,14 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...(acts ? enforceWithoutGateway(weir) : []),
     ...externalIdsWithoutRole(weir),
     ...sameGateways(weir),
+    ...switchesElsewhere(weir),
     ...followedPipe(weir),
     ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
     ...(acts ? unknownGateways(tenants, namesOf(valueAt(weir, ['gateways']))) : []),
-    ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants) : []),
+    ...(acts ? waysWithoutMeans(weir, tenants) : []),
+    ...(acts && valueAt(weir, ['mode']) === 'enforce' ? sharedPlans(tenants, gatewaysIn(weir)) : []),
   ]
   return config.success && directory.success && complaints.length === 0
     ? { kind: 'good', config: config.data, tenants: directory.data }
@@ -209,6 +212,22 @@ function sameGateways(weir: unknown): readonly Complaint[] {
   })
 }
 
+/** The function asks the gateway of its own account and region, and Scheduler calls nothing elsewhere. */
+function switchesElsewhere(weir: unknown): readonly Complaint[] {
+  const paths = [['gateway'], ...namesOf(valueAt(weir, ['gateways'])).map(name => ['gateways', name])]
+  return paths.flatMap((path): readonly Complaint[] => {
+    const [functionArn, region] = [
+      valueAt(weir, [...path, 'deadMansSwitch', 'functionArn']),
+      valueAt(weir, [...path, 'region']),
+    ]
+    if (typeof functionArn !== 'string' || typeof region !== 'string' || functionArn.split(':')[3] === region) return []
+    const right = `a function in ${region}, the region of ${pathText(path)}`
+    return [
+      { file: 'weir', kind: 'conflict', path: [...path, 'deadMansSwitch', 'functionArn'], value: functionArn, right },
+    ]
+  })
+}
+
 /** One field of the log cannot mean two things, above all not a key's id and its value; and a call took one time. */
 function conflictingFields(weir: unknown): readonly Complaint[] {
   const written = weirSchema.shape.fields.safeParse(valueAt(weir, ['fields']) ?? {})
@@ -268,6 +287,7 @@ interface RawKey {
   readonly hash: unknown
   readonly gateway: unknown
   readonly usagePlan: unknown
+  readonly way: unknown
 }
 
 function keyComplaints(tenants: unknown): readonly Complaint[] {
@@ -304,6 +324,7 @@ function rawKeys(tenants: unknown): readonly RawKey[] {
         hash: valueAt(key, ['hash']),
         gateway: valueAt(key, ['gateway']),
         usagePlan: valueAt(key, ['usagePlan']),
+        way: valueAt(key, ['way']),
       }
       if (typeof key === 'string') return [{ tenant, path, id: key, plain: true, ...told }]
       const id = valueAt(key, ['id'])
@@ -323,13 +344,44 @@ function unknownGateways(tenants: unknown, known: readonly string[]): readonly C
 
 const namesOf = (mapping: unknown): readonly string[] => (isMapping(mapping) ? Object.keys(mapping) : [])
 
+type RawGateways = Parameters<typeof wayComplaints>[0]
+
+/** By name; `gateway` has none. */
+function gatewaysIn(weir: unknown): RawGateways {
+  const paths = [['gateway'], ...namesOf(valueAt(weir, ['gateways'])).map(name => ['gateways', name])]
+  return new Map(
+    paths.flatMap(path => {
+      const settings = valueAt(weir, path)
+      return isMapping(settings) ? [[path[1], { path, settings }] as const] : []
+    }),
+  )
+}
+
+function waysWithoutMeans(weir: unknown, tenants: unknown): readonly Complaint[] {
+  const ofTenants = rawTenants(tenants).flatMap(([tenant, settingsOfOne]) => {
+    const way = valueAt(settingsOfOne, ['way'])
+    const keys = rawKeys({ tenants: { [tenant]: settingsOfOne } })
+    const gateways = new Set(keys.filter(key => key.way === undefined).map(({ gateway }) => gateway))
+    const own = [...gateways].map(gateway => ({ path: ['tenants', tenant, 'way'], way, gateway }))
+    return [...own, ...keys.map(key => ({ path: [...key.path, 'way'], way: key.way, gateway: key.gateway }))]
+  })
+  return wayComplaints(gatewaysIn(weir), ofTenants).map(one => ({ kind: 'conflict', ...one }))
+}
+
 /** Lowering a plan lowers it for all who are in it, the exempt ones too: only a plan of the tenant's own is lowered. */
-function sharedPlans(tenants: unknown): readonly Complaint[] {
+function sharedPlans(tenants: unknown, gateways: RawGateways): readonly Complaint[] {
   const owner = new Map<string, string>()
   const plans = rawTenants(tenants).flatMap(([tenant, settingsOfOne]) => {
     const own = { tenant, plan: valueAt(settingsOfOne, ['usagePlan']), path: ['tenants', tenant, 'usagePlan'] }
-    const ofKeys = rawKeys({ tenants: { [tenant]: settingsOfOne } })
-    return [own, ...ofKeys.map(({ usagePlan, path }) => ({ tenant, plan: usagePlan, path: [...path, 'usagePlan'] }))]
+    const wayOf = (key: RawKey): unknown => {
+      const at = gateways.get(typeof key.gateway === 'string' ? key.gateway : undefined)
+      return key.way ?? valueAt(settingsOfOne, ['way']) ?? at?.settings.way ?? 'own-plan'
+    }
+    const ofKeys = rawKeys({ tenants: { [tenant]: settingsOfOne } }).filter(key => wayOf(key) === 'own-plan')
+    return [
+      ...(ofKeys.length > 0 ? [own] : []),
+      ...ofKeys.map(({ usagePlan, path }) => ({ tenant, plan: usagePlan, path: [...path, 'usagePlan'] })),
+    ]
   })
   return plans.flatMap(({ tenant, plan, path }): readonly Complaint[] => {
     if (typeof plan !== 'string') return []

@@ -6,10 +6,12 @@ import { z } from 'zod'
 import type { Detector } from '../../../detectors/contract.ts'
 import { detectors } from '../../../detectors/index.ts'
 import { formatNames, usualNames } from '../formats/field-names.ts'
+import { deadMansSwitch } from './dead-mans-switch-schema.ts'
 import { duration } from './duration.ts'
 import { plannedEvent } from './planned-schema.ts'
 import { secret } from './secret-schema.ts'
 import { server } from './server-schema.ts'
+import { tenantWay, type WayName, waySettings } from './way-schema.ts'
 
 const perWeek = { hour: 7 * 24, day: 7, week: 1, month: 7 / 30 } as const
 
@@ -219,6 +221,7 @@ const topicArn = z
 
 const gateway = {
   ...awsClient,
+  deadMansSwitch,
   stages: z
     .array(
       z
@@ -229,6 +232,7 @@ const gateway = {
     .min(1)
     .optional()
     .describe('the stages whose log this is: only plans of one of them are throttled; without it all plans of a key'),
+  ...waySettings(awsClient),
 }
 /** As CloudWatch takes it: printable ASCII, at most 255 characters; `AWS/` is for AWS’s own. */
 const cloudWatchName = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected })
@@ -417,6 +421,7 @@ export interface TenantKey {
   readonly hash?: string | undefined
   readonly gateway?: string | undefined
   readonly usagePlan?: string | undefined
+  readonly way?: WayName | undefined
 }
 
 const tenant = z.strictObject({
@@ -435,6 +440,7 @@ const tenant = z.strictObject({
               hash: z.string().startsWith('hash:').optional().describe('as Weir shows a raw key that the log carries'),
               gateway: z.string().min(1).optional().describe('its name in `gateways`, where it is not in `gateway`'),
               usagePlan: z.string().min(1).optional().describe('id of its plan, where it is not the tenant’s'),
+              way: tenantWay,
             })
             .transform((key): TenantKey => key),
         ])
@@ -446,6 +452,7 @@ const tenant = z.strictObject({
   contact: z.string().min(1).optional().describe('whom to call'),
   escalation: z.string().min(1).optional().describe('name or link of the escalation policy'),
   usagePlan: z.string().min(1).optional().describe('id of the plan; without it the gateway is asked'),
+  way: tenantWay,
   exempt: z.boolean().default(false).describe('never acted upon, alerted on all the same'),
   planned: z
     .array(plannedEvent)
@@ -463,6 +470,8 @@ export const tenantsSchema = z.strictObject({
   tenants: z.record(z.string().min(1), tenant).default({}).describe('tenants by an id of your own'),
 })
 
+export type GatewayConfig = NonNullable<WeirConfig['gateway']>
+export type DeadMansSwitchConfig = NonNullable<GatewayConfig['deadMansSwitch']>
 export type KafkaSourceConfig = z.output<typeof kafkaSource>
 export type WeirConfig = z.output<typeof weirSchema>
 export type TenantsConfig = z.output<typeof tenantsSchema>

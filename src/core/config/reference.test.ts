@@ -28,6 +28,7 @@ test('no setting is without a sentence', () => {
     'tenants.<id>.contact',
     'tenants.<id>.escalation',
     'tenants.<id>.usagePlan',
+    'tenants.<id>.way',
     'tenants.<id>.exempt',
     ...listed('tenants.<id>.planned'),
   ])

@@ -8,8 +8,13 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
       tenants: {
         'client-a': {
           name: 'Client A',
-          keys: ['k1', { id: 'k2', hash: 'hash:0123456789abcdef' }, { id: 'k3', gateway: 'eu', usagePlan: 'plan-eu' }],
+          keys: [
+            'k1',
+            { id: 'k2', hash: 'hash:0123456789abcdef' },
+            { id: 'k3', gateway: 'eu', usagePlan: 'plan-eu', way: 'own-plan' },
+          ],
           usagePlan: 'plan-a',
+          way: 'penalty-plan',
           exempt: true,
           planned: [{ when: 'daily 02:00-03:00', upTo: '20x' }],
         },
@@ -32,9 +37,9 @@ test('a key finds its tenant, and a hashed key finds its id', () => {
     ['k3', clientA],
   ])
   expect([...directory.places]).toEqual([
-    ['k1', { gateway: undefined, usagePlan: 'plan-a' }],
-    ['k2', { gateway: undefined, usagePlan: 'plan-a' }],
-    ['k3', { gateway: 'eu', usagePlan: 'plan-eu' }],
+    ['k1', { gateway: undefined, usagePlan: 'plan-a', way: 'penalty-plan', row: 'k1' }],
+    ['k2', { gateway: undefined, usagePlan: 'plan-a', way: 'penalty-plan', row: 'hash:0123456789abcdef' }],
+    ['k3', { gateway: 'eu', usagePlan: 'plan-eu', way: 'own-plan', row: 'k3' }],
   ])
   expect([...directory.tenantWide.keys()]).toEqual(['k1', 'k2', 'k3'])
   expect([...directory.keyOfHash]).toEqual([['hash:0123456789abcdef', 'k2']])

@@ -3,6 +3,9 @@
 import type { PlannedEvent, PlannedEvents } from '../planned/planned-event.ts'
 import type { ApiKeyId, TenantId } from '../vocabulary.ts'
 import type { TenantsConfig } from './config.ts'
+import type { WayName } from './way-schema.ts'
+
+export type { WayName } from './way-schema.ts'
 
 export interface TenantEntry {
   readonly tenantId: TenantId
@@ -20,6 +23,10 @@ export interface KeyPlace {
   readonly gateway: string | undefined
   /** Id of its usage plan; undefined: the gateway is asked. */
   readonly usagePlan: string | undefined
+  /** undefined: as its gateway says. */
+  readonly way?: WayName | undefined
+  /** Under which id the API's authorizer knows it: the keyed hash, where it sees the key's value and makes one of it. */
+  readonly row?: string | undefined
 }
 
 /** Under this name a tenant with several keys is watched as a whole: where a key id stands otherwise. */
@@ -45,7 +52,7 @@ export function tenantDirectory({ tenants, planned: fleet }: TenantsConfig): Ten
   const keyOfHash = new Map<string, ApiKeyId>()
   const byTenant = new Map<TenantId, readonly PlannedEvent[]>()
   for (const [tenantId, tenant] of Object.entries(tenants)) {
-    const { name, contact, escalation, usagePlan, exempt, keys, planned } = tenant
+    const { name, contact, escalation, usagePlan, way, exempt, keys, planned } = tenant
     if (planned.length > 0) byTenant.set(tenantId, planned)
     const entry = { tenantId, name, contact, escalation, exempt, keys: keys.map(({ id }) => id) }
     if (keys.length > 1) {
@@ -54,7 +61,10 @@ export function tenantDirectory({ tenants, planned: fleet }: TenantsConfig): Ten
     }
     for (const key of keys) {
       byKey.set(key.id, entry)
-      places.set(key.id, { gateway: key.gateway, usagePlan: key.usagePlan ?? usagePlan })
+      places.set(key.id, {
+        ...{ gateway: key.gateway, usagePlan: key.usagePlan ?? usagePlan, way: key.way ?? way },
+        row: key.hash ?? key.id,
+      })
       if (key.hash !== undefined) keyOfHash.set(key.hash, key.id)
     }
   }

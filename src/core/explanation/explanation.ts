@@ -45,6 +45,10 @@ export type Action =
       readonly ofWeek?: number
       /** Of several plans or keys: which could not be lowered, and why, for people. */
       readonly missed?: string
+      /** Its key was moved to another plan: so long it was in none, and its calls were refused with 403. */
+      readonly gapMs?: number
+      /** It is given back as a whole, and stays for the half. */
+      readonly wholeOnly?: true
     }
   | { readonly kind: 'throttle-refused'; readonly because: string }
   | {
@@ -53,9 +57,13 @@ export type Action =
       readonly because: 'expired' | 'calm' | 'platform-incident' | 'operator'
       /** Who asked for it, where somebody did. */
       readonly by?: string
+      /** There is no half of it: for the probation the limit stays lowered. */
+      readonly wholeOnly?: true
+      /** What lowering it has cost: so long its calls were refused with 403. */
+      readonly gapMs?: number
     }
   | { readonly kind: 'restore-refused'; readonly because: string }
-  | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined }
+  | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined; readonly gapMs?: number }
   | { readonly kind: 'none' }
 
 export interface Explanation {

@@ -133,12 +133,18 @@ function actionOf(action: Action) {
         ...(action.waiting !== undefined && { waiting: waitingOf(action.waiting) }),
       }
     case 'throttled': {
-      const { kind, limits, before, expiresAt, missed } = action
+      const { kind, limits, before, expiresAt, missed, gapMs } = action
       const told = { limits: limits ?? null, before: before ?? null, ...times('expiresAt', expiresAt) }
-      return { kind, ...told, ...ofWeekOf(action), ...(missed !== undefined && { missed }) }
+      return {
+        ...{ kind, ...told, ...ofWeekOf(action), ...(missed !== undefined && { missed }) },
+        ...(gapMs !== undefined && { gapMs }),
+      }
     }
     case 'restored':
-      return { kind: action.kind, limits: action.limits ?? null }
+      return {
+        ...{ kind: action.kind, limits: action.limits ?? null },
+        ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
+      }
     case 'held':
     case 'suggest':
     case 'throttle-refused':

@@ -223,6 +223,18 @@ test('the third line says what was done to the limit, or why nothing was', () =>
       'Client gets half of its limit back, on probation: its demand is back to normal.',
     ],
     [
+      { kind: 'restore', step: 'half', because: 'expired', wholeOnly: true, gapMs: 2_100 },
+      'Client stays reduced for the probation: the time of its throttle is over. While its key was moved its calls were refused (403), for 3 s as far as Weir saw.',
+    ],
+    [
+      { kind: 'throttled', limits, before: undefined, expiresAt, gapMs: 900, missed: 'plan b' },
+      'Client is in AUTOMATIC throttle reduction. While its key was moved its calls were refused (403), for 1 s as far as Weir saw. Not everywhere: plan b.',
+    ],
+    [
+      { kind: 'restored', limits, gapMs: 1_000 },
+      "Client's limit was raised again: 12.5 req/s with a burst of 1,000. While its key was moved its calls were refused (403), for 1 s as far as Weir saw.",
+    ],
+    [
       { kind: 'restore', step: 'full', because: 'expired' },
       'Client gets its whole limit back: the time of its throttle is over.',
     ],

@@ -124,6 +124,12 @@ export function bandText(lower: number, upper: number): string {
   return `${from === to ? from : `${from}-${to}`} req/min`
 }
 
+/** What moving a key costs its owner: in no plan all its calls are refused. */
+const gapText = (gapMs: number | undefined): string =>
+  gapMs === undefined
+    ? ''
+    : ` While its key was moved its calls were refused (403), for ${Math.ceil(gapMs / 1000)} s as far as Weir saw.`
+
 const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
 
 export function actionLine(action: Action): string {
@@ -133,7 +139,7 @@ export function actionLine(action: Action): string {
     case 'suggest':
       return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
     case 'throttled':
-      return action.missed === undefined ? REDUCED : `${REDUCED} Not everywhere: ${cleanText(action.missed)}.`
+      return `${REDUCED}${gapText(action.gapMs)}${action.missed === undefined ? '' : ` Not everywhere: ${cleanText(action.missed)}.`}`
     case 'throttle':
       if (action.waiting === undefined) return REDUCED
       return action.waiting.isLate ? lateLine(action.waiting) : `${REDUCED} ${waitText(action.waiting)}`
@@ -143,12 +149,13 @@ export function actionLine(action: Action): string {
       return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
     case 'restore': {
       const because = action.by === undefined ? restoreReasons[action.because] : `${cleanText(action.by)} asked for it`
+      if (action.wholeOnly) return `Client stays reduced for the probation: ${because}.${gapText(action.gapMs)}`
       return action.step === 'half'
         ? `Client gets half of its limit back, on probation: ${because}.`
         : `Client gets its whole limit back: ${because}.`
     }
     case 'restored':
-      return `Client's limit was raised again: ${limitsText(action.limits)}.`
+      return `Client's limit was raised again: ${limitsText(action.limits)}.${gapText(action.gapMs)}`
     case 'none':
       return "Client's limit is not changed."
     default:

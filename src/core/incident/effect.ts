@@ -33,6 +33,8 @@ export interface ThrottleEffect extends EffectBase {
   readonly keys: readonly KeyNeed[]
   /** The tenant's other keys: a plan that holds one of these too is the tenant's own, and leaves it what it needs. */
   readonly siblings: readonly KeyNeed[]
+  /** Until when (arrival time) it is to be lower; whoever gives it back when we cannot goes by this. */
+  readonly expiresAt: EpochMs
   /** How dangerous: calls a minute beyond usual. The queue serves the highest first. */
   readonly urgency: number
 }
@@ -45,7 +47,10 @@ export interface KeyNeed {
 
 export interface RestoreEffect extends EffectBase {
   readonly kind: 'restore'
-  /** Half way between the throttled and the original limit (probation), or the original to the byte. */
+  /**
+   * Half way between the throttled and the original limit (probation), or the original to the byte. What has no half
+   * (a key that was moved) stays as it is for the half.
+   */
   readonly step: 'half' | 'full'
   /** On whose word; left out where it is Weir's own. */
   readonly by?: string
@@ -61,6 +66,10 @@ export type Outcome =
       readonly missed?: string
       /** Of a throttle: all that is lowered now. Left out where no gateway was asked, as in a replay. */
       readonly plans?: readonly LoweredPlan[]
+      /** Of a key that was moved: how long it was in no plan, and its calls were refused with 403, as far as we know. */
+      readonly gapMs?: number
+      /** It can only be given back as a whole: while half of it is asked for, it stays. */
+      readonly wholeOnly?: true
     }
   /** It was so already (a retry after a crash, or a plan that is lower anyway). */
   | {
@@ -68,6 +77,7 @@ export type Outcome =
       readonly after?: PlanLimits | undefined
       readonly missed?: string
       readonly plans?: readonly LoweredPlan[]
+      readonly wholeOnly?: true
     }
   /** It will not be done: the reason is for people. */
   | { readonly kind: 'refused'; readonly because: string }

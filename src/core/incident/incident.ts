@@ -17,6 +17,7 @@
 import type { Evidence } from '../../../detectors/contract.ts'
 import type { Action, Explanation, IncidentKind, OperatorWord, Severity } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
+import { restoreAction, restoredAction, throttledAction } from './answered-action.ts'
 import type { Effect, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
 import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
@@ -139,7 +140,7 @@ export interface Step {
 
 /** An effect without what the engine adds to all of them. */
 export type Planned =
-  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits }
+  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
   | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
 
 /** A suspicion that nothing follows is dropped after this long. */
@@ -290,7 +291,7 @@ function withAction(story: Story, { action, now }: Of<'signal'>): Step {
   const told = { ...action, expiresAt: endsAt(asked, story) }
   return {
     incident: { phase: 'open', story: { ...story, action: told, throttles, verification: undefined }, asked },
-    effect: { kind: 'throttle', id: effectId, limits: action.limits },
+    effect: { kind: 'throttle', id: effectId, limits: action.limits, expiresAt: told.expiresAt },
   }
 }
 
@@ -366,7 +367,7 @@ export function giveBack(
   story: Story,
   step: 'half' | 'full',
   because: RestoreReason,
-  action: Action = { kind: 'restore', step, because },
+  action: Action = restoreAction(story.action, step, because),
 ): Step {
   const restores = story.restores + 1
   const effectId = `${story.incidentId}/restore-${restores}`
@@ -401,14 +402,7 @@ function onOutcome(
         alert: true,
       }
     }
-    const action: Action = {
-      kind: 'throttled',
-      limits: outcome.after,
-      before: outcome.kind === 'applied' ? outcome.before : undefined,
-      expiresAt: endsAt(asked, story),
-      ...(asked.ofWeek !== undefined && { ofWeek: asked.ofWeek }),
-      ...(outcome.missed !== undefined && { missed: outcome.missed }),
-    }
+    const action = throttledAction(outcome, { ...asked, expiresAt: endsAt(asked, story) })
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
       return giveBack({ ...story, action }, 'full', 'platform-incident')
@@ -441,8 +435,7 @@ function onOutcome(
     }
     // What was refused before, and is another's by now, was not restored.
     const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
-    const action: Action =
-      givingBack.step === 'full' && !isOthers ? { kind: 'restored', limits: outcome.after } : story.action
+    const action: Action = givingBack.step === 'full' && !isOthers ? restoredAction(outcome) : story.action
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
     }

@@ -1,14 +1,16 @@
 /**
- * What we did to which usage plan, told from the entries of the effect journal: for whom it is lowered, which limit is the
- * original, what was set last, and what the plan may have if nobody else touched it. Pure, because the journal's
+ * What we did to a usage plan, told from the entries of the effect journal: for whom it is lowered, which limits are the
+ * originals, what was set last, and what the plan may have if nobody else touched it. Pure, because the journal's
  * compaction and the performer must never disagree about which original is still owed.
  *
  *   changing(before O, after T) → {original O, may have O or T} → set → {may have T} → changing(T, H) → … → set(O) → over
  *                                        └ seen with its original, with what somebody else set, or gone: left ──────┘
  *
  * A plan may be lowered for several keys of its tenant at once: they all hold it, and it is raised for the last of them.
+ * Each method that the plan gives a limit of its own is followed by itself, so that somebody else's change of one of them
+ * is left alone and the others come back.
  */
-import type { ApiKeyId } from '../vocabulary.ts'
+import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
 import type { PlanLimits } from './effect.ts'
 
 /** What a plan may have; null = no throttle set, as in the journal. */
@@ -21,102 +23,125 @@ export interface PlanPlace {
   readonly planId: string
 }
 
-export const placeName = ({ gateway, planId }: PlanPlace): string =>
-  gateway === undefined ? planId : `${gateway}/${planId}`
+/** A method of an API's stage, as usage plans name it. */
+export interface MethodPlace {
+  /** `apiId:stage`. */
+  readonly apiStage: string
+  /** Path and HTTP method, `/payments/POST`. */
+  readonly method: string
+}
 
-export interface PlanChange extends PlanPlace {
+export interface MethodLimits extends MethodPlace {
+  readonly limits: PlanLimits
+}
+
+/** All limits of a plan: its own, and those of the methods that have one of their own. */
+export interface PlanSettings {
+  readonly limits: LimitsOrNone
+  readonly methods: readonly MethodLimits[]
+}
+
+export interface MethodChange extends MethodPlace {
+  readonly before: PlanLimits
+  readonly after: PlanLimits
+}
+
+/** One change of a plan: its own limits, which may stay, and the methods whose limits change with them. */
+export interface SettingsChange {
+  readonly before: LimitsOrNone
+  readonly after: LimitsOrNone
+  readonly methods?: readonly MethodChange[]
+}
+
+export interface PlanChange extends PlanPlace, SettingsChange {
   readonly effectId: string
   /** For whom: the key, or the tenant, that the incident is about. */
   readonly keyId: ApiKeyId
-  readonly before: LimitsOrNone
-  readonly after: LimitsOrNone
+  /** Until when it is to be lower; only where it is lowered. Journals of before have none. */
+  readonly expiresAt?: EpochMs
 }
 
-/** The part of a journal entry that a story is made of. */
-export type StoryEntry =
-  | { readonly kind: 'intent' }
-  | { readonly kind: 'outcome' }
-  | { readonly kind: 'commanded' }
-  | { readonly kind: 'memos' }
+/** The part of a journal entry that a plan's story is made of. */
+export type PlanStoryEntry =
   | ({ readonly kind: 'plan-changing' } & PlanChange)
   /** The change is known to have arrived. */
   | ({ readonly kind: 'plan-set' } & PlanPlace)
   /** It is low enough for one key more. */
-  | ({ readonly kind: 'plan-held'; readonly keyId: ApiKeyId } & PlanPlace)
+  | ({ readonly kind: 'plan-held'; readonly keyId: ApiKeyId; readonly expiresAt?: EpochMs } & PlanPlace)
   /** One key needs it no longer, and others still do. */
   | ({ readonly kind: 'plan-let-go'; readonly keyId: ApiKeyId } & PlanPlace)
   /** We saw that nothing of ours is in the plan any more, or that there is no such plan. */
   | ({ readonly kind: 'plan-left' } & PlanPlace)
 
-/** What we did to a plan since it last had its original. */
-export interface PlanStory extends PlanPlace {
+/** One limit since it last was the original. */
+interface Followed<Limits> {
+  readonly original: Limits
+  /** What the last change was to set. */
+  readonly lastSet: Limits
+  /** Two values while it is unknown whether the last change arrived. */
+  readonly mayHave: readonly Limits[]
+}
+
+export interface MethodStory extends MethodPlace, Followed<PlanLimits> {}
+
+/** What we did to a plan since it last had its originals. */
+export interface PlanStory extends PlanPlace, Followed<LimitsOrNone> {
+  readonly kind: 'plan'
   /** For whom it is lowered, in the order they came. */
   readonly holders: readonly ApiKeyId[]
-  readonly original: LimitsOrNone
-  /** What the last change was to set, and the effect it was made for. */
-  readonly lastSet: LimitsOrNone
+  /** The effect that the last change was made for. */
   readonly effectId: string
-  /** Two values while it is unknown whether the last change arrived. */
-  readonly mayHave: readonly LimitsOrNone[]
+  /** Until when the last of them wants it; undefined in journals of before. */
+  readonly expiresAt?: EpochMs
+  /** Those that we have changed and that are not known to have their original. */
+  readonly methods: readonly MethodStory[]
 }
 
-/** By `placeName`. Only of plans that are not known to be back at their original. */
-export type PlanStories = ReadonlyMap<string, PlanStory>
-
-/** Entries in the order they were written. */
-export function planStories(entries: readonly StoryEntry[]): PlanStories {
-  return entries.reduce<PlanStories>(advanceStories, new Map())
-}
-
-/** Whether an entry tells of a plan. */
-export const isPlanEntry = <E extends { readonly kind: string }>(
-  entry: E,
-): entry is Exclude<E, { kind: 'intent' | 'outcome' | 'memos' | 'commanded' }> =>
-  entry.kind !== 'intent' && entry.kind !== 'outcome' && entry.kind !== 'memos' && entry.kind !== 'commanded'
-
-export function advanceStories(stories: PlanStories, entry: StoryEntry): PlanStories {
-  if (!isPlanEntry(entry)) return stories
-  const name = placeName(entry)
-  const story = stories.get(name)
-  if (entry.kind === 'plan-changing') return new Map(stories).set(name, changing(story, entry))
-  if (story === undefined) return stories
+/** `undefined`: nothing of ours is left. */
+export function advancePlan(story: PlanStory | undefined, entry: PlanStoryEntry): PlanStory | undefined {
+  if (entry.kind === 'plan-changing') return changing(story, entry)
+  if (story === undefined) return undefined
   switch (entry.kind) {
     case 'plan-set':
-      return sameLimits(story.lastSet, story.original)
-        ? without(stories, name)
-        : new Map(stories).set(name, { ...story, mayHave: [story.lastSet] })
+      return arrived(story)
     case 'plan-held':
-      return new Map(stories).set(name, { ...story, holders: withHolder(story, entry.keyId) })
-    case 'plan-let-go': {
-      const holders = story.holders.filter(keyId => keyId !== entry.keyId)
-      return new Map(stories).set(name, { ...story, holders })
-    }
+      return { ...story, holders: withHolder(story.holders, entry.keyId), ...latest(story, entry) }
+    case 'plan-let-go':
+      return { ...story, holders: story.holders.filter(keyId => keyId !== entry.keyId) }
     case 'plan-left':
-      return without(stories, name)
+      return undefined
     default:
       return entry satisfies never
   }
 }
 
 /**
- * Whether a change goes on from what we left. If not, somebody else set the plan in between: their value is the original
- * from there on, and ours is not put back over it.
+ * Whether a change owes nothing to what came before it. Where somebody else set the plan in between, their value is the
+ * original from there on, and ours is not put back over it; but a method of it may still be ours.
  */
-export function continuesStory(story: PlanStory | undefined, change: PlanChange): story is PlanStory {
-  return story !== undefined && mayHave(story, change.before)
+export function beginsAnew(story: PlanStory | undefined, change: PlanChange): boolean {
+  return story === undefined || (story.methods.length === 0 && !mayHave(story, change.before))
 }
 
 /**
- * Whether nothing is owed to a plan that has these limits: it has its original, or what somebody else set, and our old
+ * Whether nothing is owed to a plan that has these limits: it has its originals, or what somebody else set, and our old
  * original must never be put over that, not even when they come back to our value later.
  */
-export function owesNothing(story: PlanStory, current: LimitsOrNone): boolean {
-  return sameLimits(current, story.original) || !mayHave(story, current)
+export function owesNothing(story: PlanStory, current: PlanSettings): boolean {
+  const isOver = <Limits extends LimitsOrNone>(one: Followed<Limits>, limits: Limits): boolean =>
+    sameLimits(limits, one.original) || !mayHave(one, limits)
+  return (
+    isOver(story, current.limits) &&
+    story.methods.every(method => {
+      const limits = limitsOf(current.methods, method)
+      return limits === undefined || isOver(method, limits)
+    })
+  )
 }
 
-/** Whether the story's plan may have these limits without anybody else's doing. */
-export function mayHave(story: PlanStory, limits: LimitsOrNone): boolean {
-  return story.mayHave.some(possible => sameLimits(possible, limits))
+/** Whether it may have these limits without anybody else's doing. */
+export function mayHave(followed: Followed<PlanLimits> | Followed<LimitsOrNone>, limits: LimitsOrNone): boolean {
+  return followed.mayHave.some(possible => sameLimits(possible, limits))
 }
 
 export function sameLimits(one: LimitsOrNone, other: LimitsOrNone): boolean {
@@ -124,25 +149,56 @@ export function sameLimits(one: LimitsOrNone, other: LimitsOrNone): boolean {
   return one.rateLimit === other.rateLimit && one.burstLimit === other.burstLimit
 }
 
+export const isMethod = (one: MethodPlace, other: MethodPlace): boolean =>
+  one.apiStage === other.apiStage && one.method === other.method
+
+/** undefined: the method has no limit of its own. */
+export const limitsOf = (methods: readonly MethodLimits[], place: MethodPlace): PlanLimits | undefined =>
+  methods.find(method => isMethod(method, place))?.limits
+
+export const withHolder = (holders: readonly ApiKeyId[], keyId: ApiKeyId): readonly ApiKeyId[] =>
+  holders.includes(keyId) ? holders : [...holders, keyId]
+
+/** The later of two ends, where one is known. */
+export function latest(
+  one: { readonly expiresAt?: EpochMs } | undefined,
+  other: { readonly expiresAt?: EpochMs },
+): { readonly expiresAt?: EpochMs } {
+  const ends = [one?.expiresAt, other.expiresAt].filter(end => end !== undefined)
+  return ends.length === 0 ? {} : { expiresAt: Math.max(...ends) }
+}
+
 function changing(earlier: PlanStory | undefined, change: PlanChange): PlanStory {
   const { keyId, gateway, planId, before, after, effectId } = change
-  const goesOn = continuesStory(earlier, change) ? earlier : undefined
+  const goesOn = beginsAnew(earlier, change) ? undefined : earlier
   return {
+    kind: 'plan',
     ...(gateway !== undefined && { gateway }),
     planId,
-    holders: goesOn ? withHolder(goesOn, keyId) : [keyId],
-    original: goesOn ? goesOn.original : before,
+    holders: goesOn ? withHolder(goesOn.holders, keyId) : [keyId],
+    original: goesOn && mayHave(goesOn, before) ? goesOn.original : before,
     lastSet: after,
     effectId,
     mayHave: [before, after],
+    ...latest(goesOn, change),
+    methods: changingMethods(goesOn?.methods ?? [], change.methods ?? []),
   }
 }
 
-const withHolder = ({ holders }: PlanStory, keyId: ApiKeyId): readonly ApiKeyId[] =>
-  holders.includes(keyId) ? holders : [...holders, keyId]
+function changingMethods(earlier: readonly MethodStory[], changes: readonly MethodChange[]): readonly MethodStory[] {
+  const untouched = earlier.filter(method => !changes.some(change => isMethod(change, method)))
+  const changed = changes.map(({ apiStage, method, before, after }): MethodStory => {
+    const own = earlier.find(one => isMethod(one, { apiStage, method }))
+    const original = own && mayHave(own, before) ? own.original : before
+    return { apiStage, method, original, lastSet: after, mayHave: [before, after] }
+  })
+  return [...untouched, ...changed]
+}
 
-function without(stories: PlanStories, name: string): PlanStories {
-  const next = new Map(stories)
-  next.delete(name)
-  return next
+function arrived(story: PlanStory): PlanStory | undefined {
+  const methods = story.methods
+    .filter(({ lastSet, original }) => !sameLimits(lastSet, original))
+    .map((method): MethodStory => ({ ...method, mayHave: [method.lastSet] }))
+  if (methods.length === 0 && sameLimits(story.lastSet, story.original)) return undefined
+  return { ...story, methods, mayHave: [story.lastSet] }
 }

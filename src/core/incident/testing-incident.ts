@@ -45,6 +45,7 @@ const actions: Readonly<Record<string, (now: number) => Action>> = {
 const outcomes: Readonly<Record<string, Outcome>> = {
   applied: { kind: 'applied', before: { rateLimit: 100, burstLimit: 200 }, after: limits },
   already: { kind: 'already', after: limits },
+  moved: { kind: 'applied', before: { rateLimit: 100, burstLimit: 200 }, after: limits, gapMs: 2_000, wholeOnly: true },
   'person changed it': { kind: 'refused', because: 'somebody else has changed the limit' },
   'no plan': { kind: 'refused', because: 'the key has no usage plan of its own' },
 }
@@ -142,8 +143,10 @@ function actionText(action: Action): string {
   switch (action.kind) {
     case 'held':
       return `held (${action.because})`
-    case 'restore':
-      return `restore ${action.step} (${action.because})`
+    case 'restore': {
+      const whole = action.wholeOnly ? `, as a whole only, after ${action.gapMs} ms of 403` : ''
+      return `restore ${action.step} (${action.because}${whole})`
+    }
     case 'throttle-refused':
     case 'restore-refused':
       return `${action.kind} (${action.because})`

@@ -7,7 +7,8 @@
  *
  * A person's change wins: what has neither of the two is left as it is.
  */
-import { type LimitsOrNone, type PlanPlace, placeName, sameLimits } from '../incident/plan-story.ts'
+import { placeName } from '../incident/limit-story.ts'
+import { type LimitsOrNone, type PlanPlace, sameLimits } from '../incident/plan-story.ts'
 import type { EpochMs } from '../vocabulary.ts'
 
 export type LimitsEntry =

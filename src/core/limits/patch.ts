@@ -3,7 +3,8 @@
  * suggested, and why, so that a person can read it, strike plans out and change numbers before anything is done.
  */
 import { z } from 'zod'
-import { type LimitsOrNone, type PlanPlace, placeName } from '../incident/plan-story.ts'
+import { placeName } from '../incident/limit-story.ts'
+import type { LimitsOrNone, PlanPlace } from '../incident/plan-story.ts'
 import type { PlanLimits } from '../vocabulary.ts'
 
 const limits = z.strictObject({

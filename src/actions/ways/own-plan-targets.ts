@@ -3,26 +3,13 @@
  * and a tenant's keys in different accounts and regions, each of which is asked by itself. A plan that holds somebody
  * else's key too is nobody's to lower.
  */
-import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
-import type { KeyPlace } from '../core/config/tenants.ts'
-import type { KeyNeed, ThrottleEffect } from '../core/incident/effect.ts'
-import type { PlanPlace } from '../core/incident/plan-story.ts'
-import type { ApiKeyId, PlanLimits } from '../core/vocabulary.ts'
-import type { ControlPlaneQueue } from './control-plane-queue.ts'
-import type { Asking, Silence, UsagePlans } from './usage-plan-client.ts'
+import type { KeyNeed, ThrottleEffect } from '../../core/incident/effect.ts'
+import type { PlanPlace } from '../../core/incident/plan-story.ts'
+import type { ApiKeyId, PlanLimits } from '../../core/vocabulary.ts'
+import type { Asking, Silence } from '../usage-plan-client.ts'
+import { type KnownGateway, noGateway, type Part, type PlacedKey, type Targets } from './way.ts'
 
-/** The API Gateway of one account and region. */
-export interface GatewayControl {
-  readonly client: APIGatewayClient
-  /** The account's and region's one queue. */
-  readonly queue: ControlPlaneQueue
-  /** Only plans of one of these stages (`apiId/stage`) are lowered; of any where none is named. */
-  readonly stages?: readonly string[] | undefined
-  /** As configured: for the commands that people are told. */
-  readonly region?: string | undefined
-}
-
-export interface Target extends PlanPlace {
+export interface PlanTarget extends PlanPlace {
   readonly limits: PlanLimits
   /** Of the throttle's keys those that are in it. */
   readonly keys: readonly ApiKeyId[]
@@ -30,46 +17,13 @@ export interface Target extends PlanPlace {
   readonly stages: readonly string[] | undefined
 }
 
-export interface Targets {
-  readonly kind: 'found'
-  readonly targets: readonly Target[]
-  /** What is not lowered, and why. */
-  readonly missed: readonly string[]
-}
-
-export interface KnownGateway extends GatewayControl {
-  readonly plans: UsagePlans
-}
-
-export type KnownGateways = ReadonlyMap<string | undefined, KnownGateway>
-
-interface PlacedKey {
-  readonly keyId: ApiKeyId
-  /** The plan that the configuration names for it. */
-  readonly usagePlan: string | undefined
-}
-
-/** The keys that are to get less, by the name of the gateway that they are at. */
-export function keysByGateway(
-  { keys }: ThrottleEffect,
-  placeOf: (keyId: ApiKeyId) => KeyPlace | undefined,
-): Map<string | undefined, readonly PlacedKey[]> {
-  const byGateway = new Map<string | undefined, readonly PlacedKey[]>()
-  for (const { keyId } of keys) {
-    const { gateway, usagePlan } = placeOf(keyId) ?? {}
-    byGateway.set(gateway, [...(byGateway.get(gateway) ?? []), { keyId, usagePlan }])
-  }
-  return byGateway
-}
-
-/** At one gateway, so that none waits for another. Silent where it left one question without an answer. */
-export async function findTargets(
+/** At one gateway, so that none waits for another. */
+export async function findPlans(
   { keys, siblings, limits }: ThrottleEffect,
-  at: { readonly gateway: string | undefined; readonly keys: readonly PlacedKey[] },
-  gateways: KnownGateways,
+  at: Part,
+  gateway: KnownGateway | undefined,
   asking: Asking,
-): Promise<Targets | Silence> {
-  const gateway = gateways.get(at.gateway)
+): Promise<Targets<PlanTarget> | Silence> {
   if (gateway === undefined)
     return { kind: 'found', targets: [], missed: at.keys.length === 0 ? [] : [noGateway(at.gateway)] }
   const missed: string[] = []
@@ -88,15 +42,14 @@ export async function findTargets(
   }
 
   const needs = new Map([...siblings, ...keys].map(need => [need.keyId, need]))
-  const targets: Target[] = []
+  const targets: PlanTarget[] = []
   for (const [planId, keyIds] of keysOfPlan) {
     // One more than may be in it tells that somebody else is.
     const inPlan = await gateway.plans.keysOf(planId, needs.size + 1, asking)
     if (inPlan.kind === 'silent') return inPlan
     if (inPlan.kind === 'refused') missed.push(inPlan.because)
     else if (!keyIds.some(keyId => inPlan.value.includes(keyId))) missed.push(`key is not in usage plan ${planId}`)
-    else if (inPlan.value.some(other => !needs.has(other)))
-      missed.push(`plan is shared: ${planId} holds other keys too`)
+    else if (inPlan.value.some(other => !needs.has(other))) missed.push(sharedPlan(planId))
     else {
       const keys = keyIds.filter(keyId => inPlan.value.includes(keyId))
       const stages = stagesOfPlan.get(planId)
@@ -124,8 +77,9 @@ async function plansOf(
   return { kind: 'refused', because }
 }
 
-const noGateway = (name: string | undefined): string =>
-  name === undefined ? 'no `gateway` is configured' : `no gateway ${name} is configured in \`gateways\``
+/** What else could be done is the user's to choose: a key that is moved is refused for a while on its way. */
+export const sharedPlan = (planId: string): string =>
+  `plan is shared: ${planId} holds other keys too. Give the key a plan of its own, or choose \`way: penalty-plan\` or \`way: authorizer-table\``
 
 /** A plan's limits hold for each of its keys: the one that needs most must not be starved for another's sake. */
 function enoughForAll(

@@ -1,0 +1,216 @@
+/**
+ * A key that the API's own authorizer hands out is lowered by what the authorizer answers: a row in a table that it reads names a
+ * penalty key, and calls are counted against that one's plan from then on. No call to the control plane, no gap, and an end of its own: `expiresAt` is
+ * in every row, so a limit returns though Weir dies. It bites when the authorizer's cached answers have run out.
+ *
+ *   choose a penalty key that nobody has ─► journal ─► PutItem, if the row is ours or has ended ─► lowered
+ *   restore: UpdateItem expiresAt = now, if the row is ours ─► left
+ *
+ * There is no half of it: for the probation the row stays. And whether it holds is not read from the log: it bites when the
+ * authorizer's cached answers have run out, up to an hour later, and from then on the gateway's log may name the penalty key.
+ */
+import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
+import { placeName } from '../../core/incident/limit-story.ts'
+import type { RowPlace, RowStory } from '../../core/incident/row-story.ts'
+import { MINUTE_MS, type PlanLimits } from '../../core/vocabulary.ts'
+import type { RowEntry } from '../../stores/journal-entry.ts'
+import { backoffMs } from '../usage-plan-client.ts'
+import type { PenaltyKey, Written } from './authorizer-rows.ts'
+import {
+  type LimitEffect,
+  noGateway,
+  notConfigured,
+  type Part,
+  type Performed,
+  type Run,
+  refused,
+  silent,
+  superseded,
+  type Targets,
+  type Way,
+  type WayWorld,
+} from './way.ts'
+
+export interface RowTarget extends RowPlace {
+  /** What the key normally needs. */
+  readonly limits: PlanLimits
+}
+
+/** So often a restore is tried that only a person can make possible. */
+const mendEveryMs = 5 * MINUTE_MS
+
+export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: WayWorld): Way<RowTarget, RowStory> {
+  const storyOf = (place: RowPlace): RowStory | undefined => {
+    const story = ledger.stories().get(placeName(place))
+    return story?.kind === 'row' ? story : undefined
+  }
+
+  async function find(
+    { keys: needs, limits }: ThrottleEffect,
+    { gateway: name, keys }: Part,
+  ): Promise<Targets<RowTarget>> {
+    const gateway = gateways.get(name)
+    const because =
+      gateway === undefined
+        ? noGateway(name)
+        : gateway.authorizerTable === undefined
+          ? 'no `authorizerTable` is configured to write to'
+          : undefined
+    if (because !== undefined) return { kind: 'found', targets: [], missed: keys.length === 0 ? [] : [because] }
+    const targets = keys.map(({ keyId, row }): RowTarget => {
+      const need = needs.find(one => one.keyId === keyId)?.limits ?? limits
+      return { ...(name !== undefined && { gateway: name }), row, limits: need }
+    })
+    return { kind: 'found', targets, missed: [] }
+  }
+
+  async function lower(effect: ThrottleEffect, { limits, ...place }: RowTarget, run: Run): Promise<Performed> {
+    const table = gateways.get(place.gateway)?.authorizerTable
+    const want = run.wants.get(place.gateway)
+    if (table === undefined || want === undefined) return { place, outcome: refused(noGateway(place.gateway)) }
+    const story = storyOf(place)
+    const isAsWanted = story?.isSet === true && story.expiresAt >= effect.expiresAt
+    if (story !== undefined && isAsWanted && story.expiresAt > clock.now()) {
+      if (!story.holders.includes(effect.keyId)) await note('row-held', effect, place)
+      return { place, outcome: { kind: 'already', after: limitsIn(table.penaltyKeys, story), wholeOnly: true } }
+    }
+    // No await from here to the journal: whoever comes next finds the key taken.
+    const penaltyKey = freeKey(table.penaltyKeys, limits, place)
+    if (penaltyKey === undefined) return { place, outcome: refused(allInUse(table.penaltyKeys)) }
+    const version = `${effect.id}@${effect.decidedAt}`
+    const expiresAt = Math.max(effect.expiresAt, story?.expiresAt ?? 0)
+    const ours = story?.versions ?? []
+    const about = { at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place }
+    await ledger.write({ kind: 'row-changing', ...about, penaltyKey: penaltyKey.id, version, expiresAt })
+    const row = {
+      row: place.row,
+      penaltyKey,
+      incidentId: effect.incidentId,
+      expiresAt,
+      version,
+      fence: effect.decidedAt,
+    }
+    const written = await tries(
+      effect,
+      () => table.rows.put(row, ours, clock.now(), run.signal),
+      run,
+      () => want.isSuperseded() || run.isMissed(place.gateway),
+    )
+    switch (written.kind) {
+      case 'ok': {
+        await note('row-set', effect, place)
+        const { rateLimit, burstLimit } = penaltyKey
+        return { place, outcome: { kind: 'applied', after: { rateLimit, burstLimit }, wholeOnly: true } }
+      }
+      case 'others':
+        await note('row-left', effect, place)
+        return { place, outcome: refused(`the authorizer’s table has a row for ${place.row} that somebody else wrote`) }
+      case 'refused':
+        if (ours.length === 0) await note('row-left', effect, place)
+        return { place, outcome: refused(written.because) }
+      case 'passing':
+      case 'unknown':
+        // Whether it arrived is not known: it stays owed, and ends by itself.
+        return { place, outcome: want.isSuperseded() ? superseded : refused(silent(place.gateway, written.because)) }
+      default:
+        return written satisfies never
+    }
+  }
+
+  async function restore(effect: RestoreEffect, { gateway, row }: RowStory, run: Run): Promise<Performed> {
+    const place = { ...(gateway !== undefined && { gateway }), row }
+    const outcome = await giveBack(effect, place, run)
+    return { place, outcome }
+  }
+
+  async function giveBack(effect: RestoreEffect, place: RowPlace, run: Run): Promise<Outcome> {
+    const story = storyOf(place)
+    if (story === undefined) return { kind: 'already' }
+    if (ledger.isHeldByOthers(effect.keyId, place)) {
+      if (effect.step === 'full') await note('row-let-go', effect, place)
+      return { kind: 'already' }
+    }
+    if (effect.step === 'half') return { kind: 'already', wholeOnly: true }
+    if (story.expiresAt <= clock.now()) {
+      await note('row-left', effect, place)
+      return { kind: 'already' }
+    }
+    const table = gateways.get(place.gateway)?.authorizerTable
+    if (table === undefined) {
+      const until = new Date(story.expiresAt).toISOString()
+      return notConfigured(place.gateway, `the authorizer’s table has a row for ${place.row} that ends at ${until}`)
+    }
+    const want = run.wants.get(place.gateway)
+    const row = { row: place.row, version: `${effect.id}@${effect.decidedAt}`, fence: effect.decidedAt }
+    const written = await tries(
+      effect,
+      () => table.rows.end(row, story.versions, clock.now(), run.signal),
+      run,
+      () => want?.isSuperseded() === true || story.expiresAt <= clock.now(),
+    )
+    if (written.kind !== 'ok' && written.kind !== 'others' && story.expiresAt > clock.now()) return superseded
+    await note('row-left', effect, place)
+    if (written.kind === 'others' && !written.hasEnded)
+      return refused(`the row for ${place.row} was changed meanwhile by someone else; left as it is`)
+    return written.kind === 'ok' ? { kind: 'applied' } : { kind: 'already' }
+  }
+
+  /** What may pass is tried again; of a restore also what a person has to mend. */
+  async function tries(
+    effect: LimitEffect,
+    attempt: () => Promise<Written>,
+    { signal }: Run,
+    isOver: () => boolean,
+  ): Promise<Written> {
+    for (let failures = 0; ; failures++) {
+      const written = await attempt()
+      const isDone = written.kind === 'ok' || written.kind === 'others'
+      if (isDone || (written.kind === 'refused' && effect.kind === 'throttle') || isOver()) return written
+      const afterMs = written.kind === 'refused' ? mendEveryMs : backoffMs(failures, random)
+      onTrouble({ effectId: effect.id, error: written.because, nextTryInMs: afterMs })
+      await clock.sleep(afterMs, signal)
+      signal.throwIfAborted()
+    }
+  }
+
+  /** One that nobody is answered with: the lowest that leaves what is needed, or the highest there is. */
+  function freeKey(keys: readonly PenaltyKey[], need: PlanLimits, place: RowPlace): PenaltyKey | undefined {
+    const own = storyOf(place)?.penaltyKey
+    const taken = new Set<string>()
+    for (const story of ledger.stories().values())
+      if (
+        story.kind === 'row' &&
+        story.gateway === place.gateway &&
+        story.row !== place.row &&
+        story.expiresAt > clock.now()
+      )
+        taken.add(story.penaltyKey)
+    const free = keys.filter(({ id }) => !taken.has(id)).sort((one, other) => one.rateLimit - other.rateLimit)
+    return free.find(({ id }) => id === own) ?? free.find(({ rateLimit }) => rateLimit >= need.rateLimit) ?? free.at(-1)
+  }
+
+  async function note(
+    kind: Exclude<RowEntry['kind'], 'row-changing'>,
+    effect: LimitEffect,
+    place: RowPlace,
+  ): Promise<void> {
+    const until = effect.kind === 'throttle' && kind === 'row-held' ? { expiresAt: effect.expiresAt } : {}
+    await ledger.write({ kind, at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place, ...until })
+  }
+
+  return {
+    name: 'authorizer-table',
+    find,
+    lower,
+    restore,
+    isTaken: async story => ({ kind: 'known', isTaken: story.expiresAt > clock.now() }),
+  }
+}
+
+function limitsIn(keys: readonly PenaltyKey[], { penaltyKey }: RowStory): PlanLimits | undefined {
+  const key = keys.find(({ id }) => id === penaltyKey)
+  return key && { rateLimit: key.rateLimit, burstLimit: key.burstLimit }
+}
+
+const allInUse = (keys: readonly PenaltyKey[]): string =>
+  `all ${keys.length} penalty keys are in use: give \`authorizerTable.penaltyKeys\` as many as \`throttle.maxTenants\``

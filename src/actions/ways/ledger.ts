@@ -1,0 +1,75 @@
+/**
+ * What we have taken, as the ways to take it share it: every step is on disk before the gateway hears of it, the stories
+ * are as of the last step that was announced, and whoever watches over what is owed is told of it in between.
+ */
+import type { GiveBackWatch } from '../../core/incident/give-back.ts'
+import { owedOf } from '../../core/incident/give-back.ts'
+import {
+  advanceStories,
+  type LimitPlace,
+  type LimitStories,
+  type LimitStory,
+  limitStories,
+  placeName,
+} from '../../core/incident/limit-story.ts'
+import type { ApiKeyId } from '../../core/vocabulary.ts'
+import type { EffectJournal, LimitEntry } from '../../stores/journal-entry.ts'
+
+export interface Ledger {
+  /** With all that was announced, also what is not on disk yet: whoever comes later finds it. */
+  stories(): LimitStories
+  /** All that is lowered for this key or tenant. */
+  heldBy(keyId: ApiKeyId): readonly LimitStory[]
+  /** Whether it is lowered for somebody else as well. */
+  isHeldByOthers(keyId: ApiKeyId, place: LimitPlace): boolean
+  /**
+   * Resolves when it is on disk, and told: with the reason where more was to be taken and must not be. What was to be the first
+   * change of its story is forgotten again then.
+   */
+  write(entry: LimitEntry): Promise<string | undefined>
+}
+
+/** Nobody watches: what is owed is in the journal, and given back by whoever reads it. */
+const unwatched: GiveBackWatch = { owed: async () => undefined, over: async () => {} }
+
+export function createLedger(journal: EffectJournal, watch: GiveBackWatch = unwatched): Ledger {
+  let stories = limitStories(journal.recovered)
+  return {
+    stories: () => stories,
+    heldBy: keyId => [...stories.values()].filter(({ holders }) => holders.includes(keyId)),
+    isHeldByOthers: (keyId, place) => stories.get(placeName(place))?.holders.some(holder => holder !== keyId) ?? false,
+    write,
+  }
+
+  async function write(entry: LimitEntry): Promise<string | undefined> {
+    const name = placeName(entry)
+    const was = stories.get(name)
+    stories = advanceStories(stories, entry)
+    const story = stories.get(name)
+    await journal.append([entry])
+    if (story === undefined) {
+      if (was !== undefined) await watch.over(name)
+      return undefined
+    }
+    // That a change has arrived leaves less to compare with, and nothing else to give back.
+    if (entry.kind.endsWith('-set')) return undefined
+    const unwatchable = await watch.owed(owedOf(name, story))
+    if (unwatchable === undefined || !takes(entry)) return undefined
+    if (was === undefined) await write(leaving(entry))
+    return unwatchable
+  }
+}
+
+type Taking = Extract<LimitEntry, { readonly kind: 'plan-changing' | 'move-changing' }>
+
+/** Of a plan only what lowers it says until when. */
+const takes = (entry: LimitEntry): entry is Taking =>
+  (entry.kind === 'plan-changing' && entry.expiresAt !== undefined) ||
+  (entry.kind === 'move-changing' && entry.towards === 'away')
+
+function leaving({ at, effectId, keyId, gateway, ...entry }: Taking): LimitEntry {
+  const note = { at, effectId, keyId, ...(gateway !== undefined && { gateway }) }
+  return entry.kind === 'plan-changing'
+    ? { kind: 'plan-left', ...note, planId: entry.planId }
+    : { kind: 'move-left', ...note, movedKey: entry.movedKey }
+}
