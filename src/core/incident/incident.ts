@@ -14,33 +14,16 @@
  *
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
-import type { Evidence } from '../../../detectors/contract.ts'
-import type { Action, Explanation, IncidentKind, OperatorWord, Severity } from '../explanation/explanation.ts'
+import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import { restoreAction, restoredAction, throttledAction } from './answered-action.ts'
 import type { Effect, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
+import type { Signal } from './signal.ts'
 import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
 import { beginVerification, endVerification, newsOf, type Verification } from './verification.ts'
 
-/** What one look at a misbehaving key found. */
-export interface Signal {
-  /** End of the view that showed it, event time; `decidedAt` is how far event time had come when it was looked at. */
-  readonly at: EpochMs
-  readonly decidedAt: EpochMs
-  readonly onsetAt: EpochMs
-  readonly kind: IncidentKind
-  readonly severity: Severity
-  readonly detectors: Explanation['detectors']
-  readonly evidence: readonly Evidence[]
-  readonly current: Explanation['current']
-  readonly expected: Explanation['expected']
-  readonly planned?: Explanation['planned']
-  /** How often a week the key would do this by itself, by its own past; undefined where that is not what it is about. */
-  readonly timesAWeek: number | undefined
-  /** Whether people are alerted: not where the alert budget says that it is not rare enough. */
-  readonly isHeard: boolean
-}
+export type { Signal } from './signal.ts'
 
 /** What is told of an incident, whatever phase it is in. */
 export interface Story {
