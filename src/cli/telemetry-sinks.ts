@@ -1,6 +1,7 @@
 /** Where telemetry goes: a JSON log for machines (pino), or the terminal for a person. One of them, by `--log` or by what stdout is. */
 import { pino } from 'pino'
-import { incidentsOf, levelOf, sentenceOf, type Telemetry } from '../worker/telemetry.ts'
+import { incidentsOf, levelOf, type Telemetry } from '../worker/telemetry.ts'
+import { sentenceOf } from '../worker/telemetry-text.ts'
 import { createTerminal, mayColour, type Terminal } from './terminal.ts'
 
 export type LogKind = 'human' | 'json'

@@ -9,15 +9,8 @@ import type { Explanation } from '../core/explanation/explanation.ts'
 import { alertText, isPartOfPlatform } from '../core/explanation/text.ts'
 import { isUnheld } from '../core/explanation/verification-text.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
-import {
-  type Lag,
-  lagText,
-  levelOf,
-  limitsText,
-  type Reading,
-  sentenceOf,
-  type TelemetryEvent,
-} from '../worker/telemetry.ts'
+import { type Lag, levelOf, type Reading, type TelemetryEvent } from '../worker/telemetry.ts'
+import { lagText, limitsText, sentenceOf } from '../worker/telemetry-text.ts'
 
 export interface TerminalOptions {
   readonly write: (text: string) => void

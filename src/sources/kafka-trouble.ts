@@ -77,6 +77,13 @@ function refusedUser({ sasl }: KafkaSecurity): Explained {
   }
 }
 
+/**
+ * What kafkajs ends its consumer for, and passes: that no broker at all answers when it looks for the group's coordinator is an
+ * outage of the cluster, like any other.
+ */
+export const willPass = (error: unknown): boolean =>
+  causes(error).some(cause => isNamed(cause, 'KafkaJSGroupCoordinatorNotFound'))
+
 const isNamed = (error: unknown, name: string): boolean =>
   error instanceof Error && (error.name === name || ('type' in error && error.type === name))
 

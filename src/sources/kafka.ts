@@ -19,7 +19,8 @@ import { readFetchesInBatches } from './kafka-fetch.ts'
 import { greet } from './kafka-greeting.ts'
 import { type BatchFault, type Piece, readPiece } from './kafka-piece.ts'
 import { clientSecurity, type KafkaSecurity } from './kafka-security.ts'
-import { isWithoutLeader, messageOf, type Reading, troubleOf } from './kafka-trouble.ts'
+import { isWithoutLeader, messageOf, type Reading, troubleOf, willPass } from './kafka-trouble.ts'
+import { firstOf, isDone } from './patience.ts'
 import type { Positions, SharedSource, SourceBatch, SourceEvent, SourceFault } from './source.ts'
 
 export interface KafkaSettings {
@@ -117,6 +118,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   let heardAt: EpochMs | undefined
   /** The topic was deleted while we read it, and nothing of it has come since. */
   let isGone = false
+  let isClosed = false
 
   const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
   const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
@@ -149,17 +151,28 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       if (assigned.length === 0) heardAt = clock.now()
     })
     joining.on('consumer.crash', ({ payload }) => {
-      if (payload.restart) onEvent({ level: 'warn', name: 'readerRestarting', detail: payload.error.message })
+      const passes = payload.restart || willPass(payload.error)
+      if (passes) onEvent({ level: 'warn', name: 'readerRestarting', detail: payload.error.message })
       else handoff.end(lost(payload.error))
+      if (passes && !payload.restart) void beginAgain(joining)
     })
     await joining.connect()
     if (signal.aborted) return joining.disconnect()
     await joining.subscribe({ topic, fromBeginning: true })
     if (signal.aborted) return joining.disconnect()
-    await joining.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => handOver(payload) })
+    await runIn(joining)
     // So that another member who inherits a partition before our first checkpoint starts where we did.
     const begins = uncommitted.filter(partition => assigned.includes(partition)).flatMap(each => startOf(each))
     if (!signal.aborted) await commitOffsets(begins)
+  }
+
+  const runIn = (joining: Consumer): Promise<void> =>
+    joining.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: payload => handOver(payload) })
+
+  /** Where kafkajs would not; what fails then is a crash like the one before. */
+  async function beginAgain(joining: Consumer): Promise<void> {
+    await clock.sleep(retry.maxRetryTime)
+    if (!isClosed) await runIn(joining).catch(error => handoff.end(lost(error)))
   }
 
   /** Fills `starts` for every partition of the topic; answers those of which the group knows nothing. */
@@ -439,43 +452,12 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     commit,
     // The reading may have ended long before: until here the group keeps our place, so that a last commit is accepted.
     async close() {
+      isClosed = true
       const disconnected = consumer?.disconnect()
       handoff.end()
       await disconnected
     },
   }
-}
-
-/** Whether `work` was done before `signal` aborted. After that nobody hears how it ends: not an error, and not late. */
-async function isDone(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
-  let stop = () => {}
-  const stopped = new Promise<boolean>(resolve => {
-    stop = () => resolve(false)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  const done = work.then(
-    () => !signal.aborted,
-    error => {
-      if (signal.aborted) return false
-      throw error
-    },
-  )
-  try {
-    return await Promise.race([stopped, done])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-}
-
-/** Resolves with `settled` or after `ms`. Real time, whatever the clock: the broker's patience is real. */
-async function firstOf(settled: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const elapsed = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([settled, elapsed])
-  clearTimeout(timer)
 }
 
 function sentence({ namespace, log }: LogEntry): string {

@@ -12,7 +12,6 @@ import {
   createEngine,
   type Engine,
   type EngineSettings,
-  type EngineSnapshot,
   engineStatus,
   restore,
   snapshot,
@@ -20,7 +19,7 @@ import {
 import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
-import type { Repeats, SavedRepeats } from '../core/formats/repeats.ts'
+import type { Repeats } from '../core/formats/repeats.ts'
 import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts'
 import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
@@ -34,7 +33,6 @@ import type { AuditLog } from '../stores/audit.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
-import type { RecordedPlace } from '../stores/recording-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
 import { createDelivery } from './delivery.ts'
@@ -46,7 +44,8 @@ import { createPerforming, type EffectWait, type Performers } from './performing
 import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
-import { type LearnedBaselines, type Telemetry, tellChange } from './telemetry.ts'
+import { hasReadNothing, type SavedState, savedState } from './saved-state.ts'
+import { type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 export interface KeeperSettings {
@@ -103,21 +102,6 @@ export interface Keeper {
   totalCalls(): number
   /** Gives running effects a moment, tells what the last minute has not, and writes the last checkpoint. */
   finish(graceMs: number): Promise<void>
-}
-
-/** What the checkpoint holds beside the positions. */
-export interface SavedState {
-  readonly engine: EngineSnapshot['state']
-  /** How far the effect journal was: what is in it from there on came after this state. */
-  readonly journaled: number
-  /** End of the history, until the stream has shown that it begins after it. */
-  readonly taughtUntil: EpochMs | undefined
-  /** Where this state is in a recording, if it is in one. */
-  readonly recordedTo?: RecordedPlace | undefined
-  /** Set while the state is what `weir learn` made of logs, and no call of the stream has been read since. */
-  readonly learned?: LearnedBaselines | undefined
-  /** What has been read lately and may be brought again. */
-  readonly repeats?: SavedRepeats | undefined
 }
 
 /** A thousand alerts waiting is a dead SNS; what comes after is still in the log and on the terminal. */
@@ -490,11 +474,3 @@ const notTrueAnyMore: Outcome = { kind: 'refused', because: 'decided before the 
 
 const historyUnread =
   'The history was NOT read: the checkpoint goes on from what was known before. To teach it, move the state directory away'
-
-export const hasReadNothing = ({ engine }: SavedState): boolean =>
-  [...engine.owners.values()].every(({ closedToSecond }) => closedToSecond < 0)
-
-/** Ours by the checkpoint's checksum and version. */
-export function savedState(state: unknown): SavedState {
-  return state as SavedState
-}

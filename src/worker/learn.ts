@@ -10,7 +10,7 @@ import type { EpochMs } from '../core/vocabulary.ts'
 import type { Checkpoints } from '../stores/checkpoint.ts'
 import { type BareLog, createTally, type LogTally } from './bare-log.ts'
 import { teachLogs } from './history.ts'
-import { hasReadNothing, type SavedState, savedState } from './keeper.ts'
+import { hasReadNothing, type SavedState, savedState } from './saved-state.ts'
 
 export interface Learning {
   readonly settings: EngineSettings

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/vocabulary.ts'
 import type { TelemetryEvent } from './telemetry.ts'
-import { sentenceOf } from './telemetry.ts'
+import { sentenceOf } from './telemetry-text.ts'
 import { live, newFolder, noon, removeFolders } from './testing-life.ts'
 
 afterEach(removeFolders)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { lagText, levelOf, limitsText, sentenceOf, type TelemetryEvent } from './telemetry.ts'
+import { levelOf, type TelemetryEvent } from './telemetry.ts'
+import { lagText, limitsText, sentenceOf } from './telemetry-text.ts'
 
 test('a checkpoint that had to be the older one is a warning, starting anew is not', () => {
   const started = { name: 'workerStarted', source: 'kafka topic logs', mode: 'observe' } as const

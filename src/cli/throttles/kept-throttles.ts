@@ -24,7 +24,7 @@ import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
 import { findIncident } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
-import { savedState } from '../../worker/keeper.ts'
+import { savedState } from '../../worker/saved-state.ts'
 
 export interface KeptThrottle {
   readonly keyId: ApiKeyId

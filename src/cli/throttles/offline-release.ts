@@ -21,7 +21,7 @@ import { leased, lockDirectory, thisHost } from '../../stores/checkpoint-lock.ts
 import { machineDisk } from '../../stores/disk.ts'
 import { openEffectJournal } from '../../stores/effect-journal.ts'
 import type { EffectJournal } from '../../stores/journal-entry.ts'
-import { limitsText } from '../../worker/telemetry.ts'
+import { limitsText } from '../../worker/telemetry-text.ts'
 import type { LimitGateways } from '../limit-gateways.ts'
 
 export interface OfflineRelease {

@@ -3,7 +3,7 @@ import type { OperatorWord } from '../../core/explanation/explanation.ts'
 import { cleanText, durationText, kindName, timeText } from '../../core/explanation/text.ts'
 import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
 import type { EpochMs } from '../../core/vocabulary.ts'
-import { limitsText } from '../../worker/telemetry.ts'
+import { limitsText } from '../../worker/telemetry-text.ts'
 import type { KeptState, KeptThrottle } from './kept-throttles.ts'
 
 export function listText({ throttles, halted, asOf, notes }: KeptState, now: EpochMs): string {

@@ -1,4 +1,4 @@
-/** What a look at a key found, as an incident is opened with it: the findings above their thresholds, and what they are held against. */
+/** What a look says of a key that misbehaves, as decisions are made on it (decision.ts). */
 import type { Evidence } from '../../../detectors/contract.ts'
 import type { Explanation, IncidentKind, Severity } from '../explanation/explanation.ts'
 import type { EpochMs } from '../vocabulary.ts'

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type KafkaSecurity,
   type ListenerProperties,
@@ -34,7 +35,7 @@ export interface KafkaServer {
   /** Ends one broker as a power cut would, for good; by its node id, which is 1 and more. */
   kill(nodeId: number): Promise<void>
   /** Ends the first broker as a power cut would, keeps its data, and starts it again at the same address. */
-  crashAndRestart(): Promise<void>
+  crashAndRestart(options?: { readonly awayMs: number }): Promise<void>
   stop(): Promise<void>
 }
 
@@ -159,8 +160,9 @@ async function startCluster(
     async kill(nodeId) {
       await running[nodeId - 1]?.stop()
     },
-    async crashAndRestart() {
+    async crashAndRestart({ awayMs } = { awayMs: 0 }) {
       await running[0]?.stop()
+      await pause(awayMs)
       if (nodes[0]) running[0] = await start(nodes[0])
     },
     async stop() {
