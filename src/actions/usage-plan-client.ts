@@ -176,6 +176,8 @@ export interface UsagePlansOptions {
   readonly withinMs?: number
   /** Whose time bounds a call: the machine's own, unless the gateway is not of this world either. */
   readonly patience?: Clock
+  /** Asked before each change: throws where another worker has taken over what we act upon. */
+  readonly stillOurs?: () => Promise<void>
 }
 
 type Call<T> = (signal: AbortSignal) => Promise<T>
@@ -187,6 +189,7 @@ export function usagePlans({
   random,
   withinMs = callWithinMs,
   patience,
+  stillOurs = async () => undefined,
 }: UsagePlansOptions): UsagePlans {
   const bounded = <T>(call: Call<T>, signal: AbortSignal): Promise<T> =>
     boundedCall(call, { withinMs, signal, patience })
@@ -236,6 +239,7 @@ export function usagePlans({
     signal: AbortSignal,
     isUrgent: boolean,
   ): Promise<Failure | undefined> {
+    await stillOurs()
     try {
       await queue.call(() => bounded(abortSignal => send({ abortSignal }), signal), signal, { isUrgent })
       return undefined
@@ -295,6 +299,7 @@ export function usagePlans({
 
     async set(planId, change, form, signal) {
       const command = new UpdateUsagePlanCommand({ usagePlanId: planId, patchOperations: patchTo(change, form) })
+      await stillOurs()
       try {
         await bounded(abortSignal => client.send(command, { abortSignal }), signal)
         return undefined

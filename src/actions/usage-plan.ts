@@ -58,6 +58,7 @@ export interface UsagePlanPerformerOptions {
   readonly onTrouble?: (trouble: PlanTrouble) => void
   /** As `UsagePlansOptions` has it. */
   readonly patience?: Clock
+  readonly stillOurs?: () => Promise<void>
 }
 
 export type PlanTrouble = Trouble
@@ -87,11 +88,13 @@ export function usagePlanPerformer({
   watch,
   onTrouble = () => {},
   patience,
+  stillOurs,
 }: UsagePlanPerformerOptions): LimitPerformer {
   const known: KnownGateways = new Map(
     [...gateways].map(([name, control]) => {
       const { client, queue } = control
-      return [name, { ...control, plans: usagePlans({ client, queue, clock, random, ...(patience && { patience }) }) }]
+      const bounds = { ...(patience && { patience }), ...(stillOurs && { stillOurs }) }
+      return [name, { ...control, plans: usagePlans({ client, queue, clock, random, ...bounds }) }]
     }),
   )
   const ledger = createLedger(journal, watch)

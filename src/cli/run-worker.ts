@@ -273,9 +273,11 @@ async function watchStream(
       const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
       void deadMansSwitch?.reconcile()
       const watch = deadMansSwitch
-      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, watch, telemetry })
+      const { stillOurs } = checkpoints
+      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry })
       // Beside all else: a key that a crash left between two plans is refused every call.
-      void plans.resume(signal)
+      const lifeOver = new AbortController()
+      void plans.resume(AbortSignal.any([signal, lifeOver.signal])).catch(() => undefined)
       const plan = (await part?.withinSlots(plans, journal)) ?? plans
       const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
@@ -335,6 +337,7 @@ async function watchStream(
           // A worker that could not stop cleanly has left it trying: nothing would ever end it.
         ).finally(() => {
           operate(undefined)
+          lifeOver.abort()
           return Promise.all([metrics?.finish(0), deadMansSwitch?.close()])
         }),
       )
@@ -437,6 +440,7 @@ function alertPerformer(
 }
 
 interface PlanSurroundings {
+  readonly stillOurs: () => Promise<void>
   readonly clock: Clock
   readonly queueOf: Life['queueOf']
   readonly journal: EffectJournal
@@ -450,7 +454,7 @@ interface PlanSurroundings {
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   config: WeirConfig,
-  { clock, queueOf, journal, audit, placeOf, watch, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry }: PlanSurroundings,
 ): LimitPerformer {
   return usagePlanPerformer({
     gateways: limitGateways(config, queueOf),
@@ -459,6 +463,7 @@ function planPerformer(
     audit,
     placeOf,
     ...(watch && { watch }),
+    stillOurs,
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
   })

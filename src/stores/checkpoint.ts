@@ -34,7 +34,7 @@ import {
   type SlabSize,
   type Slabs,
 } from './cell-log.ts'
-import { type Host, type LockLife, lockDirectory, thisHost } from './checkpoint-lock.ts'
+import { type DirectoryLock, type Host, type LockLife, lockDirectory, thisHost } from './checkpoint-lock.ts'
 import { type Disk, machineDisk } from './disk.ts'
 import { syncDirectory } from './durable.ts'
 
@@ -123,11 +123,17 @@ export async function openCheckpoints(
     if (into?.isBroken) throw new Error('what it goes on from could not be written')
     if (piece !== undefined) {
       const hash = createHash('sha256')
-      const bytes = await writeFileSafely(disk, directory, nameOfPiece(number), piece, part => hash.update(part))
+      const bytes = await writeFileSafely({ disk, directory, lock }, nameOfPiece(number), piece, part =>
+        hash.update(part),
+      )
       into?.pieces.push({ number, bytes, sha256: hash.digest('hex') })
     }
     if (into !== undefined) into.pieces = into.pieces.filter(one => one.number >= from)
-    await writeFileSafely(disk, directory, nameOf(number), encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state))
+    await writeFileSafely(
+      { disk, directory, lock },
+      nameOf(number),
+      encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state),
+    )
     needed.set(number, into?.pieces[0]?.number ?? number)
     await removeOld(disk, directory, needed)
   }
@@ -388,8 +394,7 @@ const asideName = 'checkpoint.tmp'
 
 /** Answers how many bytes it has. */
 async function writeFileSafely(
-  disk: Disk,
-  directory: string,
+  { disk, directory, lock }: { readonly disk: Disk; readonly directory: string; readonly lock: DirectoryLock },
   name: string,
   parts: Iterable<Buffer>,
   seen: (part: Buffer) => void = () => undefined,
@@ -407,6 +412,8 @@ async function writeFileSafely(
   } finally {
     await file.close()
   }
+  // What took long to write may be another worker's to write by now.
+  await lock.check()
   await disk.rename(aside, join(directory, name))
   await syncDirectory(disk, directory)
   return bytes

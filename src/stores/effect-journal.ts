@@ -61,7 +61,7 @@ export async function openEffectJournal(
   })
   const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
   const recovered = numbered.map(({ entry }) => entry)
-  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), begunAt)
+  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), { next: begunAt, stillOurs })
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = limitStories(recovered)
@@ -95,7 +95,7 @@ export async function openEffectJournal(
     try {
       await stillOurs()
       const { numbered, next } = await readJournal(disk, path)
-      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), next))
+      ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), { next, stillOurs }))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
       throw broken
@@ -305,7 +305,7 @@ async function replaceJournal(
   directory: string,
   path: string,
   numbered: readonly Numbered[],
-  next: number,
+  { next, stillOurs }: { readonly next: number; readonly stillOurs: () => Promise<void> },
 ) {
   const aside = `${path}.new`
   try {
@@ -316,11 +316,12 @@ async function replaceJournal(
     const content = Buffer.from(lines.join(''))
     await file.writeFile(content)
     await file.sync()
+    await stillOurs()
     await disk.rename(aside, path)
     await syncDirectory(disk, directory)
     return { file, bytes: content.length } satisfies { file: DiskFile; bytes: number }
   } catch (cause) {
-    throw unwritable('the effect journal', path, cause)
+    throw cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
   }
 }
 

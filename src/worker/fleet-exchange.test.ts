@@ -4,7 +4,7 @@ import type { PartitionId } from '../core/vocabulary.ts'
 import { createFleetExchange, type FleetBoard } from './fleet-exchange.ts'
 import { handClock, untilQuiet } from './testing-world.ts'
 
-const sums = (calls: number): FleetSums => ({ ...NO_OTHERS, calls, parts: 1 })
+const sums = (calls: number): FleetSums => ({ ...NO_OTHERS, calls, keys: calls === 0 ? 0 : 1, parts: 1 })
 
 /** Two workers at one board, the first with two parts. */
 function fleet() {

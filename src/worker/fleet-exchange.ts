@@ -42,10 +42,11 @@ export function createFleetExchange(
   async function exchange(): Promise<void> {
     const own = new Map([...parts].map(([partition, part]) => [partition, part.sums()]))
     const others = await tellAndHear(own)
+    const teller = tellerOf(new Map([...others, ...own]))
     for (const [partition, part] of parts) {
       const rest = new Map([...others, ...own])
       rest.delete(partition)
-      await part.take({ sums: sumOf([...rest.values()]), tellsPlatform: partition.endsWith('/0') })
+      await part.take({ sums: sumOf([...rest.values()]), tellsPlatform: partition === teller })
     }
   }
 
@@ -95,6 +96,13 @@ export function createFleetExchange(
       }
     },
   }
+}
+
+/** The first of those that know any key; one without a call sees nothing to tell. */
+function tellerOf(parts: ReadonlyMap<string, FleetSums>): string | undefined {
+  const numberOf = (partition: string): number => Number(partition.slice(partition.lastIndexOf('/') + 1))
+  const knowing = [...parts].filter(([, { keys }]) => keys > 0).map(([partition]) => partition)
+  return knowing.sort((one, other) => numberOf(one) - numberOf(other))[0]
 }
 
 /** Another worker's file may be of another version, or half a file on a disk that does not rename at once. */

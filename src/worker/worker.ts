@@ -11,6 +11,7 @@
  * decided after it is in the journal, with what it leaves in the engine (core/incident/memo.ts): it is given back, and not decided again.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
+import { StreamError } from '../core/errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import type { FleetPart } from './fleet-exchange.ts'
 import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
@@ -70,7 +71,9 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
   stop.abort()
   await Promise.all(beats)
   telemetry({ name: 'workerStopping', because, effectsRunning: keeper.effectsRunning() })
-  await keeper.finish(stopGraceMs).catch(failed)
+  // Another has the state by now: nothing of it is ours to finish.
+  const isTaken = trouble?.cause instanceof StreamError && trouble.cause.code === 'STATE_HELD'
+  await keeper.finish(isTaken ? 0 : stopGraceMs).catch(failed)
   telemetry({ name: 'workerStopped', totalCalls: keeper.totalCalls() })
   signal.removeEventListener('abort', asked)
   if (trouble) throw trouble.cause

@@ -213,7 +213,8 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
     const finish = async (): Promise<Outcome> => {
       const gapMs = gapSince === undefined ? undefined : clock.now() - gapSince
       const isAway = towards === 'away'
-      if (isAway && wanted === 'away') await note('move-set', effect, place)
+      // Also where it was to come back and could not: it is still owed its way back.
+      if (isAway) await note('move-set', effect, place)
       else await note('move-left', effect, place)
       if (towards !== wanted) return refused(turnedBackText(target, towards, turnedBack ?? 'not possible'))
       if (gapMs === undefined && wanted === 'back') return { kind: 'already' }

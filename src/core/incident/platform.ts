@@ -14,7 +14,7 @@ import { openingsFrom, usualOpenings } from './openings.ts'
 import { isPast } from './past.ts'
 import type { PlatformIncident } from './platform-incident.ts'
 import { isFarWorse } from './response.ts'
-import { explain, step } from './storyline.ts'
+import { explain, remember, step } from './storyline.ts'
 
 /** Of the keys with new calls: how many failed just now, as far as one sees without adding anything up. */
 export interface FailingKeys {
@@ -140,7 +140,10 @@ function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
   for (const owner of watching(state)) {
     for (const key of owner.incidents) {
       if (isFarWorse(standingOf(survey, engine, owner, key))) continue
+      const before = { incident: key.incident, memos: out.memos.length }
       step(engine, owner, key, { kind: 'platform', now: state.now }, out)
+      // Merged without a word: what is on its way is called back after a crash too.
+      if (key.incident !== before.incident && out.memos.length === before.memos) remember(engine, owner, key, out)
     }
   }
 }

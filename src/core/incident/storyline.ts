@@ -180,6 +180,11 @@ function memoOf(
   return { kind: 'key', keyId, owner: name, at, incident: kept, incidents, ...noted }
 }
 
+/** What has become of a key without an effect of its own, beside the effects of others. */
+export function remember({ state }: Engine, owner: Owner, key: KeyState, out: Out): void {
+  out.memos.push(memoOf(state, owner, key, { isOpening: false, alerted: undefined }))
+}
+
 /** What an earlier life decided about a key, and did not live to keep. */
 export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Extract<Memo, { kind: 'key' }>): void {
   const { incident, incidents, isOpening, alerted } = memo
