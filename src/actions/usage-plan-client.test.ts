@@ -29,6 +29,19 @@ test('a call that hangs keeps nobody from stopping', async () => {
   await expect(asked).rejects.toThrow('stopping')
 })
 
+test('nothing is changed by who has lost the state to another, however long it has waited for its turn', async () => {
+  const held = new Error('another worker is using it')
+  let sent = 0
+  const client = { send: async () => sent++ } as unknown as APIGatewayClient
+  const stillOurs = () => Promise.reject(held)
+  const plans = usagePlans({ client, queue: controlPlaneQueue({ clock }), clock, random: () => 0.5, stillOurs })
+  const change = { before: null, after: null, methods: [] }
+  await expect(plans.set('plan-a', change, 'raw', never)).rejects.toBe(held)
+  await expect(plans.leave('plan-a', 'key-a', never)).rejects.toBe(held)
+  await expect(plans.enter('plan-a', 'key-a', never)).rejects.toBe(held)
+  expect(sent).toBe(0)
+})
+
 test('a gateway that asks to be left alone for an hour is asked again in a minute', () => {
   const asks = (retryAfterSeconds: string) =>
     Object.assign(new Error('slow down'), { name: 'TooManyRequestsException', retryAfterSeconds })

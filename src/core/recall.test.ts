@@ -8,6 +8,7 @@ import {
   plainKey,
   type Stream,
   settingsOf,
+  stateOf,
   steady,
   streamInto,
   TEN,
@@ -63,6 +64,27 @@ function bring(stream: Stream, calls: readonly Call[], { from, to, atATime, star
     if (last > startsAt) stream.tick(arrivedAt)
   }
 }
+
+test('a throttle that was under way when the API turned out to be sick is called back after a crash too', () => {
+  const sick = inOrder(
+    usual,
+    storm('other_0', 200),
+    ...others.slice(1).map(key => storm(key, 40).filter(({ at }) => at > TEN + 66_000)),
+  )
+  const unanswered = () => undefined
+  const first = streamInto(restore(settings, copied(begun)), unanswered)
+  bring(first, sick, { from: 0, to: 58, atATime: 1, startsAt: 0 })
+  const saved = copied(snapshot(first.engine))
+  const known = first.memos.length
+  bring(first, sick, { from: 58, to: 75, atATime: 1, startsAt: 0 })
+  const merged = { phase: 'open', story: { telling: 'with-platform' }, asked: { effectId: 'other_0#1/throttle-1' } }
+  expect(stateOf(first.engine, 'other_0').incident).toMatchObject(merged)
+
+  const second = streamInto(restore(settings, saved), unanswered)
+  const memos = JSON.parse(JSON.stringify(first.memos.slice(known)))
+  second.take({ kind: 'recalled', memos, at: TEN + 75_000 })
+  expect(stateOf(second.engine, 'other_0').incident).toMatchObject(merged)
+})
 
 describe.each(Object.entries(stories))('a storm %s', (_, calls) => {
   const undisturbed = streamInto(restore(settings, copied(begun)))

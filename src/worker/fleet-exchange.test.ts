@@ -7,7 +7,7 @@ import { handClock, untilQuiet } from './testing-world.ts'
 const sums = (calls: number): FleetSums => ({ ...NO_OTHERS, calls, keys: calls === 0 ? 0 : 1, parts: 1 })
 
 /** Two workers at one board, the first with two parts. */
-function fleet() {
+function fleet({ ofFirst = 1 } = {}) {
   const clock = handClock(0)
   const files = new Map<string, string>()
   const troubles: string[] = []
@@ -30,7 +30,7 @@ function fleet() {
   })
   const one = workerOf('one')
   const two = workerOf('two')
-  one.join('t/0' as PartitionId, part('t/0', 1))
+  one.join('t/0' as PartitionId, part('t/0', ofFirst))
   one.join('t/1' as PartitionId, part('t/1', 10))
   const leave = two.join('t/2' as PartitionId, part('t/2', 100))
   const stopTwo = new AbortController()
@@ -62,6 +62,13 @@ test('each part hears the sum of all others, of its own worker and of the others
   await pass(2)
   expect(calls()).toEqual({ 't/0': 110, 't/1': 101, 't/2': 11 })
   expect(tells()).toEqual(['t/0'])
+  await stop()
+})
+
+test('a part that knows no key yet tells nothing: the first that does speaks for all', async () => {
+  const { pass, tells, stop } = fleet({ ofFirst: 0 })
+  await pass(2)
+  expect(tells()).toEqual(['t/1'])
   await stop()
 })
 

@@ -185,6 +185,20 @@ describe('on its way', () => {
     expect(where()).toEqual(['plan-s'])
   })
 
+  test('it stays owed where its own plan does not take it back for now', async () => {
+    await world.serve(plans)
+    const { perform } = await world.live(moving)
+    await perform(throttle('throttle-1'))
+    world.failNext('CreateUsagePlanKey', 'LimitExceededException')
+    expect(await perform(restore('full'))).toMatchObject({ kind: 'refused' })
+    expect(where()).toEqual(['plan-p'])
+    // Whoever looks for what nobody holds any more finds it, and gives it back.
+    expect(await world.storiesAfterRestart()).toHaveLength(1)
+    const later = await world.live(moving)
+    expect(await later.perform(restore('full'))).toMatchObject({ kind: 'applied' })
+    expect(where()).toEqual(['plan-s'])
+  })
+
   test('it stays in the penalty plan where the one it came from is gone, and a person is told', async () => {
     await world.serve(plans)
     const { perform } = await world.live(moving)
