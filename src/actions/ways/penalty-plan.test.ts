@@ -230,6 +230,17 @@ describe('on its way', () => {
     expect(where()).toEqual(['plan-s'])
   })
 
+  test('a throttle for another holder that is decided while it is moved back is made after that, and not taken for made', async () => {
+    await world.serve(plans)
+    const { perform } = await world.live(moving)
+    await perform(throttle('throttle-1'))
+    const ofTenant = { keyId: 'tenant:t', keys: [{ keyId: 'key-a', limits: low }] }
+    await Promise.all([perform(restore('full')), perform(throttle('throttle-1', low, ofTenant))])
+    expect(where()).toEqual(['plan-p'])
+    await perform(restore('full', 'tenant:t'))
+    expect(where()).toEqual(['plan-s'])
+  })
+
   test('a restore that is decided while it is moved is made after it, and nothing is in between', async () => {
     await world.serve(plans, undefined, { leavingDelayMs: () => 20_000 })
     const { perform } = await world.live(moving)
