@@ -28,7 +28,7 @@ describe('a key in a shared plan', () => {
     expect([where(), where('key-b')]).toEqual([['plan-p'], ['plan-s']])
     expect(await perform(restore('half'))).toEqual({ kind: 'already', wholeOnly: true })
     expect(where()).toEqual(['plan-p'])
-    expect(await perform(restore('full'))).toEqual({ ...moved, before: undefined, after: original })
+    expect(await perform(restore('full'))).toEqual({ ...moved, before: low, after: original })
     expect(where()).toEqual(['plan-s'])
     expect(world.gateway.changes()).toEqual([])
     expect(await world.storiesAfterRestart()).toEqual([])
