@@ -133,7 +133,8 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
       )
       return
     }
-    const isKept = effect.kind === 'restore' && effect.step === 'half' && outcome.kind === 'already' && outcome.wholeOnly
+    const isKept =
+      effect.kind === 'restore' && effect.step === 'half' && outcome.kind === 'already' && outcome.wholeOnly
     const half = isKept ? 'stays' : 'half back'
     const label = effect.kind === 'throttle' ? 'lowered' : effect.step === 'half' ? half : 'given back'
     const already = isKept ? 'reduced for the probation' : 'it was so already'
