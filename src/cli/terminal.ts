@@ -128,9 +128,17 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
       )
       return
     }
-    const label = effect.kind === 'throttle' ? 'lowered' : effect.step === 'half' ? 'half back' : 'given back'
+    const isKept =
+      effect.kind === 'restore' && effect.step === 'half' && outcome.kind === 'already' && outcome.wholeOnly
+    const half = isKept ? 'stays' : 'half back'
+    const label = effect.kind === 'throttle' ? 'lowered' : effect.step === 'half' ? half : 'given back'
+    const already = isKept ? 'reduced for the probation' : 'it was so already'
+    const gap =
+      outcome.kind === 'applied' && outcome.gapMs !== undefined
+        ? `, refused for ${Math.ceil(outcome.gapMs / 1000)} s while it was moved`
+        : ''
     const done =
-      outcome.kind === 'applied' ? `${limitsText(outcome.before)} → ${limitsText(outcome.after)}` : 'it was so already'
+      outcome.kind === 'applied' ? `${limitsText(outcome.before)} → ${limitsText(outcome.after)}${gap}` : already
     line(eventTime, label, 'cyan', `${names.get(effect.keyId) ?? effect.keyId}: ${done}`)
   }
 

@@ -28,7 +28,7 @@ describe('a key in a shared plan', () => {
     expect([where(), where('key-b')]).toEqual([['plan-p'], ['plan-s']])
     expect(await perform(restore('half'))).toEqual({ kind: 'already', wholeOnly: true })
     expect(where()).toEqual(['plan-p'])
-    expect(await perform(restore('full'))).toEqual({ ...moved, before: undefined, after: original })
+    expect(await perform(restore('full'))).toEqual({ ...moved, before: low, after: original })
     expect(where()).toEqual(['plan-s'])
     expect(world.gateway.changes()).toEqual([])
     expect(await world.storiesAfterRestart()).toEqual([])
@@ -241,6 +241,17 @@ describe('on its way', () => {
     await perform(throttle('throttle-1'))
     world.gateway.moveByPerson('key-a', ['plan-s'])
     expect(await perform(restore('full'))).toEqual({ kind: 'already' })
+    expect(where()).toEqual(['plan-s'])
+  })
+
+  test('a throttle for another holder that is decided while it is moved back is made after that, and not taken for made', async () => {
+    await world.serve(plans)
+    const { perform } = await world.live(moving)
+    await perform(throttle('throttle-1'))
+    const ofTenant = { keyId: 'tenant:t', keys: [{ keyId: 'key-a', limits: low }] }
+    await Promise.all([perform(restore('full')), perform(throttle('throttle-1', low, ofTenant))])
+    expect(where()).toEqual(['plan-p'])
+    await perform(restore('full', 'tenant:t'))
     expect(where()).toEqual(['plan-s'])
   })
 

@@ -179,6 +179,7 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
     let failures = 0
     /** What the plan that it came from gives it. */
     let limitsBack: LimitsOrNone | undefined
+    let limitsThere: LimitsOrNone | undefined
     const startedAs = storyOf(place)?.state ?? 'there'
     const doubtUntil = clock.now() + leavesWithinMs
 
@@ -220,7 +221,7 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
       if (gapMs === undefined && wanted === 'back') return { kind: 'already' }
       const limits = isAway
         ? { before: target.before ?? undefined, after: target.after ?? undefined }
-        : { after: limitsBack ?? undefined }
+        : { before: limitsThere ?? undefined, after: limitsBack ?? undefined }
       return { kind: 'applied', ...limits, ...(gapMs !== undefined && { gapMs }), wholeOnly: true }
     }
 
@@ -269,12 +270,13 @@ export function penaltyPlan(world: WayWorld): PenaltyPlan {
       if (story !== undefined && story.state !== 'there' && here.every(planId => leaving.has(planId)))
         gapSince ??= story.since
       if (story?.state !== towards) {
-        const origins = towards === 'back' && !isInGap() ? await lookAtOrigins(plans, from, signal) : undefined
+        const origins = towards === 'back' && !isInGap() ? await lookAtPlans(plans, { from, to }, signal) : undefined
         if (origins?.gone !== undefined) {
           await note('move-left', effect, place)
           return refused(`plan ${origins.gone}, which the key came from, is gone: it stays in the penalty plan ${to}`)
         }
         limitsBack = origins?.limits
+        limitsThere = origins?.penalty
         const unwatched = await announce(effect, place, target, towards, gapSince ?? now)
         if (unwatched !== undefined && !isInGap()) return refused(unwatched)
       }
@@ -384,18 +386,22 @@ const penaltyPlanWanting = ({ penaltyPlan }: KnownGateway): string | undefined =
   penaltyPlan === undefined ? 'no `penaltyPlan` is configured to move the key to' : undefined
 
 /** A key cannot go back into what is not there: before it leaves the penalty plan that is looked at. */
-async function lookAtOrigins(
+async function lookAtPlans(
   plans: KnownGateway['plans'],
-  from: readonly string[],
+  { from, to }: Pick<MoveStory, 'from' | 'to'>,
   signal: AbortSignal,
-): Promise<{ readonly gone?: string; readonly limits?: LimitsOrNone }> {
+): Promise<{ readonly gone?: string; readonly limits?: LimitsOrNone; readonly penalty?: LimitsOrNone }> {
   let limits: LimitsOrNone | undefined
   for (const planId of from) {
     const read = await plans.settingsNow(planId, signal)
     if (read.kind === 'refused' && read.isMalformed) return { gone: planId }
     if (read.kind === 'ok' && limits === undefined) limits = read.value.limits
   }
-  return limits === undefined ? {} : { limits }
+  const penalty = await plans.settingsNow(to, signal)
+  return {
+    ...(limits !== undefined && { limits }),
+    ...(penalty.kind === 'ok' && { penalty: penalty.value.limits }),
+  }
 }
 
 /** Not in that plan, or left already: where it is the next read tells. */
