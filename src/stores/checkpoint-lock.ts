@@ -12,6 +12,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StreamError } from '../core/errors.ts'
 import { type Disk, machineDisk } from './disk.ts'
+import { tryLink } from './durable.ts'
 
 export interface Holder {
   readonly pid: number
@@ -207,16 +208,6 @@ function held(directory: string, by: string): StreamError {
     retry: 'later',
     hint: 'Stop that worker, or give this one a directory of its own (state.directory)',
   })
-}
-
-async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
-  try {
-    await disk.link(from, to)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
-    throw error
-  }
 }
 
 async function readIfThere(disk: Disk, path: string): Promise<string | undefined> {

@@ -35,3 +35,14 @@ export function unwritable(what: string, path: string, cause: unknown): StreamEr
     cause,
   })
 }
+
+/** Whether `to` is ours now: of several who link the same name at once one gets it, with all that `from` holds. */
+export async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
+  try {
+    await disk.link(from, to)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}

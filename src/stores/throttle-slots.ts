@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import type { ApiKeyId, PartitionId } from '../core/vocabulary.ts'
 import { type Disk, machineDisk } from './disk.ts'
+import { tryLink } from './durable.ts'
 
 export interface ThrottleSlots {
   /** Whether there was room; a key that has a slot keeps it. */
@@ -81,15 +82,5 @@ function slotIn(text: string): Slot | undefined {
     return typeof partition === 'string' && typeof keyId === 'string' ? ({ partition, keyId } as Slot) : undefined
   } catch {
     return undefined
-  }
-}
-
-async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
-  try {
-    await disk.link(from, to)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    throw error
   }
 }

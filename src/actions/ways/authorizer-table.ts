@@ -12,12 +12,13 @@
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/limit-story.ts'
 import type { RowPlace, RowStory } from '../../core/incident/row-story.ts'
-import { type ApiKeyId, type EpochMs, MINUTE_MS, type PlanLimits } from '../../core/vocabulary.ts'
+import type { ApiKeyId, EpochMs, PlanLimits } from '../../core/vocabulary.ts'
 import type { RowEntry } from '../../stores/journal-entry.ts'
 import { backoffMs } from '../usage-plan-client.ts'
 import type { PenaltyKey, Written } from './authorizer-rows.ts'
 import {
   type LimitEffect,
+  mendEveryMs,
   noGateway,
   notConfigured,
   type Part,
@@ -35,9 +36,6 @@ export interface RowTarget extends RowPlace {
   /** What the key normally needs. */
   readonly limits: PlanLimits
 }
-
-/** So often a restore is tried that only a person can make possible. */
-const mendEveryMs = 5 * MINUTE_MS
 
 export interface AuthorizerTableWay extends Way<RowTarget, RowStory> {
   /** A person wants it for longer: a row ends by itself, so it is told. */

@@ -23,7 +23,6 @@ import {
   type PlanSettings,
   type PlanStory,
 } from '../../core/incident/plan-story.ts'
-import { MINUTE_MS } from '../../core/vocabulary.ts'
 import type { PlanEntry } from '../../stores/journal-entry.ts'
 import { type Attempt, changeEveryMs, type Want } from '../control-plane-queue.ts'
 import { withPlan } from '../lowered-plans.ts'
@@ -45,6 +44,7 @@ import {
   isNewHold,
   type KnownGateway,
   type LimitEffect,
+  mendEveryMs,
   notConfigured,
   type Performed,
   type Run,
@@ -57,9 +57,6 @@ import {
 
 /** A conflict is somebody else's change in the same moment: it passes, or a person has to look. */
 const maxConflicts = 5
-
-/** So often a restore is tried that only a person can make possible. */
-const mendEveryMs = 5 * MINUTE_MS
 
 const forms: readonly PathForm[] = ['raw', 'escaped']
 

@@ -30,6 +30,7 @@ import {
   isNewHold,
   type KnownGateway,
   type LimitEffect,
+  mendEveryMs,
   noGateway,
   notConfigured,
   type Part,
@@ -53,8 +54,6 @@ export interface MoveTarget extends Moving {
   readonly isWhole: boolean
 }
 
-/** So often a restore is tried that only a person can make possible. */
-const mendEveryMs = 5 * MINUTE_MS
 /** A plan that a key was told to leave is left by then, or has to be told again. */
 const leavesWithinMs = 3 * MINUTE_MS
 /** So often it is looked whether it is on its way still. */

@@ -11,11 +11,14 @@ import type { WayName } from '../../core/config/tenants.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import type { LimitPlace, LimitStory } from '../../core/incident/limit-story.ts'
 import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
-import type { ApiKeyId } from '../../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS } from '../../core/vocabulary.ts'
 import type { Attempt, ControlPlaneQueue, Want } from '../control-plane-queue.ts'
 import type { Asking, Refusal, Silence, UsagePlans } from '../usage-plan-client.ts'
 import type { AuthorizerTable } from './authorizer-rows.ts'
 import type { Ledger } from './ledger.ts'
+
+/** So often a restore is tried that only a person can make possible. */
+export const mendEveryMs = 5 * MINUTE_MS
 
 /** The API Gateway of one account and region. */
 export interface GatewayControl {
