@@ -117,6 +117,29 @@ test('a damaged last line that was written to its end is not taken for a torn on
   await expect(openEffectJournal(directory)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
 })
 
+test('a journal that ends before what a checkpoint knows is not gone on from, and says what was lost', async () => {
+  await write(throttled)
+  const journal = await openEffectJournal(directory)
+  journal.mustReach(4)
+  expect(() => journal.mustReach(5)).toThrow(/ends after entry 4, and the checkpoint goes on from entry 5/)
+  await journal.close()
+  await rm(path)
+  const empty = await openEffectJournal(directory)
+  expect(() => empty.mustReach(4)).toThrow(
+    expect.objectContaining({ code: 'CHECKPOINT_DAMAGED', message: expect.stringContaining('is empty or gone') }),
+  )
+  await empty.close()
+})
+
+test('its position is that of what is on disk: a checkpoint never speaks of an entry that a crash may take away', async () => {
+  const journal = await openEffectJournal(directory)
+  const appended = journal.append(throttled)
+  expect(journal.position()).toBe(0)
+  await appended
+  expect(journal.position()).toBe(4)
+  await journal.close()
+})
+
 test('compaction keeps the original of a plan that is still lowered, however often the journal is opened', async () => {
   await write(throttled, [intent(restore('half')), changing('half', 5, 50), set('half'), applied('half')])
   const before = journalIndex((await recover()).recovered).stories

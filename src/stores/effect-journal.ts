@@ -4,7 +4,8 @@
  *
  * One append is one line, `{"crc":"<8 hex digits>","from":N,"entries":[…]}`, one write and one fsync, and the next append waits
  * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
- * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
+ * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them. A journal that
+ * ends before that has lost what the checkpoint relies upon, and is not gone on from.
  *
  * Fenced: what is announced here may be done only while the directory is still ours, which is asked after each append. Who
  * took it over has read the journal into a new file, so what one who was frozen meanwhile writes into the old one is read by nobody.
@@ -65,8 +66,9 @@ export async function openEffectJournal(
   let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = limitStories(recovered)
-  /** Number of the next entry that is asked for. */
+  /** Number of the next entry that is asked for, and of the one behind the last that is on disk. */
   let next = begunAt
+  let kept = begunAt
 
   // Once it is unknown what the file holds, nothing may be announced in it any more.
   let broken: StreamError | undefined
@@ -85,6 +87,7 @@ export async function openEffectJournal(
       throw failure
     }
     bytes += line.length
+    kept = from + entries.length
     await stillOurs()
     stories = entries.reduce<LimitStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
@@ -110,9 +113,9 @@ export async function openEffectJournal(
     cutBytes,
     stories: () => stories,
     since: position => entriesFrom(numbered, position),
-    position: () => next,
-    goOnFrom(position) {
-      next = Math.max(next, position)
+    position: () => kept,
+    mustReach(position) {
+      if (position > begunAt) throw endsEarly(directory, { position, endsAt: begunAt })
     },
     append(entries) {
       if (entries.length === 0) return last.catch(() => {})
@@ -328,6 +331,19 @@ async function replaceJournal(
 function isMissing(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }
+
+const endsEarly = (
+  directory: string,
+  { position, endsAt }: { readonly position: number; readonly endsAt: number },
+): StreamError =>
+  new StreamError(
+    'CHECKPOINT_DAMAGED',
+    `The effect journal ${join(directory, fileName)} ${endsAt === 0 ? 'is empty or gone' : `ends after entry ${endsAt}`}, and the checkpoint goes on from entry ${position}: what limits were before they were lowered is lost with it`,
+    {
+      retry: 'never',
+      hint: `Bring ${fileName} back as it was. If it is gone for good: weir throttles list --state ${directory} says who is throttled; set their usage plans by hand, then move only checkpoint-* and cells-* of ${directory} away, and start`,
+    },
+  )
 
 function damaged(path: string, line: number): StreamError {
   return new StreamError(

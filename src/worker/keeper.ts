@@ -129,7 +129,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
-  journal.goOnFrom(state?.journaled ?? 0)
+  if (state !== undefined) journal.mustReach(state.journaled)
   /** Whose limits no incident holds, and when giving them back was last begun. */
   const returning = new Map<ApiKeyId, EpochMs>()
   const { mode, time } = settings.engine.config

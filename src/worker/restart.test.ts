@@ -244,6 +244,21 @@ test('what was on its way in a life whose state was lost is not done two lives l
   await third.stop()
 })
 
+test('a worker whose journal is gone does not go on from its checkpoint: it owes limits that nobody knows any more', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.bring(5, 1)
+  await first.bring(10, 200)
+  await first.stop()
+  await unlink(join(folder, 'effects.ndjson'))
+  const second = await live({ folder, startsAt: noon + 15_000, given: first.source.given })
+  await expect(second.running).rejects.toMatchObject({
+    ...{ code: 'CHECKPOINT_DAMAGED', message: expect.stringContaining('is empty or gone') },
+    hint: expect.stringContaining('weir throttles list'),
+  })
+  expect(second.asked()).toEqual([])
+})
+
 test('a limit that is lowered and that no incident holds is given back within the minute', async () => {
   const folder = newFolder()
   const first = await live({ folder })
