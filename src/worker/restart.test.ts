@@ -6,6 +6,7 @@ import { engineSettings } from '../core/engine.ts'
 import type { Outcome } from '../core/incident/effect.ts'
 import { HOUR_MS, MINUTE_MS } from '../core/vocabulary.ts'
 import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
+import { otherSource, type SavedState } from './saved-state.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { config, full, live, newFolder, noon, removeFolders, takesNothing } from './testing-life.ts'
 import { untilQuiet } from './testing-world.ts'
@@ -257,6 +258,14 @@ test('a worker whose journal is gone does not go on from its checkpoint: it owes
     hint: expect.stringContaining('weir throttles list'),
   })
   expect(second.asked()).toEqual([])
+})
+
+test.each([
+  ['growing file /logs/a', undefined],
+  ['kafka topic calls (group weir)', 'The checkpoint is of ANOTHER source, kafka topic calls (group weir)'],
+])('a state that was kept of %s and goes on with files says so where that is another source', (source, note) => {
+  const said = otherSource({ source } as SavedState, { description: '3 files from a to c' })
+  expect(said?.slice(0, note?.length)).toBe(note)
 })
 
 test('a limit that is lowered and that no incident holds is given back within the minute', async () => {
