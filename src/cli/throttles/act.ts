@@ -17,6 +17,7 @@ import { sentenceOf } from '../../worker/telemetry-text.ts'
 import { openDeadMansSwitch } from '../dead-mans-switch.ts'
 import { limitGateways } from '../limit-gateways.ts'
 import { listenForStop } from '../stop-signal.ts'
+import { gatewaysReady } from './gateway-ready.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { releaseOffline } from './offline-release.ts'
@@ -103,7 +104,8 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
     )
   for (const { holder, meant } of told.values()) {
     const worker = { listen: config.server.listen, directory, env, holder }
-    for (const command of commandsOf(what, meant)) await tell(command, by, worker, surroundings)
+    const untouched = new Set(meant.flatMap(({ is, keyId }) => (is === 'asked for' ? keyId : [])))
+    for (const command of commandsOf(what, meant)) await tell(command, by, { worker, untouched }, surroundings)
     // All of them would be asked at one address, where one of them listens.
     if (told.size > 1 && !('name' in what)) throw notAllTold(what, [...told.keys()])
   }
@@ -111,6 +113,7 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
   const gateways = limitGateways(config, () => controlPlaneQueue({ clock }))
   const telemetry: Telemetry = event => say(clock.now(), sentenceOf(event))
+  if (lowered.length > 0) await gatewaysReady(gateways, new Set(lowered.map(one => one.gateway)))
   const watchOver = (journal: EffectJournal) => openDeadMansSwitch(config, { clock, journal, telemetry })
   for (const folder of new Set(lowered.map(one => one.folder))) {
     out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
@@ -135,15 +138,23 @@ const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
 async function tell(
   command: OperatorCommand,
   by: string,
-  worker: RunningWorker,
+  { worker, untouched }: { readonly worker: RunningWorker; readonly untouched: ReadonlySet<ApiKeyId> },
   { out }: ActSurroundings,
 ): Promise<void> {
   const { keyIds, until } = await commandWorker(command, by, worker)
-  out.write(`${toldText(command, keyIds, until)}\n`)
+  const isYet = keyIds.length > 0 && keyIds.every(keyId => untouched.has(keyId))
+  out.write(`${toldText(command, keyIds, until, isYet)}\n`)
 }
 
-function toldText(command: OperatorCommand, keyIds: readonly ApiKeyId[], until: EpochMs | undefined): string {
+/** `isYet`: nothing is lowered for them yet, but asked for. */
+function toldText(
+  command: OperatorCommand,
+  keyIds: readonly ApiKeyId[],
+  until: EpochMs | undefined,
+  isYet: boolean,
+): string {
   const whose = keyIds.map(cleanText).join(', ')
+  const stays = isYet ? 'is not lowered yet; once it is, it stays so' : 'stays lowered'
   const back = `${whose} ${keyIds.length === 1 ? 'gets its limit' : 'get their limits'} back; AWS takes one change in 20 s, and up to two minutes until it bites. weir throttles list shows what is left.`
   switch (command.kind) {
     case 'release':
@@ -153,9 +164,9 @@ function toldText(command: OperatorCommand, keyIds: readonly ApiKeyId[], until: 
         ? 'No limit is lowered: there is nothing to give back.'
         : `${back}\nNew incidents may be throttled; weir throttles halt would stop that.`
     case 'extend':
-      return `${whose} stays lowered until ${timeText(until ?? 0)}, or until it is calm.`
+      return `${whose} ${stays} until ${timeText(until ?? 0)}, or until it is calm.`
     case 'hold':
-      return `${whose} stays lowered until ${timeText(until ?? 0)}, whatever it does. weir throttles release ends that.`
+      return `${whose} ${stays} until ${timeText(until ?? 0)}, whatever it does. weir throttles release ends that.`
     case 'halt':
       return `Nobody is throttled from now on, until weir throttles go-on.${keyIds.length === 0 ? '' : ` ${back}`}`
     case 'go-on':

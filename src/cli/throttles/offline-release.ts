@@ -48,11 +48,29 @@ const CHANGE_EVERY_MS = 20_000
  * Ends early when `signal` aborts.
  */
 export async function releaseOffline(release: OfflineRelease, signal: AbortSignal): Promise<void> {
+  try {
+    await releaseFrom(release, signal)
+  } catch (cause) {
+    throw cause instanceof StreamError && cause.code === 'STORE_UNWRITABLE'
+      ? onOtherDisk(cause, release.directory)
+      : cause
+  }
+}
+
+/** A disk that is full or read-only keeps nobody from giving limits back: the journal's copy says as much. */
+const onOtherDisk = (cause: StreamError, directory: string): StreamError =>
+  new StreamError('STORE_UNWRITABLE', cause.message, {
+    retry: 'later',
+    hint: `Give them back from a copy on another disk: cp -r ${directory} /tmp/weir-state; weir throttles release --all --state /tmp/weir-state`,
+    cause,
+  })
+
+async function releaseFrom(release: OfflineRelease, signal: AbortSignal): Promise<void> {
   const { directory, isShared, lowered, say, clock } = release
   const place = { disk: machineDisk, host: thisHost }
   const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
   try {
-    const journal = await openEffectJournal(directory)
+    const journal = await openEffectJournal(directory, machineDisk, undefined, 'pass')
     try {
       const audit = await openAudit(directory, ({ message }) =>
         say(clock.now(), `${message}; limits are given back all the same`),

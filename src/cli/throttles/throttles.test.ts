@@ -1,8 +1,8 @@
 /** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
@@ -140,6 +140,54 @@ describe('with no worker', () => {
     await lowered('key-a')
     await writeFile(join(kept(), 'checkpoint-000000000001'), 'WEIRCKPT, or what is left of it')
     await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+  })
+
+  test('a journal with a damaged line gives back what the others say, names the line, and stays as it is', async () => {
+    await lowered('key-a')
+    const path = join(kept(), 'effects.ndjson')
+    const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
+    const damaged = lines[0]?.replace('key-a', 'key-q') ?? ''
+    await writeFile(path, [damaged, ...lines.slice(1), ''].join('\n'))
+    let text = ''
+    const config = join(folder, 'weir.yaml')
+    await listThrottles({ config }, { write: more => (text += more) }, clock.now())
+    expect(text).toContain('plan-key-a')
+    expect(text).toContain('damaged: what its line 1 said is not known')
+    await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+    expect((await readFile(path, 'utf8')).split('\n')[0]).toBe(damaged)
+    await expect(openEffectJournal(kept())).rejects.toMatchObject({
+      ...{ code: 'CHECKPOINT_DAMAGED', hint: expect.stringContaining('weir throttles release --all --state') },
+    })
+  })
+
+  test.each([
+    ['a region', { AWS_REGION: undefined }, 'Set AWS_REGION'],
+    ['credentials', { AWS_REGION: 'eu-west-1' }, 'Give AWS credentials'],
+  ])('without %s nothing is begun: nobody would wait for what never comes', async (_, env, hint) => {
+    await lowered('key-a')
+    const before = await readFile(join(kept(), 'effects.ndjson'), 'utf8')
+    const none = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/none', AWS_SHARED_CREDENTIALS_FILE: '/none' }
+    for (const [name, value] of Object.entries({ ...none, AWS_DEFAULT_REGION: undefined, ...env }))
+      vi.stubEnv(name, value)
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
+    await expect(
+      say(releaseAll, { yes: true, config: join(folder, 'lost.yaml'), state: kept() }),
+    ).rejects.toMatchObject({ code: 'CONFIG_INVALID', hint: expect.stringContaining(hint) })
+    vi.unstubAllEnvs()
+    expect(await readFile(join(kept(), 'effects.ndjson'), 'utf8')).toBe(before)
+  })
+
+  test('a state on a full disk is given back from a copy on another, and that is said', async () => {
+    await lowered('key-a')
+    await mkdir(join(kept(), 'effects.ndjson.new'))
+    const trouble = await say(releaseAll, { yes: true }).catch(cause => cause)
+    expect(trouble).toMatchObject({ code: 'STORE_UNWRITABLE', hint: expect.stringContaining('cp -r') })
+    await rm(join(kept(), 'effects.ndjson.new'), { recursive: true })
+    const copy = join(folder, 'copy')
+    await cp(kept(), copy, { recursive: true })
+    await say(releaseAll, { yes: true, state: copy })
     expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
   })
 
@@ -306,6 +354,37 @@ describe('with a worker that runs', () => {
     })
     expect(limitsNow()[0]).toBe(5)
   })
+})
+
+test('who was released since the last checkpoint is not listed; what the journal has nothing of says what it was lowered to', async () => {
+  const state = newFolder()
+  const life = await live({ folder: state })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  const tenants = { tenants: {}, planned: [] }
+  const unplaced = expect.stringMatching(/^lowered from .* to .*, and the effect journal has nothing of it$/)
+  expect((await keptState(state, tenants)).throttles).toMatchObject([{ keyId: 'k1', is: 'lowered', unplaced }])
+  const journal = await openEffectJournal(state)
+  await journal.append([{ kind: 'commanded', at: noon + 20_000, command: { kind: 'release', keyId: 'k1' }, by: 'ann' }])
+  await journal.close()
+  expect((await keptState(state, tenants)).throttles).toEqual([])
+})
+
+test('a throttle that waits for a gateway that is down says why nothing is lowered yet', async () => {
+  const state = newFolder()
+  const progress = () => ({ ahead: 0, waitMs: 0, because: 'ECONNREFUSED' })
+  const life = await live({
+    folder: state,
+    answer: effect => (effect.kind === 'throttle' ? undefined : { kind: 'applied' }),
+    progress,
+  })
+  await life.bring(5, 1)
+  await life.bring(120, 200)
+  let text = ''
+  await listThrottles({ config: join(folder, 'weir.yaml'), state }, { write: more => (text += more) }, noon + 125_000)
+  expect(text).toContain('not lowered yet: ECONNREFUSED')
+  await life.stop()
 })
 
 test('where workers share the state, the one that runs is told, and what nobody holds is given back', async () => {
