@@ -159,10 +159,10 @@ async function watch(watching: Watch): Promise<void> {
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched =>
-      withNotices(config, { clock, telemetry: watched.telemetry }, (telling, sender) => {
-        const lives = { ...watching, ...watched, telemetry: telling }
+      withNotices(config, { clock, watched, log: telemetry }, (heard, log, sender) => {
+        const lives = { ...watching, ...heard }
         const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock), sender }
-        return config.state.shared ? watchShared(lives, telemetry, common) : watchWhole(lives, common)
+        return config.state.shared ? watchShared(lives, log, common) : watchWhole(lives, common)
       }),
   )
 }
@@ -170,17 +170,26 @@ async function watch(watching: Watch): Promise<void> {
 /** What the worker says of itself goes out with the alerts, and ends after them. */
 async function withNotices(
   config: WeirConfig,
-  { clock, telemetry }: { readonly clock: Clock; readonly telemetry: Telemetry },
-  work: (telemetry: Telemetry, sender: SnsSender | undefined) => Promise<void>,
+  { clock, watched, log }: { readonly clock: Clock; readonly watched: Watched; readonly log: Telemetry },
+  work: (heard: Watched, log: Telemetry, sender: SnsSender | undefined) => Promise<void>,
 ): Promise<void> {
   const { sns, tellBehindAfter } = config.alerts
+  const { telemetry, reads, lives } = watched
   const sender = alertSender(config, clock, telemetry)
   const noticing = createNoticing({
     ...{ clock, telemetry, behindAfterMs: tellBehindAfter, checkpointEveryMs: config.state.checkpointEvery },
     send: sender && sns && noticePerformer({ sender, topicArn: sns.topicArn }),
   })
+  const heard: Watched = {
+    telemetry: noticing.hearing(telemetry),
+    reads,
+    lives(partition) {
+      const life = lives(partition)
+      return { ...life, telemetry: noticing.hearing(life.telemetry, partition) }
+    },
+  }
   try {
-    await work(noticing.telemetry, sender)
+    await work(heard, noticing.hearing(log), sender)
   } finally {
     await noticing.finish()
   }

@@ -3,7 +3,7 @@
  * it last read. Followed event by event; a plain value, so that health and metrics are functions of it.
  */
 import type { EpochMs } from '../core/vocabulary.ts'
-import { behindMs } from '../worker/meter.ts'
+import { behindMs, nothingSeen, type Seen, seenWith } from '../worker/meter.ts'
 import type { Reading, TelemetryEvent } from '../worker/telemetry.ts'
 
 /** starting: reading its own state; learning: being taught its history. Nothing is watched before `running`. */
@@ -16,8 +16,8 @@ export interface Pulse {
   /** The last turn that the clock asked for, which it does each second. */
   tickedAt: EpochMs | undefined
   reading: Reading | undefined
-  /** When a record was last read. */
-  readAt: EpochMs | undefined
+  /** What was read, and when. */
+  seen: Seen
   /** When the newest checkpoint was begun: it holds what there was then. */
   checkpointedAt: EpochMs | undefined
   /** When reading had come up with the stream for the first time. */
@@ -31,7 +31,7 @@ export interface Pulse {
 }
 
 export const createPulse = (now: EpochMs): Pulse => ({
-  ...{ phase: 'starting', since: now, tickedAt: undefined, reading: undefined, readAt: undefined },
+  ...{ phase: 'starting', since: now, tickedAt: undefined, reading: undefined, seen: nothingSeen },
   ...{ checkpointedAt: undefined, caughtUpAt: undefined, held: 0, blind: 0, hasEnded: false },
 })
 
@@ -67,7 +67,7 @@ export function follow(pulse: Pulse, event: TelemetryEvent, now: EpochMs, { read
     case 'batchesRead':
       pulse.tickedAt = now
       pulse.reading = event
-      if (event.records > 0) pulse.readAt = now
+      pulse.seen = seenWith(pulse.seen, event, now)
       if (event.lag !== undefined && behindMs(event, now) <= readyLagMs) pulse.caughtUpAt ??= now
       break
     default:

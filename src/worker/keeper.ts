@@ -97,6 +97,8 @@ export interface Keeper {
   /** The log is over: closes all panes. */
   end(): Promise<void>
   throttled(): number
+  /** Whose limits the journal says are lowered. */
+  lowered(): readonly ApiKeyId[]
   effectsRunning(): number
   effectWaits(): readonly EffectWait[]
   totalCalls(): number
@@ -464,6 +466,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         await feed({ kind: 'end' })
       }),
     throttled: () => engineStatus(engine).throttled,
+    lowered: () => [...new Set([...journal.stories().values()].flatMap(({ holders }) => holders))],
     effectsRunning: () => performing.running(),
     effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,

@@ -141,6 +141,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
+    case 'limitsStayLowered':
+      return `While Weir does not run nobody gives back the lowered limits of ${listText(event.keyIds)}: start it again, or give them back now with weir throttles release --all`
     case 'workerStopped':
       return `Stopped after ${event.totalCalls} calls`
     default:
@@ -267,3 +269,10 @@ function performedSentence(effect: Effect, outcome: Outcome): string {
 const grouped = (count: number): string => count.toLocaleString('en-US')
 
 const isoTime = (at: EpochMs): string => new Date(at).toISOString()
+
+const listedIds = 10
+
+function listText(ids: readonly string[]): string {
+  const more = ids.length - listedIds
+  return more > 0 ? `${ids.slice(0, listedIds).join(', ')} and ${more} more` : ids.join(', ')
+}

@@ -184,6 +184,8 @@ export type TelemetryEvent =
       readonly because: 'asked' | 'source-ended' | 'trouble'
       readonly effectsRunning: number
     }
+  /** They stay lowered while nobody runs. */
+  | { readonly name: 'limitsStayLowered'; readonly keyIds: readonly ApiKeyId[] }
   | { readonly name: 'workerStopped'; readonly totalCalls: number }
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -247,6 +249,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':
+    case 'limitsStayLowered':
     case 'sourceTroubled':
       return 'error'
     case 'metricsPriced':

@@ -106,5 +106,6 @@ export const events: Events = {
   requestsRefused: { name: 'requestsRefused', refused: { token: 3, host: 1 } },
   requestFailed: { name: 'requestFailed', route: '/metrics', because: 'no such row' },
   workerStopping: { name: 'workerStopping', because: 'asked', effectsRunning: 1 },
+  limitsStayLowered: { name: 'limitsStayLowered', keyIds: ['k1' as ApiKeyId] },
   workerStopped: { name: 'workerStopped', totalCalls: 9_120 },
 }

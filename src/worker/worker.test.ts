@@ -268,3 +268,16 @@ test('detectors that the log leaves blind are told once in a life, in its first 
     },
   ])
 })
+
+test('whoever stops it while limits are lowered is told whose they are, and what gives them back without it', async () => {
+  const life = await live({ folder: newFolder() })
+  await life.bring(1, 1)
+  const [before, after] = [
+    { rateLimit: 100, burstLimit: 200 },
+    { rateLimit: 4, burstLimit: 8 },
+  ]
+  const change = { keyId: 'k7' as ApiKeyId, effectId: 'k7#1/throttle-1', planId: 'p7', before, after }
+  await life.journal.append([{ kind: 'plan-changing', at: noon, ...change }])
+  await life.stop()
+  expect(life.told.slice(-2)).toMatchObject([{ name: 'limitsStayLowered', keyIds: ['k7'] }, { name: 'workerStopped' }])
+})
