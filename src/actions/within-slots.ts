@@ -19,7 +19,8 @@ export async function withinSlots(
     async perform(effect, signal) {
       if (effect.kind === 'throttle' && !(await slots.take(effect.keyId))) return tooMany(most)
       const outcome = await inner.perform(alone(effect), signal)
-      if (!isLowered(effect.keyId)) await slots.giveBack(effect.keyId)
+      // What is done is done: a slot that is left over the part's next life gives back.
+      if (!isLowered(effect.keyId)) await slots.giveBack(effect.keyId).catch(() => undefined)
       return outcome
     },
   }
