@@ -89,20 +89,3 @@ test('of a partition whose worker died a slot stays taken while its limit is low
   expect(await other(throttle('k3'))).toBe('applied')
   expect((await readdir(join(folder, 'throttled'))).toSorted()).toEqual(['slot-1', 'slot-2'])
 })
-
-test('a plan is a key’s own only while no other key is in it: a sibling’s worker would take our limit for the original', async () => {
-  const journal = await openEffectJournal(join(folder, 'j'))
-  const slots = await openThrottleSlots(join(folder, 'throttled'), {
-    most: 1,
-    partition: 't/1' as PartitionId,
-    id: 'x',
-  })
-  const asked: Effect[] = []
-  const inner = {
-    perform: async (effect: Effect) => ({ kind: 'refused', because: String(asked.push(effect)) }) as const,
-  }
-  const performer = await withinSlots(inner, { slots, journal, most: 1 })
-  const siblings = [{ keyId: 'k2' as ApiKeyId, limits: low }]
-  await performer.perform({ ...throttle('k1'), siblings }, new AbortController().signal)
-  expect(asked).toMatchObject([{ keyId: 'k1', siblings: [] }])
-})

@@ -18,7 +18,7 @@ export async function withinSlots(
     ...inner,
     async perform(effect, signal) {
       if (effect.kind === 'throttle' && !(await slots.take(effect.keyId))) return tooMany(most)
-      const outcome = await inner.perform(alone(effect), signal)
+      const outcome = await inner.perform(effect, signal)
       // What is done is done: a slot that is left over the part's next life gives back.
       if (!isLowered(effect.keyId)) await slots.giveBack(effect.keyId).catch(() => undefined)
       return outcome
@@ -30,9 +30,3 @@ const tooMany = (most: number): Outcome => ({
   kind: 'refused',
   because: `all workers together have throttled ${most} tenants already (throttle.maxTenants)`,
 })
-
-/**
- * A plan that holds another key of the tenant too may be lowered by another worker as well, whose journal would take what we
- * set for its original: here it counts as shared.
- */
-const alone = (effect: PlanEffect): PlanEffect => (effect.kind === 'throttle' ? { ...effect, siblings: [] } : effect)

@@ -81,17 +81,17 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       if (!story.holders.includes(effect.keyId)) await note('row-held', effect, place)
       return { place, outcome: { kind: 'already', after: limitsIn(table.penaltyKeys, story), wholeOnly: true } }
     }
-    // No await from here to the journal: whoever comes next finds the key taken.
-    const penaltyKey = freeKey(table.penaltyKeys, limits, place)
-    if (penaltyKey === undefined) return { place, outcome: refused(allInUse(table.penaltyKeys)) }
     const version = `${effect.id}@${effect.decidedAt}`
     const expiresAt = Math.max(effect.expiresAt, story?.expiresAt ?? 0)
     const ours = story?.versions ?? []
     const about = { at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place }
-    await ledger.write({ kind: 'row-changing', ...about, penaltyKey: penaltyKey.id, version, expiresAt })
+    const penaltyKey = await takeKey(table.penaltyKeys, limits, place, key =>
+      ledger.write({ kind: 'row-changing', ...about, penaltyKey: key.id, version, expiresAt }),
+    )
+    if (penaltyKey.kind === 'refused') return { place, outcome: penaltyKey }
     const row = {
       row: place.row,
-      penaltyKey,
+      penaltyKey: penaltyKey.key,
       incidentId: effect.incidentId,
       expiresAt,
       version,
@@ -106,7 +106,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     switch (written.kind) {
       case 'ok': {
         await note('row-set', effect, place)
-        const { rateLimit, burstLimit } = penaltyKey
+        const { rateLimit, burstLimit } = penaltyKey.key
         return { place, outcome: { kind: 'applied', after: { rateLimit, burstLimit }, wholeOnly: true } }
       }
       case 'others':
@@ -194,6 +194,25 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       onTrouble({ effectId: effect.id, error: written.because, nextTryInMs: afterMs })
       await clock.sleep(afterMs, signal)
       signal.throwIfAborted()
+    }
+  }
+
+  /** The first of those that suit which no other part of the stream has; it is journaled with that. */
+  async function takeKey(
+    keys: readonly PenaltyKey[],
+    need: PlanLimits,
+    place: RowPlace,
+    announce: (key: PenaltyKey) => Promise<string | undefined>,
+  ): Promise<{ readonly kind: 'taken'; readonly key: PenaltyKey } | ReturnType<typeof refused>> {
+    let because = allInUse(keys)
+    for (let left = keys; ; ) {
+      // No await from here to the story: whoever comes next finds the key taken.
+      const key = freeKey(left, need, place)
+      if (key === undefined) return refused(because)
+      const taken = await announce(key)
+      if (taken === undefined) return { kind: 'taken', key }
+      because = taken
+      left = left.filter(({ id }) => id !== key.id)
     }
   }
 
