@@ -1,7 +1,7 @@
 /** Several workers on one stream: what the lives of the partitions that this one is given have in common is opened here. */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { ControlPlaneQueue } from '../actions/control-plane-queue.ts'
+import { type ControlPlaneQueue, ofPart } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
 import { type Claims, claimsBy } from '../actions/ways/claims.ts'
 import { withinSlots } from '../actions/within-slots.ts'
@@ -112,7 +112,7 @@ export async function withSharedLives(
             },
             claims: async ({ stillOurs }) =>
               claimsBy(await openSharedMarks(join(stateDirectory, 'claimed'), { ...owner, stillOurs })),
-            queueOf: queue => ({ ...queue, want: target => queue.want(`${partition} ${target}`) }),
+            queueOf: queue => ofPart(queue, partition),
           }
           const life = lives(partition)
           try {
