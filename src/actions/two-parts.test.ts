@@ -83,7 +83,7 @@ const ways = {
   'authorizer-table': () => {
     const { rows, written } = table()
     return {
-      options: { way: 'authorizer-table', authorizerTable: { rows: written, penaltyKeys } } as const,
+      options: { way: 'authorizer-table', authorizerTable: { rows: written, penaltyKeys, beyondMs: 0 } } as const,
       plans: [{ id: 'plan-a', limits: original, keys: ['key-a'] }],
       has: () => [...rows],
     }
@@ -130,7 +130,7 @@ test('what one part has given back the other may lower', async () => {
 
 test('two parts answer no two keys with the same penalty key', async () => {
   const { rows, written } = table()
-  const options = { way: 'authorizer-table', authorizerTable: { rows: written, penaltyKeys } } as const
+  const options = { way: 'authorizer-table', authorizerTable: { rows: written, penaltyKeys, beyondMs: 0 } } as const
   const one = await life('one', options)
   const two = await life('two', options)
   const of = (keyId: string) => ({ ...throttle('throttle-1', low, { keyId }), expiresAt: Number.MAX_SAFE_INTEGER })

@@ -6,7 +6,8 @@
  *   choose a penalty key that nobody has ─► journal ─► PutItem, if the row is ours or has ended ─► lowered
  *   restore: UpdateItem expiresAt = now, if the row is ours ─► left
  *
- * There is no half of it: for the probation the row stays. And whether it holds is not read from the log: it bites when the
+ * There is no half of it: what the tenant's own key allows is not known here, and a penalty key has the limits that it has. So the row stays for the
+ * probation, also where the throttle has expired: by itself it ends after that. And whether it holds is not read from the log: it bites when the
  * authorizer's cached answers have run out, up to an hour later, and from then on the gateway's log may name the penalty key.
  */
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
@@ -52,6 +53,10 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     return story?.kind === 'row' ? story : undefined
   }
 
+  /** When its row ends by itself. */
+  const endOf = ({ gateway, expiresAt }: Pick<RowStory, 'gateway' | 'expiresAt'>): EpochMs =>
+    expiresAt + (gateways.get(gateway)?.authorizerTable?.beyondMs ?? 0)
+
   async function find(
     { keys: needs, limits }: ThrottleEffect,
     { gateway: name, keys }: Part,
@@ -77,7 +82,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     if (table === undefined || want === undefined) return { place, outcome: refused(noGateway(place.gateway)) }
     const story = storyOf(place)
     const isAsWanted = story?.isSet === true && story.expiresAt >= effect.expiresAt
-    if (story !== undefined && isAsWanted && story.expiresAt > clock.now()) {
+    if (story !== undefined && isAsWanted && endOf(story) > clock.now()) {
       if (!story.holders.includes(effect.keyId)) await note('row-held', effect, place)
       return { place, outcome: { kind: 'already', after: limitsIn(table.penaltyKeys, story), wholeOnly: true } }
     }
@@ -93,7 +98,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       row: place.row,
       penaltyKey: penaltyKey.key,
       incidentId: effect.incidentId,
-      expiresAt,
+      expiresAt: expiresAt + table.beyondMs,
       version,
       fence: effect.decidedAt,
     }
@@ -136,7 +141,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     const about = { effectId, keyId, ...place }
     await ledger.write({ kind: 'row-changing', at: clock.now(), ...about, penaltyKey, version, expiresAt: until })
     const isOver = (): boolean => storyOf(place)?.expiresAt !== until
-    const attempt = () => table.rows.prolong({ row, expiresAt: until }, versions, clock.now(), signal)
+    const attempt = () => table.rows.prolong({ row, expiresAt: until + table.beyondMs }, versions, clock.now(), signal)
     const written = await tries({ id: effectId, kind: 'throttle' }, attempt, { signal }, isOver)
     if (written.kind === 'ok' && !isOver()) await ledger.write({ kind: 'row-set', at: clock.now(), ...about })
   }
@@ -155,7 +160,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       return { kind: 'already' }
     }
     if (effect.step === 'half') return { kind: 'already', wholeOnly: true }
-    if (story.expiresAt <= clock.now()) {
+    if (endOf(story) <= clock.now()) {
       await note('row-left', effect, place)
       return { kind: 'already' }
     }
@@ -170,9 +175,9 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       effect,
       () => table.rows.end(row, story.versions, clock.now(), run.signal),
       run,
-      () => want?.isSuperseded() === true || story.expiresAt <= clock.now(),
+      () => want?.isSuperseded() === true || endOf(story) <= clock.now(),
     )
-    if (written.kind !== 'ok' && written.kind !== 'others' && story.expiresAt > clock.now()) return superseded
+    if (written.kind !== 'ok' && written.kind !== 'others' && endOf(story) > clock.now()) return superseded
     await note('row-left', effect, place)
     if (written.kind === 'others' && !written.hasEnded)
       return refused(`the row for ${place.row} was changed meanwhile by someone else; left as it is`)
@@ -225,7 +230,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
         story.kind === 'row' &&
         story.gateway === place.gateway &&
         story.row !== place.row &&
-        story.expiresAt > clock.now()
+        endOf(story) > clock.now()
       )
         taken.add(story.penaltyKey)
     const free = keys.filter(({ id }) => !taken.has(id)).sort((one, other) => one.rateLimit - other.rateLimit)
@@ -247,7 +252,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     lower,
     restore,
     prolong,
-    isTaken: async story => ({ kind: 'known', isTaken: story.expiresAt > clock.now() }),
+    isTaken: async story => ({ kind: 'known', isTaken: endOf(story) > clock.now() }),
   }
 }
 
