@@ -48,7 +48,7 @@ import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { limitGateways } from './limit-gateways.ts'
-import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
+import { noSharedRecording, type SharedPart, tellSplitTenants, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
@@ -216,6 +216,7 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   const { config, folder, telemetry, signal, lives, reads } = watching
   const { clock, stateDirectory } = common
   if (watching.record !== undefined) throw noSharedRecording()
+  tellSplitTenants(watching.directory, telemetry)
   const source = await openSource(config, { clock, folder, telemetry })
   reads(() => sourceStatus(source, true))
   try {

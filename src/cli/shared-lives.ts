@@ -6,6 +6,7 @@ import type { Performer } from '../actions/performer.ts'
 import { type Claims, claimsBy } from '../actions/ways/claims.ts'
 import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
+import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
@@ -143,6 +144,12 @@ export async function withSharedLives(
     await Promise.all(beats)
     await board.close()
   }
+}
+
+/** Once, at the start: an API key's partition is not its tenant's. */
+export function tellSplitTenants({ tenantWide }: Pick<TenantDirectory, 'tenantWide'>, telemetry: Telemetry): void {
+  const tenants = new Set(tenantWide.values()).size
+  if (tenants > 0) telemetry({ name: 'tenantsSplit', tenants })
 }
 
 /** A command is for whichever part it concerns; to halt concerns them all. */
