@@ -36,6 +36,8 @@ async function worker(id: string, { most = 2, refuses = false } = {}) {
       const change = { at: 0, effectId, keyId, planId: `plan of ${keyId}` }
       const [before, after] = effect.kind === 'throttle' ? [full, low] : [low, full]
       if (effect.kind === 'restore' && effect.step === 'half') return { kind: 'applied' }
+      // Nothing is owed of what was not lowered.
+      if (effect.kind === 'restore' && !journal.stories().has(change.planId)) return { kind: 'applied' }
       await journal.append([
         { kind: 'plan-changing', ...change, before, after },
         { kind: 'plan-set', ...change },
@@ -88,4 +90,12 @@ test('of a partition whose worker died a slot stays taken while its limit is low
   await next(restore('k1', 'full'))
   expect(await other(throttle('k3'))).toBe('applied')
   expect((await readdir(join(folder, 'throttled'))).toSorted()).toEqual(['slot-1', 'slot-2'])
+})
+
+test('a throttle that waits for its slot while it is called back is not carried out behind that', async () => {
+  const one = await worker('1', { most: 1 })
+  const lowering = one(throttle('a'))
+  const calledBack = one(restore('a', 'full'))
+  expect([await lowering, await calledBack]).toEqual(['refused', 'applied'])
+  expect(await readdir(join(folder, 'throttled'))).toEqual([])
 })

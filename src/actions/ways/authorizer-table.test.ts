@@ -85,7 +85,7 @@ describe('a key that the authorizer hands out', () => {
   })
 
   test('keeps its row for the probation that begins when its throttle expires, and for no longer', async () => {
-    const probationMs = 120_000
+    const probationMs = 40_000_000
     const { options, penaltyKeyOf, rows } = rowsInMemory([], probationMs)
     const { perform, performer } = await world.live(options)
     const lowered = { ...lowering('throttle-1'), expiresAt: clock.now() + 20_000 }
@@ -101,6 +101,15 @@ describe('a key that the authorizer hands out', () => {
     expect(rows.get('key-b')?.expiresAt).toBeGreaterThan(clock.now() + 900_000)
     expect(await perform(givingBack('full'))).toEqual({ kind: 'applied' })
     expect(penaltyKeyOf('key-a')).toBeUndefined()
+  })
+
+  test('is not lowered any more when it is called back while that is being announced', async () => {
+    const { options, penaltyKeyOf } = rowsInMemory()
+    const { perform } = await world.live(options)
+    const lowered = perform(lowering('throttle-1'))
+    await Promise.all([lowered, perform(givingBack('full'))])
+    expect(penaltyKeyOf('key-a')).toBeUndefined()
+    expect(await world.storiesAfterRestart()).toEqual([])
   })
 
   test('has a penalty key of its own while it is lowered, and is refused when none is left', async () => {

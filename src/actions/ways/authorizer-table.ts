@@ -90,10 +90,13 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     const expiresAt = Math.max(effect.expiresAt, story?.expiresAt ?? 0)
     const ours = story?.versions ?? []
     const about = { at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place }
+    if (want.isSuperseded()) return { place, outcome: superseded }
     const penaltyKey = await takeKey(table.penaltyKeys, limits, place, key =>
       ledger.write({ kind: 'row-changing', ...about, penaltyKey: key.id, version, expiresAt }),
     )
     if (penaltyKey.kind === 'refused') return { place, outcome: penaltyKey }
+    // Called back while it was announced: what would be written now nobody would end.
+    if (want.isSuperseded()) return { place, outcome: superseded }
     const row = {
       row: place.row,
       penaltyKey: penaltyKey.key,
