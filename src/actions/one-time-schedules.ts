@@ -21,6 +21,7 @@ import {
 } from '@aws-sdk/client-scheduler'
 import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import { backoffMs } from './usage-plan-client.ts'
 
@@ -67,6 +68,8 @@ export interface OneTimeSchedulesOptions {
   readonly onTrouble: (trouble: ScheduleTrouble) => void
   /** Told when one that was missing is there. */
   readonly onMade: (made: WantedSchedule) => void
+  /** Asked before each change: rejects where another worker has taken over what these are for, whose they are from then on. */
+  readonly stillOurs?: () => Promise<void>
 }
 
 /** With all that a call waits for before it is sent: credentials may never come. */
@@ -98,6 +101,7 @@ interface Wish {
 
 export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSchedules {
   const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade } = options
+  const { stillOurs = async () => undefined } = options
   const wishes = new Map<string, Wish>()
   const works = new Set<Promise<void>>()
   const over = new AbortController()
@@ -135,6 +139,7 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
         const { because, needsPerson } = troubleOf(error)
         lastFailure = because
         for (const answer of wish.asking.splice(0, asking)) answer({ kind: 'missing', because })
+        if (error instanceof TakenOver) return over.abort()
         const now = clock.now()
         // One that is left too long finds the original when it comes due: nobody has to come for what passes by itself.
         if ((wanted !== undefined || needsPerson) && (wish.toldAt === undefined || now - wish.toldAt >= mendEveryMs)) {
@@ -151,7 +156,7 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
   async function make(wanted: WantedSchedule): Promise<void> {
     const at = Math.max(wanted.dueAt, clock.now() + soonestMs)
     try {
-      await bounded(abortSignal => client.send(new CreateScheduleCommand(inputOf(wanted, at)), { abortSignal }))
+      await change(abortSignal => client.send(new CreateScheduleCommand(inputOf(wanted, at)), { abortSignal }))
     } catch (error) {
       if (!(error instanceof ConflictException)) throw error
       await renew(wanted, at)
@@ -173,12 +178,20 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     const keptAt = isOverdue && foundAt !== undefined && foundAt > clock.now() ? foundAt : at
     const next = inputOf(wanted, keptAt)
     if (found.Target?.Input === next.Target?.Input && found.ScheduleExpression === next.ScheduleExpression) return
-    await bounded(abortSignal => client.send(new UpdateScheduleCommand(next), { abortSignal }))
+    await change(abortSignal => client.send(new UpdateScheduleCommand(next), { abortSignal }))
   }
 
   async function remove(name: string): Promise<void> {
     const command = new DeleteScheduleCommand({ Name: name, GroupName: group })
-    await bounded(abortSignal => client.send(command, { abortSignal })).catch(ifGone)
+    await change(abortSignal => client.send(command, { abortSignal })).catch(ifGone)
+  }
+
+  /** Scheduler knows no fencing token: what is left is a stop between the question and the call. */
+  async function change<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await stillOurs().catch(cause => {
+      throw cause instanceof StreamError && cause.code === 'STATE_HELD' ? new TakenOver(cause.message) : cause
+    })
+    return bounded(call)
   }
 
   /**
@@ -255,6 +268,9 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     },
   }
 }
+
+/** Nothing of this is ours any more. */
+class TakenOver extends Error {}
 
 function ifGone(error: unknown): undefined {
   if (!(error instanceof ResourceNotFoundException)) throw error

@@ -1,12 +1,13 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
 import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
+import type { Claims } from '../actions/ways/claims.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -47,7 +48,7 @@ import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { limitGateways } from './limit-gateways.ts'
-import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
+import { noSharedRecording, type SharedPart, tellSplitTenants, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
@@ -224,6 +225,7 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   const { config, folder, telemetry, signal, lives, reads } = watching
   const { clock, stateDirectory } = common
   if (watching.record !== undefined) throw noSharedRecording()
+  tellSplitTenants(watching.directory, telemetry)
   const source = await openSource(config, { clock, folder, telemetry })
   reads(() => sourceStatus(source, true))
   try {
@@ -279,15 +281,22 @@ async function watchStream(
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, { sender, clock, incidents })
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
+      const { stillOurs } = checkpoints
+      const deadMansSwitch = await openDeadMansSwitch(config, {
+        ...{ clock, journal, telemetry, stillOurs },
+        part: part && basename(part.directory),
+      })
       void deadMansSwitch?.reconcile()
       const watch = deadMansSwitch
-      const { stillOurs } = checkpoints
-      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry })
+      const claims = await part?.claims({ stillOurs })
+      const plans = planPerformer(config, {
+        ...{ clock, journal, audit, placeOf, watch, claims, stillOurs, telemetry },
+        queueOf: gateway => part?.queueOf(queueOf(gateway)) ?? queueOf(gateway),
+      })
       // Beside all else: a key that a crash left between two plans is refused every call.
       const lifeOver = new AbortController()
       void plans.resume(AbortSignal.any([signal, lifeOver.signal])).catch(() => undefined)
-      const plan = (await part?.withinSlots(plans, journal)) ?? plans
+      const plan = (await part?.withinSlots(plans, { journal, stillOurs })) ?? plans
       const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
@@ -457,13 +466,14 @@ interface PlanSurroundings {
   /** What tenants.yaml says of a key. */
   readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly watch: GiveBackWatch | undefined
+  readonly claims: Claims | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   config: WeirConfig,
-  { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, watch, claims, stillOurs, telemetry }: PlanSurroundings,
 ): LimitPerformer {
   return usagePlanPerformer({
     gateways: limitGateways(config, queueOf),
@@ -472,6 +482,7 @@ function planPerformer(
     audit,
     placeOf,
     ...(watch && { watch }),
+    ...(claims && { claims }),
     stillOurs,
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),

@@ -1,9 +1,12 @@
 /** Several workers on one stream: what the lives of the partitions that this one is given have in common is opened here. */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { type ControlPlaneQueue, ofPart } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
+import { type Claims, claimsBy } from '../actions/ways/claims.ts'
 import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
+import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
@@ -12,6 +15,7 @@ import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { openSharedMarks } from '../stores/shared-marks.ts'
 import { partitionsFolder } from '../stores/state-folders.ts'
 import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
@@ -30,7 +34,17 @@ export interface SharedPart {
   readonly directory: string
   readonly joinFleet: (part: FleetPart) => () => void
   /** Bounds what all workers together throttle. */
-  readonly withinSlots: (plans: PlanPerformer, journal: EffectJournal) => Promise<PlanPerformer>
+  readonly withinSlots: (plans: PlanPerformer, kept: Kept) => Promise<PlanPerformer>
+  /** What no two parts may lower. */
+  readonly claims: (kept: Pick<Kept, 'stillOurs'>) => Promise<Claims>
+  /** The gateway's one queue, in which each part wants what it wants for itself. */
+  readonly queueOf: (queue: ControlPlaneQueue) => ControlPlaneQueue
+}
+
+/** Of the part's own directory. */
+interface Kept {
+  readonly journal: EffectJournal
+  readonly stillOurs: () => Promise<void>
 }
 
 interface SharedLives {
@@ -87,16 +101,19 @@ export async function withSharedLives(
       {
         ...{ source, clock, telemetry },
         async live(partition, part, until) {
-          const slots = { most: maxTenants, partition, id }
+          const owner = { partition, id }
           const shared: SharedPart = {
             source: part,
             directory: join(stateDirectory, partitionsFolder, partition.replaceAll('/', '-')),
             joinFleet: sums => fleet.join(partition, sums),
-            withinSlots: async (plans, journal) =>
-              withinSlots(plans, {
-                ...{ journal, most: maxTenants },
-                slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots),
-              }),
+            withinSlots: async (plans, { journal, stillOurs }) => {
+              const most = maxTenants
+              const slots = await openThrottleSlots(join(stateDirectory, 'throttled'), { most, ...owner, stillOurs })
+              return withinSlots(plans, { journal, most, slots })
+            },
+            claims: async ({ stillOurs }) =>
+              claimsBy(await openSharedMarks(join(stateDirectory, 'claimed'), { ...owner, stillOurs })),
+            queueOf: queue => ofPart(queue, partition),
           }
           const life = lives(partition)
           try {
@@ -127,6 +144,12 @@ export async function withSharedLives(
     await Promise.all(beats)
     await board.close()
   }
+}
+
+/** Once, at the start: an API key's partition is not its tenant's. */
+export function tellSplitTenants({ tenantWide }: Pick<TenantDirectory, 'tenantWide'>, telemetry: Telemetry): void {
+  const tenants = new Set(tenantWide.values()).size
+  if (tenants > 0) telemetry({ name: 'tenantsSplit', tenants })
 }
 
 /** A command is for whichever part it concerns; to halt concerns them all. */

@@ -110,6 +110,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** Partitions of which the broker no longer had what we asked for, until something of them comes. */
   const moved = new Set<number>()
   let assigned: readonly number[] = []
+  /** Partitions that went to another member since the reader last asked. */
+  const departed = new Set<number>()
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
   let hasJoined = false
@@ -267,7 +269,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   }
 
   function joined(joining: Consumer, partitions: readonly number[]): void {
-    for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
+    for (const partition of assigned) {
+      if (partitions.includes(partition)) continue
+      next.delete(partition)
+      departed.add(partition)
+    }
     begun.clear()
     assigned = [...partitions].sort((a, b) => a - b)
     if (!hasJoined) for (const each of assigned.flatMap(startOf)) joining.seek({ topic, ...each })
@@ -430,6 +436,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
     },
     partitions: () => assigned.map(nameOf),
+    departed() {
+      const left = [...departed].map(nameOf)
+      departed.clear()
+      return left
+    },
     heardAt: () => heardAt,
     hold(partitions) {
       held = new Set(partitions.map(numberOf))

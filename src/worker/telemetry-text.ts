@@ -97,6 +97,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
     case 'limitsUnguarded':
       return `Limits of ${unguardedText(event.gateways)} would stay lowered if Weir died for good while they are: configure deadMansSwitch there (src/dead-man/README.md says how), or give them back by hand from the effect journal`
+    case 'tenantsSplit':
+      return `${event.tenants === 1 ? '1 tenant' : `${event.tenants} tenants`} of tenants.yaml ${event.tenants === 1 ? 'has' : 'have'} several keys. Workers share this stream, so what a tenant's keys call is summed, and a usage plan that holds several of them lowered, only where they are in one partition: write the records keyed by tenant to have that`
     case 'scheduleMissing':
       return `The dead man's switch has no schedule ${event.schedule}: should Weir die now, that limit would stay lowered. It is tried for ${event.needsPerson ? 'every five minutes' : 'again'} (${event.because})`
     case 'scheduleMade':

@@ -146,6 +146,8 @@ export type TelemetryEvent =
   | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
   /** In mode enforce, of gateways that have no dead man's switch. */
   | { readonly name: 'limitsUnguarded'; readonly gateways: readonly (string | undefined)[] }
+  /** At the start, where workers share a stream: so many have several keys, which are watched together by partition only. */
+  | { readonly name: 'tenantsSplit'; readonly tenants: number }
   /** A limit is lowered, or about to be, and no schedule would give it back. */
   | {
       readonly name: 'scheduleMissing'
@@ -219,6 +221,7 @@ export function levelOf(event: TelemetryEvent): Level {
       return event.level
     case 'alertsUnsent':
     case 'limitsUnguarded':
+    case 'tenantsSplit':
     case 'scheduleLeft':
     case 'detectorsBlind':
     case 'historyWanting':

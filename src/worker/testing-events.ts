@@ -76,6 +76,7 @@ export const events: Events = {
   effectLeftOpen: { name: 'effectLeftOpen', effectId: throttle.id },
   limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, way: 'plan', planId: 'p1', original: undefined },
   limitsUnguarded: { name: 'limitsUnguarded', gateways: [undefined, 'eu'] },
+  tenantsSplit: { name: 'tenantsSplit', tenants: 2 },
   scheduleMissing: {
     ...{ name: 'scheduleMissing', schedule: 'weir-plan-p1', effectId: throttle.id },
     ...{ because: 'no answer', needsPerson: false },

@@ -171,6 +171,24 @@ test('a partition that leaves while some of it waits is held no longer', async (
   await life.stop()
 })
 
+test('what waits of a partition that was another reader’s in between is theirs, though it is back before anybody looked', async () => {
+  const holds: string[] = []
+  const hold = (held: readonly PartitionId[]) => void holds.push(held.join())
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const life = await live({ folder: newFolder(), hold, given, startsAt: noon + HOUR_MS })
+  const left: PartitionId[][] = [['t/0']]
+  life.source.departed = () => left.shift() ?? []
+  // So long that it would be counted, since nobody waits for an idle one.
+  await life.pass(32_000)
+  expect(holds).toEqual(['t/0', ''])
+  await life.stop()
+  expect(life.told.findLast(event => event.name === 'minuteSummarised')).toMatchObject({ totalCalls: 32 })
+  expect(life.source.committed.at(-1)).toEqual([
+    ['t/0', '17'],
+    ['t/1', '15'],
+  ])
+})
+
 test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
   const wild = backlogOf('t/0', [...upTo(0, 4), 50, ...upTo(4, 34)])
   const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])

@@ -25,6 +25,8 @@ export interface AuthorizerTable {
   readonly rows: AuthorizerRows
   /** One for each tenant that may be lowered at once: who shares one shares its limit. */
   readonly penaltyKeys: readonly PenaltyKey[]
+  /** So long after the throttle's end a row ends by itself: it stays for the probation that Weir begins then. */
+  readonly beyondMs: number
 }
 
 export interface Row {

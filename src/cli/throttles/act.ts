@@ -3,6 +3,7 @@
  * given back from its journal. Whether one runs the lock of the state directory says.
  */
 import { userInfo } from 'node:os'
+import { basename } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -11,7 +12,6 @@ import { cleanText, timeText } from '../../core/explanation/text.ts'
 import type { OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { holderOf } from '../../stores/checkpoint-lock.ts'
-import type { EffectJournal } from '../../stores/journal-entry.ts'
 import type { Telemetry } from '../../worker/telemetry.ts'
 import { sentenceOf } from '../../worker/telemetry-text.ts'
 import { openDeadMansSwitch } from '../dead-mans-switch.ts'
@@ -19,7 +19,7 @@ import { limitGateways } from '../limit-gateways.ts'
 import { listenForStop } from '../stop-signal.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
-import { releaseOffline } from './offline-release.ts'
+import { type OfflineRelease, releaseOffline } from './offline-release.ts'
 import { throttlesText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 import { commandWorker, type RunningWorker } from './worker-command.ts'
@@ -111,13 +111,18 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
   const gateways = limitGateways(config, () => controlPlaneQueue({ clock }))
   const telemetry: Telemetry = event => say(clock.now(), sentenceOf(event))
-  const watchOver = (journal: EffectJournal) => openDeadMansSwitch(config, { clock, journal, telemetry })
+  const watchOver =
+    (folder: string): OfflineRelease['watchOver'] =>
+    (journal, stillOurs) => {
+      const part = folder === directory ? undefined : basename(folder)
+      return openDeadMansSwitch(config, { clock, journal, telemetry, part, stillOurs })
+    }
   for (const folder of new Set(lowered.map(one => one.folder))) {
     out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
     const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
     const { random } = surroundings
     const release = { directory: folder, isShared: folder !== directory, lowered: ofKeys, by, clock, random, say }
-    await releaseOffline({ ...release, gateways, watchOver }, signal)
+    await releaseOffline({ ...release, gateways, watchOver: watchOver(folder) }, signal)
     out.write('Done. The next worker does not throttle them again in the same incident.\n')
   }
 }
