@@ -19,7 +19,14 @@ import {
   SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler'
-import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
+import {
+  type AwsClientSettings,
+  awsClientOptions,
+  boundedCall,
+  credentialsHint,
+  isPassing,
+  statusOf,
+} from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import { backoffMs } from './usage-plan-client.ts'
@@ -67,6 +74,8 @@ export interface OneTimeSchedulesOptions {
   readonly onTrouble: (trouble: ScheduleTrouble) => void
   /** Told when one that was missing is there. */
   readonly onMade: (made: WantedSchedule) => void
+  /** Whose time bounds a call: the machine's own, unless Scheduler is not of this world either. */
+  readonly patience?: Clock
 }
 
 /** With all that a call waits for before it is sent: credentials may never come. */
@@ -97,7 +106,7 @@ interface Wish {
 }
 
 export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSchedules {
-  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade } = options
+  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade, patience } = options
   const wishes = new Map<string, Wish>()
   const works = new Set<Promise<void>>()
   const over = new AbortController()
@@ -216,18 +225,8 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     return undefined
   }
 
-  async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new Error(`no answer within ${callWithinMs} ms`)), callWithinMs)
-    const givenUp = new Promise<never>((_, reject) => {
-      late.signal.addEventListener('abort', () => reject(late.signal.reason), { once: true })
-    })
-    try {
-      return await Promise.race([call(late.signal), givenUp])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  const bounded = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    boundedCall(call, { withinMs: callWithinMs, patience })
 
   return {
     async want(wanted, { withinMs, mustAsk }) {

@@ -10,6 +10,7 @@ import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
+import { type Disk, machineDisk } from '../stores/disk.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { partitionsFolder } from '../stores/state-folders.ts'
@@ -44,6 +45,10 @@ interface SharedLives {
   readonly lives: Watched['lives']
   readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
+  /** What all workers share. */
+  readonly disk?: Disk
+  /** Of no other worker that shares it. */
+  readonly id?: string
 }
 
 /** How one life differs from a worker's whose stream is its own. */
@@ -54,12 +59,12 @@ export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal, ...own }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
-  const id = `${hostname()}-${process.pid}`
-  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
+  const { disk = machineDisk, id = `${hostname()}-${process.pid}` } = own
+  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id, disk)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
   const operators = new Map<PartitionId, Keeper['operate']>()
@@ -95,7 +100,7 @@ export async function withSharedLives(
             withinSlots: async (plans, journal) =>
               withinSlots(plans, {
                 ...{ journal, most: maxTenants },
-                slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots),
+                slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots, disk),
               }),
           }
           const life = lives(partition)
