@@ -7,7 +7,7 @@ import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import type { TelemetryEvent } from '../../worker/telemetry.ts'
-import { type Lowering, onItsWayMs } from './limits-law.ts'
+import { type Lowering, onItsWayMs } from './edges.ts'
 
 interface Surroundings {
   readonly now: () => number

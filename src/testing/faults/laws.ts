@@ -10,20 +10,12 @@ import type { TelemetryEvent } from '../../worker/telemetry.ts'
 import type { SimulatedTable } from './authorizer-table.ts'
 import { tenantOf } from './cast.ts'
 import { createCommandsLaw } from './commands-law.ts'
+import type { Edges } from './edges.ts'
 import type { Publication, SnsWatch } from './faulty-aws.ts'
 import { createLimitsLaw } from './limits-law.ts'
 import { createPartLaw, type PartLaw } from './part-law.ts'
 import type { Schedule } from './schedule.ts'
 import type { SimulatedStream } from './stream.ts'
-
-/** What happened that is allowed, and worth a number. */
-export interface Edges {
-  /** An alert was sent again: its answer was lost, or the worker died before it had written down that it was sent. */
-  alertsTwice: number
-  /** A person's change was overwritten, having come between our reading of the plan and our change of it. */
-  changesCrossed: number
-  lateCalls: number
-}
 
 export type Laws = ReturnType<typeof createLaws>
 

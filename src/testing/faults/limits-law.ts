@@ -8,8 +8,8 @@ import type { Gateway } from '../../simulation/gateway.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import type { SimulatedTable } from './authorizer-table.ts'
 import { homeOf, penaltyPlan, planSetupsOf, players, sharedPlans, tenantOf } from './cast.ts'
+import { type Edges, type Lowering, onItsWayMs } from './edges.ts'
 import type { GatewayChange, GatewayWatch, TableWatch } from './faulty-aws.ts'
-import type { Edges } from './laws.ts'
 import type { Schedule } from './schedule.ts'
 
 /** Who changes a limit: a life of the worker, or the function behind the dead man's switch. */
@@ -18,11 +18,6 @@ export interface Changer {
   announced(): readonly JournalEntry[] | undefined
   /** Whether what it acts upon is still its own. */
   owns(): boolean
-}
-
-export interface Lowering {
-  readonly tenant: string
-  readonly effectId: string | undefined
 }
 
 interface Surroundings {
@@ -36,9 +31,6 @@ interface Surroundings {
   /** A tenant has less than before. */
   readonly lowered: (lowering: Lowering) => void
 }
-
-/** After something is known, changes that were sent before it may still arrive. */
-export const onItsWayMs = 6 * SECOND_MS
 
 export type LimitsLaw = ReturnType<typeof createLimitsLaw>
 
