@@ -154,7 +154,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'workers do not share the bound on throttled tenants',
     file: 'actions/within-slots.js',
-    from: "if (effect.kind === 'throttle' && !(await slots.take(effect.keyId)))",
+    from: "if (effect.kind === 'throttle' && !(await slots.take(keyId)))",
     to: 'if (false)',
   },
   {
