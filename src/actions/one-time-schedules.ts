@@ -19,7 +19,14 @@ import {
   SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler'
-import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
+import {
+  type AwsClientSettings,
+  awsClientOptions,
+  boundedCall,
+  credentialsHint,
+  isPassing,
+  statusOf,
+} from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
@@ -70,6 +77,8 @@ export interface OneTimeSchedulesOptions {
   readonly onMade: (made: WantedSchedule) => void
   /** Asked before each change: rejects where another worker has taken over what these are for, whose they are from then on. */
   readonly stillOurs?: () => Promise<void>
+  /** Whose time bounds a call: the machine's own, unless Scheduler is not of this world either. */
+  readonly patience?: Clock
 }
 
 /** With all that a call waits for before it is sent: credentials may never come. */
@@ -100,7 +109,7 @@ interface Wish {
 }
 
 export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSchedules {
-  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade } = options
+  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade, patience } = options
   const { stillOurs = async () => undefined } = options
   const wishes = new Map<string, Wish>()
   const works = new Set<Promise<void>>()
@@ -229,18 +238,8 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     return undefined
   }
 
-  async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new Error(`no answer within ${callWithinMs} ms`)), callWithinMs)
-    const givenUp = new Promise<never>((_, reject) => {
-      late.signal.addEventListener('abort', () => reject(late.signal.reason), { once: true })
-    })
-    try {
-      return await Promise.race([call(late.signal), givenUp])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  const bounded = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    boundedCall(call, { withinMs: callWithinMs, patience })
 
   return {
     async want(wanted, { withinMs, mustAsk }) {

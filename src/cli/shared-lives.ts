@@ -13,6 +13,7 @@ import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
+import { type Disk, machineDisk } from '../stores/disk.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import { openSharedMarks } from '../stores/shared-marks.ts'
@@ -58,6 +59,10 @@ interface SharedLives {
   readonly lives: Watched['lives']
   readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
+  /** What all workers share. */
+  readonly disk?: Disk
+  /** Of no other worker that shares it. */
+  readonly id?: string
 }
 
 /** How one life differs from a worker's whose stream is its own. */
@@ -68,12 +73,12 @@ export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal, ...own }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
-  const id = `${hostname()}-${process.pid}`
-  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
+  const { disk = machineDisk, id = `${hostname()}-${process.pid}` } = own
+  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id, disk)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
   const operators = new Map<PartitionId, Keeper['operate']>()
@@ -108,11 +113,11 @@ export async function withSharedLives(
             joinFleet: sums => fleet.join(partition, sums),
             withinSlots: async (plans, { journal, stillOurs }) => {
               const most = maxTenants
-              const slots = await openThrottleSlots(join(stateDirectory, 'throttled'), { most, ...owner, stillOurs })
+              const slots = await openThrottleSlots(join(stateDirectory, 'throttled'), { most, ...owner, stillOurs }, disk)
               return withinSlots(plans, { journal, most, slots })
             },
             claims: async ({ stillOurs }) =>
-              claimsBy(await openSharedMarks(join(stateDirectory, 'claimed'), { ...owner, stillOurs })),
+              claimsBy(await openSharedMarks(join(stateDirectory, 'claimed'), { ...owner, stillOurs }, disk)),
             queueOf: queue => ofPart(queue, partition),
           }
           const life = lives(partition)

@@ -67,14 +67,17 @@ export interface AuthorizerRows {
 export interface AuthorizerRowsOptions extends AwsClientSettings {
   readonly table: string
   readonly timeoutMs?: number
+  /** One of its own, unless it is given. */
+  readonly client?: Pick<DynamoDBClient, 'send'>
 }
 
 export function authorizerRows({
   table,
   timeoutMs = 5 * SECOND_MS,
+  client: given,
   ...settings
 }: AuthorizerRowsOptions): AuthorizerRows {
-  const client = new DynamoDBClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
+  const client = given ?? new DynamoDBClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
 
   async function write(send: () => Promise<unknown>, now: EpochMs, signal: AbortSignal): Promise<Written> {
     try {
