@@ -119,8 +119,8 @@ const brokenLaws = (end: SoakEnd): readonly string[] => [
 export function soakRows({ measures }: SoakReport): readonly (readonly string[])[] {
   return measures.map(({ name, unit, median, p99, max, slope, verdict }) => [
     name,
-    withUnit(median, unit),
-    `${numberText(p99)} / ${numberText(max)}`,
+    Number.isNaN(median) ? '–' : withUnit(median, unit),
+    Number.isNaN(median) ? '–' : `${numberText(p99)} / ${numberText(max)}`,
     slope === undefined
       ? '–'
       : `${withUnit(slope.perHour, unit)} (${numberText(slope.from)} to ${numberText(slope.to)})`,
