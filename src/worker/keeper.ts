@@ -214,6 +214,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     await append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
     if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
+    // Left lowered once more it is no longer what was tried.
+    if (effect.kind === 'restore' && outcome.kind !== 'refused') returning.delete(effect.keyId)
     await answer(effect.id, outcome)
   }
 

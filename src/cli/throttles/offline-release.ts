@@ -52,16 +52,19 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
   const place = { disk: machineDisk, host: thisHost }
   const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
   try {
-    const journal = await openEffectJournal(directory)
+    const journal = await openEffectJournal(directory, machineDisk, lock.check)
     try {
-      const audit = await openAudit(directory, ({ message }) =>
-        say(clock.now(), `${message}; limits are given back all the same`),
+      const audit = await openAudit(
+        directory,
+        ({ message }) => say(clock.now(), `${message}; limits are given back all the same`),
+        machineDisk,
+        { stillOurs: lock.check },
       )
       try {
         const watch = await release.watchOver(journal)
         try {
           void watch?.reconcile()
-          const refused = await giveBack(release, { journal, audit, watch }, signal)
+          const refused = await giveBack(release, { journal, audit, watch, stillOurs: lock.check }, signal)
           if (signal.aborted) throw stopped(directory)
           if (refused.length > 0) throw notAll(refused, lowered.length)
         } finally {
@@ -82,12 +85,14 @@ interface Stores {
   readonly journal: EffectJournal
   readonly audit: AuditLog
   readonly watch: DeadMansSwitch | undefined
+  /** Of workers that share the state one may have taken it over while we were frozen. */
+  readonly stillOurs: () => Promise<void>
 }
 
 /** Who could not get it back, and why. */
 async function giveBack(
   { lowered, by, clock, say, gateways, random }: OfflineRelease,
-  { journal, audit, watch }: Stores,
+  { journal, audit, watch, stillOurs }: Stores,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const at = clock.now()
@@ -96,7 +101,7 @@ async function giveBack(
     ({ kind, holders }) => kind === 'plan' && holders.some(keyId => keyIds.includes(keyId)),
   )
   const performer = usagePlanPerformer({
-    ...{ gateways, clock, random, journal, audit },
+    ...{ gateways, clock, random, journal, audit, stillOurs },
     ...(watch && { watch }),
     onTrouble: ({ effectId, error, nextTryInMs }) =>
       say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),

@@ -1,4 +1,5 @@
 /** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
+import { writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -126,6 +127,17 @@ describe('with no worker', () => {
       { by: 'ann', change: 'restore-full', keyId: 'key-a', incidentId: 'key-a#1', to: original, result: 'applied' },
       { by: 'ann', change: 'restore-full', keyId: 'key-b' },
     ])
+  })
+
+  test('no limit is changed by one who was frozen, while a worker has taken the state over', async () => {
+    await lowered('key-a', 'key-b')
+    const out = {
+      write(text: string) {
+        if (text.includes('2 usage plans')) writeFileSync(join(kept(), 'lock'), '{"pid":1,"host":"elsewhere"}')
+      },
+    }
+    await expect(say(releaseAll, { yes: true, out })).rejects.toMatchObject({ code: 'STATE_HELD' })
+    expect(limitsNow()).toEqual([5, 5, 100.25])
   })
 
   test('one is released by its key, its incident or its tenant’s name, and the others stay lowered', async () => {
