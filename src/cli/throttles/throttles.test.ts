@@ -14,7 +14,7 @@ import { commandRoute } from '../../server/command-route.ts'
 import { createServer, type Server } from '../../server/server.ts'
 import { createGateway, type Gateway } from '../../simulation/gateway.ts'
 import { type ServedGateway, serveGateway } from '../../simulation/gateway-server.ts'
-import { readAudit } from '../../stores/audit.ts'
+import { openAudit, readAudit } from '../../stores/audit.ts'
 import { lockDirectory } from '../../stores/checkpoint-lock.ts'
 import { journalIndex, openEffectJournal, readEffectJournal } from '../../stores/effect-journal.ts'
 import { live, newFolder, noon, removeFolders } from '../../worker/testing-life.ts'
@@ -366,4 +366,41 @@ test('what is lowered is listed and told while the worker runs, with expiry, who
   // Also before the next checkpoint has it.
   expect(JSON.parse(text)).toMatchObject({ schema: 'weir.throttles/1', halted: { by: 'ann' } })
   await life.stop()
+})
+
+test('and whether the lowered limit holds, by the log: as of now, and as it was found', async () => {
+  const state = newFolder()
+  const life = await live({
+    folder: state,
+    answer: effect =>
+      effect.kind === 'throttle'
+        ? { kind: 'applied', after: low, plans: [{ planId: 'plan-k1', limits: low, keys: ['k1'] }] }
+        : { kind: 'applied' },
+  })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  const audit = await openAudit(state, failure => expect.fail(failure.message))
+  const found = { by: 'weir', change: 'verified', keyId: 'k1', planId: 'plan-k1', incidentId: 'k1#1' } as const
+  const limits = { from: undefined, to: low }
+  await audit.record({ at: noon + 30_000, ...found, ...limits, result: 'cannot-tell', because: 'silent' })
+  await audit.record({
+    at: noon + 40_000,
+    ...found,
+    ...limits,
+    result: 'bites',
+    because: undefined,
+    bitesAfterMs: 25_000,
+  })
+  await audit.close()
+  let text = ''
+  await showThrottle(
+    'k1',
+    { config: join(folder, 'weir.yaml'), state },
+    { write: more => (text += more) },
+    noon + 60_000,
+  )
+  expect(text).toContain('Whether it holds is looked for in the log: it may take until 2026-11-20 12:02')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 could not be verified: silent')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 holds, 25 s after the gateway had it')
 })
