@@ -6,7 +6,7 @@ import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
+import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
@@ -63,12 +63,7 @@ export async function withSharedLives(
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
   const operators = new Map<PartitionId, Keeper['operate']>()
-  let halt: { readonly command: OperatorCommand; readonly by: string } | undefined
-  operate((command, by) => {
-    if (command.kind === 'halt') halt = { command, by }
-    if (command.kind === 'go-on') halt = undefined
-    return askAll([...operators.values()].map(ask => ask(command, by)))
-  })
+  operate((command, by, word) => askAll([...operators.values()].map(ask => ask(command, by, word))))
   const readings = createPartsReading()
   const tellPart =
     (partition: PartitionId, tell: Telemetry): Telemetry =>
@@ -105,11 +100,7 @@ export async function withSharedLives(
               follows: life.follows,
               operate(asked) {
                 if (asked === undefined) operators.delete(partition)
-                else {
-                  operators.set(partition, asked)
-                  // A partition that comes later is halted with the others.
-                  if (halt !== undefined) void asked(halt.command, halt.by)
-                }
+                else operators.set(partition, asked)
               },
               signal: until,
             })
@@ -129,7 +120,7 @@ export async function withSharedLives(
   }
 }
 
-/** A command is for whichever part it concerns; to halt concerns them all. */
+/** A command is for whichever part it concerns; to halt concerns them all, and those of other workers hear of it too. */
 async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
   const answers = await Promise.all(asking)
   const obeyed = answers.filter(answer => answer.kind === 'obeyed')

@@ -16,7 +16,7 @@ import { type AuditEntry, type LimitEntry, readAudit } from '../../stores/audit.
 import { changesOf, type LoggedChange } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry-text.ts'
-import { type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
+import { haltedNow, type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
 import { throttleBody } from './list-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { haltedText, limitText, listText } from './throttle-text.ts'
@@ -102,7 +102,8 @@ export async function showThrottle(
     out.write(`${terminalSafe(JSON.stringify(body))}\n`)
     return
   }
-  out.write(storyText({ ...kept, throttles }, { explanation, moments, now }))
+  const halted = await haltedNow(place.directory, kept.halted)
+  out.write(storyText({ ...kept, halted, throttles }, { explanation, moments, now }))
 }
 
 function storyText(
