@@ -33,6 +33,7 @@ import type { AuditLog } from '../stores/audit.ts'
 import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { type SpokenWords, spokenWords } from '../stores/spoken-words.ts'
 import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
@@ -48,6 +49,7 @@ import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { limitGateways } from './limit-gateways.ts'
+import { sayingToAll } from './said-to-all.ts'
 import { noSharedRecording, type SharedPart, tellSplitTenants, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
@@ -155,14 +157,15 @@ async function watch(watching: Watch): Promise<void> {
   const operate = (operated: Keeper['operate'] | undefined): void => {
     operating = operated
   }
-  const routes = [commandRoute((command, by) => operating?.(command, by))]
+  const words = spokenWords(stateDirectory)
+  const routes = [commandRoute(sayingToAll(words, clock, () => operating))]
   await withServer(
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched =>
       withNotices(config, { clock, watched, log: telemetry }, (heard, log, sender) => {
         const lives = { ...watching, ...heard }
-        const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock), sender }
+        const common = { clock, stateDirectory, operate, words, queueOf: queuesOf(clock), sender }
         return config.state.shared ? watchShared(lives, log, common) : watchWhole(lives, common)
       }),
   )
@@ -246,6 +249,8 @@ interface Life {
   readonly source: Source
   readonly clock: Clock
   readonly stateDirectory: string
+  /** What people say to all lives. */
+  readonly words: SpokenWords
   /** Told who takes people's commands from now on; undefined: nobody any more. */
   readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
@@ -257,7 +262,7 @@ interface Life {
 
 async function watchStream(
   watching: Watch & Pick<ObservedLife, 'follows'>,
-  { source, clock, stateDirectory, operate, queueOf, sender, part }: Life,
+  { source, clock, stateDirectory, operate, words, queueOf, sender, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, signal, follows } = watching
   let owners = directory
@@ -329,6 +334,7 @@ async function watchStream(
               rejects,
               undelivered,
               audit,
+              words,
               telemetry,
               metrics,
               recorder,

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts'
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
+import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
@@ -82,12 +82,7 @@ export async function withSharedLives(
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
   const operators = new Map<PartitionId, Keeper['operate']>()
-  let halt: { readonly command: OperatorCommand; readonly by: string } | undefined
-  operate((command, by) => {
-    if (command.kind === 'halt') halt = { command, by }
-    if (command.kind === 'go-on') halt = undefined
-    return askAll([...operators.values()].map(ask => ask(command, by)))
-  })
+  operate((command, by, word) => askAll([...operators.values()].map(ask => ask(command, by, word))))
   const readings = createPartsReading()
   const tellPart =
     (partition: PartitionId, tell: Telemetry): Telemetry =>
@@ -113,7 +108,11 @@ export async function withSharedLives(
             joinFleet: sums => fleet.join(partition, sums),
             withinSlots: async (plans, { journal, stillOurs }) => {
               const most = maxTenants
-              const slots = await openThrottleSlots(join(stateDirectory, 'throttled'), { most, ...owner, stillOurs }, disk)
+              const slots = await openThrottleSlots(
+                join(stateDirectory, 'throttled'),
+                { most, ...owner, stillOurs },
+                disk,
+              )
               return withinSlots(plans, { journal, most, slots })
             },
             claims: async ({ stillOurs }) =>
@@ -127,11 +126,7 @@ export async function withSharedLives(
               follows: life.follows,
               operate(asked) {
                 if (asked === undefined) operators.delete(partition)
-                else {
-                  operators.set(partition, asked)
-                  // A partition that comes later is halted with the others.
-                  if (halt !== undefined) void asked(halt.command, halt.by)
-                }
+                else operators.set(partition, asked)
               },
               signal: until,
             })
@@ -157,7 +152,7 @@ export function tellSplitTenants({ tenantWide }: Pick<TenantDirectory, 'tenantWi
   if (tenants > 0) telemetry({ name: 'tenantsSplit', tenants })
 }
 
-/** A command is for whichever part it concerns; to halt concerns them all. */
+/** A command is for whichever part it concerns; to halt concerns them all, and those of other workers hear of it too. */
 async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
   const answers = await Promise.all(asking)
   const obeyed = answers.filter(answer => answer.kind === 'obeyed')

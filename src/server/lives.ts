@@ -69,6 +69,7 @@ export interface WorkerView {
   readonly isHalted: boolean
   readonly held: number
   readonly blind: number
+  readonly undelivered: number | undefined
 }
 
 /** What there is to read comes sooner than this after the start. */
@@ -107,6 +108,8 @@ export function viewOf({ lives, source, startedAt, isStopping, rejectedBefore }:
     isHalted: readings.some(({ isHalted }) => isHalted),
     held: sum(shown.map(({ held }) => held)),
     blind: most(shown.map(({ blind }) => blind)) ?? 0,
+    // All lives keep them in one place.
+    undelivered: most(shown.flatMap(({ undelivered }) => undelivered ?? [])),
   }
 }
 

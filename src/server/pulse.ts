@@ -26,13 +26,15 @@ export interface Pulse {
   held: number
   /** Detectors that see nothing. */
   blind: number
+  /** Alerts that nobody got; undefined until the first minute is over. */
+  undelivered: number | undefined
   /** The input is over, and the worker stays for limits that are still to be given back. */
   hasEnded: boolean
 }
 
 export const createPulse = (now: EpochMs): Pulse => ({
   ...{ phase: 'starting', since: now, tickedAt: undefined, reading: undefined, seen: nothingSeen },
-  ...{ checkpointedAt: undefined, caughtUpAt: undefined, held: 0, blind: 0, hasEnded: false },
+  ...{ checkpointedAt: undefined, caughtUpAt: undefined, held: 0, blind: 0, undelivered: undefined, hasEnded: false },
 })
 
 export interface PulseRules {
@@ -63,6 +65,9 @@ export function follow(pulse: Pulse, event: TelemetryEvent, now: EpochMs, { read
       break
     case 'detectorsBlind':
       pulse.blind = new Set(event.blind.flatMap(({ detectors }) => detectors)).size
+      break
+    case 'minuteSummarised':
+      pulse.undelivered = event.undelivered
       break
     case 'batchesRead':
       pulse.tickedAt = now

@@ -33,8 +33,10 @@ import type { Checkpoints } from '../stores/checkpoint.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
+import type { SpokenWords } from '../stores/spoken-words.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
 import { createDelivery } from './delivery.ts'
+import { createHearing } from './hearing.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
@@ -68,6 +70,8 @@ export interface KeeperSettings {
   readonly undelivered: Undelivered
   /** Where people's commands are written down, for people. */
   readonly audit?: Pick<AuditLog, 'record'> | undefined
+  /** What people say to all that works on this state. */
+  readonly words?: Pick<SpokenWords, 'after'> | undefined
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -90,8 +94,8 @@ export interface Keeper {
   /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
   sums(): FleetSums
   takeOthers(others: OtherParts): Promise<void>
-  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
-  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. `word`: as `Operating` has it. */
+  operate(command: OperatorCommand, by: string, word?: number): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
@@ -191,6 +195,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost, prolong: performing.prolong },
   })
 
+  const { words } = settings
+  const hearing = createHearing({ words, recovered: journal.recovered, operate: operating.operate, telemetry })
+
   async function feed(input: EngineInput, begin: (effect: Effect) => void = performing.begin): Promise<void> {
     recorder?.input(input)
     const decisions = advance(engine, input)
@@ -216,6 +223,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     await append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
     if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
+    // Left lowered once more it is no longer what was tried.
+    if (effect.kind === 'restore' && outcome.kind !== 'refused') returning.delete(effect.keyId)
     await answer(effect.id, outcome)
   }
 
@@ -445,16 +454,20 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       await settle(effect, outcome, 0)
     }
   }
+  const said = await hearing.listen()
   recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
-  await inTurn(resume)
+  await inTurn(() => resume().then(() => hearing.heed(said)))
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
   return {
     positions,
     take: from => inTurn(() => intake.take(from)),
-    tick: () => inTurn(tick),
-    operate: (command, by) => inTurn(() => operating.operate(command, by)),
+    async tick() {
+      const unheard = await hearing.listen()
+      await inTurn(() => hearing.heed(unheard).then(tick))
+    },
+    operate: (command, by, word) => inTurn(() => operating.operate(command, by, word)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
     sums: () => fleetSums(engine),
     takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),

@@ -30,7 +30,8 @@ export interface OperatingOptions {
 }
 
 export interface Operating {
-  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** `word`: its number, where it was said to all; it is heard once, whatever comes of it. */
+  operate(command: OperatorCommand, by: string, word?: number): Promise<CommandAnswer>
   /** Tells an engine that has no past what of these entries concerns it all the same. Once, at the start. */
   hearAnew(entries: readonly JournalEntry[]): Promise<void>
 }
@@ -55,16 +56,18 @@ export function createOperating(options: OperatingOptions): Operating {
   }
 
   return {
-    async operate(command, name) {
+    async operate(command, name, word) {
       const by = cleanText(name)
       const at = clock.now()
       const lost = lostOf(command)
       const asked = answerTo(engine, command, by)
       const answer = withLost(asked, lost)
+      const said = answer.kind === 'obeyed' ? entriesOf(command, answer.keyIds) : []
+      const written = word !== undefined && said.length === 0 ? [command] : said
+      await journal.append(
+        written.map(one => ({ kind: 'commanded', at, command: one, by, ...(word !== undefined && { word }) })),
+      )
       if (answer.kind === 'obeyed') {
-        await journal.append(
-          entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
-        )
         await feed({ kind: 'operator', command, by, at })
         prolongAll(answer)
         if (lost.size > 0) await giveBackLost(lost, by)

@@ -77,6 +77,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `More alerts are undelivered than can be kept: ${grouped(event.alerts)} of the oldest are gone, and nobody was told of them`
     case 'fleetUnheard':
       return `What the other workers see is not known, and each judges by its own share: ${event.because}`
+    case 'wordsUnheard':
+      return `What people say to all workers (halt, go-on, release --all) cannot be read, and is tried again each second: ${event.because}`
     case 'partitionAwaited':
       return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
     case 'partitionTroubled':

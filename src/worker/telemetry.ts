@@ -120,6 +120,7 @@ export type TelemetryEvent =
   /** More than may be kept of alerts that nobody got: these were the oldest. */
   | { readonly name: 'alertsForgotten'; readonly alerts: number }
   | { readonly name: 'fleetUnheard'; readonly because: string }
+  | { readonly name: 'wordsUnheard'; readonly because: string }
   | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
   | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
@@ -247,6 +248,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'requestFailed':
       return 'warn'
     case 'alertsForgotten':
+    case 'wordsUnheard':
     case 'noticeRefused':
     case 'auditFailed':
     case 'partitionTroubled':

@@ -68,6 +68,7 @@ export const events: Events = {
   noticeTold: { name: 'noticeTold', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
   noticeRefused: { name: 'noticeRefused', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
   fleetUnheard: { name: 'fleetUnheard', because: 'EACCES' },
+  wordsUnheard: { name: 'wordsUnheard', because: 'EACCES' },
   partitionAwaited: { name: 'partitionAwaited', partition: 't/0' as PartitionId },
   partitionTroubled: { name: 'partitionTroubled', partition: 't/0' as PartitionId, because: 'it is damaged' },
   decisionsRecalled: { name: 'decisionsRecalled', decisions: 1, outcomes: 1 },

@@ -24,6 +24,7 @@ import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
 import { findIncident } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
+import { isOnOrOff, spokenWords } from '../../stores/spoken-words.ts'
 import { savedState } from '../../worker/saved-state.ts'
 
 export interface KeptThrottle {
@@ -181,6 +182,13 @@ function whereaboutsOf(incident: OpenIncident, story: Story) {
     default:
       throw new Error(`no such phase: ${incident satisfies never}`)
   }
+}
+
+/** What was said to all workers last goes before what each has heard by now. */
+export async function haltedNow(directory: string, kept: Halt | undefined): Promise<Halt | undefined> {
+  const last = (await spokenWords(directory).after(undefined)).findLast(isOnOrOff)
+  if (last === undefined) return kept
+  return last.command.kind === 'halt' ? (kept ?? { by: last.by, since: last.at }) : undefined
 }
 
 /** By the checkpoint, and what the journal has been told since. */

@@ -56,8 +56,11 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
   try {
     const journal = await openEffectJournal(directory, machineDisk, stillOurs)
     try {
-      const audit = await openAudit(directory, ({ message }) =>
-        say(clock.now(), `${message}; limits are given back all the same`),
+      const audit = await openAudit(
+        directory,
+        ({ message }) => say(clock.now(), `${message}; limits are given back all the same`),
+        machineDisk,
+        { stillOurs },
       )
       try {
         const watch = await release.watchOver(journal, stillOurs)
