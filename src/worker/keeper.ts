@@ -9,12 +9,12 @@ import type { CallBatch } from '../core/call-batch.ts'
 import type { TenantsConfig } from '../core/config/config.ts'
 import {
   advance,
+  beginSnapshot,
   createEngine,
   type Engine,
   type EngineSettings,
   engineStatus,
   restore,
-  snapshot,
 } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
@@ -44,7 +44,7 @@ import { createPerforming, type EffectWait, type Performers } from './performing
 import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import type { Recorder } from './recorder.ts'
-import { hasReadNothing, type SavedState, savedState } from './saved-state.ts'
+import { hasReadNothing, type SavedState, savedKeys, savedState } from './saved-state.ts'
 import { type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -126,7 +126,11 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const engine =
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
+      : restore(settings.engine, {
+          state: kept.engine,
+          slabs: saved?.snapshot.slabs ?? new Map(),
+          keys: savedKeys(saved?.snapshot.later ?? []),
+        })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   journal.goOnFrom(state?.journaled ?? 0)
@@ -287,14 +291,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (blind.length > 0) telemetry({ name: 'detectorsBlind', blind })
   }
 
-  /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
+  /** The state is copied in a turn, but for the keys: those are taken, and all is written, while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     const beganAt = clock.now()
     let closedIsCovered: (() => void) | undefined
     const taken = await inTurn(async () => {
       // Asked in the turn: the one before it may have failed while this one waited.
       if (!isWhole) return undefined
-      const { state, slabs } = snapshot(engine)
+      const { state, slabs, keys } = beginSnapshot(engine)
       const saving: SavedState = {
         engine: state,
         journaled: journal.position(),
@@ -306,7 +310,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const covered = new Map(positions)
       closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
-      const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
+      const writing = checkpoints.write({
+        ...{ state: saving, slabs, later: keys, positions: positionsText, writtenAt: beganAt },
+      })
       const { written } = writing
       // Told by who waits for it below.
       written.catch(() => undefined)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { detectors } from '../../../detectors/index.ts'
 import { type CallBatch, clearBatch, createBatch, nextRow } from '../../core/call-batch.ts'
 import { weirSchema } from '../../core/config/config.ts'
-import { advance, createEngine, type Engine, engineSettings, restore, snapshot } from '../../core/engine.ts'
+import { advance, beginSnapshot, createEngine, type Engine, engineSettings, restore } from '../../core/engine.ts'
 import { createKeyIndex, type KeyIndex } from '../../core/formats/key-index.ts'
 import { coverMinute } from '../../core/state/coverage.ts'
 import { CALLS_AT, makeRow, RING_CALLS, SLOT, SPREADS_AT, write } from '../../core/state/known-keys.ts'
@@ -18,6 +18,7 @@ import { byteAt, bytesOf } from '../../core/state/slab.ts'
 import { callsOf } from '../../core/state/slot-code.ts'
 import { DAY_MS, MINUTE_MS, type PartitionId, SECOND_MS, SLOT_MS } from '../../core/vocabulary.ts'
 import { openCheckpoints } from '../../stores/checkpoint.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 import type { ScaleAsked, ScaleMeasured } from './scale.ts'
 
 const from = Date.UTC(2026, 2, 9, 10)
@@ -137,8 +138,8 @@ async function checkpoints(engine: Engine, run: (seconds: number) => number) {
     const stores = await openCheckpoints(folder)
     const write = async (): Promise<number> => {
       const at = performance.now()
-      const { state, slabs } = snapshot(engine)
-      await stores.write({ state: { engine: state }, slabs, positions: {}, writtenAt: from }).written
+      const { state, slabs, keys: later } = beginSnapshot(engine)
+      await stores.write({ state: { engine: state }, slabs, later, positions: {}, writtenAt: from }).written
       return performance.now() - at
     }
     const firstCheckpointMs = await write()
@@ -149,8 +150,8 @@ async function checkpoints(engine: Engine, run: (seconds: number) => number) {
     const again = await openCheckpoints(folder)
     const saved = await again.read()
     if (saved === undefined) throw new Error('there should be a checkpoint')
-    const { state, slabs } = saved.snapshot
-    restore(engine.settings, { state: (state as { engine: Engine['state'] }).engine, slabs })
+    const { state, slabs, later } = saved.snapshot
+    restore(engine.settings, { state: savedState(state).engine, slabs, keys: savedKeys(later) })
     const restartMs = performance.now() - at
     await again.close()
     return { firstCheckpointMs, nextCheckpointMs, restartMs }

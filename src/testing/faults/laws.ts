@@ -3,6 +3,7 @@
  * first law that is broken ends the story. Edges that the outside world leaves open are counted, not forgiven in silence.
  */
 import type { Mode } from '../../core/config/config.ts'
+import { restoreState } from '../../core/engine-snapshot.ts'
 import type { PlanLimits } from '../../core/incident/effect.ts'
 import { findKey, PREVIOUS_CALLS, read, restoreKnownKeys, SLOT, SLOT_CALLS } from '../../core/state/known-keys.ts'
 import { paneCalls, paneSecond } from '../../core/state/pane.ts'
@@ -11,7 +12,7 @@ import { MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
 import type { Gateway } from '../../simulation/gateway.ts'
 import type { Snapshot } from '../../stores/checkpoint.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
-import { type SavedState, savedState } from '../../worker/saved-state.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 import type { TelemetryEvent } from '../../worker/telemetry.ts'
 import { planSetups, players, sharedPlans, startsAt, tenantOf } from './cast.ts'
 import type { GatewayWatch, Publication, SnsWatch } from './faulty-aws.ts'
@@ -221,11 +222,12 @@ export function createLaws({ schedule, gateway, stream, taughtCalls, now, note }
         `${counted} calls are counted (and ${future + tooOld} refused) of the ${given} up to where it has read: ${given > counted + future + tooOld ? 'some are lost' : 'some count twice'}`,
       )
     edges.lateCalls = owners.reduce((sum, owner) => sum + owner.lateCalls, 0)
-    if (isThorough && edges.lateCalls === 0) checkPanes(engine, snapshot.positions)
+    if (isThorough && edges.lateCalls === 0) checkPanes(snapshot)
   }
 
-  function checkPanes(engine: SavedState['engine'], positions: Snapshot['positions']): void {
-    const owners = [...engine.owners.values()]
+  function checkPanes({ state, later, slabs, positions }: Snapshot): void {
+    const saved = { state: savedState(state).engine, keys: savedKeys(later), slabs }
+    const owners = [...restoreState(saved, new Map()).owners.values()]
     const inPanes = new Map<string, number>()
     const from = Math.max(...owners.map(({ closedToSecond }) => closedToSecond)) - 60
     for (const { live } of owners) {

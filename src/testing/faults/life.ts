@@ -185,9 +185,14 @@ function watchedJournal(journal: EffectJournal, { laws, moment }: World): Effect
 function watchedCheckpoints(checkpoints: Checkpoints, { laws, wrote }: World): Checkpoints {
   return {
     ...checkpoints,
-    write(snapshot) {
+    write({ later, ...saving }) {
+      const pieces: unknown[] = []
+      while (later?.isLeft()) pieces.push(later.next())
+      const snapshot = { ...saving, later: pieces }
       const isSafe = laws.checkpointing(snapshot)
-      const writing = checkpoints.write(snapshot)
+      const left = [...pieces]
+      const given = { isLeft: () => left.length > 0, next: () => left.shift(), abandon: () => undefined }
+      const writing = checkpoints.write({ ...saving, later: given })
       wrote(snapshot)
       return { copied: writing.copied, written: writing.written.then(isSafe) }
     },
