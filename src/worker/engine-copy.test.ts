@@ -74,6 +74,8 @@ function callsIn(second: number): readonly Call[] {
     ...(second > 60 && second < 75 ? steady('spread_1', { perSecond: 30, from, seconds: 1, status: 429 }) : []),
     // In a new slot somebody is surveyed of whom no look has been taken in it yet.
     ...(second < 300 || second > 310 ? [] : steady('again', { perSecond: 80, from, seconds: 1, status: 503 })),
+    // What it called early in a minute is learned at its end, when no pane of its closes.
+    ...(second % 60 === 20 ? [{ key: 'steady_2', at: from, route: 99 }] : []),
     ...(second === 299 ? steady('steady_2', { perSecond: 9, from, seconds: 1 }) : []),
     ...(second === 100 ? [{ key: 'steady_0', at: from - 30 * SECOND_MS }] : []),
   ]
@@ -86,7 +88,7 @@ describe('a checkpoint that is under way', () => {
     const { give, take } = disturbed(engine)
     for (let second = 0; second < 520; second++) {
       // Where minutes end, all of it where something happens, and now and then else.
-      const isChecked = second % 60 < 3 || second % 60 === 59 || (second > 60 && second < 80) || second % 11 === 0
+      const isChecked = second % 60 < 3 || second % 60 === 59 || (second > 60 && second < 80) || second % 29 === 0
       const at = TEN + (second + 1) * SECOND_MS
       give(callsIn(second), isChecked, at - 1)
       take({ kind: 'tick', at }, isChecked)
