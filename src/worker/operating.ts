@@ -8,13 +8,11 @@ import type { Engine } from '../core/engine.ts'
 import { engineStatus } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import { cleanText } from '../core/explanation/text.ts'
-import type { RestoreEffect } from '../core/incident/effect.ts'
-import { type LimitStories, type LimitStory, placeName } from '../core/incident/limit-story.ts'
 import { answerTo, type CommandAnswer, type OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
-import type { Telemetry, TelemetryEvent } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 
 export interface OperatingOptions {
   readonly engine: Engine
@@ -99,29 +97,3 @@ function withLost(asked: CommandAnswer, lost: ReadonlySet<ApiKeyId>): CommandAns
   if (asked.kind === 'refused') return { kind: 'obeyed', keyIds: [...lost], incidentIds: [] }
   return { ...asked, keyIds: [...new Set([...asked.keyIds, ...lost])] }
 }
-
-/** What the journal says is lowered for whom no incident holds. */
-export const orphansOf = (stories: LimitStories, limitedKeys: ReadonlySet<ApiKeyId>) =>
-  [...stories.values()].flatMap(story =>
-    story.holders.filter(keyId => !limitedKeys.has(keyId)).map(keyId => ({ keyId, story })),
-  )
-
-/** Under which it is given back. */
-const lostIncident = (keyId: ApiKeyId, decidedAt: EpochMs): string => `${keyId}#lost-${decidedAt}`
-
-export const leftLowered = (story: LimitStory, keyId: ApiKeyId, decidedAt: EpochMs): TelemetryEvent => ({
-  ...{ name: 'limitLeftLowered', incidentId: lostIncident(keyId, decidedAt), keyId },
-  ...{ way: story.kind, planId: placeName(story) },
-  original: story.kind === 'plan' ? (story.original ?? undefined) : undefined,
-})
-
-/** Of limits that no incident holds: all of it at once. */
-export const lostRestores = (
-  lost: Iterable<ApiKeyId>,
-  { decidedAt, by }: { readonly decidedAt: EpochMs; readonly by: string | undefined },
-): readonly RestoreEffect[] =>
-  [...lost].map(keyId => {
-    const incidentId = lostIncident(keyId, decidedAt)
-    const said = by === undefined ? {} : { by }
-    return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full', ...said }
-  })

@@ -4,7 +4,7 @@
  */
 import type { TenantsConfig } from '../../core/config/config.ts'
 import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../core/config/tenants.ts'
-import type { EngineSnapshot } from '../../core/engine.ts'
+import { incidentsIn } from '../../core/engine.ts'
 import type { Halt } from '../../core/engine-state.ts'
 import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
 import { endsAt, holdsLimit, type Incident, type Story } from '../../core/incident/incident.ts'
@@ -25,7 +25,7 @@ import { readEffectJournal } from '../../stores/effect-journal.ts'
 import { findIncident } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { isOnOrOff, spokenWords } from '../../stores/spoken-words.ts'
-import { savedState } from '../../worker/saved-state.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 
 export interface KeptThrottle {
   readonly keyId: ApiKeyId
@@ -65,7 +65,7 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   const entries = journal.recovered
   const looked = await lookAtCheckpoint(directory)
   const saved = looked !== undefined && 'state' in looked ? savedState(looked.state) : undefined
-  const incidents = openIncidents(saved?.engine)
+  const incidents = openIncidents(looked !== undefined && 'state' in looked ? looked.later : [])
   const owners = tenantDirectory(tenants)
   const lowered = await Promise.all(
     loweredLimits(entries).map(limit => throttleOf(limit, incidents.get(limit.keyId), owners, directory)),
@@ -84,15 +84,10 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   }
 }
 
-function openIncidents(engine: EngineSnapshot['state'] | undefined): ReadonlyMap<ApiKeyId, OpenIncident> {
+function openIncidents(later: readonly unknown[]): ReadonlyMap<ApiKeyId, OpenIncident> {
   const found = new Map<ApiKeyId, OpenIncident>()
-  if (engine === undefined) return found
-  const owners = [...engine.owners.values(), ...(engine.tenantWide ? [engine.tenantWide] : [])]
-  for (const owner of owners) {
-    for (const { keyId, incident } of owner.incidents) {
-      if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
-    }
-  }
+  for (const { keyId, incident } of incidentsIn(savedKeys(later)))
+    if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
   return found
 }
 

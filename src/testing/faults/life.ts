@@ -350,9 +350,14 @@ function watchedJournal<J extends EffectJournal>(
 function watchedCheckpoints(checkpoints: Checkpoints, { wrote }: World, { law, owns }: Watching): Checkpoints {
   return {
     ...checkpoints,
-    write(snapshot) {
+    write({ later, ...saving }) {
+      const pieces: unknown[] = []
+      while (later?.isLeft()) pieces.push(later.next())
+      const snapshot = { ...saving, later: pieces }
       const isSafe = law.checkpointing(snapshot, owns)
-      const writing = checkpoints.write(snapshot)
+      const left = [...pieces]
+      const given = { isLeft: () => left.length > 0, next: () => left.shift(), abandon: () => undefined }
+      const writing = checkpoints.write({ ...saving, later: given })
       return {
         copied: writing.copied,
         written: writing.written.then(() => {

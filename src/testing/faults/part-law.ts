@@ -3,13 +3,14 @@
  * goes on from what was written last, and of what was read each call is counted once. A worker whose stream is its own has one; of
  * a shared stream each partition has one, which goes from worker to worker.
  */
+import { restoreState } from '../../core/engine-snapshot.ts'
 import { findKey, PREVIOUS_CALLS, read, restoreKnownKeys, SLOT, SLOT_CALLS } from '../../core/state/known-keys.ts'
 import { paneCalls, paneSecond } from '../../core/state/pane.ts'
 import type { ApiKeyId } from '../../core/vocabulary.ts'
 import { MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
 import type { Snapshot } from '../../stores/checkpoint.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
-import { type SavedState, savedState } from '../../worker/saved-state.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 import type { TelemetryEvent } from '../../worker/telemetry.ts'
 import { players, startsAt, tenantOf } from './cast.ts'
 import type { Schedule } from './schedule.ts'
@@ -115,11 +116,12 @@ export function createPartLaw(surroundings: Surroundings) {
       )
     lateSum = owners.reduce((sum, owner) => sum + owner.lateCalls, 0)
     lateCalls(lateSum)
-    if (isThorough && lateSum === 0) checkPanes(engine, snapshot.positions)
+    if (isThorough && lateSum === 0) checkPanes(snapshot)
   }
 
-  function checkPanes(engine: SavedState['engine'], positions: Snapshot['positions']): void {
-    const owners = [...engine.owners.values()]
+  function checkPanes({ state, later, slabs, positions }: Snapshot): void {
+    const saved = { state: savedState(state).engine, keys: savedKeys(later), slabs }
+    const owners = [...restoreState(saved, new Map()).owners.values()]
     const inPanes = new Map<string, number>()
     const from = Math.max(...owners.map(({ closedToSecond }) => closedToSecond)) - 60
     for (const { live } of owners) {
