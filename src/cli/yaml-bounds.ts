@@ -7,6 +7,7 @@ import type { Document } from 'yaml'
 
 /** Fifty thousand tenants. */
 const longestCharacters = 8 * 1024 * 1024
+const marks: ReadonlySet<string> = new Set(['\u0002', '\u0018', '\u001f', '\ufeff'])
 /** No setting stands deeper than six. */
 const deepest = 100
 
@@ -29,7 +30,7 @@ export function beyondBounds(
     if (depth > deepest || indicators > deepest)
       return { offset, says: `something stands more than ${deepest} deep in others here` }
     // Tokens of the lexer's own, which mark where documents and plain text begin, stand for no character.
-    if (!/^[\u0002\u0018\u001f\ufeff]$/.test(token)) offset += token.length
+    if (!marks.has(token)) offset += token.length
   }
   return undefined
 }
