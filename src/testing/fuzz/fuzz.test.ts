@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judged, recipes } from './target.ts'
 import { targets } from './targets.ts'
 
-const inputs = Number(process.env.WEIR_FUZZ_INPUTS ?? 150)
+const inputs = Number(process.env.WEIR_FUZZ_INPUTS ?? 100)
 const seed = 20_261_130
 
 describe.each(targets)('$name', target => {
