@@ -26,7 +26,7 @@ const isText = (path: string): boolean => /\.(ts|js|mjs|json|md|ya?ml|sh|html|cs
 
 function projectFiles(folder = ''): readonly SourceText[] {
   return readdirSync(join(root, folder), { withFileTypes: true })
-    .filter(({ name }) => !notOurs.has(name) && !/-results\.json$/.test(name))
+    .filter(({ name }) => !notOurs.has(name) && !/-results\.(json|html)$/.test(name))
     .flatMap(entry => {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) return projectFiles(path)

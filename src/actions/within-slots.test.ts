@@ -106,3 +106,11 @@ test('a plan is a key’s own only while no other key is in it: a sibling’s wo
   await performer.perform({ ...throttle('k1'), siblings }, new AbortController().signal)
   expect(asked).toMatchObject([{ keyId: 'k1', siblings: [] }])
 })
+
+test('a throttle that waits for its slot while it is called back is not carried out behind that', async () => {
+  const one = await worker('1', { most: 1 })
+  const lowering = one(throttle('a'))
+  const calledBack = one(restore('a', 'full'))
+  expect([await lowering, await calledBack]).toEqual(['refused', 'applied'])
+  expect(await readdir(join(folder, 'throttled'))).toEqual([])
+})

@@ -4,6 +4,7 @@ import type { ApiKeyId } from '../core/vocabulary.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { ThrottleSlots } from '../stores/throttle-slots.ts'
 import type { Performer } from './performer.ts'
+import { superseded } from './ways/way.ts'
 
 type PlanEffect = ThrottleEffect | RestoreEffect
 
@@ -13,14 +14,24 @@ export async function withinSlots(
 ): Promise<Performer<PlanEffect>> {
   const isLowered = (keyId: ApiKeyId): boolean =>
     [...journal.stories().values()].some(({ holders }) => holders.includes(keyId))
+  /** Of those in hand, by key. */
+  const askedLast = new Map<ApiKeyId, string>()
   await slots.giveBackAllBut(isLowered)
   return {
     ...inner,
     async perform(effect, signal) {
-      if (effect.kind === 'throttle' && !(await slots.take(effect.keyId))) return tooMany(most)
-      const outcome = await inner.perform(alone(effect), signal)
-      if (!isLowered(effect.keyId)) await slots.giveBack(effect.keyId)
-      return outcome
+      const { id, keyId } = effect
+      askedLast.set(keyId, id)
+      try {
+        if (effect.kind === 'throttle' && !(await slots.take(keyId))) return tooMany(most)
+        // Asked for while it waited for its slot, and done by now: in the gateway's queue this one would come behind it.
+        const isLast = askedLast.get(keyId) === id
+        const outcome = isLast || effect.kind === 'restore' ? await inner.perform(alone(effect), signal) : superseded
+        if (!isLowered(keyId)) await slots.giveBack(keyId)
+        return outcome
+      } finally {
+        if (askedLast.get(keyId) === id) askedLast.delete(keyId)
+      }
     },
   }
 }

@@ -32,8 +32,8 @@ export type EngineInput =
   | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
   /** Of a throttle that has no outcome yet. Not journaled: it is asked for again. */
   | { readonly kind: 'progress'; readonly report: ProgressReport; readonly at: EpochMs }
-  /** What was decided after the checkpoint from which this life goes on, and before the crash; oldest first. */
-  | { readonly kind: 'recalled'; readonly memos: readonly Memo[]; readonly at: EpochMs }
+  /** What came after the checkpoint from which this life goes on, and before the crash. */
+  | { readonly kind: 'recalled'; readonly entries: readonly Recollection[]; readonly at: EpochMs }
   /** What the other parts of a shared stream see, as of now. */
   | { readonly kind: 'fleet'; readonly others: OtherParts; readonly at: EpochMs }
   /** tenants.yaml as it is from now on, checked. Who is exempt now and was throttled gets the limit back. */
@@ -50,6 +50,12 @@ export type EngineInput =
   | { readonly kind: 'history-ended' }
   /** A bare log is over: closes all panes. */
   | { readonly kind: 'end' }
+
+/** What an earlier life decided, heard of its effects, and was told by people, in the order in which it was; `at`: when. */
+export type Recollection =
+  | { readonly kind: 'memo'; readonly memo: Memo; readonly at: EpochMs }
+  | { readonly kind: 'outcome'; readonly report: OutcomeReport; readonly at: EpochMs }
+  | { readonly kind: 'operator'; readonly command: OperatorCommand; readonly by: string; readonly at: EpochMs }
 
 export interface Decisions {
   /** To be journaled, then performed, in this order. */

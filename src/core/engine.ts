@@ -133,8 +133,8 @@ export function advance(engine: Engine, input: EngineInput): Decisions {
       takeOthers(engine, input.others, out)
       break
     case 'recalled':
+      recall(engine, input.entries, out)
       state.now = Math.max(state.now, input.at)
-      for (const memo of input.memos) recall(engine, memo)
       break
     case 'tenants':
       state.now = Math.max(state.now, input.at)
@@ -390,7 +390,11 @@ function takeTenants(
 
 /** A tick: what has come is looked at, also when no further call passes the second; an idle source is moved on. */
 function moveOn(engine: Engine, owner: Owner, out: Out): void {
-  if (owner.closedToSecond < 0) return
+  if (owner.closedToSecond < 0) {
+    // Recalled, and none of its calls has come again yet: what was taken is given back all the same.
+    if (owner.incidents.size > 0) passTime(engine, owner, out)
+    return
+  }
   noteBacklog(engine, owner, owner.time.highest)
   if (!engine.state.isHistory && owner.dirty.length > 0) {
     lookEarly(engine, owner, Math.floor(owner.time.highest / SECOND_MS) + 1, out)

@@ -9,7 +9,7 @@
 import { type Engine, type EngineState, type Out, watching } from './engine-state.ts'
 import type { OperatorWord } from './explanation/explanation.ts'
 import { holdsLimit } from './incident/incident.ts'
-import { type Order, obey } from './incident/operator-order.ts'
+import { type Order, obey, wordUntil } from './incident/operator-order.ts'
 import { move } from './incident/storyline.ts'
 import type { KeyState } from './state/key-state.ts'
 import type { Owner } from './state/owner.ts'
@@ -99,6 +99,18 @@ function concernedBy({ state }: Engine, command: OperatorCommand): readonly Conc
     }
   }
   return found
+}
+
+/** Whose limits a person wants lowered for longer than they were lowered for, and until when. */
+export function wantedLonger({ state }: Engine): readonly { readonly keyId: ApiKeyId; readonly until: EpochMs }[] {
+  const wanted: { readonly keyId: ApiKeyId; readonly until: EpochMs }[] = []
+  for (const { incidents } of watching(state)) {
+    for (const { keyId, incident } of incidents) {
+      const until = holdsLimit(incident) ? wordUntil(incident) : undefined
+      if (until !== undefined && until > state.now) wanted.push({ keyId, until })
+    }
+  }
+  return wanted
 }
 
 const isOpen = ({ incident }: KeyState): boolean => incident.phase !== 'quiet' && incident.phase !== 'suspected'

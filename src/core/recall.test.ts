@@ -1,6 +1,7 @@
 /** Killed after it acted and before the next checkpoint: what it decided is recalled, and its calls are read again in other steps. */
 import { describe, expect, test } from 'vitest'
 import { restore, snapshot } from './engine.ts'
+import type { Recollection } from './engine-input.ts'
 import {
   type Call,
   copied,
@@ -65,6 +66,8 @@ function bring(stream: Stream, calls: readonly Call[], { from, to, atATime, star
   }
 }
 
+const fromDisk = (journaled: readonly Recollection[]): Recollection[] => JSON.parse(JSON.stringify(journaled))
+
 test('a throttle that was under way when the API turned out to be sick is called back after a crash too', () => {
   const sick = inOrder(
     usual,
@@ -75,14 +78,13 @@ test('a throttle that was under way when the API turned out to be sick is called
   const first = streamInto(restore(settings, copied(begun)), unanswered)
   bring(first, sick, { from: 0, to: 58, atATime: 1, startsAt: 0 })
   const saved = copied(snapshot(first.engine))
-  const known = first.memos.length
+  const known = first.journaled.length
   bring(first, sick, { from: 58, to: 75, atATime: 1, startsAt: 0 })
   const merged = { phase: 'open', story: { telling: 'with-platform' }, asked: { effectId: 'other_0#1/throttle-1' } }
   expect(stateOf(first.engine, 'other_0').incident).toMatchObject(merged)
 
   const second = streamInto(restore(settings, saved), unanswered)
-  const memos = JSON.parse(JSON.stringify(first.memos.slice(known)))
-  second.take({ kind: 'recalled', memos, at: TEN + 75_000 })
+  second.take({ kind: 'recalled', entries: fromDisk(first.journaled.slice(known)), at: TEN + 75_000 })
   expect(stateOf(second.engine, 'other_0').incident).toMatchObject(merged)
 })
 
@@ -102,14 +104,12 @@ describe.each(Object.entries(stories))('a storm %s', (_, calls) => {
     const first = streamInto(restore(settings, copied(begun)))
     bring(first, calls, { from: 0, to: checkpointAt, atATime: 1, startsAt: 0 })
     const saved = copied(snapshot(first.engine))
-    const known = { memos: first.memos.length, outcomes: first.outcomes.length }
+    const known = first.journaled.length
     bring(first, calls, { from: checkpointAt, to: killedAt, atATime: 1, startsAt: 0 })
 
     const second = streamInto(restore(settings, saved))
-    // As they come from the disk.
     const at = TEN + killedAt * SECOND_MS
-    second.take({ kind: 'recalled', memos: JSON.parse(JSON.stringify(first.memos.slice(known.memos))), at })
-    for (const report of first.outcomes.slice(known.outcomes)) second.take({ kind: 'outcome', report, at })
+    second.take({ kind: 'recalled', entries: fromDisk(first.journaled.slice(known)), at })
     bring(second, calls, { from: checkpointAt, to: seconds, atATime: 7, startsAt: killedAt })
 
     const ids = [...first.effects, ...second.effects].map(({ id }) => id)

@@ -7,11 +7,10 @@ import type { z } from 'zod'
 import { type CallBatch, createBatch, type KeyTable, nextRow, type PaneRow, wantPlaces } from './call-batch.ts'
 import { tenantsSchema, type WeirConfig, weirSchema } from './config/config.ts'
 import { advance, createEngine, type Engine, type EngineSettings, engineSettings, restore, snapshot } from './engine.ts'
-import type { EngineInput } from './engine-input.ts'
+import type { EngineInput, Recollection } from './engine-input.ts'
 import type { EngineSnapshot } from './engine-snapshot.ts'
 import type { Explanation } from './explanation/explanation.ts'
-import type { Effect, Outcome, OutcomeReport } from './incident/effect.ts'
-import type { Memo } from './incident/memo.ts'
+import type { Effect, Outcome } from './incident/effect.ts'
 import type { MeasuredMinute } from './measured-minute.ts'
 import { callsFromNewPlaces } from './state/call-places.ts'
 import type { KeyState } from './state/key-state.ts'
@@ -72,9 +71,8 @@ export interface Stream {
   readonly effects: Effect[]
   readonly changes: Explanation[]
   readonly measured: MeasuredMinute[]
-  /** What a worker would journal of it beside the effects. */
-  readonly memos: Memo[]
-  readonly outcomes: OutcomeReport[]
+  /** What a worker would journal of it beside the effects, in the order in which it would. */
+  readonly journaled: Recollection[]
   /** One batch of one partition; `arrivedAt` is the newest call's time unless told. */
   give(calls: readonly Call[], from?: { readonly partition?: string; readonly arrivedAt?: EpochMs }): void
   /** Count rows as another tool made them, in the order of their time. */
@@ -93,19 +91,18 @@ export function streamInto(
 ): Stream {
   const table: KeyTable = { ids: [] }
   const { effects, changes, measured } = told
-  const memos: Memo[] = []
-  const outcomes: OutcomeReport[] = []
+  const journaled: Recollection[] = []
   const take = (input: EngineInput): void => {
+    if (input.kind === 'operator' || input.kind === 'outcome') journaled.push(input)
     const decided = advance(engine, input)
     effects.push(...decided.effects)
     changes.push(...decided.changes)
     measured.push(...decided.measured)
-    memos.push(...decided.memos)
+    for (const memo of decided.memos) journaled.push({ kind: 'memo', memo, at: engine.state.now })
     for (const effect of decided.effects) {
       const outcome = effect.kind === 'alert' ? undefined : answer(effect)
       if (outcome === undefined) continue
       const report = { effectId: effect.id, outcome }
-      outcomes.push(report)
       take({ kind: 'outcome', at: effect.decidedAt, report })
     }
   }
@@ -114,8 +111,7 @@ export function streamInto(
     effects,
     changes,
     measured,
-    memos,
-    outcomes,
+    journaled,
     take,
     give(calls, { partition = 'stream/0', arrivedAt = Math.max(...calls.map(({ at }) => at)) } = {}) {
       const batch = batchOf(calls, table)

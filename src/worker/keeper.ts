@@ -16,7 +16,7 @@ import {
   restore,
   snapshot,
 } from '../core/engine.ts'
-import type { EngineInput } from '../core/engine-input.ts'
+import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { Repeats } from '../core/formats/repeats.ts'
@@ -24,8 +24,7 @@ import type { Effect, Outcome, ThrottleEffect } from '../core/incident/effect.ts
 import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident.ts'
-import type { Memo } from '../core/incident/memo.ts'
-import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
+import { type CommandAnswer, type OperatorCommand, wantedLonger } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
@@ -43,6 +42,7 @@ import { createOperating, leftLowered, lostRestores, orphansOf } from './operati
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
+import { recollectionsOf } from './recollections.ts'
 import type { Recorder } from './recorder.ts'
 import { hasReadNothing, type SavedState, savedState } from './saved-state.ts'
 import { type Telemetry, tellChange } from './telemetry.ts'
@@ -189,24 +189,24 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost, prolong: performing.prolong },
   })
 
-  async function feed(input: EngineInput): Promise<void> {
+  async function feed(input: EngineInput, begin: (effect: Effect) => void = performing.begin): Promise<void> {
     recorder?.input(input)
     const decisions = advance(engine, input)
     recorder?.decided(decisions)
     const { effects, changes, measured } = decisions
     if (measured.length > 0) metrics?.closed(measured)
     for (const explanation of changes) tellChange(explanation, telemetry)
-    if (effects.length > 0) await carryOut(effects, decisions.memos)
+    if (effects.length > 0) await carryOut(decisions, begin)
   }
 
   /** Intents are on disk before the first of them is begun, with what their decision leaves in the engine. */
-  async function carryOut(effects: readonly Effect[], memos: readonly Memo[]): Promise<void> {
+  async function carryOut({ effects, memos }: Decisions, begin: (effect: Effect) => void): Promise<void> {
     const at = clock.now()
     const intents = effects.map((effect): JournalEntry => ({ kind: 'intent', at, effect }))
     await append([...intents, { kind: 'memos', at, memos }])
     for (const effect of effects) {
       telemetry({ name: 'effectIntended', effect })
-      performing.begin(effect)
+      begin(effect)
     }
   }
 
@@ -331,24 +331,26 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   }
 
   /**
-   * What was decided and answered after the checkpoint is given back to the engine, and what was not answered before the
-   * stop is done. A throttle takes something from a tenant: it is done only if what it was decided for is true by now.
+   * What was decided, answered and commanded after the checkpoint is given back to the engine, and what was not answered before
+   * the stop is done. A throttle takes something from a tenant: it is done only if what it was decided for is true by now.
    */
   async function resumeEffects(journaled: number): Promise<void> {
     const at = clock.now()
     const later = journal.since(journaled)
-    const memos = later.flatMap(entry => (entry.kind === 'memos' ? entry.memos : []))
-    const outcomes = later.filter(({ kind }) => kind === 'outcome').length
-    if (memos.length + outcomes > 0) telemetry({ name: 'decisionsRecalled', decisions: memos.length, outcomes })
-    if (memos.length > 0) await feed({ kind: 'recalled', memos, at })
-    // Before what is still in hand is taken up again: it may be called back by them.
-    await operating.hear(later, { isAnew: false })
+    const entries = recollectionsOf(later)
+    const numberOf = (kind: 'memo' | 'outcome'): number => entries.filter(entry => entry.kind === kind).length
+    const [decisions, outcomes] = [numberOf('memo'), numberOf('outcome')]
+    if (decisions + outcomes > 0) telemetry({ name: 'decisionsRecalled', decisions, outcomes })
+    // Begun behind what is still in hand: of two changes for one key the gateway's queue makes the one that it is asked for last.
+    const decided: Effect[] = []
+    if (entries.length > 0) await feed({ kind: 'recalled', entries, at }, effect => decided.push(effect))
+    // Also of a throttle that has not been carried out yet: whoever gives it back without us is to hear of it when it is.
+    for (const { keyId, until } of wantedLonger(engine)) performing.prolong(keyId, until)
     const { openIntents } = journalIndex(journal.recovered)
     const isOutdated = (effect: Effect): boolean => effect.kind === 'throttle' && !isStillTrue(effect)
     for (const effect of openIntents) if (!isOutdated(effect)) performing.begin(effect)
+    for (const effect of decided) performing.begin(effect)
     for (const effect of openIntents) if (!performing.has(effect.id)) await settle(effect, notTrueAnyMore, 0)
-    // Of those that had been told to the engine the memos know already: it awaits them no more.
-    for (const entry of later) if (entry.kind === 'outcome') await answer(entry.effectId, entry.outcome)
     for (const effectId of awaitedIds()) {
       if (!performing.has(effectId))
         await answer(effectId, { kind: 'refused', because: 'the effect journal no longer has it' })
@@ -399,15 +401,21 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (retainedMs !== undefined && awayMs > retainedMs) telemetry({ name: 'streamOutran', awayMs, retainedMs })
   }
 
-  async function resume(): Promise<void> {
-    // They have been silent for as long as we were away, and are about to speak: none of them is idle.
+  /** They have been silent for as long as we were away, and are about to speak: none of them is idle. */
+  async function sayWhoSpeaks(): Promise<void> {
     const partitions = [...positions.keys()]
     if (partitions.length > 0) await feed({ kind: 'partitions', partitions, at: clock.now() })
+  }
+
+  async function resume(): Promise<void> {
     if (state === undefined) {
-      await operating.hear(journal.recovered, { isAnew: true })
+      await sayWhoSpeaks()
+      await operating.hearAnew(journal.recovered)
       return giveBackOrphans()
     }
+    // First: it was before now.
     await resumeEffects(state.journaled)
+    await sayWhoSpeaks()
     // Who has become exempt while we were away gets the limit back as one who does so now.
     if (settings.tenants !== undefined) await feed({ kind: 'tenants', ...settings.tenants, at: clock.now() })
   }

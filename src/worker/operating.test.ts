@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import type { JournalEntry } from '../stores/journal-entry.ts'
-import { live, newFolder, noon, removeFolders } from './testing-life.ts'
+import { live, newFolder, noon, removeFolders, takesNothing } from './testing-life.ts'
 import { untilQuiet } from './testing-world.ts'
 
 afterEach(removeFolders)
@@ -59,6 +59,53 @@ test('who gives limits back without Weir hears that one is wanted for longer; al
   await life.say({ kind: 'release', keyId: k1 })
   expect(life.prolonged).toHaveLength(1)
   await life.stop()
+})
+
+test('also of a throttle that was still on its way when it was said, and that the next worker carries out', async () => {
+  const life = await live({ folder: newFolder(), answer: takesNothing })
+  await life.bring(5, 1)
+  await life.bring(2, 200)
+  await life.say({ kind: 'hold', keyId: k1, forMs: 3_600_000 })
+  const until = noon + 7_000 + 3_600_000
+  expect(life.prolonged).toEqual([[k1, until]])
+  await life.bring(6, 200)
+  // A checkpoint knows of it by now, and the journal since then says nothing of it.
+  const image = await life.crashImage()
+  await life.stop()
+
+  const wanted: string[] = []
+  const second = await live({
+    ...{ folder: image, startsAt: noon + 13_000, given: life.source.given },
+    answer: ({ id }) => void wanted.push(id),
+  })
+  await untilQuiet()
+  expect(second.prolonged).toEqual([[k1, until]])
+  expect(wanted).toContain('k1#1/throttle-1')
+  await second.stop()
+})
+
+test('of two restores that a crash leaves behind, what a person has asked for is asked of the gateway last', async () => {
+  const { folder, life } = await throttling()
+  await life.stop()
+  const half = await live({
+    ...{ folder, startsAt: noon + 15_000, given: life.source.given },
+    answer: takesNothing,
+  })
+  await half.bring(100, 1, 5)
+  expect(plansOf(half.asked())).toEqual(['k1#1/restore-1'])
+  const image = await half.crashImage()
+  await half.stop()
+  const said = { kind: 'commanded', at: noon + 115_000, command: { kind: 'release', keyId: k1 }, by: 'ann' } as const
+  await journaled(image, [said])
+
+  const wanted: string[] = []
+  const second = await live({
+    ...{ folder: image, startsAt: noon + 116_000, given: half.source.given },
+    answer: ({ id }) => void wanted.push(id),
+  })
+  await untilQuiet()
+  expect(plansOf(wanted)).toEqual(['k1#1/restore-1', 'k1#1/restore-2'])
+  await second.stop()
 })
 
 test('what cannot be done is refused, and is not journaled', async () => {

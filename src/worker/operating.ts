@@ -1,7 +1,7 @@
 /**
  * People's commands on their way into the engine. What is obeyed is journaled before it is answered, and every command in
- * the journal that the engine's state has not heard of is told to it at the next start: given while no worker ran, or after
- * the last checkpoint of one that was killed. A limit that no incident holds any more is given back on a person's word too.
+ * the journal that the engine's state has not heard of is recalled at the next start (core/recall.ts): given while no worker ran, or
+ * after the last checkpoint of one that was killed. A limit that no incident holds any more is given back on a person's word too.
  */
 import type { Clock } from '../clock.ts'
 import type { Engine } from '../core/engine.ts'
@@ -31,8 +31,8 @@ export interface OperatingOptions {
 
 export interface Operating {
   operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
-  /** Tells the engine the commands among these entries, which it has not heard of. Once, at the start. */
-  hear(entries: readonly JournalEntry[], how: { readonly isAnew: boolean }): Promise<void>
+  /** Tells an engine that has no past what of these entries concerns it all the same. Once, at the start. */
+  hearAnew(entries: readonly JournalEntry[]): Promise<void>
 }
 
 type Commanded = Extract<JournalEntry, { kind: 'commanded' }>
@@ -74,14 +74,10 @@ export function createOperating(options: OperatingOptions): Operating {
       return answer
     },
 
-    async hear(entries, { isAnew }) {
+    async hearAnew(entries) {
       const commanded = entries.filter(entry => entry.kind === 'commanded')
-      const heard = isAnew ? commanded.filter(one => concernsNewcomer(one, clock.now())) : commanded
-      for (const { command, by, at } of heard) {
-        const answer = answerTo(engine, command, by)
-        await feed({ kind: 'operator', command, by, at })
-        prolongAll(answer)
-      }
+      const heard = commanded.filter(one => concernsNewcomer(one, clock.now()))
+      for (const { command, by, at } of heard) await feed({ kind: 'operator', command, by, at })
     },
   }
 }

@@ -27,7 +27,8 @@ import { embeddedJson, html, type Markup, raw } from './html.ts'
 import { type Plot, plotScript, timelinePlot, tradeOffPlot } from './plots.ts'
 import { style } from './style.ts'
 
-const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+/** What the page may do: show itself. */
+export const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 export function tunePage(report: TuneReport, read: Read): string {
   const plots = [...(report.trials.length > 1 ? [tradeOffPlot(report)] : []), timelinePlot(report)]
@@ -37,7 +38,7 @@ export function tunePage(report: TuneReport, read: Read): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${pagePolicy}">
 <title>Weir: tuned on ${daysOf(span)}</title>
 <style>${raw(uplotFile('uPlot.min.css'))}${raw(style)}</style>
 </head>
@@ -65,7 +66,8 @@ ${footerOf(report)}
 `.markup
 }
 
-function uplotFile(name: string): string {
+/** Of uPlot as it is installed. */
+export function uplotFile(name: string): string {
   return readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${name}`), 'utf8')
 }
 

@@ -103,4 +103,14 @@ function said(incident: Open, story: Story): Obeyed {
   }
 }
 
+/** Until when a person’s word keeps the limit lowered; undefined where it does not any more, or none was said. */
+export function wordUntil(incident: Incident): EpochMs | undefined {
+  if (incident.phase === 'recovering')
+    return incident.givingBack?.step === 'half' ? incident.story.held?.until : undefined
+  const throttle = incident.phase === 'quiet' || incident.phase === 'suspected' ? undefined : throttleOf(incident)
+  if (throttle === undefined || !('story' in incident)) return undefined
+  const until = endsAt(throttle, incident.story)
+  return until > throttle.expiresAt ? until : undefined
+}
+
 const refused = (because: string): Obeyed => ({ kind: 'refused', because })

@@ -3,7 +3,7 @@
  * (for whoever is on call) and effects (for the performers), all rendered from one Explanation.
  */
 
-import { type Engine, type EngineState, type Out, watching } from '../engine-state.ts'
+import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Explanation } from '../explanation/explanation.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
@@ -138,7 +138,7 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
   const phase =
     taken.phase ??
     (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
-  const explanation = explain(engine, owner, key.keyId, nowOf(owner, key, story, phase), phase)
+  const explanation = explain(engine, owner, key.keyId, nowOf(engine, owner, key, story, phase), phase)
   // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
   if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {
@@ -154,7 +154,7 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
     out.effects.push({ ...common, kind: 'alert', id: `${story.incidentId}/alert-${alerts}`, explanation })
   }
   if (taken.effect !== undefined || taken.alert === true)
-    out.memos.push(memoOf(state, owner, key, { isOpening: taken.isOpening, alerted }))
+    out.memos.push(memoOf(engine, owner, key, { isOpening: taken.isOpening, alerted }))
 }
 
 function alertedOf({ kind, severity, at, timesAWeek }: Signal): Alerted | undefined {
@@ -169,20 +169,24 @@ function noteAlert({ state }: Engine, owner: Owner, { number }: KeyState, told: 
 }
 
 function memoOf(
-  { owners }: EngineState,
+  engine: Engine,
   owner: Owner,
   { keyId, incident, incidents }: KeyState,
   noted: { readonly isOpening: boolean; readonly alerted: Alerted | undefined },
 ): Memo {
-  const [name] = [...owners].find(([, other]) => other === owner) ?? []
-  const at = owner.time.highest
+  const [name] = [...engine.state.owners].find(([, other]) => other === owner) ?? []
+  const at = reachedBy(engine, owner)
   const kept: Incident = incident.phase === 'quiet' ? { ...incident, judgedTo: at } : incident
   return { kind: 'key', keyId, owner: name, at, incident: kept, incidents, ...noted }
 }
 
+/** How far event time has come; of an owner that has not seen a call, as far as the clock lets one believe. */
+const reachedBy = (engine: Engine, owner: Owner): EpochMs =>
+  Number.isFinite(owner.time.highest) ? owner.time.highest : eventTimeOf(engine, owner)
+
 /** What has become of a key without an effect of its own, beside the effects of others. */
-export function remember({ state }: Engine, owner: Owner, key: KeyState, out: Out): void {
-  out.memos.push(memoOf(state, owner, key, { isOpening: false, alerted: undefined }))
+export function remember(engine: Engine, owner: Owner, key: KeyState, out: Out): void {
+  out.memos.push(memoOf(engine, owner, key, { isOpening: false, alerted: undefined }))
 }
 
 /** What an earlier life decided about a key, and did not live to keep. */
@@ -190,6 +194,7 @@ export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Ext
   const { incident, incidents, isOpening, alerted } = memo
   if (isOpening) noteOpening(engine, owner, key)
   key.incidents = Math.max(key.incidents, incidents)
+  noteThrottles(engine.state, key.keyId, key.incident, incident)
   keepIncident(owner, key, incident)
   if (alerted !== undefined) noteAlert(engine, owner, key, alerted)
 }
@@ -203,10 +208,10 @@ function keepIncident(owner: Owner, key: KeyState, incident: Incident): void {
 }
 
 /** What is told of a recovery, or of whether a limit holds, is what the key does now, and not what it did when the incident opened. */
-function nowOf(owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
+function nowOf(engine: Engine, owner: Owner, key: KeyState, story: Story, phase: Explanation['phase']): Story {
   const isOfNow = phase === 'recovering' || phase === 'closed' || isVerified(story.verification)
   if (!isOfNow) return story
-  const at = Math.floor(owner.time.highest / SECOND_MS) * SECOND_MS
+  const at = Math.floor(reachedBy(engine, owner) / SECOND_MS) * SECOND_MS
   const current = currentOf(key, at - 60 * SECOND_MS, at)
   return { ...story, signal: { ...story.signal, current, evidence: measured(key, at) } }
 }

@@ -55,6 +55,7 @@ export async function keyWithItsPlan(endpoint: string, name: string, limits: Pla
 const envelope = z.object({
   Subject: z.string(),
   Message: z.string(),
+  Timestamp: z.coerce.date(),
   MessageAttributes: z.record(z.string(), z.object({ Type: z.string(), Value: z.string() })),
 })
 
@@ -68,8 +69,13 @@ const alert = z.looseObject({
   text: z.string(),
 })
 
+/** What the worker says of itself. */
+const notice = z.looseObject({ schema: z.literal('weir.notice/1'), kind: z.string(), text: z.string() })
+
 export interface ReceivedAlert {
   readonly receivedAt: EpochMs
+  /** When SNS took it. */
+  readonly publishedAt: EpochMs
   readonly subject: string
   readonly attributes: Readonly<Record<string, string>>
   readonly body: z.output<typeof alert>
@@ -77,8 +83,10 @@ export interface ReceivedAlert {
 
 export interface Subscriber {
   readonly topicArn: string
-  /** Everything that has come so far, copies too, in the order received. */
+  /** Every alert that has come so far, copies too, in the order received. */
   received(): Promise<readonly ReceivedAlert[]>
+  /** Notices, by what is known since alerts were asked for last. */
+  notices(): readonly z.output<typeof notice>[]
 }
 
 /** A topic, and a queue that is subscribed to it. */
@@ -90,12 +98,19 @@ export async function topicWithSubscriber(endpoint: string, name: string): Promi
   const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))
   await sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: Attributes?.QueueArn }))
   const all: ReceivedAlert[] = []
+  const notices: z.output<typeof notice>[] = []
   return {
     topicArn: TopicArn,
+    notices: () => notices,
     async received() {
       const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
       const receivedAt = Date.now()
-      all.push(...Messages.map(({ Body = '' }) => alertIn(Body, receivedAt)))
+      for (const { Body = '' } of Messages) {
+        const message = envelope.parse(JSON.parse(Body))
+        const told = notice.safeParse(JSON.parse(message.Message))
+        if (told.success) notices.push(told.data)
+        else all.push(alertIn(message, receivedAt))
+      }
       const Entries = Messages.map(({ MessageId, ReceiptHandle }) => ({ Id: MessageId, ReceiptHandle }))
       if (Entries.length > 0) await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))
       return all
@@ -103,8 +118,9 @@ export async function topicWithSubscriber(endpoint: string, name: string): Promi
   }
 }
 
-function alertIn(text: string, receivedAt: EpochMs): ReceivedAlert {
-  const { Subject, Message, MessageAttributes } = envelope.parse(JSON.parse(text))
+function alertIn(message: z.output<typeof envelope>, receivedAt: EpochMs): ReceivedAlert {
+  const { Subject, Message, MessageAttributes, Timestamp } = message
   const attributes = Object.fromEntries(Object.entries(MessageAttributes).map(([name, { Value }]) => [name, Value]))
-  return { receivedAt, subject: Subject, attributes, body: alert.parse(JSON.parse(Message)) }
+  const body = alert.parse(JSON.parse(Message))
+  return { receivedAt, publishedAt: Timestamp.getTime(), subject: Subject, attributes, body }
 }

@@ -2,14 +2,17 @@
  * `weir run` as a process of its own, as a user starts it: the built command, a configuration, a log of JSON lines. It can
  * be asked to stop and it can be killed; and it never outlives whoever started it.
  */
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { startLeashed } from '../servers/leash.ts'
 import { runToEnd } from '../servers/server-process.ts'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+/** Of the project: this file may be run as it is, or as it was built, which is one folder deeper. */
+const root = fileURLToPath(
+  new URL(import.meta.url.includes('/dist/src/') ? '../../../..' : '../../..', import.meta.url),
+)
 
 /** Makes dist/ what the sources are; a second time it takes a moment. */
 export async function buildWeir(): Promise<void> {
@@ -22,6 +25,7 @@ const logLine = z.looseObject({ level: z.string(), event: z.string() })
 export type LoggedEvent = z.output<typeof logLine>
 
 export interface WorkerProcess {
+  readonly pid: number
   /** What it has told so far, in order. */
   events(): Promise<readonly LoggedEvent[]>
   /** All that it has written, for a person. */
@@ -31,6 +35,9 @@ export interface WorkerProcess {
   stop(): Promise<number>
   /** It stands still for so long, as a machine does that is out of memory or being moved, and goes on not knowing it. */
   freeze(ms: number): Promise<void>
+  /** It stands still until it is told otherwise. */
+  standStill(): void
+  goOn(): void
   /** SIGKILL: no last word, no checkpoint. */
   kill(): Promise<void>
 }
@@ -51,25 +58,54 @@ export async function startWorker({ config, history, logFile, more = [] }: Worke
     { logFile, environment: { WEIR_LOG_LEVEL: 'debug', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' } },
   )
   const text = (): Promise<string> => readFile(logFile, 'utf8')
+  const standStill = (): void => worker.signal('SIGSTOP')
+  const goOn = (): void => worker.signal('SIGCONT')
   return {
+    pid: worker.pid,
     output: text,
     hasEnded: worker.hasEnded,
-    async events() {
-      const lines = (await text()).split('\n').slice(0, -1)
-      return lines.filter(line => line.startsWith('{')).map(line => logLine.parse(JSON.parse(line)))
-    },
+    events: followEvents(logFile),
+    standStill,
+    goOn,
     async stop() {
       worker.signal('SIGTERM')
       return worker.ended
     },
     async freeze(ms) {
-      worker.signal('SIGSTOP')
+      standStill()
       await pause(ms)
-      worker.signal('SIGCONT')
+      goOn()
     },
     async kill() {
       worker.signal('SIGKILL')
       await worker.ended
     },
+  }
+}
+
+/** Each line is read once, however often and for however long is asked: a worker tells something every second. */
+function followEvents(logFile: string): () => Promise<readonly LoggedEvent[]> {
+  const seen: LoggedEvent[] = []
+  let readTo = 0
+  let reading: Promise<void> = Promise.resolve()
+
+  async function readOn(): Promise<void> {
+    const file = await open(logFile)
+    try {
+      const { size } = await file.stat()
+      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size - readTo), position: readTo })
+      const whole = buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1)
+      readTo += whole.length
+      for (const line of whole.toString().split('\n'))
+        if (line.startsWith('{')) seen.push(logLine.parse(JSON.parse(line)))
+    } finally {
+      await file.close()
+    }
+  }
+
+  return async () => {
+    reading = reading.then(readOn)
+    await reading
+    return seen
   }
 }

@@ -76,14 +76,14 @@ const mutations: readonly Mutation[] = [
   {
     name: 'decisions are not recalled after a crash',
     file: 'worker/keeper.js',
-    from: 'if (memos.length > 0)\n            await feed(',
+    from: 'if (entries.length > 0)\n            await feed(',
     to: 'if (false)\n            await feed(',
   },
   {
     name: 'answers are not recalled after a crash',
-    file: 'worker/keeper.js',
-    from: "if (entry.kind === 'outcome')\n                await answer(",
-    to: 'if (false)\n                await answer(',
+    file: 'worker/recollections.js',
+    from: "return [{ kind: 'outcome', report: { effectId: entry.effectId, outcome: entry.outcome }, at }];",
+    to: 'return [];',
   },
   {
     name: 'open intents are not taken up again',

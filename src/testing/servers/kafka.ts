@@ -32,8 +32,10 @@ export interface KafkaServer {
   secured(listener: SecuredListener): string
   /** Where the first broker keeps its logs: a folder for each partition. */
   readonly dataDirectory: string
-  /** Ends one broker as a power cut would, for good; by its node id, which is 1 and more. */
+  /** Ends one broker as a power cut would; by its node id, which is 1 and more. */
   kill(nodeId: number): Promise<void>
+  /** Starts one that was killed again, at the same address and with its data. */
+  revive(nodeId: number): Promise<void>
   /** Ends the first broker as a power cut would, keeps its data, and starts it again at the same address. */
   crashAndRestart(options?: { readonly awayMs: number }): Promise<void>
   stop(): Promise<void>
@@ -159,6 +161,10 @@ async function startCluster(
     dataDirectory: join(directory, 'node-1'),
     async kill(nodeId) {
       await running[nodeId - 1]?.stop()
+    },
+    async revive(nodeId) {
+      const node = nodes[nodeId - 1]
+      if (node) running[nodeId - 1] = await start(node)
     },
     async crashAndRestart({ awayMs } = { awayMs: 0 }) {
       await running[0]?.stop()

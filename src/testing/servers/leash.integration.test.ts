@@ -29,6 +29,13 @@ test('a process that is killed is gone, and its end is told', async () => {
   expect(isAlive(running.pid)).toBe(false)
 })
 
+test('a process that ends at once is told too, each time', async () => {
+  for (let run = 0; run < 100; run++) {
+    const running = await startLeashed(['sh', '-c', 'exit 3'], { logFile: join(directory, 'log') })
+    expect(await running.ended).toBe(3)
+  }
+})
+
 test('a server dies with whoever started it, however sudden that was', async () => {
   const options = { logFile: join(directory, 'log') }
   const start = `startLeashed(${JSON.stringify(server)}, ${JSON.stringify(options)})`

@@ -46,13 +46,12 @@ export async function startLeashed(
     stdio: ['pipe', output.fd, output.fd, 'pipe'],
     env: { ...process.env, ...environment },
   })
-  const started = once(shell, 'spawn')
-  const ended = new Promise<number>(resolve => shell.once('exit', code => resolve(code ?? 128)))
-  await output.close()
-  await started
   const told = shell.stdio[3]
   if (told === null || told === undefined) throw new Error('The shell has no way to tell the id of its process')
-  const [chunk] = await once(told, 'data')
+  // Listened to at once: of a shell that has ended by then Node throws away what nobody has listened to.
+  const first = Promise.all([once(told, 'data'), once(shell, 'spawn')])
+  const ended = new Promise<number>(resolve => shell.once('exit', code => resolve(code ?? 128)))
+  const [[chunk]] = await first.finally(() => output.close())
   const pid = Number(String(chunk).trim())
   const hasEnded = (): boolean => shell.exitCode !== null || shell.signalCode !== null
   return {

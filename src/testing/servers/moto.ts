@@ -10,6 +10,9 @@ import { cached, type Progress, runToEnd, startProcess, throwAwayDirectory } fro
 export interface MotoServer {
   /** `http://127.0.0.1:port`, for `endpoint`. Any credentials do. */
   readonly endpoint: string
+  /** It stands still with all its connections, until it is told to go on. What it holds is in memory only: a moto that is killed has forgotten it. */
+  standStill(): void
+  goOn(): void
   stop(): Promise<void>
 }
 
@@ -37,6 +40,8 @@ export async function startMoto(progress: Progress = () => {}): Promise<MotoServ
   const endpoint = await server.ready(log => /Running on (http:\/\/127\.0\.0\.1:[1-9]\d*)/.exec(log)?.[1])
   return {
     endpoint,
+    standStill: () => server.signal('SIGSTOP'),
+    goOn: () => server.signal('SIGCONT'),
     async stop() {
       await server.stop()
       await rm(directory, { recursive: true, force: true })

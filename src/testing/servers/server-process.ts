@@ -17,6 +17,7 @@ export interface ServerProcess {
   log(): Promise<string>
   /** Resolves with what `find` found in the log. Throws, with the log's end, when it exits or takes longer than two minutes. */
   ready(find: (log: string) => string | undefined): Promise<string>
+  signal(name: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
@@ -36,6 +37,7 @@ export async function startProcess(
   return {
     log,
     stop,
+    signal: server.signal,
     async ready(find) {
       const deadline = performance.now() + startTimeoutMs
       while (!server.hasEnded() && performance.now() < deadline) {
