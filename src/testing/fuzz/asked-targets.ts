@@ -155,7 +155,8 @@ function smallFile(
           throw error
         }
       }
-      return (await told()) === (await told()) ? undefined : 'it is read otherwise the second time'
+      const one = await told()
+      return one === (await told()) ? undefined : 'it is read otherwise the second time'
     },
   }
 }

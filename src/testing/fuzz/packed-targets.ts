@@ -195,10 +195,9 @@ function file(): FuzzTarget {
         return `${bytes} ${told.join()}`
       }
       const one = await read()
-      const isPacked =
-        input.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])) ||
-        input.readUInt32LE.call(Buffer.concat([input, Buffer.alloc(4)]), 0) === 0xfd2fb528 ||
-        /^[P-_]\*M\x18/.test(input.toString('latin1', 0, 4))
+      const magic = Buffer.concat([input, Buffer.alloc(4)]).readUInt32LE(0)
+      const isZstd = magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50
+      const isPacked = isZstd || (magic & 0xffff) === 0x8b1f
       if (!isPacked && Number.parseInt(one, 10) !== input.length)
         return `of ${input.length} plain bytes were read: ${one}`
       return one === (await read()) ? undefined : 'it is read otherwise the second time'
