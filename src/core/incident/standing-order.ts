@@ -107,7 +107,7 @@ export function readOrder(value: unknown): StandingOrder | undefined {
   if (!isMapping(value) || value.schema !== schema) return undefined
   const { effectId, holders, expiresAt } = value
   const giveBack = readGiveBack(value.giveBack)
-  if (typeof effectId !== 'string' || !isTexts(holders) || typeof expiresAt !== 'number') return undefined
+  if (typeof effectId !== 'string' || !isTexts(holders) || !isMoment(expiresAt)) return undefined
   return giveBack && standingOrder({ effectId, holders, expiresAt, giveBack })
 }
 
@@ -144,5 +144,8 @@ const isTexts = (value: unknown): value is readonly string[] => isAll(value, one
 function isLimits(value: unknown): value is LimitsOrNone {
   return value === null || (isMapping(value) && isRate(value.rateLimit) && isRate(value.burstLimit))
 }
+
+/** That a calendar has. */
+const isMoment = (value: unknown): value is EpochMs => typeof value === 'number' && Math.abs(value) <= 8.64e15
 
 const isRate = (value: unknown): boolean => typeof value === 'number' && value >= 0
