@@ -45,12 +45,10 @@ export async function withWorkerStores(
     const journal = await keep(openEffectJournal(directory, disk, checkpoints.stillOurs))
     if (journal.cutBytes > 0) telemetry({ name: 'journalCut', bytes: journal.cutBytes })
     const audit = await keep(
-      openAudit(
-        directory,
-        ({ message }) => telemetry({ name: 'auditFailed', because: message }),
-        disk,
-        auditing({ journal }),
-      ),
+      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message }), disk, {
+        ...auditing({ journal }),
+        stillOurs: checkpoints.stillOurs,
+      }),
     )
     const incidents = await keep(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message }), {

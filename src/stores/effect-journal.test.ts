@@ -106,7 +106,7 @@ test('a damaged line in the middle is an error that says what to do, and leaves 
   await expect(openEffectJournal(directory)).rejects.toMatchObject({
     code: 'CHECKPOINT_DAMAGED',
     message: expect.stringContaining('line 2'),
-    hint: expect.stringContaining('original limits'),
+    hint: expect.stringContaining(`weir throttles release --all --state ${directory} gives back`),
   })
   expect(await readFile(path, 'utf8')).toBe(content)
 })

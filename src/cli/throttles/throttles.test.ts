@@ -1,4 +1,5 @@
 /** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
+import { writeFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,14 +14,16 @@ import { commandRoute } from '../../server/command-route.ts'
 import { createServer, type Server } from '../../server/server.ts'
 import { createGateway, type Gateway } from '../../simulation/gateway.ts'
 import { type ServedGateway, serveGateway } from '../../simulation/gateway-server.ts'
-import { readAudit } from '../../stores/audit.ts'
+import { openAudit, readAudit } from '../../stores/audit.ts'
 import { lockDirectory } from '../../stores/checkpoint-lock.ts'
 import { journalIndex, openEffectJournal, readEffectJournal } from '../../stores/effect-journal.ts'
+import { spokenWords } from '../../stores/spoken-words.ts'
 import { live, newFolder, noon, removeFolders } from '../../worker/testing-life.ts'
 import { type Act, type ActOptions, type ActSurroundings, actIn } from './act.ts'
 import { keptState } from './kept-throttles.ts'
 import { listThrottles } from './list-throttles.ts'
 import { showThrottle } from './show-throttle.ts'
+import { noAws } from './testing-no-aws.ts'
 
 const original = { rateLimit: 100.25, burstLimit: 200 }
 const low = { rateLimit: 5, burstLimit: 10 }
@@ -128,6 +131,17 @@ describe('with no worker', () => {
     ])
   })
 
+  test('no limit is changed by one who was frozen, while a worker has taken the state over', async () => {
+    await lowered('key-a', 'key-b')
+    const out = {
+      write(text: string) {
+        if (text.includes('2 usage plans')) writeFileSync(join(kept(), 'lock'), '{"pid":1,"host":"elsewhere"}')
+      },
+    }
+    await expect(say(releaseAll, { yes: true, out })).rejects.toMatchObject({ code: 'STATE_HELD' })
+    expect(limitsNow()).toEqual([5, 5, 100.25])
+  })
+
   test('one is released by its key, its incident or its tenant’s name, and the others stay lowered', async () => {
     for (const name of ['key-a', 'key-a#1', 'client a', 'client-a']) {
       await lowered('key-a', 'key-b')
@@ -147,19 +161,13 @@ describe('with no worker', () => {
     await lowered('key-a')
     const path = join(kept(), 'effects.ndjson')
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
-    const damaged = lines[0]?.replace('key-a', 'key-q') ?? ''
-    await writeFile(path, [damaged, ...lines.slice(1), ''].join('\n'))
-    let text = ''
-    const config = join(folder, 'weir.yaml')
-    await listThrottles({ config }, { write: more => (text += more) }, clock.now())
-    expect(text).toContain('plan-key-a')
-    expect(text).toContain('damaged: what its line 1 said is not known')
+    await writeFile(path, ['{"crc":"damaged"}', ...lines.slice(1), ''].join('\n'))
+    const { throttles, notes } = await keptState(kept(), { tenants: {}, planned: [] })
+    expect(throttles.map(({ place }) => place)).toEqual(['plan-key-a'])
+    expect(notes).toEqual([expect.stringContaining('damaged: what its line 1 said is not known')])
     await say(releaseAll, { yes: true })
     expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
-    expect((await readFile(path, 'utf8')).split('\n')[0]).toBe(damaged)
-    await expect(openEffectJournal(kept())).rejects.toMatchObject({
-      ...{ code: 'CHECKPOINT_DAMAGED', hint: expect.stringContaining('weir throttles release --all --state') },
-    })
+    await expect(openEffectJournal(kept())).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
   })
 
   test.each([
@@ -168,27 +176,22 @@ describe('with no worker', () => {
   ])('without %s nothing is begun: nobody would wait for what never comes', async (_, env, hint) => {
     await lowered('key-a')
     const before = await readFile(join(kept(), 'effects.ndjson'), 'utf8')
-    const none = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/none', AWS_SHARED_CREDENTIALS_FILE: '/none' }
-    for (const [name, value] of Object.entries({ ...none, AWS_DEFAULT_REGION: undefined, ...env }))
-      vi.stubEnv(name, value)
-    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
-    await expect(
-      say(releaseAll, { yes: true, config: join(folder, 'lost.yaml'), state: kept() }),
-    ).rejects.toMatchObject({ code: 'CONFIG_INVALID', hint: expect.stringContaining(hint) })
+    for (const [name, value] of Object.entries({ ...noAws, ...env })) vi.stubEnv(name, value)
+    const nowhere = { yes: true, config: join(folder, 'lost.yaml'), state: kept() }
+    await expect(say(releaseAll, nowhere)).rejects.toMatchObject({ hint: expect.stringContaining(hint) })
     vi.unstubAllEnvs()
     expect(await readFile(join(kept(), 'effects.ndjson'), 'utf8')).toBe(before)
   })
 
   test('a state on a full disk is given back from a copy on another, and that is said', async () => {
     await lowered('key-a')
+    const state = join(folder, 'copy')
+    await cp(kept(), state, { recursive: true })
     await mkdir(join(kept(), 'effects.ndjson.new'))
-    const trouble = await say(releaseAll, { yes: true }).catch(cause => cause)
-    expect(trouble).toMatchObject({ code: 'STORE_UNWRITABLE', hint: expect.stringContaining('cp -r') })
-    await rm(join(kept(), 'effects.ndjson.new'), { recursive: true })
-    const copy = join(folder, 'copy')
-    await cp(kept(), copy, { recursive: true })
-    await say(releaseAll, { yes: true, state: copy })
-    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+    const told = { code: 'STORE_UNWRITABLE', hint: expect.stringContaining('cp -r') }
+    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject(told)
+    await say(releaseAll, { yes: true, state })
+    expect(limitsNow()[0]).toBe(100.25)
   })
 
   test('stopped in the middle it says so, and the next time does the rest', async () => {
@@ -236,13 +239,27 @@ describe('with no worker', () => {
     for (const what of [
       { kind: 'extend', name: 'key-a', byMs: 1 },
       { kind: 'hold', name: 'key-a', forMs: 1 },
-      { kind: 'halt' },
-      { kind: 'go-on' },
     ] as const)
       await expect(say(what)).rejects.toMatchObject({ code: 'COMMAND_REFUSED', hint: expect.stringContaining('weir ') })
     await expect(say({ kind: 'release', name: 'key-x' })).rejects.toMatchObject({ code: 'KEY_UNKNOWN' })
     await say(releaseAll, { yes: true })
     expect(await say(releaseAll)).toBe('No limit is lowered: there is nothing to give back.\n')
+  })
+
+  test('to halt is left for the next worker, which begins so; it gives back what is lowered, and until then that is listed', async () => {
+    await mkdir(kept())
+    expect(await say({ kind: 'halt' })).toContain('the next begins halted')
+    let text = ''
+    await listThrottles({ config: join(folder, 'weir.yaml') }, { write: more => (text += more) }, clock.now())
+    expect(text).toContain('Throttling is HALTED by ann')
+    const words = spokenWords(kept())
+    const life = await live({ folder: kept(), words })
+    expect(life.told).toContainEqual(expect.objectContaining({ name: 'operatorCommanded', command: { kind: 'halt' } }))
+    await life.bring(5, 1)
+    await life.bring(5, 200)
+    expect(life.asked().filter(id => id.includes('throttle'))).toEqual([])
+    await life.stop()
+    expect(await say({ kind: 'go-on' })).toContain('may throttle again')
   })
 
   test('without a configuration the state is asked for, and is enough', async () => {
@@ -356,35 +373,46 @@ describe('with a worker that runs', () => {
   })
 })
 
-test('who was released since the last checkpoint is not listed; what the journal has nothing of says what it was lowered to', async () => {
-  const state = newFolder()
-  const life = await live({ folder: state })
-  await life.bring(5, 1)
-  await life.bring(10, 200)
-  await life.stop()
-  const tenants = { tenants: {}, planned: [] }
-  const unplaced = expect.stringMatching(/^lowered from .* to .*, and the effect journal has nothing of it$/)
-  expect((await keptState(state, tenants)).throttles).toMatchObject([{ keyId: 'k1', is: 'lowered', unplaced }])
-  const journal = await openEffectJournal(state)
-  await journal.append([{ kind: 'commanded', at: noon + 20_000, command: { kind: 'release', keyId: 'k1' }, by: 'ann' }])
-  await journal.close()
-  expect((await keptState(state, tenants)).throttles).toEqual([])
-})
-
-test('a throttle that waits for a gateway that is down says why nothing is lowered yet', async () => {
-  const state = newFolder()
-  const progress = () => ({ ahead: 0, waitMs: 0, because: 'ECONNREFUSED' })
-  const life = await live({
-    folder: state,
-    answer: effect => (effect.kind === 'throttle' ? undefined : { kind: 'applied' }),
-    progress,
+test('where no worker listens, all that run on the state hear it all the same, and who does not is named', async () => {
+  const part = (partition: string) => join(folder, 'kept/partitions', partition)
+  const words = spokenWords(join(folder, 'kept'))
+  const lives = await Promise.all(['t-0', 't-1'].map(async name => live({ folder: part(name), words })))
+  for (const life of lives) {
+    await life.bring(5, 1)
+    await life.bring(5, 200)
+    expect(life.asked()).toContain('k1#1/throttle-1')
+  }
+  // A second of theirs for each look at their journals.
+  const looking: Clock = {
+    now: clock.now,
+    sleep: async () => {
+      for (const life of lives) await life.pass(1_000)
+    },
+  }
+  expect(await say({ kind: 'halt' }, { clock: looking })).toContain('The worker has heard it.')
+  for (const life of lives) expect(life.asked()).toContain('k1#1/restore-1')
+  expect(await say({ kind: 'go-on' }, { clock: looking })).toContain('The worker has heard it.')
+  await lives[1]?.stop()
+  const lock = await lockDirectory(part('t-1'))
+  closing.push(lock.release)
+  await expect(
+    say(
+      { kind: 'halt' },
+      {
+        clock: {
+          ...clock,
+          sleep: async () => {
+            await lives[0]?.pass(1_000)
+            await clock.sleep(1_000)
+          },
+        },
+      },
+    ),
+  ).rejects.toMatchObject({
+    code: 'WORKER_UNREACHABLE',
+    message: expect.stringContaining('not heard within ten seconds'),
   })
-  await life.bring(5, 1)
-  await life.bring(120, 200)
-  let text = ''
-  await listThrottles({ config: join(folder, 'weir.yaml'), state }, { write: more => (text += more) }, noon + 125_000)
-  expect(text).toContain('not lowered yet: ECONNREFUSED')
-  await life.stop()
+  await lives[0]?.stop()
 })
 
 test('where workers share the state, the one that runs is told, and what nobody holds is given back', async () => {
@@ -433,4 +461,41 @@ test('what is lowered is listed and told while the worker runs, with expiry, who
   // Also before the next checkpoint has it.
   expect(JSON.parse(text)).toMatchObject({ schema: 'weir.throttles/1', halted: { by: 'ann' } })
   await life.stop()
+})
+
+test('and whether the lowered limit holds, by the log: as of now, and as it was found', async () => {
+  const state = newFolder()
+  const life = await live({
+    folder: state,
+    answer: effect =>
+      effect.kind === 'throttle'
+        ? { kind: 'applied', after: low, plans: [{ planId: 'plan-k1', limits: low, keys: ['k1'] }] }
+        : { kind: 'applied' },
+  })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  const audit = await openAudit(state, failure => expect.fail(failure.message))
+  const found = { by: 'weir', change: 'verified', keyId: 'k1', planId: 'plan-k1', incidentId: 'k1#1' } as const
+  const limits = { from: undefined, to: low }
+  await audit.record({ at: noon + 30_000, ...found, ...limits, result: 'cannot-tell', because: 'silent' })
+  await audit.record({
+    at: noon + 40_000,
+    ...found,
+    ...limits,
+    result: 'bites',
+    because: undefined,
+    bitesAfterMs: 25_000,
+  })
+  await audit.close()
+  let text = ''
+  await showThrottle(
+    'k1',
+    { config: join(folder, 'weir.yaml'), state },
+    { write: more => (text += more) },
+    noon + 60_000,
+  )
+  expect(text).toContain('Whether it holds is looked for in the log: it may take until 2026-11-20 12:02')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 could not be verified: silent')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 holds, 25 s after the gateway had it')
 })
