@@ -188,8 +188,7 @@ describe('with no worker', () => {
     const state = join(folder, 'copy')
     await cp(kept(), state, { recursive: true })
     await mkdir(join(kept(), 'effects.ndjson.new'))
-    const told = { code: 'STORE_UNWRITABLE', hint: expect.stringContaining('cp -r') }
-    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject(told)
+    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject({ hint: expect.stringContaining('cp -r') })
     await say(releaseAll, { yes: true, state })
     expect(limitsNow()[0]).toBe(100.25)
   })
