@@ -63,7 +63,13 @@ export type Action =
       readonly gapMs?: number
     }
   | { readonly kind: 'restore-refused'; readonly because: string }
-  | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined; readonly gapMs?: number }
+  /** `wasSo`: nothing was raised now. Without limits it is not known what the plan has then. */
+  | {
+      readonly kind: 'restored'
+      readonly limits: PlanLimits | undefined
+      readonly wasSo?: true
+      readonly gapMs?: number
+    }
   | { readonly kind: 'none' }
 
 export interface Explanation {

@@ -146,6 +146,7 @@ function actionOf(action: Action) {
     case 'restored':
       return {
         ...{ kind: action.kind, limits: action.limits ?? null },
+        ...(action.wasSo && { already: true }),
         ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
       }
     case 'held':

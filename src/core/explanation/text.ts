@@ -16,7 +16,7 @@
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
-import type { EpochMs } from '../vocabulary.ts'
+import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
 import {
@@ -155,6 +155,7 @@ export function actionLine(action: Action): string {
         : `Client gets its whole limit back: ${because}.`
     }
     case 'restored':
+      if (action.wasSo) return wasSoLine(action.limits)
       return `Client's limit was raised again: ${limitsText(action.limits)}.${gapText(action.gapMs)}`
     case 'none':
       return "Client's limit is not changed."
@@ -162,6 +163,12 @@ export function actionLine(action: Action): string {
       return action satisfies never
   }
 }
+
+/** What nobody raised now is not said to be raised, and what is not known of the plan is not said. */
+const wasSoLine = (limits: PlanLimits | undefined): string =>
+  limits === undefined
+    ? 'Nothing was left to give back of what this incident had lowered.'
+    : `Client had its limit back already: ${limitsText(limits)}.`
 
 /** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
 export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>

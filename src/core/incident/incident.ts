@@ -16,8 +16,8 @@
  */
 import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
-import { restoreAction, restoredAction, throttledAction } from './answered-action.ts'
-import type { Effect, Outcome } from './effect.ts'
+import { loweredBy, restoreAction, restoredAction, throttledAction } from './answered-action.ts'
+import type { Effect, Lowered, Outcome } from './effect.ts'
 import { compareHarm } from './response.ts'
 import type { Signal } from './signal.ts'
 import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
@@ -47,6 +47,8 @@ export interface Story {
   readonly alerts: number
   /** Whether the last throttle holds, by the log; undefined where none was set, or nobody knows what it set. */
   readonly verification: Verification | undefined
+  /** What its throttles have lowered; left out where none has. */
+  readonly lowered?: Lowered | undefined
 }
 
 interface GivingBack {
@@ -386,14 +388,15 @@ function onOutcome(
       }
     }
     const action = throttledAction(outcome, { ...asked, expiresAt: endsAt(asked, story) })
+    const lowered = loweredBy(asked.effectId, outcome, story.lowered)
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
-      return giveBack({ ...story, action }, 'full', 'platform-incident')
+      return giveBack({ ...story, action, lowered }, 'full', 'platform-incident')
     const { plans, missed } = outcome
     const done = { plans, missed, wasSo: outcome.kind === 'already' }
     const verification = beginVerification(done, { now, newest, settleMs })
     return {
-      incident: { phase: 'mitigated', story: { ...story, action, verification }, throttle: asked },
+      incident: { phase: 'mitigated', story: { ...story, action, verification, lowered }, throttle: asked },
       phase: 'mitigated',
       // Who was told that it is not carried out yet is told that it is.
       alert: asked.lateAt === undefined && story.telling === 'alerted',
