@@ -4,7 +4,7 @@
  *
  * Not for ever: what comes after the last checkpoint is read again after a crash, and a stream keeps what it has read for so long
  * only. Ten minutes are enough for a person who is woken by the notice, or for a rotation of logs that makes room. Whatever must be on disk
- * before it is done (the effect journal) stops the worker at once.
+ * before it is done (the effect journal) stops the worker at once. Told when it begins, and once a minute.
  */
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../core/errors.ts'
@@ -21,6 +21,7 @@ export function patientCheckpoint(
   { clock, telemetry }: { readonly clock: Clock; readonly telemetry: Telemetry },
 ): () => Promise<void> {
   let failingSince: EpochMs | undefined
+  let toldAt = Number.NEGATIVE_INFINITY
   return async () => {
     try {
       await checkpoint()
@@ -29,6 +30,8 @@ export function patientCheckpoint(
       const now = clock.now()
       failingSince ??= now
       if (!mayPass(cause) || now - failingSince >= patienceMs) throw cause
+      if (now - toldAt < MINUTE_MS) return
+      toldAt = now
       telemetry({ name: 'checkpointFailed', because: cause.message, stopsInMs: failingSince + patienceMs - now })
     }
   }
