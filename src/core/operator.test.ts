@@ -155,7 +155,8 @@ describe('held and extended', () => {
   test('the answer says until when, or why not', () => {
     const stream = begun()
     pass(stream, 30, 50, 'key_c')
-    const answer = (said: OperatorCommand) => answerTo(stream.engine, said, 'ann')
+    const answer = (said: OperatorCommand) =>
+      answerTo(stream.engine, { command: said, by: 'ann', at: stream.engine.state.now })
     expect(answer({ kind: 'extend', keyId: c, byMs: 60_000 })).toEqual({
       kind: 'obeyed',
       keyIds: [c],

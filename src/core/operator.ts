@@ -63,14 +63,14 @@ export function takeOperator(engine: Engine, { command, by, at }: Said, out: Out
 }
 
 /** What would come of it now. Asked before it is taken, by whoever answers the person. */
-export function answerTo(engine: Engine, command: OperatorCommand, by: string): CommandAnswer {
+export function answerTo(engine: Engine, { command, by, at }: Said): CommandAnswer {
   const { state, settings } = engine
   const keyIds: ApiKeyId[] = []
   const incidentIds: string[] = []
   let until: EpochMs | undefined
   let because = 'nothing is known to be wrong with it, and its limit is not lowered'
   for (const { key } of concernedBy(engine, command)) {
-    const obeyed = obey(key.incident, { order: orderOf(command), by, now: state.now })
+    const obeyed = obey(key.incident, { order: orderOf(command), by, now: at })
     if (obeyed.kind === 'refused') {
       because = obeyed.because
       continue

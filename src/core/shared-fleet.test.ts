@@ -13,7 +13,11 @@ const usual = (keys: readonly string[]): Call[] =>
 const failing = (key: string): Call[] => steady(key, { perSecond: 40, from: TEN + 60_000, seconds: 30, status: 503 })
 
 /** Both live, second by second, and tell each other what they see. */
-function liveTogether(parts: readonly Stream[], calls: readonly (readonly Call[])[], { apart = false } = {}): void {
+function liveTogether(
+  parts: readonly Stream[],
+  calls: readonly (readonly Call[])[],
+  { apart = false, tells = (_: number) => 0 } = {},
+): void {
   for (let second = 0; second < 150; second++) {
     const end = TEN + (second + 1) * 1_000
     for (const [index, part] of parts.entries()) {
@@ -25,7 +29,7 @@ function liveTogether(parts: readonly Stream[], calls: readonly (readonly Call[]
     const sums = parts.map(({ engine }) => fleetSums(engine))
     for (const [index, part] of parts.entries()) {
       const others = sumOf(sums.filter((_, other) => other !== index))
-      part.take({ kind: 'fleet', others: { sums: others, tellsPlatform: index === 0 }, at: end })
+      part.take({ kind: 'fleet', others: { sums: others, tellsPlatform: index === tells(second) }, at: end })
     }
   }
 }
@@ -41,6 +45,14 @@ test('an API that is sick is told of once, by one of them, and nobody is throttl
   const told = parts.map(({ effects }) => effects.map(({ id }) => id).filter(id => id.startsWith('platform')))
   expect(told).toEqual([['platform#1/alert-1', 'platform#1/alert-2'], []])
   expect(parts.map(({ engine }) => engineStatus(engine).throttled)).toEqual([0, 0])
+})
+
+test('who told that the API is sick tells that it is well again, though another tells what comes next', () => {
+  const parts = halves.map(half)
+  const sick = halves.map(keys => inOrder(usual(keys), ...keys.slice(0, 2).map(failing)))
+  liveTogether(parts, sick, { tells: second => (second < 75 ? 0 : 1) })
+  const told = parts.map(({ effects }) => effects.map(({ id }) => id).filter(id => id.startsWith('platform')))
+  expect(told).toEqual([['platform#1/alert-1', 'platform#1/alert-2'], []])
 })
 
 test('apart from each other they would take each for its own doing', () => {

@@ -59,11 +59,15 @@ describe('a storm that a tenant spreads over its keys', () => {
     const stream = streamInto(taught(settings, rates))
     live(stream, spreadStorm)
     const [tenant, key] = ['tenant:spread', 'spread_3'] as [ApiKeyId, ApiKeyId]
-    expect(answerTo(stream.engine, { kind: 'release', keyId: key }, 'ann')).toEqual({
+    expect(
+      answerTo(stream.engine, { command: { kind: 'release', keyId: key }, by: 'ann', at: stream.engine.state.now }),
+    ).toEqual({
       kind: 'refused',
       because: 'it is watched with its tenant’s other keys as tenant:spread',
     })
-    expect(answerTo(stream.engine, { kind: 'release', keyId: tenant }, 'ann')).toEqual({
+    expect(
+      answerTo(stream.engine, { command: { kind: 'release', keyId: tenant }, by: 'ann', at: stream.engine.state.now }),
+    ).toEqual({
       kind: 'obeyed',
       keyIds: [tenant],
       incidentIds: ['tenant:spread#1'],

@@ -58,7 +58,7 @@ export function createOperating(options: OperatingOptions): Operating {
       const by = cleanText(name)
       const at = clock.now()
       const lost = lostOf(command)
-      const asked = answerTo(engine, command, by)
+      const asked = answerTo(engine, { command, by, at })
       const answer = withLost(asked, lost)
       const said = answer.kind === 'obeyed' ? entriesOf(command, answer.keyIds) : []
       const written = word !== undefined && said.length === 0 ? [command] : said

@@ -59,7 +59,8 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
   state.platformIncidents++
   const action: Action = { kind: 'held', because: 'platform-incident' }
   const signal = signalOf(engine, owner, survey)
-  const incidentId = `platform#${state.platformIncidents}`
+  const tells = state.others?.tellsPlatform !== false
+  const incidentId = `${platformName(engine, owner)}#${state.platformIncidents}`
   const isHistory = isPast(owner)
   const story: Story = {
     incidentId,
@@ -76,8 +77,8 @@ export function platformSick(engine: Engine, owner: Owner, survey: FleetSurvey, 
     alerts: isHistory ? 0 : 1,
     verification: undefined,
   }
-  state.platform = { phase: 'open', story, lastSickAt: state.now }
-  tellPlatform(engine, owner, story, 'open', out)
+  state.platform = { phase: 'open', story, lastSickAt: state.now, tells }
+  if (tells) tellPlatform(engine, owner, story, 'open', out)
   releaseAll(engine, survey, out)
 }
 
@@ -99,7 +100,14 @@ function staySick(engine: Engine, owner: Owner, incident: OpenPlatform, survey: 
   const signal = { ...signalOf(engine, owner, survey), onsetAt: before.signal.onsetAt }
   const story: Story = { ...before, signal, lastBadAt: signal.at, telling: 'alerted', alerts: before.alerts + 1 }
   state.platform = { ...incident, story, lastSickAt: state.now }
-  tellPlatform(engine, owner, story, 'open', out)
+  if (incident.tells) tellPlatform(engine, owner, story, 'open', out)
+}
+
+/** Each part of a shared stream counts its own. */
+function platformName({ state }: Engine, owner: Owner): string {
+  if (state.others === undefined) return 'platform'
+  const [part] = [...state.owners].find(([, one]) => one === owner) ?? []
+  return part ? `platform@${part}` : 'platform'
 }
 
 function signalOf(engine: Engine, owner: Owner, survey: FleetSurvey): Signal {
@@ -162,8 +170,10 @@ export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   }
   if (at <= (state.platform.judgedTo ?? 0)) return
   if (state.now - state.platform.lastSickAt < settings.config.incident.closesAfter) return
-  const { story } = state.platform
+  const { story, tells } = state.platform
   state.platform = { phase: 'quiet' }
+  // Each part of a shared stream acts upon it; one of them tells.
+  if (!tells) return
   tellPlatform(engine, owner, { ...story, action: { kind: 'none' }, alerts: story.alerts + 1 }, 'closed', out)
 }
 
@@ -181,8 +191,6 @@ export function takeOthers(engine: Engine, others: OtherParts, out: Out): void {
 }
 
 function tellPlatform(engine: Engine, owner: Owner, story: Story, phase: 'open' | 'closed', out: Out): void {
-  // Each part of a shared stream acts upon it; one of them tells.
-  if (engine.state.others?.tellsPlatform === false) return
   const explanation = explain(engine, owner, WHOLE_FLEET, story, phase)
   const id = `${story.incidentId}/alert-${story.alerts}`
   out.changes.push(explanation)

@@ -84,6 +84,12 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
     }
   }
 
+  /** In a journal that was opened: also what was on disk by then though whoever wrote it did not live to see that. */
+  function found(entries: readonly JournalEntry[]): void {
+    for (const entry of entries)
+      if (entry.kind === 'intent' && entry.effect.kind === 'throttle') ends.add(entry.effect.expiresAt)
+  }
+
   function told(event: TelemetryEvent): void {
     if (event.name === 'effectRefused' && event.effect.kind === 'throttle') words.delete(event.effect.keyId)
     if (event.name !== 'incidentChanged') return
@@ -100,7 +106,7 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
       )
   }
 
-  return { asked, lowered, journaled, told }
+  return { asked, lowered, journaled, found, told }
 }
 
 const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`

@@ -168,6 +168,7 @@ async function liveOn(world: World, living: Living, on: On): Promise<void> {
     told,
     async stores => {
       law.journalOpened(stores.journal.recovered)
+      laws.commands.found(stores.journal.recovered)
       const journal = watchedJournal(stores.journal, world, { life, law, owns })
       const tenants = world.tenants()
       let owners: TenantDirectory = tenantDirectory(tenants)

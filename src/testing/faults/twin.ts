@@ -4,7 +4,7 @@
  *
  * - All that was counted, every pane, window, incident and alert is equal, and what was learned of keys without an incident. What differs
  *   is when they looked: the clock's time at the last tick (`now`), when something of a partition came last (`lastArrival`), what an early
- *   look has summed up of seconds that are not over (`early`), what an earlier life has judged already (`judgedTo`); and in
+ *   look has summed up (`early`, `earlyWindows`), what an earlier life has judged already (`judgedTo`); and in
  *   which order keys stand in a list.
  * - Nobody is throttled in them: a limit that is lowered a second later lets other calls through, and then the streams are not the same.
  */
@@ -85,7 +85,16 @@ function toldBy({ published }: WholeStory): string {
 }
 
 /** Not of what is known, but of when it was last looked at. */
-const times: ReadonlySet<string> = new Set(['now', 'lastArrival', 'early', 'judgedTo', 'keys', 'place', 'plans'])
+const times: ReadonlySet<string> = new Set([
+  'now',
+  'lastArrival',
+  'early',
+  'earlyWindows',
+  'judgedTo',
+  'keys',
+  'place',
+  'plans',
+])
 
 /** The same without what is not held to be equal. Objects that are shared stay so. */
 function timeless(state: unknown): unknown {
