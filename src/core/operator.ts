@@ -8,7 +8,7 @@
  */
 import { type Engine, type EngineState, type Out, watching } from './engine-state.ts'
 import type { OperatorWord } from './explanation/explanation.ts'
-import { holdsLimit } from './incident/incident.ts'
+import { holdsLimit } from './incident/incident-questions.ts'
 import { type Order, obey, wordUntil } from './incident/operator-order.ts'
 import { move } from './incident/storyline.ts'
 import type { KeyState } from './state/key-state.ts'

@@ -7,7 +7,8 @@ import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../c
 import type { EngineSnapshot } from '../../core/engine.ts'
 import type { Halt } from '../../core/engine-state.ts'
 import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
-import { endsAt, holdsLimit, type Incident, type Story } from '../../core/incident/incident.ts'
+import { endsAt, type Incident, type Story } from '../../core/incident/incident.ts'
+import { holdsLimit } from '../../core/incident/incident-questions.ts'
 import {
   advanceStories,
   beginsStory,
@@ -19,6 +20,7 @@ import {
 import type { MoveStory } from '../../core/incident/move-story.ts'
 import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
 import type { RowStory } from '../../core/incident/row-story.ts'
+import type { Waiting } from '../../core/incident/waiting.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
@@ -43,6 +45,8 @@ export interface KeptThrottle {
   readonly extended: OperatorWord | undefined
   readonly is: 'asked for' | 'lowered' | 'on its way back' | 'left lowered'
   readonly why: IncidentKind | undefined
+  /** Where a change on its way stands, as of the checkpoint. */
+  readonly waiting: Waiting | undefined
   readonly incidentId: string
 }
 
@@ -153,7 +157,7 @@ async function throttleOf(
   }
 }
 
-const nothingKnown = { held: undefined, extended: undefined, is: 'left lowered' } as const
+const nothingKnown = { held: undefined, extended: undefined, waiting: undefined, is: 'left lowered' } as const
 
 const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
   ...{ keyId, tenant: owners.byKey.get(keyId), since: undefined },
@@ -163,8 +167,9 @@ const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDire
 
 function ofIncident(incident: OpenIncident) {
   const { story } = incident
-  const { held, extended, incidentId, signal } = story
-  return { held, extended, incidentId, why: signal.kind, ...whereaboutsOf(incident, story) } as const
+  const { held, extended, incidentId, signal, action } = story
+  const waiting = 'waiting' in action ? action.waiting : undefined
+  return { held, extended, incidentId, why: signal.kind, waiting, ...whereaboutsOf(incident, story) } as const
 }
 
 function whereaboutsOf(incident: OpenIncident, story: Story) {

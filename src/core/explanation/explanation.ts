@@ -61,8 +61,15 @@ export type Action =
       readonly wholeOnly?: true
       /** What lowering it has cost: so long its calls were refused with 403. */
       readonly gapMs?: number
+      /** Left out until the gateway has let it wait. */
+      readonly waiting?: Waiting
     }
-  | { readonly kind: 'restore-refused'; readonly because: string }
+  | {
+      readonly kind: 'restore-refused'
+      readonly because: string
+      /** What else is to be given back is still on its way. */
+      readonly waiting?: Waiting
+    }
   | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined; readonly gapMs?: number }
   | { readonly kind: 'none' }
 

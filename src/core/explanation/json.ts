@@ -7,6 +7,7 @@ import type { Seen } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
+import { commandsOf } from './by-hand.ts'
 import { type Delay, delayText } from './delay.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
@@ -145,11 +146,14 @@ function actionOf(action: Action) {
         ...{ kind: action.kind, limits: action.limits ?? null },
         ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
       }
+    case 'restore':
+    case 'restore-refused': {
+      const { waiting, ...told } = action
+      return { ...told, ...(waiting !== undefined && { waiting: waitingOf(waiting) }) }
+    }
     case 'held':
     case 'suggest':
     case 'throttle-refused':
-    case 'restore':
-    case 'restore-refused':
     case 'none':
       return action
     default:
@@ -159,8 +163,10 @@ function actionOf(action: Action) {
 
 const ofWeekOf = ({ ofWeek }: { readonly ofWeek?: number }) => (ofWeek === undefined ? {} : { ofWeek })
 
-function waitingOf({ askedAt, ahead, waitMs, because, isLate }: Waiting) {
-  return { ...times('askedAt', askedAt), ahead, waitMs, because: because ?? null, isLate: isLate === true }
+export function waitingOf({ askedAt, ahead, waitMs, because, isLate, byHand }: Waiting) {
+  const stands = { ahead, waitMs, because: because ?? null, isLate: isLate === true }
+  const commands = byHand?.flatMap(commandsOf).map(line => line.trim())
+  return { ...times('askedAt', askedAt), ...stands, ...(commands !== undefined && { byHand: commands }) }
 }
 
 /** Left out where no limit was lowered, or nobody knows what is. */

@@ -15,11 +15,14 @@
 
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
+import type { ByHand } from '../incident/give-back.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
+import { byHandLines } from './by-hand.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
 import {
+  backLateLine,
   isHeldAgain,
   isUnheld,
   lateLine,
@@ -49,6 +52,7 @@ export function alertText(explanation: Explanation): string {
     contactLine(explanation),
     '',
     ...nextStepLines(explanation),
+    ...byHandLines(owedOf(action)),
     ...evidenceLines(explanation),
   ].join('\n')
 }
@@ -68,6 +72,7 @@ export function headline(explanation: Explanation): string {
     case 'restore-refused':
       return `${who} could not get its limit back.`
     case 'restore':
+      return action.waiting?.isLate ? `${who} has NOT got its limit back yet.` : `${who} is recovering.`
     case 'restored':
       return `${who} is recovering.`
     case 'held':
@@ -149,6 +154,7 @@ export function actionLine(action: Action): string {
       return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
     case 'restore': {
       const because = action.by === undefined ? restoreReasons[action.because] : `${cleanText(action.by)} asked for it`
+      if (action.waiting?.isLate) return backLateLine(action.waiting, because)
       if (action.wholeOnly) return `Client stays reduced for the probation: ${because}.${gapText(action.gapMs)}`
       return action.step === 'half'
         ? `Client gets half of its limit back, on probation: ${because}.`
@@ -162,6 +168,12 @@ export function actionLine(action: Action): string {
       return action satisfies never
   }
 }
+
+/** What a person may have to give back. */
+const owedOf = (action: Action): readonly ByHand[] =>
+  (action.kind === 'restore' || action.kind === 'restore-refused') && action.waiting?.isLate
+    ? (action.waiting.byHand ?? [])
+    : []
 
 /** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
 export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>

@@ -17,7 +17,15 @@
 import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import { restoreAction, restoredAction, throttledAction } from './answered-action.ts'
-import type { Effect, Outcome } from './effect.ts'
+import type { Outcome } from './effect.ts'
+import {
+  arrivedBack,
+  backLate,
+  type GivingBack,
+  isBackLate,
+  type RestoreReason,
+  withBackProgress,
+} from './giving-back.ts'
 import { compareHarm } from './response.ts'
 import type { Signal } from './signal.ts'
 import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
@@ -48,16 +56,6 @@ export interface Story {
   /** Whether the last throttle holds, by the log; undefined where none was set, or nobody knows what it set. */
   readonly verification: Verification | undefined
 }
-
-interface GivingBack {
-  readonly effectId: string
-  readonly step: 'half' | 'full'
-  readonly because: RestoreReason
-  /** Arrival time at which the gateway had it; undefined until its outcome is known. */
-  readonly doneAt: EpochMs | undefined
-}
-
-type RestoreReason = Extract<Action, { kind: 'restore' }>['because']
 
 export type Incident =
   /** `judgedTo`: until then (event time) it was judged in an earlier life, whose incident is over. */
@@ -145,13 +143,14 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'outcome':
       return onOutcome(incident, event, rules)
     case 'progress':
+      if (incident.phase === 'recovering') return { incident: withBackProgress(incident, event.standing, event.now) }
       return { incident: incident.phase === 'open' ? withProgress(incident, event.standing, event.now) : incident }
     case 'verified':
       return onVerified(incident, event.verification)
     case 'platform':
       return onPlatform(incident, event.now)
     case 'exempted':
-      return onExempted(incident)
+      return onExempted(incident, event.now)
     default:
       throw new Error(`no such event: ${event satisfies never}`)
   }
@@ -305,7 +304,7 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
     case 'open':
       // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
       if (incident.asked && event.now >= endsAt(incident.asked, incident.story))
-        return giveBack(incident.story, 'full', 'expired')
+        return giveBack(incident.story, { step: 'full', because: 'expired', now: event.now })
       // Those hear of it who heard that it was to be lowered.
       if (isLate(incident, event.now))
         return { incident: late(incident, event.now), alert: incident.story.telling === 'alerted' }
@@ -313,11 +312,12 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
     case 'mitigated': {
-      if (event.now >= endsAt(incident.throttle, incident.story)) return giveBack(incident.story, 'half', 'expired')
+      if (event.now >= endsAt(incident.throttle, incident.story))
+        return giveBack(incident.story, { step: 'half', because: 'expired', now: event.now })
       if (isHeld(incident.story, event.now)) return { incident }
       // Silence after a throttle is not recovery: the gateway may stop logging 429s. Only calls within the band are.
       const isCalm = event.calls && event.eventTime - incident.story.lastBadAt >= rules.calmForMs
-      return isCalm ? giveBack(incident.story, 'half', 'calm') : { incident }
+      return isCalm ? giveBack(incident.story, { step: 'half', because: 'calm', now: event.now }) : { incident }
     }
     case 'recovering':
       return onRecovering(incident, event, rules)
@@ -333,11 +333,12 @@ function onRecovering(
 ): Step {
   const { story, givingBack } = incident
   if (givingBack !== undefined) {
+    if (isBackLate(incident, event.now)) return { incident: backLate(incident, event.now), alert: true }
     if (givingBack.doneAt === undefined) return { incident }
     if (givingBack.step === 'half') {
       return event.now - givingBack.doneAt < rules.probationMs || isHeld(story, event.now)
         ? { incident }
-        : { ...giveBack(story, 'full', givingBack.because), alert: false }
+        : { ...giveBack(story, { step: 'full', because: givingBack.because, now: event.now }), alert: false }
     }
     if (event.now - givingBack.doneAt < rules.closesAfterMs) return { incident }
   }
@@ -345,19 +346,22 @@ function onRecovering(
   return { incident: { phase: 'quiet' }, phase: 'closed', alert: story.telling === 'alerted', ended: story }
 }
 
-/** `action`: what is told meanwhile, where that is not the restore itself. */
-export function giveBack(
-  story: Story,
-  step: 'half' | 'full',
-  because: RestoreReason,
-  action: Action = restoreAction(story.action, step, because),
-): Step {
+interface Asking {
+  readonly step: 'half' | 'full'
+  readonly because: RestoreReason
+  readonly now: EpochMs
+  /** What is told meanwhile, where that is not the restore itself. */
+  readonly action?: Action
+}
+
+export function giveBack(story: Story, { step, because, now, action: told }: Asking): Step {
+  const action = told ?? restoreAction(story.action, step, because)
   const restores = story.restores + 1
   const effectId = `${story.incidentId}/restore-${restores}`
   const next: Incident = {
     phase: 'recovering',
     story: { ...story, restores, action, verification: endVerification(story.verification) },
-    givingBack: { effectId, step, because, doneAt: undefined },
+    givingBack: { effectId, step, because, askedAt: now, doneAt: undefined },
   }
   return {
     incident: next,
@@ -379,7 +383,8 @@ function onOutcome(
     if (outcome.kind === 'refused') {
       const action: Action = { kind: 'throttle-refused', because: outcome.because }
       // Half of the limit is still away from the throttle before: it goes on being given back.
-      if (story.restores > 0) return giveBack({ ...story, action, refused: outcome.because }, 'full', 'expired')
+      if (story.restores > 0)
+        return giveBack({ ...story, action, refused: outcome.because }, { step: 'full', because: 'expired', now })
       return {
         incident: { phase: 'open', story: { ...story, action, refused: outcome.because }, asked: undefined },
         alert: true,
@@ -388,7 +393,7 @@ function onOutcome(
     const action = throttledAction(outcome, { ...asked, expiresAt: endsAt(asked, story) })
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
-      return giveBack({ ...story, action }, 'full', 'platform-incident')
+      return giveBack({ ...story, action }, { step: 'full', because: 'platform-incident', now })
     const { plans, missed } = outcome
     const done = { plans, missed, wasSo: outcome.kind === 'already' }
     const verification = beginVerification(done, { now, newest, settleMs })
@@ -405,7 +410,7 @@ function onOutcome(
       const action: Action = { kind: 'restore-refused', because: outcome.because }
       const told = { ...story, action, refused: outcome.because }
       // One of several plans may be another’s by now: it is told, and the others are still to get all of theirs back.
-      if (givingBack.step === 'half') return giveBack(told, 'full', givingBack.because, action)
+      if (givingBack.step === 'half') return giveBack(told, { step: 'full', because: givingBack.because, now, action })
       // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
       return {
         incident: {
@@ -418,9 +423,11 @@ function onOutcome(
     }
     // What was refused before, and is another's by now, was not restored.
     const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
-    const action: Action = givingBack.step === 'full' && !isOthers ? restoredAction(outcome) : story.action
+    const action = givingBack.step === 'full' && !isOthers ? restoredAction(outcome) : arrivedBack(story.action)
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
+      // Who was told that it does not come is told that it came.
+      ...(givingBack.isToldLate && { alert: true }),
     }
   }
   return { incident }
@@ -441,23 +448,24 @@ function onPlatform(incident: Incident, now: EpochMs): Step {
     case 'open':
       return { incident: { ...incident, story: merged(incident.story) } }
     case 'mitigated':
-      return giveBack(merged(incident.story), 'full', 'platform-incident')
+      return giveBack(merged(incident.story), { step: 'full', because: 'platform-incident', now })
     default:
       return { incident }
   }
 }
 
 /** A throttle that is still on its way is called back with it. */
-function onExempted(incident: Incident): Step {
+function onExempted(incident: Incident, now: EpochMs): Step {
+  const whole = { step: 'full', because: 'operator', now } as const
   switch (incident.phase) {
     case 'open':
-      return incident.asked === undefined ? { incident } : giveBack(incident.story, 'full', 'operator')
+      return incident.asked === undefined ? { incident } : giveBack(incident.story, whole)
     case 'mitigated':
-      return giveBack(incident.story, 'full', 'operator')
+      return giveBack(incident.story, whole)
     case 'recovering': {
       const { givingBack } = incident
       const isOnProbation = givingBack?.step === 'half' && givingBack.doneAt !== undefined
-      return isOnProbation ? giveBack(incident.story, 'full', 'operator') : { incident }
+      return isOnProbation ? giveBack(incident.story, whole) : { incident }
     }
     default:
       return { incident }
@@ -471,23 +479,3 @@ export const endsAt = ({ expiresAt }: Pick<Throttle, 'expiresAt'>, { extended, h
   Math.max(expiresAt, extended?.until ?? expiresAt, held?.until ?? expiresAt)
 
 export const isHeld = ({ held }: Pick<Story, 'held'>, now: EpochMs): boolean => held !== undefined && now < held.until
-
-/** Whether a limit is lowered, or on its way down or up, because of this incident. */
-export const holdsLimit = (incident: Incident): boolean =>
-  (incident.phase === 'open' && incident.asked !== undefined) ||
-  incident.phase === 'mitigated' ||
-  (incident.phase === 'recovering' &&
-    incident.givingBack !== undefined &&
-    !(incident.givingBack.step === 'full' && incident.givingBack.doneAt !== undefined))
-
-/** Whether people know that it has fallen silent, and it is not known to have called since. */
-export const isToldSilent = (incident: Incident): incident is Extract<Incident, { phase: 'open' }> =>
-  incident.phase === 'open' && incident.story.signal.kind === 'silence'
-
-/** The id of the throttle or restore whose outcome it waits for. */
-export const awaited = (incident: Incident): Effect['id'] | undefined =>
-  incident.phase === 'open'
-    ? incident.asked?.effectId
-    : incident.phase === 'recovering' && incident.givingBack?.doneAt === undefined
-      ? incident.givingBack?.effectId
-      : undefined

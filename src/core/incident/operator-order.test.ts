@@ -328,7 +328,7 @@ test('a storm that comes back while all of the limit is on its way back is lower
     830,
   )
   expect(lines.slice(-4)).toEqual([
-    '721s ! key#1/restore-2 full',
+    '801s ! alert: restored',
     '811s open',
     '811s ! alert: throttle',
     '811s ! key#1/throttle-2',

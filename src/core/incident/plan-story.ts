@@ -10,8 +10,7 @@
  * Each method that the plan gives a limit of its own is followed by itself, so that somebody else's change of one of them
  * is left alone and the others come back.
  */
-import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
-import type { PlanLimits } from './effect.ts'
+import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
 
 /** What a plan may have; null = no throttle set, as in the journal. */
 export type LimitsOrNone = PlanLimits | null

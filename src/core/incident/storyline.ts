@@ -14,17 +14,8 @@ import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts
 import { noteSpent } from './alert-budget.ts'
 import type { OutcomeReport, ProgressReport } from './effect.ts'
 import { eventTimeOf } from './event-time.ts'
-import {
-  awaited,
-  follow,
-  holdsLimit,
-  type Incident,
-  type IncidentEvent,
-  isToldSilent,
-  type Signal,
-  type Step,
-  type Story,
-} from './incident.ts'
+import { follow, type Incident, type IncidentEvent, type Signal, type Step, type Story } from './incident.ts'
+import { awaited, holdsLimit, isToldSilent } from './incident-questions.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
