@@ -20,6 +20,7 @@ const storm: Explanation = {
     kind: 'retry-storm',
     severity: 'high',
     telling: 'alerted',
+    isAlert: true,
   },
   tenant: { id: 'client-a', name: 'Client A', contact: 'client-a-sre@partner.com', escalation: undefined },
   ...{ onsetAt: noon - 2_000, decidedAt: noon, current: { calls: 1_667, seconds: 2, callsPerMinute: 50_000 } },
@@ -122,6 +123,39 @@ test('an incident opens with the whole text of its alert, and what was done is s
     '           │ Contact: client-a-sre@partner.com per escalation policy.',
   ])
   expect(lines.at(-2)).toBe(' 12:00:00  lowered   Client A: 100/s, burst 200 → 15/s, burst 30')
+})
+
+test('ALERT is only what an alert goes out for, and what a person gives back does not recover by it', () => {
+  const { terminal, text } = screen()
+  const { isAlert: _, ...silent } = storm
+  const restore = { kind: 'restore', step: 'full', because: 'operator', by: 'ann' } as const
+  terminal.tell({ name: 'incidentChanged', explanation: { ...storm, phase: 'recovering', action: restore } })
+  terminal.tell({ name: 'batchesRead', ...reading, openIncidents: 1 })
+  terminal.tell({ name: 'incidentChanged', explanation: { ...silent, action: { kind: 'held', because: 'halted' } } })
+  expect(text().split('\n')).toEqual([
+    ' 12:00:00  released  Client A: retry-storm',
+    ' 12:00:00  reading   20 calls/s · lag none · 63 of 200 keys active · 1 incident',
+    ' 12:00:00  goes on   Client A: retry-storm',
+    '',
+  ])
+})
+
+test('a limit that does not come back is told with the whole alert', () => {
+  const { terminal, text } = screen()
+  const waiting = {
+    askedAt: noon - 60_000,
+    asOf: noon,
+    ahead: 0,
+    waitMs: 0,
+    because: 'TimeoutError',
+    isLate: true,
+  } as const
+  const action = { kind: 'restore', step: 'full', because: 'operator', by: 'ann', waiting } as const
+  terminal.tell({ name: 'incidentChanged', explanation: { ...storm, phase: 'recovering', action } })
+  expect(text().split('\n').slice(0, 2)).toEqual([
+    ' 12:00:00  NOT BACK  Client A: retry-storm',
+    '           │ Client A (key_abc123) has NOT got its limit back yet.',
+  ])
 })
 
 test('a tenant cannot paint on the screen', () => {

@@ -6,7 +6,7 @@
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Explanation } from '../core/explanation/explanation.ts'
-import { alertText, isPartOfPlatform } from '../core/explanation/text.ts'
+import { alertText, isGivenBackByPerson, isPartOfPlatform } from '../core/explanation/text.ts'
 import { isUnheld } from '../core/explanation/verification-text.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { type Lag, levelOf, type Reading, type TelemetryEvent } from '../worker/telemetry.ts'
@@ -108,14 +108,13 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const { phase, tenant, keyId, kind, severity, decidedAt } = explanation
     const [label, style] = phaseLook(explanation)
     if (tenant?.name !== undefined) names.set(keyId, tenant.name)
-    if (phase === 'recovering') recovering.add(keyId)
+    if (phase === 'recovering' && !isGivenBackByPerson(explanation)) recovering.add(keyId)
     else recovering.delete(keyId)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${verifiedText(explanation) ?? about}`)
-    const isForPeople = explanation.telling === 'alerted' || explanation.telling === 'with-platform'
-    const isAlert = phase === 'open' && isForPeople && !isPartOfPlatform(explanation)
-    if (isAlert || isUnheld(explanation)) block(alertText(explanation), style)
+    const isAlert = phase === 'open' && explanation.isAlert && !isPartOfPlatform(explanation)
+    if (isAlert || isUnheld(explanation) || isLateBack(explanation)) block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {
@@ -209,19 +208,22 @@ function verifiedText({ phase, verification }: Explanation): string | undefined 
 }
 
 function phaseLook(explanation: Explanation): readonly [string, Style] {
-  const { phase, kind, severity, telling, action } = explanation
+  const { phase, kind, severity, telling, isAlert, action } = explanation
   if (telling === 'history') return [phase === 'open' ? 'history' : phase === 'closed' ? 'was over' : 'recovers', 'dim']
   switch (phase) {
     case 'open':
-      if (severity === 'high') return ['ALERT', 'red']
       if (telling === 'noted') return ['noted', 'dim']
+      if (isPartOfPlatform(explanation)) return ['with all', 'yellow']
+      if (!isAlert) return ['goes on', severity === 'high' ? 'yellow' : 'dim']
+      if (severity === 'high') return ['ALERT', 'red']
       return [kind === 'fall' || kind === 'surge' || kind === 'silence' ? kind : 'alert', 'yellow']
     case 'mitigated':
       if (verifiedText(explanation) !== undefined)
         return isUnheld(explanation) ? ['NOT HELD', 'red'] : ['holds', 'green']
       return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
     case 'recovering':
-      return ['recovers', 'cyan']
+      if (isLateBack(explanation)) return ['NOT BACK', 'red']
+      return [isGivenBackByPerson(explanation) ? 'released' : 'recovers', 'cyan']
     case 'closed':
       return ['closed', 'green']
     default:
@@ -229,6 +231,10 @@ function phaseLook(explanation: Explanation): readonly [string, Style] {
       return ['', 'dim']
   }
 }
+
+/** Whether it is told that its limit should be back by now. */
+const isLateBack = ({ phase, action, isAlert }: Explanation): boolean =>
+  phase === 'recovering' && isAlert === true && action.kind === 'restore' && action.waiting?.isLate === true
 
 interface Shown {
   readonly callsPerSecond: number

@@ -62,7 +62,8 @@ describe('a release', () => {
     expect(done(stream)).toEqual(['31s key_c#1/throttle-1', '50s key_c#1/restore-1'])
     expect(stream.effects.find(({ id }) => id === 'key_c#1/restore-1')).toMatchObject({ step: 'full', by: 'ann' })
     const told = stream.effects.flatMap(effect => (effect.kind === 'alert' ? [alertText(effect.explanation)] : []))
-    expect(told.at(-1)).toContain('Client gets its whole limit back: ann asked for it.')
+    expect(told.at(-2)).toContain('Client gets its whole limit back: ann asked for it.')
+    expect(told.at(-1)).toContain('ann released it, and in this incident it is not lowered again.')
     expect(stream.changes.at(-1)).toMatchObject({
       phase: 'open',
       action: { kind: 'throttle-refused', because: 'released by ann' },
@@ -109,9 +110,8 @@ describe('halted', () => {
     command(stream, 50, { kind: 'halt' })
     pass(stream, 50, 80, 'key_c', 'key_d')
     expect(done(stream)).toEqual(['31s key_c#1/throttle-1', '50s key_c#1/restore-1'])
-    expect(stream.changes.filter(({ phase }) => phase === 'open').at(-1)?.action).toEqual({
-      kind: 'held',
-      because: 'halted',
+    expect(stream.changes.filter(({ phase }) => phase === 'open').at(-1)?.action).toMatchObject({
+      ...{ kind: 'held', because: 'halted', by: 'ann' },
     })
 
     const later = stream.afterCheckpoint()
@@ -127,6 +127,23 @@ describe('halted', () => {
         .map(line => line.replace(/^\d+s /, ''))
         .toSorted(),
     ).toEqual(['key_c#1/throttle-2', 'key_d#1/throttle-1'])
+  })
+
+  test('who storms on is told once as bad again, with who halted, and nobody is called recovering for it', () => {
+    const stream = begun()
+    pass(stream, 30, 50, 'key_c')
+    command(stream, 50, { kind: 'halt' })
+    pass(stream, 50, 120, 'key_c')
+    const told = stream.effects.flatMap(effect => (effect.kind === 'alert' ? [alertText(effect.explanation)] : []))
+    expect(told.slice(-2).map(text => text.split('\n').slice(0, 3))).toMatchObject([
+      ['key_c gets its limit back.', expect.any(String), 'Client gets its whole limit back: ann asked for it.'],
+      [
+        'key_c is at it again, and NOTHING holds it.',
+        expect.stringContaining('Current: '),
+        "Client's limit was given back, and is not lowered again: ann has halted throttling (weir throttles go-on ends that).",
+      ],
+    ])
+    expect(stream.changes.filter(({ isAlert }) => isAlert)).toHaveLength(told.length)
   })
 
   test('a throttle that is on its way is called back', () => {

@@ -26,7 +26,14 @@ export type HeldReason =
   | 'too-old'
 
 export type Action =
-  | { readonly kind: 'held'; readonly because: HeldReason }
+  | {
+      readonly kind: 'held'
+      readonly because: HeldReason
+      /** Who has halted throttling. */
+      readonly by?: string
+      /** Its limit was given back before, and it is bad again. */
+      readonly again?: true
+    }
   | { readonly kind: 'suggest'; readonly limits: PlanLimits }
   | {
       readonly kind: 'throttle'
@@ -50,7 +57,14 @@ export type Action =
       /** It is given back as a whole, and stays for the half. */
       readonly wholeOnly?: true
     }
-  | { readonly kind: 'throttle-refused'; readonly because: string }
+  | {
+      readonly kind: 'throttle-refused'
+      readonly because: string
+      /** Who has released it, where that is why. */
+      readonly by?: string
+      /** Its limit was given back before, and it is bad again. */
+      readonly again?: true
+    }
   | {
       readonly kind: 'restore'
       readonly step: 'half' | 'full'
@@ -70,7 +84,13 @@ export type Action =
       /** What else is to be given back is still on its way. */
       readonly waiting?: Waiting
     }
-  | { readonly kind: 'restored'; readonly limits: PlanLimits | undefined; readonly gapMs?: number }
+  | {
+      readonly kind: 'restored'
+      readonly limits: PlanLimits | undefined
+      /** Who asked for it, where somebody did. */
+      readonly by?: string
+      readonly gapMs?: number
+    }
   | { readonly kind: 'none' }
 
 export interface Explanation {
@@ -92,6 +112,8 @@ export interface Explanation {
    * the alert budget leaves to whoever looks; history: decided long after the fact, while the worker caught up.
    */
   readonly telling: 'alerted' | 'with-platform' | 'noted' | 'history'
+  /** An alert goes out with it. */
+  readonly isAlert?: true
   /** Best guess of the first misbehaving moment, event time. */
   readonly onsetAt: EpochMs
   /** Highest event time seen when it was decided. */

@@ -144,6 +144,7 @@ function actionOf(action: Action) {
     case 'restored':
       return {
         ...{ kind: action.kind, limits: action.limits ?? null },
+        ...(action.by !== undefined && { by: action.by }),
         ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
       }
     case 'restore':

@@ -68,18 +68,21 @@ export function headline(explanation: Explanation): string {
       if (isHeldAgain(explanation)) return `${who} is held by its lowered limit now.`
       return `${who} is throttled.`
     case 'throttle-refused':
-      return `${who} could not be throttled.`
+      if (action.again) return `${who} is at it again, and NOTHING holds it.`
+      return action.by === undefined ? `${who} could not be throttled.` : `${who} exceeded anomaly threshold.`
     case 'restore-refused':
       return `${who} could not get its limit back.`
     case 'restore':
-      return action.waiting?.isLate ? `${who} has NOT got its limit back yet.` : `${who} is recovering.`
+      if (action.waiting?.isLate) return `${who} has NOT got its limit back yet.`
+      return action.because === 'operator' ? `${who} gets its limit back.` : `${who} is recovering.`
     case 'restored':
-      return `${who} is recovering.`
+      return `${who} has its limit back.`
     case 'held':
     case 'suggest':
     case 'throttle':
     case 'none':
       if (action.kind === 'throttle' && action.waiting?.isLate) return `${who} is NOT throttled yet.`
+      if (action.kind === 'held' && action.again) return `${who} is at it again, and NOTHING holds it.`
       if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
       if (phase === 'recovering') return `${who} is recovering.`
       if (kind === 'silence') return `${who} has stopped calling.`
@@ -137,10 +140,21 @@ const gapText = (gapMs: number | undefined): string =>
 
 const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
 
+const notLowered = (again: true | undefined): string =>
+  again ? "Client's limit was given back, and is not lowered again" : "Client's limit was not changed"
+
+/** Whether what is told as `recovering` is a person's giving back, which says nothing of how the client is. */
+export const isGivenBackByPerson = ({ phase, action }: Pick<Explanation, 'phase' | 'action'>): boolean =>
+  phase === 'recovering' &&
+  ((action.kind === 'restore' && action.because === 'operator') ||
+    (action.kind === 'restored' && action.by !== undefined))
+
 export function actionLine(action: Action): string {
   switch (action.kind) {
     case 'held':
-      return `Client's limit was not changed: ${heldReasons[action.because]}.`
+      if (action.because === 'halted' && action.by !== undefined)
+        return `${notLowered(action.again)}: ${cleanText(action.by)} has halted throttling (weir throttles go-on ends that).`
+      return `${notLowered(action.again)}: ${heldReasons[action.because]}.`
     case 'suggest':
       return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
     case 'throttled':
@@ -149,7 +163,9 @@ export function actionLine(action: Action): string {
       if (action.waiting === undefined) return REDUCED
       return action.waiting.isLate ? lateLine(action.waiting) : `${REDUCED} ${waitText(action.waiting)}`
     case 'throttle-refused':
-      return `Client's limit was not changed: ${cleanText(action.because)}.`
+      if (action.by !== undefined)
+        return `${notLowered(action.again)}: ${cleanText(action.by)} released it, and in this incident it is not lowered again.`
+      return `${notLowered(action.again)}: ${cleanText(action.because)}.`
     case 'restore-refused':
       return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
     case 'restore': {

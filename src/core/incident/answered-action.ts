@@ -27,8 +27,10 @@ export function restoreAction(before: Action, step: Restore['step'], because: Re
   return { kind: 'restore', step, because, wholeOnly: true, ...(gapMs !== undefined && { gapMs }) }
 }
 
-export const restoredAction = (outcome: Done): Action => ({
+/** `asked`: what was told of it while it was on its way. */
+export const restoredAction = (outcome: Done, asked: Action): Action => ({
   ...{ kind: 'restored', limits: outcome.after },
+  ...(asked.kind === 'restore' && asked.by !== undefined && { by: asked.by }),
   ...gapOf(outcome),
 })
 

@@ -431,7 +431,7 @@ describe('a tenant that a person makes exempt', () => {
       [10, 'applied'],
       ...each(11, 30, 'storm, exempt'),
     ])
-    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open'])
+    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open', '20s ! alert: held (exempt), again'])
   })
 
   test('does not wait for the end of its probation', () => {

@@ -45,6 +45,8 @@ export interface Story {
   readonly telling: Explanation['telling']
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
+  /** Who has released it: then that is the reason. */
+  readonly releasedBy?: string | undefined
   /** Until when a person wants the limit lowered; they outlive the throttle that was lowered when it was said. */
   readonly extended: OperatorWord | undefined
   /** … and until when whatever the key does: neither calm nor expiry gives it back before. */
@@ -77,6 +79,7 @@ export type IncidentEvent =
       readonly isPast: boolean
       /** Why an incident that opens with it is not throttled: a person has released the key for it already. */
       readonly refused?: string | undefined
+      readonly releasedBy?: string | undefined
       readonly now: EpochMs
     }
   /** What was told as history goes on, and is the present. */
@@ -197,7 +200,7 @@ function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: O
   return opened({ ...story, signal: event.signal }, event)
 }
 
-function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
+function newStory({ signal, incidentId, refused, releasedBy }: Of<'signal'>): Story {
   return {
     incidentId,
     openedAt: signal.decidedAt,
@@ -206,6 +209,7 @@ function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
     action: { kind: 'none' },
     telling: 'noted',
     refused,
+    ...(releasedBy !== undefined && { releasedBy }),
     extended: undefined,
     held: undefined,
     throttles: 0,
@@ -221,8 +225,22 @@ const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: M
 function opened(before: Story, event: Of<'signal'>): Step {
   const telling = tellingOf(event, before)
   const isKnown = before.action.kind !== 'none' && before.telling !== 'history'
-  const alert = telling === 'alerted' && !event.isPast && (!isKnown || acts(toldAction(before, event.action)))
-  return { ...withAction({ ...before, telling }, event), phase: 'open', alert }
+  const again = isKnown && isToldBack(before.action)
+  const alert = telling === 'alerted' && !event.isPast && (!isKnown || again || acts(toldAction(before, event.action)))
+  const step = withAction({ ...before, telling }, event)
+  return { ...(alert && again ? { ...step, incident: badAgain(step.incident) } : step), phase: 'open', alert }
+}
+
+/** People heard last that its limit comes back, which by itself says that it is well. */
+const isToldBack = ({ kind }: Action): boolean =>
+  kind === 'restore' || kind === 'restored' || kind === 'restore-refused'
+
+/** Nothing holds it now: who hears of it is told that it is not the first time. */
+function badAgain(incident: Incident): Incident {
+  if (incident.phase !== 'open') return incident
+  const { action } = incident.story
+  if (action.kind !== 'held' && action.kind !== 'throttle-refused') return incident
+  return { ...incident, story: { ...incident.story, action: { ...action, again: true } } }
 }
 
 /** Of what people were alerted of before, they hear on. */
@@ -235,8 +253,10 @@ function tellingOf({ action, signal, isPast }: Of<'signal'>, before: Story): Sto
 const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
 
 /** What is done of what the policy wants: a throttle that was refused stays refused. */
-const toldAction = ({ refused }: Story, wanted: Action): Action =>
-  wanted.kind === 'throttle' && refused !== undefined ? { kind: 'throttle-refused', because: refused } : wanted
+const toldAction = ({ refused, releasedBy }: Story, wanted: Action): Action =>
+  wanted.kind === 'throttle' && refused !== undefined
+    ? { kind: 'throttle-refused', because: refused, ...(releasedBy !== undefined && { by: releasedBy }) }
+    : wanted
 
 const acts = (action: Action): boolean => action.kind === 'throttle' || action.kind === 'suggest'
 
@@ -423,7 +443,8 @@ function onOutcome(
     }
     // What was refused before, and is another's by now, was not restored.
     const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
-    const action = givingBack.step === 'full' && !isOthers ? restoredAction(outcome) : arrivedBack(story.action)
+    const action =
+      givingBack.step === 'full' && !isOthers ? restoredAction(outcome, story.action) : arrivedBack(story.action)
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
       // Who was told that it does not come is told that it came.

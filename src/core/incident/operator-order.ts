@@ -53,7 +53,7 @@ export const releasedText = (by: string): string => `released by ${by}`
 
 const spared = <I extends Open>(incident: I, by: string): I => ({
   ...incident,
-  story: { ...incident.story, refused: releasedText(by), held: undefined, extended: undefined },
+  story: { ...incident.story, refused: releasedText(by), releasedBy: by, held: undefined, extended: undefined },
 })
 
 /** All of it, wherever it is on its way by now; what is called back with it is superseded in the gateway's queue. */

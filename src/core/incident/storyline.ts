@@ -129,7 +129,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
   const phase =
     taken.phase ??
     (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
-  const explanation = explain(engine, owner, key.keyId, nowOf(engine, owner, key, story, phase), phase)
+  const explained = explain(engine, owner, key.keyId, nowOf(engine, owner, key, story, phase), phase)
+  const explanation = taken.alert === true ? ({ ...explained, isAlert: true } as const) : explained
   // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
   if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {

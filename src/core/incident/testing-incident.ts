@@ -29,6 +29,7 @@ const actions: Readonly<Record<string, (now: number) => Action>> = {
   'storm, observe': () => ({ kind: 'held', because: 'observe-mode' }),
   'storm, exempt': () => ({ kind: 'held', because: 'exempt' }),
   'storm, anonymous': () => ({ kind: 'held', because: 'anonymous' }),
+  'storm, halted': () => ({ kind: 'held', because: 'halted', by: 'ann' }),
   'storm, too many': () => ({ kind: 'held', because: 'too-many-throttled' }),
   'storm, platform': () => ({ kind: 'held', because: 'platform-incident' }),
   'storm, past': () => ({ kind: 'held', because: 'too-old' }),
@@ -145,13 +146,14 @@ const signalAt = (now: number, kind: Kind): Signal => ({
 function actionText(action: Action): string {
   switch (action.kind) {
     case 'held':
-      return `held (${action.because})`
+      return `held (${action.because})${action.again ? ', again' : ''}`
     case 'restore': {
       const whole = action.wholeOnly ? `, as a whole only, after ${action.gapMs} ms of 403` : ''
       const late = action.waiting?.isLate ? ', late' : ''
       return `restore ${action.step} (${action.because}${whole}${late})`
     }
     case 'throttle-refused':
+      return `${action.kind} (${action.because})${action.again ? ', again' : ''}`
     case 'restore-refused':
       return `${action.kind} (${action.because})`
     case 'throttle':
