@@ -33,6 +33,7 @@ import {
   type Part,
   type Performed,
   type PlacedKey,
+  type Refused,
   type Run,
   refused,
   silent,
@@ -351,10 +352,17 @@ function outcomeOf(effect: LimitEffect, performed: readonly Performed[]): Outcom
   const good = outcomes.find(({ kind }) => kind === 'applied') ?? outcomes.find(({ kind }) => kind === 'already')
   const isOwed = outcomes.some(outcome => outcome.kind === 'refused' && outcome !== leftForFull)
   if (good === undefined || good.kind === 'refused' || (effect.kind === 'restore' && isOwed))
-    return refused(because === '' ? 'none of its keys is known any more' : because)
+    return { ...refused(because === '' ? 'none of its keys is known any more' : because), ...othersOf(outcomes) }
   const gaps = outcomes.flatMap(outcome => (outcome.kind === 'applied' ? (outcome.gapMs ?? []) : []))
   const told = { ...good, ...plansTogether(outcomes), ...(because !== '' && { missed: because }) }
   return told.kind === 'applied' && gaps.length > 0 ? { ...told, gapMs: Math.max(...gaps) } : told
+}
+
+/** Only where nothing else was refused: what is ours still is another story. */
+function othersOf(outcomes: readonly Outcome[]): Pick<Refused, 'others'> {
+  const kept = outcomes.flatMap(outcome => (outcome.kind === 'refused' && outcome !== leftForFull ? [outcome] : []))
+  const others = kept.flatMap(({ others = [] }) => others)
+  return kept.length > 0 && kept.every(outcome => outcome.others !== undefined) ? { others } : {}
 }
 
 /** Of a half that other plans have: they go on to the full step, and this plan with them. */

@@ -70,6 +70,23 @@ describe('a release', () => {
     })
   })
 
+  test('that finds a limit somebody else has raised is told without alarm, and one that they lowered with it', () => {
+    const original = { rateLimit: 100, burstLimit: 200 }
+    for (const [rateLimit, severity] of [
+      [500, 'low'],
+      [50, 'high'],
+    ] as const) {
+      const others = [{ planId: 'plan-c', original, now: { rateLimit, burstLimit: 200 } }]
+      const stream = begun(effect =>
+        effect.kind === 'restore' ? { kind: 'refused', because: 'set by somebody else', others } : obeyed(effect),
+      )
+      pass(stream, 30, 50, 'key_c')
+      command(stream, 50, { kind: 'release', keyId: c })
+      pass(stream, 50, 55)
+      expect(stream.changes.at(-1)).toMatchObject({ severity, action: { kind: 'restore-refused', others } })
+    }
+  })
+
   test('of one key leaves the others as they are', () => {
     const stream = begun()
     pass(stream, 30, 50, 'key_c', 'key_d')

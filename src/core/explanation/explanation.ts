@@ -4,6 +4,7 @@
  */
 import type { Evidence, Kind, Peers } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
+import type { OthersLimit } from '../incident/plan-story.ts'
 import type { Verification } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
 import type { PlannedUse } from '../planned/planned-event.ts'
@@ -81,6 +82,8 @@ export type Action =
   | {
       readonly kind: 'restore-refused'
       readonly because: string
+      /** Where somebody else has set it: all of these. */
+      readonly others?: readonly OthersLimit[]
       /** What else is to be given back is still on its way. */
       readonly waiting?: Waiting
     }

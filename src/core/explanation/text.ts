@@ -16,6 +16,7 @@
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
 import type { ByHand } from '../incident/give-back.ts'
+import type { OthersLimit } from '../incident/plan-story.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
 import { byHandLines } from './by-hand.ts'
@@ -71,6 +72,8 @@ export function headline(explanation: Explanation): string {
       if (action.again) return `${who} is at it again, and NOTHING holds it.`
       return action.by === undefined ? `${who} could not be throttled.` : `${who} exceeded anomaly threshold.`
     case 'restore-refused':
+      if (action.others !== undefined && !isStillReduced(action))
+        return `${who} has a limit that somebody else has set.`
       return `${who} could not get its limit back.`
     case 'restore':
       if (action.waiting?.isLate) return `${who} has NOT got its limit back yet.`
@@ -140,6 +143,24 @@ const gapText = (gapMs: number | undefined): string =>
 
 const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
 
+type RestoreRefused = Extract<Action, { kind: 'restore-refused' }>
+
+/** Who has a limit that is no lower than theirs was needs nobody to give it back. */
+export const isStillReduced = ({ others }: RestoreRefused): boolean => others === undefined || others.some(isLower)
+
+const isLower = ({ now, original }: OthersLimit): boolean =>
+  now !== null && (original === null || now.rateLimit < original.rateLimit || now.burstLimit < original.burstLimit)
+
+function refusalText({ because, others }: RestoreRefused): string {
+  if (others === undefined) return cleanText(because)
+  return others
+    .map(({ gateway, planId, now, original }) => {
+      const where = `plan ${cleanText(planId)}${gateway === undefined ? '' : ` of gateway ${cleanText(gateway)}`}`
+      return `${where} has ${limitsText(now ?? undefined)}, set by somebody else; Weir found ${limitsText(original ?? undefined)} before and leaves it`
+    })
+    .join('; ')
+}
+
 const notLowered = (again: true | undefined): string =>
   again ? "Client's limit was given back, and is not lowered again" : "Client's limit was not changed"
 
@@ -167,7 +188,9 @@ export function actionLine(action: Action): string {
         return `${notLowered(action.again)}: ${cleanText(action.by)} released it, and in this incident it is not lowered again.`
       return `${notLowered(action.again)}: ${cleanText(action.because)}.`
     case 'restore-refused':
-      return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
+      return isStillReduced(action)
+        ? `Client's limit is STILL REDUCED, and a person must give it back: ${refusalText(action)}.`
+        : `Client's limit is not reduced: ${refusalText(action)}.`
     case 'restore': {
       const because = action.by === undefined ? restoreReasons[action.because] : `${cleanText(action.by)} asked for it`
       if (action.waiting?.isLate) return backLateLine(action.waiting, because)
@@ -187,9 +210,14 @@ export function actionLine(action: Action): string {
 
 /** What a person may have to give back. */
 const owedOf = (action: Action): readonly ByHand[] =>
-  (action.kind === 'restore' || action.kind === 'restore-refused') && action.waiting?.isLate
-    ? (action.waiting.byHand ?? [])
-    : []
+  action.kind === 'restore-refused' && action.others !== undefined
+    ? action.others.map(({ region, planId, original }) => ({
+        giveBack: { kind: 'plan', planId, original, mayHave: [], methods: [] },
+        ...(region !== undefined && { region }),
+      }))
+    : (action.kind === 'restore' || action.kind === 'restore-refused') && action.waiting?.isLate
+      ? (action.waiting.byHand ?? [])
+      : []
 
 /** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
 export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>

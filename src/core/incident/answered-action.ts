@@ -34,5 +34,18 @@ export const restoredAction = (outcome: Done, asked: Action): Action => ({
   ...gapOf(outcome),
 })
 
+export const restoreRefused = ({ because, others }: Extract<Outcome, { kind: 'refused' }>): Action => ({
+  ...{ kind: 'restore-refused', because },
+  ...(others !== undefined && { others }),
+})
+
+/** People heard last that its limit comes back, which by itself says that it is well. */
+export const isToldBack = ({ kind }: Action): boolean =>
+  kind === 'restore' || kind === 'restored' || kind === 'restore-refused'
+
+/** Where nothing holds it now, who hears of it is told that it is not the first time. */
+export const badAgain = (action: Action): Action =>
+  action.kind === 'held' || action.kind === 'throttle-refused' ? { ...action, again: true } : action
+
 const gapOf = (outcome: Done): { readonly gapMs?: number } =>
   outcome.kind === 'applied' && outcome.gapMs !== undefined ? { gapMs: outcome.gapMs } : {}

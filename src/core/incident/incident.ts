@@ -15,9 +15,16 @@
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
 import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
-import type { EpochMs, PlanLimits } from '../vocabulary.ts'
-import { restoreAction, restoredAction, throttledAction } from './answered-action.ts'
-import type { Outcome } from './effect.ts'
+import type { EpochMs } from '../vocabulary.ts'
+import {
+  badAgain,
+  isToldBack,
+  restoreAction,
+  restoredAction,
+  restoreRefused,
+  throttledAction,
+} from './answered-action.ts'
+import type { Outcome, Planned } from './effect.ts'
 import {
   arrivedBack,
   backLate,
@@ -122,11 +129,6 @@ export interface Step {
   readonly ended?: Story
 }
 
-/** An effect without what the engine adds to all of them. */
-export type Planned =
-  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
-  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
-
 /** A suspicion that nothing follows is dropped after this long. */
 const SUSPICION_MS = 30_000
 
@@ -228,20 +230,13 @@ function opened(before: Story, event: Of<'signal'>): Step {
   const again = isKnown && isToldBack(before.action)
   const alert = telling === 'alerted' && !event.isPast && (!isKnown || again || acts(toldAction(before, event.action)))
   const step = withAction({ ...before, telling }, event)
-  return { ...(alert && again ? { ...step, incident: badAgain(step.incident) } : step), phase: 'open', alert }
+  return { ...(alert && again ? { ...step, incident: withBadAgain(step.incident) } : step), phase: 'open', alert }
 }
 
-/** People heard last that its limit comes back, which by itself says that it is well. */
-const isToldBack = ({ kind }: Action): boolean =>
-  kind === 'restore' || kind === 'restored' || kind === 'restore-refused'
-
-/** Nothing holds it now: who hears of it is told that it is not the first time. */
-function badAgain(incident: Incident): Incident {
-  if (incident.phase !== 'open') return incident
-  const { action } = incident.story
-  if (action.kind !== 'held' && action.kind !== 'throttle-refused') return incident
-  return { ...incident, story: { ...incident.story, action: { ...action, again: true } } }
-}
+const withBadAgain = (incident: Incident): Incident =>
+  incident.phase === 'open'
+    ? { ...incident, story: { ...incident.story, action: badAgain(incident.story.action) } }
+    : incident
 
 /** Of what people were alerted of before, they hear on. */
 function tellingOf({ action, signal, isPast }: Of<'signal'>, before: Story): Story['telling'] {
@@ -427,7 +422,7 @@ function onOutcome(
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
     const { story, givingBack } = incident
     if (outcome.kind === 'refused') {
-      const action: Action = { kind: 'restore-refused', because: outcome.because }
+      const action = restoreRefused(outcome)
       const told = { ...story, action, refused: outcome.because }
       // One of several plans may be another’s by now: it is told, and the others are still to get all of theirs back.
       if (givingBack.step === 'half') return giveBack(told, { step: 'full', because: givingBack.because, now, action })

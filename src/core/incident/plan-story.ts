@@ -72,6 +72,14 @@ export type PlanStoryEntry =
   /** We saw that nothing of ours is in the plan any more, or that there is no such plan. */
   | ({ readonly kind: 'plan-left' } & PlanPlace)
 
+/** A plan whose limit somebody else has set after us. */
+export interface OthersLimit extends PlanPlace {
+  readonly region?: string
+  /** As we found it, before we lowered it. */
+  readonly original: LimitsOrNone
+  readonly now: LimitsOrNone
+}
+
 /** One limit since it last was the original. */
 interface Followed<Limits> {
   readonly original: Limits

@@ -4,7 +4,8 @@
  */
 
 import { type Engine, type Out, watching } from '../engine-state.ts'
-import type { Explanation } from '../explanation/explanation.ts'
+import type { Explanation, Severity } from '../explanation/explanation.ts'
+import { isStillReduced } from '../explanation/text.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { noteTold } from '../state/own-reach.ts'
@@ -229,7 +230,7 @@ export function explain(
     },
     phase,
     kind: seen.kind,
-    severity: seen.severity,
+    severity: severityOf(story),
     telling: story.telling,
     onsetAt: seen.onsetAt,
     decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
@@ -244,6 +245,10 @@ export function explain(
     ...wordsOf(story, engine.state.now),
   }
 }
+
+/** That somebody has set a limit which is no lower than it was is no trouble, however bad the client was. */
+const severityOf = ({ action, signal }: Story): Severity =>
+  action.kind === 'restore-refused' && !isStillReduced(action) ? 'low' : signal.severity
 
 /** What a person has said of it that still holds. */
 function wordsOf({ extended, held }: Story, now: EpochMs): Pick<Explanation, 'extended' | 'held'> {
