@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../clock.ts'
-import { callWaitMs, changeEveryMs, controlPlaneQueue, nextChange, type WaitingChange } from './control-plane-queue.ts'
+import {
+  callWaitMs,
+  changeEveryMs,
+  controlPlaneQueue,
+  nextChange,
+  ofPart,
+  type WaitingChange,
+} from './control-plane-queue.ts'
 
 const throttleOf = (urgency: number, order: number): WaitingChange => ({
   rank: { kind: 'throttle', urgency },
@@ -95,6 +102,19 @@ describe('the queue', () => {
       { kind: 'superseded' },
       { kind: 'done', value: 'newer' },
     ])
+  })
+
+  test('of two parts of a stream drops nothing that the other wants for the same tenant, and makes both in one row', async () => {
+    const { queue } = start()
+    const [one, two] = [ofPart(queue, 't/1'), ofPart(queue, 't/2')]
+    const order: string[] = []
+    const change = (part: typeof one, name: string, urgency: number) => {
+      const wanted = async () => ({ kind: 'done', value: order.push(name), holdMs: changeEveryMs }) as const
+      return part.change(part.want('tenant:a'), { kind: 'throttle', urgency }, wanted, never)
+    }
+    const all = [change(one, 'first', 1), change(one, 'superseded', 2), change(one, 'calm', 2), change(two, 'storm', 9)]
+    expect((await Promise.all(all)).filter(({ kind }) => kind === 'superseded')).toHaveLength(1)
+    expect(order).toEqual(['first', 'storm', 'calm'])
   })
 
   test('drops what waits for a key when nothing is wanted for it any more', async () => {

@@ -45,6 +45,15 @@ export interface ControlPlaneQueue {
   call<T>(call: () => Promise<T>, signal: AbortSignal, options?: { readonly isUrgent?: boolean }): Promise<T>
 }
 
+/**
+ * The same queue for one part of a shared stream: what another part wants for the same tenant takes the place of nothing of its own,
+ * since each knows only what it has lowered itself.
+ */
+export const ofPart = (queue: ControlPlaneQueue, part: string): ControlPlaneQueue => ({
+  ...queue,
+  want: target => queue.want(`${part} ${target}`),
+})
+
 export interface WaitingChange {
   readonly rank: Rank
   /** Who asked first. */

@@ -37,6 +37,8 @@ export interface DeadMansSwitchOptions {
   readonly switches: ReadonlyMap<string | undefined, GatewaySwitch>
   readonly journal: Pick<EffectJournal, 'recovered' | 'stories'>
   readonly clock: Clock
+  /** Of a shared stream: whose schedules these are, so that what one part wants gone is no other's. */
+  readonly part?: string
   /** How long a throttle lasts where the journal does not say, and half of a limit is on probation. */
   readonly expiresAfterMs: number
   readonly probationMs: number
@@ -59,7 +61,7 @@ interface Order {
 }
 
 export function deadMansSwitch(options: DeadMansSwitchOptions): DeadMansSwitch {
-  const { switches, journal, clock, expiresAfterMs, probationMs } = options
+  const { switches, journal, clock, part, expiresAfterMs, probationMs } = options
   const orders = new Map<string, Order>()
 
   async function owed(owed: Owed): Promise<string | undefined> {
@@ -74,7 +76,7 @@ export function deadMansSwitch(options: DeadMansSwitchOptions): DeadMansSwitch {
     const ordered = withWhatComes(giveBack)
     orders.set(name, { giveBack: ordered, dueAt, isMade: false })
     const schedule = {
-      name: orderName(giveBack),
+      name: orderName(giveBack, part),
       effectId,
       dueAt,
       input: JSON.stringify(standingOrder({ effectId, holders, expiresAt, giveBack: ordered })),
@@ -95,7 +97,7 @@ export function deadMansSwitch(options: DeadMansSwitchOptions): DeadMansSwitch {
 
   /** Not waited for: what is left too long finds the original, and does nothing. */
   function remove(giveBack: OrderedGiveBack): void {
-    switches.get(giveBack.gateway)?.schedules.unwant(orderName(giveBack))
+    switches.get(giveBack.gateway)?.schedules.unwant(orderName(giveBack, part))
   }
 
   return {

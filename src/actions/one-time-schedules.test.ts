@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { scaledClock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import { oneTimeSchedules, type ScheduleTrouble, schedulerClient } from './one-time-schedules.ts'
 import { type ServedScheduler, serveScheduler } from './testing-scheduler.ts'
@@ -25,7 +26,15 @@ afterEach(async () => {
 })
 
 /** A worker's life. A minute takes 60 ms, unless the test says otherwise. */
-function live({ speed = 1_000, group = 'default' } = {}) {
+function live({
+  speed = 1_000,
+  group = 'default',
+  stillOurs = async () => undefined,
+}: {
+  speed?: number
+  group?: string
+  stillOurs?: () => Promise<void>
+} = {}) {
   const clock = scaledClock({ startsAt, speed })
   now = clock.now
   const troubles: ScheduleTrouble[] = []
@@ -37,7 +46,7 @@ function live({ speed = 1_000, group = 'default' } = {}) {
       functionArn,
       schedulerRoleArn,
     },
-    ...{ clock, random: () => 0.5 },
+    ...{ clock, random: () => 0.5, stillOurs },
     onTrouble: trouble => troubles.push(trouble),
     onMade: ({ name }) => made.push(name),
   })
@@ -64,6 +73,28 @@ test('what is wanted is there when it is answered: once, in whole seconds of UTC
       ...{ functionArn, roleArn: schedulerRoleArn, deletesItself: true },
     },
   ])
+})
+
+test('what a frozen worker still wants gone, or otherwise, is the schedule of the worker that has taken over: it stays', async () => {
+  let isTakenOver = false
+  const frozen = live({
+    stillOurs: async () => {
+      if (isTakenOver) throw new StreamError('STATE_HELD', 'another worker is using it', { retry: 'later' })
+    },
+  })
+  await frozen.want(schedule(), patient)
+  scheduler.failNext('DeleteSchedule', 'server-error', 1)
+  frozen.unwant('weir-plan-a')
+  await vi.waitFor(() => expect(scheduler.calls()).toContain('DeleteSchedule weir-plan-a'))
+  isTakenOver = true
+  const next = live()
+  await next.want(schedule(startsAt + 90 * MINUTE_MS), patient)
+  await frozen.clock.sleep(10 * MINUTE_MS)
+  expect(await frozen.want(schedule(startsAt, 7), { withinMs: MINUTE_MS, mustAsk: true })).toMatchObject({
+    kind: 'missing',
+  })
+  expect(scheduler.schedules()).toMatchObject([{ at: startsAt + 90 * MINUTE_MS, input: { limit: 5 } }])
+  expect(frozen.troubles).toEqual([])
 })
 
 test('wanted otherwise it is another, and wanted no longer it is gone', async () => {

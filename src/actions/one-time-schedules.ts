@@ -19,8 +19,16 @@ import {
   SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler'
-import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../aws-client.ts'
+import {
+  type AwsClientSettings,
+  awsClientOptions,
+  boundedCall,
+  credentialsHint,
+  isPassing,
+  statusOf,
+} from '../aws-client.ts'
 import type { Clock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
 import { backoffMs } from './usage-plan-client.ts'
 
@@ -67,6 +75,10 @@ export interface OneTimeSchedulesOptions {
   readonly onTrouble: (trouble: ScheduleTrouble) => void
   /** Told when one that was missing is there. */
   readonly onMade: (made: WantedSchedule) => void
+  /** Asked before each change: rejects where another worker has taken over what these are for, whose they are from then on. */
+  readonly stillOurs?: () => Promise<void>
+  /** Whose time bounds a call: the machine's own, unless Scheduler is not of this world either. */
+  readonly patience?: Clock
 }
 
 /** With all that a call waits for before it is sent: credentials may never come. */
@@ -97,7 +109,8 @@ interface Wish {
 }
 
 export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSchedules {
-  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade } = options
+  const { client, group, functionArn, schedulerRoleArn, clock, random, onTrouble, onMade, patience } = options
+  const { stillOurs = async () => undefined } = options
   const wishes = new Map<string, Wish>()
   const works = new Set<Promise<void>>()
   const over = new AbortController()
@@ -135,6 +148,7 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
         const { because, needsPerson } = troubleOf(error)
         lastFailure = because
         for (const answer of wish.asking.splice(0, asking)) answer({ kind: 'missing', because })
+        if (error instanceof TakenOver) return over.abort()
         const now = clock.now()
         // One that is left too long finds the original when it comes due: nobody has to come for what passes by itself.
         if ((wanted !== undefined || needsPerson) && (wish.toldAt === undefined || now - wish.toldAt >= mendEveryMs)) {
@@ -151,7 +165,7 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
   async function make(wanted: WantedSchedule): Promise<void> {
     const at = Math.max(wanted.dueAt, clock.now() + soonestMs)
     try {
-      await bounded(abortSignal => client.send(new CreateScheduleCommand(inputOf(wanted, at)), { abortSignal }))
+      await change(abortSignal => client.send(new CreateScheduleCommand(inputOf(wanted, at)), { abortSignal }))
     } catch (error) {
       if (!(error instanceof ConflictException)) throw error
       await renew(wanted, at)
@@ -173,12 +187,20 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     const keptAt = isOverdue && foundAt !== undefined && foundAt > clock.now() ? foundAt : at
     const next = inputOf(wanted, keptAt)
     if (found.Target?.Input === next.Target?.Input && found.ScheduleExpression === next.ScheduleExpression) return
-    await bounded(abortSignal => client.send(new UpdateScheduleCommand(next), { abortSignal }))
+    await change(abortSignal => client.send(new UpdateScheduleCommand(next), { abortSignal }))
   }
 
   async function remove(name: string): Promise<void> {
     const command = new DeleteScheduleCommand({ Name: name, GroupName: group })
-    await bounded(abortSignal => client.send(command, { abortSignal })).catch(ifGone)
+    await change(abortSignal => client.send(command, { abortSignal })).catch(ifGone)
+  }
+
+  /** Scheduler knows no fencing token: what is left is a stop between the question and the call. */
+  async function change<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await stillOurs().catch(cause => {
+      throw cause instanceof StreamError && cause.code === 'STATE_HELD' ? new TakenOver(cause.message) : cause
+    })
+    return bounded(call)
   }
 
   /**
@@ -216,18 +238,8 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     return undefined
   }
 
-  async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new Error(`no answer within ${callWithinMs} ms`)), callWithinMs)
-    const givenUp = new Promise<never>((_, reject) => {
-      late.signal.addEventListener('abort', () => reject(late.signal.reason), { once: true })
-    })
-    try {
-      return await Promise.race([call(late.signal), givenUp])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  const bounded = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    boundedCall(call, { withinMs: callWithinMs, patience })
 
   return {
     async want(wanted, { withinMs, mustAsk }) {
@@ -255,6 +267,9 @@ export function oneTimeSchedules(options: OneTimeSchedulesOptions): OneTimeSched
     },
   }
 }
+
+/** Nothing of this is ours any more. */
+class TakenOver extends Error {}
 
 function ifGone(error: unknown): undefined {
   if (!(error instanceof ResourceNotFoundException)) throw error

@@ -168,11 +168,21 @@ export function planWorld() {
       },
       { step: 'initialize' },
     )
-    const { stages, way, penaltyPlan, authorizerTable, ...rest } = options
+    const { stages, way, penaltyPlan, authorizerTable, claims, ...rest } = options
+    const claiming = claims && {
+      ...claims,
+      async take(thing: string) {
+        step()
+        const by = await claims.take(thing)
+        step()
+        return by
+      },
+    }
     const control = { client: talking, queue: controlPlaneQueue({ clock }), stages, way, penaltyPlan, authorizerTable }
     const { perform } = usagePlanPerformer({
       ...{ gateways: new Map([[undefined, control]]), clock, random, journal: dying },
       ...rest,
+      ...(claiming && { claims: claiming }),
     })
     const died = await perform(effect, crash.signal).then(
       () => false,

@@ -42,6 +42,22 @@ test('nothing is changed by who has lost the state to another, however long it h
   expect(sent).toBe(0)
 })
 
+test('a key is not moved by who loses the state while the move waits for its turn', async () => {
+  const held = new Error('another worker is using it')
+  let isOurs = true
+  let sent = 0
+  const client = { send: async () => sent++ } as unknown as APIGatewayClient
+  const stillOurs = () => (isOurs ? Promise.resolve() : Promise.reject(held))
+  const queue = controlPlaneQueue({ clock })
+  const frozen: typeof queue.call = (call, ...how) => {
+    isOurs = false
+    return queue.call(call, ...how)
+  }
+  const plans = usagePlans({ client, queue: { ...queue, call: frozen }, clock, random: () => 0.5, stillOurs })
+  await expect(plans.leave('plan-a', 'key-a', never)).rejects.toBe(held)
+  expect(sent).toBe(0)
+})
+
 test('a gateway that asks to be left alone for an hour is asked again in a minute', () => {
   const asks = (retryAfterSeconds: string) =>
     Object.assign(new Error('slow down'), { name: 'TooManyRequestsException', retryAfterSeconds })

@@ -239,11 +239,20 @@ export function usagePlans({
     signal: AbortSignal,
     isUrgent: boolean,
   ): Promise<Failure | undefined> {
-    await stillOurs()
+    let notOurs: { readonly cause: unknown } | undefined
     try {
-      await queue.call(() => bounded(abortSignal => send({ abortSignal }), signal), signal, { isUrgent })
+      // Asked when its turn has come: a worker may be frozen while it waits for that.
+      const call = async (): Promise<unknown> => {
+        await stillOurs().catch(cause => {
+          notOurs = { cause }
+          throw cause
+        })
+        return bounded(abortSignal => send({ abortSignal }), signal)
+      }
+      await queue.call(call, signal, { isUrgent })
       return undefined
     } catch (error) {
+      if (notOurs !== undefined) throw notOurs.cause
       signal.throwIfAborted()
       return failureOf(error, 'move')
     }

@@ -22,6 +22,7 @@ import { plansTogether } from './lowered-plans.ts'
 import type { Performer } from './performer.ts'
 import { type Asking, usagePlans } from './usage-plan-client.ts'
 import { authorizerTable } from './ways/authorizer-table.ts'
+import type { Claims } from './ways/claims.ts'
 import { createLedger } from './ways/ledger.ts'
 import { ownPlan } from './ways/own-plan.ts'
 import { penaltyPlan } from './ways/penalty-plan.ts'
@@ -55,6 +56,8 @@ export interface UsagePlanPerformerOptions {
   readonly audit?: AuditLog
   /** Told of what is owed before it is taken, and when it is given back. */
   readonly watch?: GiveBackWatch
+  /** Of a shared stream: what no two parts of it may take. */
+  readonly claims?: Claims
   /** Told of each failed try that will be made again. */
   readonly onTrouble?: (trouble: PlanTrouble) => void
   /** As `UsagePlansOptions` has it. */
@@ -87,6 +90,7 @@ export function usagePlanPerformer({
   placeOf = () => undefined,
   audit,
   watch,
+  claims,
   onTrouble = () => {},
   patience,
   stillOurs,
@@ -98,7 +102,7 @@ export function usagePlanPerformer({
       return [name, { ...control, plans: usagePlans({ client, queue, clock, random, ...bounds }) }]
     }),
   )
-  const ledger = createLedger(journal, watch)
+  const ledger = createLedger(journal, watch, claims)
   const world = { gateways: known, ledger, clock, random, onTrouble: troubled }
   const ways = { plan: ownPlan(world), move: penaltyPlan(world), row: authorizerTable(world) }
   /** Of the effects in hand, and why the last try of each came to nothing. */
@@ -324,7 +328,11 @@ export function usagePlanPerformer({
     }
   }
 
-  return { perform, progress, prolong, resume: ways.move.resume }
+  async function resume(signal: AbortSignal): Promise<void> {
+    await Promise.all([ledger.resume(), ways.move.resume(signal)])
+  }
+
+  return { perform, progress, prolong, resume }
 }
 
 function leftText(story: LimitStory): string {

@@ -26,8 +26,9 @@ export async function withinSlots(
         if (effect.kind === 'throttle' && !(await slots.take(keyId))) return tooMany(most)
         // Asked for while it waited for its slot, and done by now: in the gateway's queue this one would come behind it.
         const isLast = askedLast.get(keyId) === id
-        const outcome = isLast || effect.kind === 'restore' ? await inner.perform(alone(effect), signal) : superseded
-        if (!isLowered(keyId)) await slots.giveBack(keyId)
+        const outcome = isLast || effect.kind === 'restore' ? await inner.perform(effect, signal) : superseded
+        // What is done is done: a slot that is left over the part's next life gives back.
+        if (!isLowered(keyId)) await slots.giveBack(keyId).catch(() => undefined)
         return outcome
       } finally {
         if (askedLast.get(keyId) === id) askedLast.delete(keyId)
@@ -40,9 +41,3 @@ const tooMany = (most: number): Outcome => ({
   kind: 'refused',
   because: `all workers together have throttled ${most} tenants already (throttle.maxTenants)`,
 })
-
-/**
- * A plan that holds another key of the tenant too may be lowered by another worker as well, whose journal would take what we
- * set for its original: here it counts as shared.
- */
-const alone = (effect: PlanEffect): PlanEffect => (effect.kind === 'throttle' ? { ...effect, siblings: [] } : effect)

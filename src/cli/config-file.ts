@@ -4,11 +4,12 @@
  */
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Document } from 'yaml'
-import { type Complaint, type ConfigFile, checkConfig, complaintText } from '../core/config/check.ts'
+import { type Complaint, type ConfigFile, checkConfig, complaintText, mostComplaints } from '../core/config/check.ts'
 import type { TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type ConfigPath, isMapping } from '../core/config/reference.ts'
 import { withoutSecrets } from '../core/config/secret.ts'
 import { StreamError } from '../core/errors.ts'
+import { beyondBounds, namesTwice } from './yaml-bounds.ts'
 
 export interface LoadedConfig {
   readonly config: WeirConfig
@@ -85,6 +86,8 @@ function checkFiles(
 
   const found = files.flatMap(file =>
     complaints
+      // Where one stands is looked for through all before it.
+      .slice(0, mostComplaints)
       .filter(complaint => complaint.file === (file === weir ? 'weir' : 'tenants'))
       .map(complaint => ({ offset: file.offsetOf(complaint), file, what: complaintText(complaint) }))
       .sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0)),
@@ -114,7 +117,6 @@ async function parseYaml(file: ConfigFile, path: string, text: string): Promise<
   // Loaded only where there is a file to parse: most replays have none, and it takes as long as to read ten thousand lines.
   const yaml = await import('yaml')
   const lines = new yaml.LineCounter()
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const positionAt = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `:${line}:${col}`
@@ -122,8 +124,21 @@ async function parseYaml(file: ConfigFile, path: string, text: string): Promise<
   const syntax = (message: string): Complaint => {
     return { file, kind: 'syntax', path: [], value: undefined, right: withoutSecrets(message) }
   }
-  if (document.errors.length > 0) {
-    const offsets = new Map(document.errors.map(error => [syntax(error.message), error.pos[0]]))
+  const beyond = beyondBounds(yaml, text)
+  if (beyond !== undefined) {
+    lines.addNewLine(0)
+    for (let at = text.indexOf('\n'); at >= 0 && at < beyond.offset; at = text.indexOf('\n', at + 1))
+      lines.addNewLine(at + 1)
+    return { path, value: undefined, complaints: [syntax(beyond.says)], offsetOf: () => beyond.offset, positionAt }
+  }
+  // Its own look for names that stand twice compares each with all before it: a minute for twenty thousand tenants.
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
+  const errors = [
+    ...document.errors.map(({ message, pos }) => [message, pos[0]] as const),
+    ...namesTwice(yaml, document),
+  ]
+  if (errors.length > 0) {
+    const offsets = new Map(errors.slice(0, mostComplaints).map(([message, offset]) => [syntax(message), offset]))
     const complaints = [...offsets.keys()]
     return { path, value: undefined, complaints, offsetOf: complaint => offsets.get(complaint), positionAt }
   }
@@ -162,7 +177,8 @@ function missingTenants(named: string): Complaint {
 
 function complaintsText(path: string, lines: readonly { readonly where: string; readonly what: string }[]): string {
   const width = Math.max(...lines.map(({ where }) => where.length))
-  const count = lines.length === 1 ? 'one thing is' : `${lines.length} things are`
+  const many = lines.length < mostComplaints ? `${lines.length} things are` : `${mostComplaints} things and more are`
+  const count = lines.length === 1 ? 'one thing is' : many
   return [`Cannot use ${path}: ${count} wrong`, ...lines.map(l => `  ${l.where.padEnd(width)}  ${l.what}`)].join('\n')
 }
 

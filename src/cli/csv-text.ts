@@ -7,7 +7,12 @@ export function csvText(header: readonly string[], rows: readonly (readonly stri
   return [header, ...rows].map(row => `${row.map(cellText).join(',')}\r\n`).join('')
 }
 
+/** Also the wide forms, which spreadsheets of East Asia take for the same. */
+const beginsFormula = /^[=+\-@＝＋－＠]/
+
 function cellText(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  // What steers a terminal or turns text round says nothing in a table; a line break would be another row to who reads by lines.
+  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+  const safe = beginsFormula.test(plain.trimStart()) && !Number.isFinite(Number(plain)) ? `'${plain}` : plain
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -13,6 +13,9 @@ export interface SwitchSurroundings {
   readonly clock: Clock
   readonly journal: Pick<EffectJournal, 'recovered' | 'stories'>
   readonly telemetry: Telemetry
+  /** Of a shared stream: whose journal it is, by the name of its folder. */
+  readonly part?: string | undefined
+  readonly stillOurs?: () => Promise<void>
 }
 
 /** Every gateway with its name; that of `gateway` has none. */
@@ -39,7 +42,7 @@ export async function openDeadMansSwitch(
   config: WeirConfig,
   surroundings: SwitchSurroundings,
 ): Promise<DeadMansSwitch | undefined> {
-  const { clock, journal } = surroundings
+  const { clock, journal, part } = surroundings
   const gateways = namedGateways(config)
   if (gateways.every(isUnguarded)) return undefined
   const { deadMansSwitch } = await import('../actions/dead-mans-switch.ts')
@@ -49,12 +52,12 @@ export async function openDeadMansSwitch(
     if (opened !== undefined) switches.set(name, opened)
   }
   const { expiresAfter: expiresAfterMs, probation: probationMs } = config.throttle
-  return deadMansSwitch({ switches, journal, clock, expiresAfterMs, probationMs })
+  return deadMansSwitch({ switches, journal, clock, expiresAfterMs, probationMs, ...(part !== undefined && { part }) })
 }
 
 async function gatewaySwitch(
   { deadMansSwitch, roleArn, externalId }: GatewayConfig,
-  { clock, telemetry }: SwitchSurroundings,
+  { clock, telemetry, stillOurs }: SwitchSurroundings,
 ): Promise<GatewaySwitch | undefined> {
   if (deadMansSwitch === undefined) return undefined
   const { oneTimeSchedules, schedulerClient } = await import('../actions/one-time-schedules.ts')
@@ -63,7 +66,7 @@ async function gatewaySwitch(
   const region = functionArn.split(':')[3]
   const schedules = oneTimeSchedules({
     client: schedulerClient({ region, endpoint, roleArn, externalId }),
-    ...{ group, functionArn, schedulerRoleArn, clock, random: Math.random },
+    ...{ group, functionArn, schedulerRoleArn, clock, random: Math.random, ...(stillOurs && { stillOurs }) },
     onTrouble: trouble => telemetry(troubleEvent(trouble)),
     onMade: ({ name: schedule, effectId }) => telemetry({ name: 'scheduleMade', schedule, effectId }),
   })

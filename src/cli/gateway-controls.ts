@@ -11,6 +11,10 @@ export interface ControlledGateway {
   readonly plans: UsagePlans
   /** `apiId/stage`; undefined: plans of any. */
   readonly stages: readonly string[] | undefined
+  /** Where keys are moved to that misbehave. */
+  readonly penaltyPlan: string | undefined
+  /** Ids of the keys that an authorizer answers with instead of a tenant's own. */
+  readonly penaltyKeys: readonly string[]
 }
 
 /** By name; that of `gateway` has none. Whoever asks closes the clients. */
@@ -20,10 +24,12 @@ export function controlledGateways(
 ): ReadonlyMap<string | undefined, ControlledGateway> {
   const named = [...(gateway ? [[undefined, gateway] as const] : []), ...Object.entries(gateways)]
   return new Map(
-    named.map(([name, { stages, ...aws }]) => {
+    named.map(([name, { stages, penaltyPlan, authorizerTable, ...aws }]) => {
+      const penaltyKeys = authorizerTable?.penaltyKeys.map(({ id }) => id) ?? []
       const client = apiGatewayClient(aws)
       const queue = controlPlaneQueue({ clock })
-      return [name, { client, queue, stages, plans: usagePlans({ client, queue, clock, random: Math.random }) }]
+      const plans = usagePlans({ client, queue, clock, random: Math.random })
+      return [name, { client, queue, plans, stages, penaltyPlan, penaltyKeys }]
     }),
   )
 }

@@ -4,6 +4,7 @@ import { apiGatewayClient } from '../actions/usage-plan-client.ts'
 import { authorizerRows } from '../actions/ways/authorizer-rows.ts'
 import type { GatewayControl } from '../actions/ways/way.ts'
 import type { WeirConfig } from '../core/config/config.ts'
+import { MINUTE_MS } from '../core/vocabulary.ts'
 import { namedGateways } from './dead-mans-switch.ts'
 
 /** By name; that of `gateway` has none. */
@@ -22,6 +23,8 @@ export function limitGateways(
           // In the gateway's account and region, unless it says another; at its own endpoint.
           rows: authorizerRows({ ...aws, endpoint: undefined, ...authorizerTable }),
           penaltyKeys: authorizerTable.penaltyKeys,
+          // A minute for what decides on it: a worker that has just begun anew, a table that is slow.
+          beyondMs: config.throttle.probation + MINUTE_MS,
         },
       },
     ]),

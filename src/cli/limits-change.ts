@@ -37,6 +37,7 @@ import { type ControlledGateway, controlledGateways } from './gateway-controls.t
 import { hasText } from './limits-words.ts'
 import { counted } from './plain-words.ts'
 import { listenForStop } from './stop-signal.ts'
+import { beyondBounds } from './yaml-bounds.ts'
 
 export interface ChangeOptions {
   readonly config: string
@@ -91,11 +92,13 @@ export async function undoLimits(id: string | undefined, options: UndoOptions, w
 }
 
 async function plansOf(path: string, text: string): Promise<readonly PatchedPlan[]> {
-  const { parse } = await import('yaml')
+  const yaml = await import('yaml')
+  const beyond = beyondBounds(yaml, text)
+  if (beyond !== undefined) throw unusable(path, beyond.says)
   let value: unknown
   try {
     // Of YAML JSON is a part.
-    value = parse(text)
+    value = yaml.parse(text)
   } catch (cause) {
     throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause)
   }

@@ -1,4 +1,6 @@
 /** Which usage plans there are and which keys are in them: asked of the gateways, read only, or as tenants.yaml says where none is configured. */
+
+import type { ListedPlan } from '../actions/usage-plan-client.ts'
 import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import { type LimitStories, placeName } from '../core/incident/limit-story.ts'
@@ -25,20 +27,24 @@ export async function surveyPlans(
 ): Promise<PlanSurvey> {
   const plans: SeenPlan[] = []
   const notes: string[] = []
-  for (const [gateway, { plans: control, stages }] of gateways) {
+  for (const [gateway, { plans: control, stages, penaltyPlan, penaltyKeys }] of gateways) {
     let tries = 0
     const asking = { signal, triesAgain: () => ++tries < 5 }
     const where = gateway === undefined ? 'the gateway' : `gateway ${gateway}`
     progressed(`asking ${where} for its usage plans`)
     const listed = await control.all(asking)
     if (listed.kind !== 'ok') throw unread(where, listed.kind, listed.because)
-    const wanted = listed.value.filter(plan => stages === undefined || plan.stages.some(one => stages.includes(one)))
+    const isMeant = (plan: ListedPlan): boolean =>
+      plan.id !== penaltyPlan && (stages === undefined || plan.stages.some(one => stages.includes(one)))
+    const wanted = listed.value.filter(isMeant)
     for (const [index, plan] of wanted.entries()) {
       progressed(`asking ${where} for the keys of usage plan ${index + 1} of ${wanted.length}`)
       tries = 0
       const keys = await control.keysOf(plan.id, mostKeys, asking)
       if (keys.kind !== 'ok') throw unread(where, keys.kind, keys.because)
       const place = { ...(gateway !== undefined && { gateway }), planId: plan.id }
+      // What is low on purpose is no client's, and fits nobody.
+      if (keys.value.length > 0 && keys.value.every(keyId => penaltyKeys.includes(keyId))) continue
       const story = stories.get(placeName(place))
       if (plan.limits === undefined) {
         notes.push(`plan ${placeName(place)} has a rate without a burst or a burst without a rate, and is left out`)

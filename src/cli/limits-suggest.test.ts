@@ -28,10 +28,15 @@ beforeEach(async () => {
       { id: 'shared', keys: ['key-batch', 'key-idle'] },
       { id: 'tight', limits: limits(1), keys: ['key-often'] },
       { id: 'new', keys: ['key-new'] },
+      // Low on purpose: where keys are moved to, and whose key an authorizer answers with.
+      { id: 'penalty', limits: limits(2), keys: ['key-guest'], stages: ['penal:live'] },
+      { id: 'of-penalty-key', limits: limits(2), keys: ['key-slow'], stages: ['penal:live'] },
     ],
   })
   served = await serveGateway(gateway)
-  await writeFile(config, `gateway: {endpoint: "${served.endpoint}"}\npool: {concurrency: 3}\n`)
+  const slow = '{id: key-slow, rateLimit: 2, burstLimit: 4}'
+  const ways = `penaltyPlan: penalty, authorizerTable: {table: limits, penaltyKeys: [${slow}]}`
+  await writeFile(config, `gateway: {endpoint: "${served.endpoint}", ${ways}}\npool: {concurrency: 3}\n`)
   await writeFile(join(folder, 'tenants.yaml'), 'tenants: {acme: {name: "Acme", keys: ["key-even"]}}\n')
 })
 afterEach(async () => {

@@ -13,7 +13,7 @@ import { peekCheckpoint } from '../stores/checkpoint.ts'
 import { peekStories } from '../stores/effect-journal.ts'
 import { stateFolders } from '../stores/state-folders.ts'
 import { playLogs } from '../worker/limits-history.ts'
-import { savedState } from '../worker/saved-state.ts'
+import { savedKeys, savedState } from '../worker/saved-state.ts'
 import { loadConfig } from './config-file.ts'
 import { exitCodes } from './exit.ts'
 import { controlledGateways } from './gateway-controls.ts'
@@ -191,7 +191,9 @@ function engineOf(
   settings: EngineSettings,
   { snapshot }: NonNullable<Awaited<ReturnType<typeof peekCheckpoint>>>,
 ): Engine {
-  return restore(settings, { state: savedState(snapshot.state).engine, slabs: snapshot.slabs })
+  return restore(settings, {
+    ...{ state: savedState(snapshot.state).engine, slabs: snapshot.slabs, keys: savedKeys(snapshot.later) },
+  })
 }
 
 interface Surveying {

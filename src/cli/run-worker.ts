@@ -1,12 +1,13 @@
 /** What `weir run` does: everything the worker needs is opened here, handed down, and closed here. */
 import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
 import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
 import { snsClient, snsPerformer } from '../actions/sns.ts'
 import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
 import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
+import type { Claims } from '../actions/ways/claims.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Mode, TenantsConfig, WeirConfig } from '../core/config/config.ts'
 import { type KeyPlace, type TenantDirectory, tenantDirectory } from '../core/config/tenants.ts'
@@ -32,6 +33,7 @@ import type { AuditLog } from '../stores/audit.ts'
 import { leased } from '../stores/checkpoint-lock.ts'
 import type { IncidentLog } from '../stores/incident-log.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { type SpokenWords, spokenWords } from '../stores/spoken-words.ts'
 import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
@@ -47,7 +49,8 @@ import { openDeadMansSwitch, tellUnguarded } from './dead-mans-switch.ts'
 import { loadHashSecret } from './hash-secret.ts'
 import { withKafkaSecurity } from './kafka-security.ts'
 import { limitGateways } from './limit-gateways.ts'
-import { noSharedRecording, type SharedPart, withSharedLives } from './shared-lives.ts'
+import { sayingToAll } from './said-to-all.ts'
+import { noSharedRecording, type SharedPart, tellSplitTenants, withSharedLives } from './shared-lives.ts'
 import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
@@ -154,15 +157,16 @@ async function watch(watching: Watch): Promise<void> {
   const operate = (operated: Keeper['operate'] | undefined): void => {
     operating = operated
   }
-  const routes = [commandRoute((command, by) => operating?.(command, by))]
+  const words = spokenWords(stateDirectory)
+  const routes = [commandRoute(sayingToAll(words, clock, () => operating))]
   await withServer(
     config,
     { folder, stateDirectory, clock, telemetry, signal, env: process.env, version: version(), routes },
     watched =>
-      withNotices(config, { clock, telemetry: watched.telemetry }, (telling, sender) => {
-        const lives = { ...watching, ...watched, telemetry: telling }
-        const common = { clock, stateDirectory, operate, queueOf: queuesOf(clock), sender }
-        return config.state.shared ? watchShared(lives, telemetry, common) : watchWhole(lives, common)
+      withNotices(config, { clock, watched, log: telemetry }, (heard, log, sender) => {
+        const lives = { ...watching, ...heard }
+        const common = { clock, stateDirectory, operate, words, queueOf: queuesOf(clock), sender }
+        return config.state.shared ? watchShared(lives, log, common) : watchWhole(lives, common)
       }),
   )
 }
@@ -170,17 +174,26 @@ async function watch(watching: Watch): Promise<void> {
 /** What the worker says of itself goes out with the alerts, and ends after them. */
 async function withNotices(
   config: WeirConfig,
-  { clock, telemetry }: { readonly clock: Clock; readonly telemetry: Telemetry },
-  work: (telemetry: Telemetry, sender: SnsSender | undefined) => Promise<void>,
+  { clock, watched, log }: { readonly clock: Clock; readonly watched: Watched; readonly log: Telemetry },
+  work: (heard: Watched, log: Telemetry, sender: SnsSender | undefined) => Promise<void>,
 ): Promise<void> {
   const { sns, tellBehindAfter } = config.alerts
+  const { telemetry, reads, lives } = watched
   const sender = alertSender(config, clock, telemetry)
   const noticing = createNoticing({
     ...{ clock, telemetry, behindAfterMs: tellBehindAfter, checkpointEveryMs: config.state.checkpointEvery },
     send: sender && sns && noticePerformer({ sender, topicArn: sns.topicArn }),
   })
+  const heard: Watched = {
+    telemetry: noticing.hearing(telemetry),
+    reads,
+    lives(partition) {
+      const life = lives(partition)
+      return { ...life, telemetry: noticing.hearing(life.telemetry, partition) }
+    },
+  }
   try {
-    await work(noticing.telemetry, sender)
+    await work(heard, noticing.hearing(log), sender)
   } finally {
     await noticing.finish()
   }
@@ -215,6 +228,7 @@ async function watchShared(watching: Watch & Watched, log: Telemetry, common: Om
   const { config, folder, telemetry, signal, lives, reads } = watching
   const { clock, stateDirectory } = common
   if (watching.record !== undefined) throw noSharedRecording()
+  tellSplitTenants(watching.directory, telemetry)
   const source = await openSource(config, { clock, folder, telemetry })
   reads(() => sourceStatus(source, true))
   try {
@@ -235,6 +249,8 @@ interface Life {
   readonly source: Source
   readonly clock: Clock
   readonly stateDirectory: string
+  /** What people say to all lives. */
+  readonly words: SpokenWords
   /** Told who takes people's commands from now on; undefined: nobody any more. */
   readonly operate: (operate: Keeper['operate'] | undefined) => void
   readonly queueOf: (gateway: string | undefined) => ControlPlaneQueue
@@ -246,7 +262,7 @@ interface Life {
 
 async function watchStream(
   watching: Watch & Pick<ObservedLife, 'follows'>,
-  { source, clock, stateDirectory, operate, queueOf, sender, part }: Life,
+  { source, clock, stateDirectory, operate, words, queueOf, sender, part }: Life,
 ): Promise<void> {
   const { config, directory, engine, folder, history, record, follow, signal, follows } = watching
   let owners = directory
@@ -270,15 +286,22 @@ async function watchStream(
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
       const alert = alertPerformer(config, { sender, clock, incidents })
       const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
-      const deadMansSwitch = await openDeadMansSwitch(config, { clock, journal, telemetry })
+      const { stillOurs } = checkpoints
+      const deadMansSwitch = await openDeadMansSwitch(config, {
+        ...{ clock, journal, telemetry, stillOurs },
+        part: part && basename(part.directory),
+      })
       void deadMansSwitch?.reconcile()
       const watch = deadMansSwitch
-      const { stillOurs } = checkpoints
-      const plans = planPerformer(config, { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry })
+      const claims = await part?.claims({ stillOurs })
+      const plans = planPerformer(config, {
+        ...{ clock, journal, audit, placeOf, watch, claims, stillOurs, telemetry },
+        queueOf: gateway => part?.queueOf(queueOf(gateway)) ?? queueOf(gateway),
+      })
       // Beside all else: a key that a crash left between two plans is refused every call.
       const lifeOver = new AbortController()
       void plans.resume(AbortSignal.any([signal, lifeOver.signal])).catch(() => undefined)
-      const plan = (await part?.withinSlots(plans, journal)) ?? plans
+      const plan = (await part?.withinSlots(plans, { journal, stillOurs })) ?? plans
       const metrics = await openPublisher(config, { directory, clock, telemetry })
       const teach =
         history.length === 0
@@ -311,6 +334,7 @@ async function watchStream(
               rejects,
               undelivered,
               audit,
+              words,
               telemetry,
               metrics,
               recorder,
@@ -448,13 +472,14 @@ interface PlanSurroundings {
   /** What tenants.yaml says of a key. */
   readonly placeOf: (keyId: ApiKeyId) => KeyPlace | undefined
   readonly watch: GiveBackWatch | undefined
+  readonly claims: Claims | undefined
   readonly telemetry: Telemetry
 }
 
 /** Whatever the mode, and without a gateway too: what an earlier run in enforce has lowered is still to be given back, or told. */
 function planPerformer(
   config: WeirConfig,
-  { clock, queueOf, journal, audit, placeOf, watch, stillOurs, telemetry }: PlanSurroundings,
+  { clock, queueOf, journal, audit, placeOf, watch, claims, stillOurs, telemetry }: PlanSurroundings,
 ): LimitPerformer {
   return usagePlanPerformer({
     gateways: limitGateways(config, queueOf),
@@ -463,6 +488,7 @@ function planPerformer(
     audit,
     placeOf,
     ...(watch && { watch }),
+    ...(claims && { claims }),
     stillOurs,
     random: Math.random,
     onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),

@@ -1,17 +1,22 @@
 /** Several workers on one stream: what the lives of the partitions that this one is given have in common is opened here. */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { type ControlPlaneQueue, ofPart } from '../actions/control-plane-queue.ts'
 import type { Performer } from '../actions/performer.ts'
+import { type Claims, claimsBy } from '../actions/ways/claims.ts'
 import { withinSlots } from '../actions/within-slots.ts'
 import type { Clock } from '../clock.ts'
+import type { TenantDirectory } from '../core/config/tenants.ts'
 import { StreamError } from '../core/errors.ts'
 import type { RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import type { CommandAnswer, OperatorCommand } from '../core/operator.ts'
+import type { CommandAnswer } from '../core/operator.ts'
 import { type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { ObservedLife } from '../server/open-server.ts'
 import type { SharedSource, Source } from '../sources/source.ts'
+import { type Disk, machineDisk } from '../stores/disk.ts'
 import { openFleetFiles } from '../stores/fleet-board.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
+import { openSharedMarks } from '../stores/shared-marks.ts'
 import { partitionsFolder } from '../stores/state-folders.ts'
 import { openThrottleSlots } from '../stores/throttle-slots.ts'
 import { createFleetExchange, type FleetPart } from '../worker/fleet-exchange.ts'
@@ -30,7 +35,17 @@ export interface SharedPart {
   readonly directory: string
   readonly joinFleet: (part: FleetPart) => () => void
   /** Bounds what all workers together throttle. */
-  readonly withinSlots: (plans: PlanPerformer, journal: EffectJournal) => Promise<PlanPerformer>
+  readonly withinSlots: (plans: PlanPerformer, kept: Kept) => Promise<PlanPerformer>
+  /** What no two parts may lower. */
+  readonly claims: (kept: Pick<Kept, 'stillOurs'>) => Promise<Claims>
+  /** The gateway's one queue, in which each part wants what it wants for itself. */
+  readonly queueOf: (queue: ControlPlaneQueue) => ControlPlaneQueue
+}
+
+/** Of the part's own directory. */
+interface Kept {
+  readonly journal: EffectJournal
+  readonly stillOurs: () => Promise<void>
 }
 
 interface SharedLives {
@@ -44,6 +59,10 @@ interface SharedLives {
   readonly lives: Watched['lives']
   readonly operate: PartsOwn['operate']
   readonly signal: AbortSignal
+  /** What all workers share. */
+  readonly disk?: Disk
+  /** Of no other worker that shares it. */
+  readonly id?: string
 }
 
 /** How one life differs from a worker's whose stream is its own. */
@@ -54,21 +73,16 @@ export interface PartsOwn extends Pick<ObservedLife, 'telemetry' | 'follows'> {
 
 /** Until `signal` aborts. Throws CONFIG_INVALID where the source is not one whose partitions own their keys. */
 export async function withSharedLives(
-  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal }: SharedLives,
+  { source, stateDirectory, maxTenants, clock, telemetry, log, lives, operate, signal, ...own }: SharedLives,
   live: (part: SharedPart, how: PartsOwn) => Promise<void>,
 ): Promise<void> {
   if (!isShared(source)) throw notShareable()
-  const id = `${hostname()}-${process.pid}`
-  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id)
+  const { disk = machineDisk, id = `${hostname()}-${process.pid}` } = own
+  const board = await openFleetFiles(join(stateDirectory, 'fleet'), id, disk)
   const troubled = (because: string): void => telemetry({ name: 'fleetUnheard', because })
   const fleet = createFleetExchange(board, { clock, troubled })
   const operators = new Map<PartitionId, Keeper['operate']>()
-  let halt: { readonly command: OperatorCommand; readonly by: string } | undefined
-  operate((command, by) => {
-    if (command.kind === 'halt') halt = { command, by }
-    if (command.kind === 'go-on') halt = undefined
-    return askAll([...operators.values()].map(ask => ask(command, by)))
-  })
+  operate((command, by, word) => askAll([...operators.values()].map(ask => ask(command, by, word))))
   const readings = createPartsReading()
   const tellPart =
     (partition: PartitionId, tell: Telemetry): Telemetry =>
@@ -87,16 +101,23 @@ export async function withSharedLives(
       {
         ...{ source, clock, telemetry },
         async live(partition, part, until) {
-          const slots = { most: maxTenants, partition, id }
+          const owner = { partition, id }
           const shared: SharedPart = {
             source: part,
             directory: join(stateDirectory, partitionsFolder, partition.replaceAll('/', '-')),
             joinFleet: sums => fleet.join(partition, sums),
-            withinSlots: async (plans, journal) =>
-              withinSlots(plans, {
-                ...{ journal, most: maxTenants },
-                slots: await openThrottleSlots(join(stateDirectory, 'throttled'), slots),
-              }),
+            withinSlots: async (plans, { journal, stillOurs }) => {
+              const most = maxTenants
+              const slots = await openThrottleSlots(
+                join(stateDirectory, 'throttled'),
+                { most, ...owner, stillOurs },
+                disk,
+              )
+              return withinSlots(plans, { journal, most, slots })
+            },
+            claims: async ({ stillOurs }) =>
+              claimsBy(await openSharedMarks(join(stateDirectory, 'claimed'), { ...owner, stillOurs }, disk)),
+            queueOf: queue => ofPart(queue, partition),
           }
           const life = lives(partition)
           try {
@@ -105,11 +126,7 @@ export async function withSharedLives(
               follows: life.follows,
               operate(asked) {
                 if (asked === undefined) operators.delete(partition)
-                else {
-                  operators.set(partition, asked)
-                  // A partition that comes later is halted with the others.
-                  if (halt !== undefined) void asked(halt.command, halt.by)
-                }
+                else operators.set(partition, asked)
               },
               signal: until,
             })
@@ -129,7 +146,13 @@ export async function withSharedLives(
   }
 }
 
-/** A command is for whichever part it concerns; to halt concerns them all. */
+/** Once, at the start: an API key's partition is not its tenant's. */
+export function tellSplitTenants({ tenantWide }: Pick<TenantDirectory, 'tenantWide'>, telemetry: Telemetry): void {
+  const tenants = new Set(tenantWide.values()).size
+  if (tenants > 0) telemetry({ name: 'tenantsSplit', tenants })
+}
+
+/** A command is for whichever part it concerns; to halt concerns them all, and those of other workers hear of it too. */
 async function askAll(asking: readonly Promise<CommandAnswer>[]): Promise<CommandAnswer> {
   const answers = await Promise.all(asking)
   const obeyed = answers.filter(answer => answer.kind === 'obeyed')

@@ -1,5 +1,6 @@
 /** Where telemetry goes: a JSON log for machines (pino), or the terminal for a person. One of them, by `--log` or by what stdout is. */
 import { pino } from 'pino'
+import { terminalSafe } from '../core/explanation/plain-text.ts'
 import { incidentsOf, levelOf, type Telemetry } from '../worker/telemetry.ts'
 import { sentenceOf } from '../worker/telemetry-text.ts'
 import { createTerminal, mayColour, type Terminal } from './terminal.ts'
@@ -24,7 +25,8 @@ export function jsonSink(destination: { write(text: string): unknown }, level: s
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
     },
-    { write: text => void destination.write(text) },
+    // JSON escapes the old control characters only, and this log is read in terminals too.
+    { write: text => void destination.write(`${terminalSafe(text.trimEnd())}\n`) },
   )
   return event => {
     const { name, ...fields } = event

@@ -44,12 +44,10 @@ export async function withWorkerStores(
     const checkpoints = await keep(openCheckpoints(directory, { life, disk, ...(host && { host }) }))
     const journal = await keep(openEffectJournal(directory, disk, checkpoints.stillOurs))
     const audit = await keep(
-      openAudit(
-        directory,
-        ({ message }) => telemetry({ name: 'auditFailed', because: message }),
-        disk,
-        auditing({ journal }),
-      ),
+      openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message }), disk, {
+        ...auditing({ journal }),
+        stillOurs: checkpoints.stillOurs,
+      }),
     )
     const incidents = await keep(
       openIncidentLog(directory, ({ message }) => telemetry({ name: 'incidentUnlogged', because: message }), {

@@ -36,6 +36,7 @@ import { createSchedule } from './planned/schedule.ts'
 import { recall } from './recall.ts'
 import { resetAccumulators } from './state/accumulator.ts'
 import { addRow, clearGroups, createCallGroups, groupLength, startGroups } from './state/call-groups.ts'
+import { beforeChange } from './state/key-state.ts'
 import { INCIDENTS, read, write } from './state/known-keys.ts'
 import { listUnkept, liveKey } from './state/live-keys.ts'
 import {
@@ -53,7 +54,7 @@ import { partitionTime, setPartitions } from './state/watermark.ts'
 import { followRenamed, type TenantWide, tenantOf, tenantWideOf } from './tenant-wide.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, type PartitionId, SECOND_MS, SLOT_MS } from './vocabulary.ts'
 
-export { type EngineSnapshot, snapshot } from './engine-snapshot.ts'
+export { beginSnapshot, type EngineSnapshot, incidentsIn, slabsOf, snapshot } from './engine-snapshot.ts'
 export type { Engine, EngineSettings, EngineState } from './engine-state.ts'
 export { type EngineStatus, engineStatus } from './engine-status.ts'
 
@@ -345,7 +346,10 @@ const passesSecond = (owner: Owner, at: EpochMs): boolean =>
 
 /** History is not looked at as it comes. */
 function forgetDirty(owner: Owner): void {
-  for (const key of owner.dirty) key.isDirty = false
+  for (const key of owner.dirty) {
+    beforeChange(key)
+    key.isDirty = false
+  }
   owner.dirty = []
 }
 
@@ -412,6 +416,7 @@ function endHistory(engine: Engine): void {
     forgetDirty(owner)
     askPeersAnew(owner)
     for (const key of owner.live) {
+      beforeChange(key)
       key.incident = { phase: 'quiet' }
       key.wrong = undefined
       key.incidents = 0

@@ -16,7 +16,7 @@ import { type Plan, planAt, planOf } from './planned/schedule.ts'
 import { accumulate, accumulateFrom, grownSince, keepUp, resetAccumulators } from './state/accumulator.ts'
 import { slotOf } from './state/baseline.ts'
 import { IDLE_MINUTES } from './state/idle-keys.ts'
-import { type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
+import { beforeChange, type KeyActivity, type KeyState, knowledgeFor, type SlotKnowledge } from './state/key-state.ts'
 import { FIRST_MINUTE, read } from './state/known-keys.ts'
 import { isLull, noteSteady, restFromLull } from './state/lull.ts'
 import { noteErrors } from './state/minute-errors.ts'
@@ -39,6 +39,7 @@ export function lookEarly(engine: Engine, owner: Owner, endSecond: number, out: 
   const suspects: Suspect[] = []
   let failing = 0
   for (const key of keys) {
+    beforeChange(key)
     key.isDirty = false
     const { activity } = key
     if (activity === undefined) continue
@@ -171,6 +172,7 @@ function lookAtSilent(engine: Engine, owner: Owner, key: KeyState, minute: numbe
   const { activity } = key
   if (activity === undefined || holdsLimit(key.incident)) return undefined
   if (activity.panes.firstOpen - activity.panes.first < STEADY_SECONDS) return undefined
+  beforeChange(key)
   const known = knowledgeFor(key, owner, slotOf(minute * MINUTE_MS), 'final')
   const endSecond = (minute + 1) * 60
   const concurrency = engine.settings.config.pool?.concurrency

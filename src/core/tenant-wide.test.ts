@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { tenantsSchema } from './config/config.ts'
 import { tenantWideId } from './config/tenants.ts'
+import { NO_OTHERS } from './incident/fleet-sums.ts'
 import { answerTo } from './operator.ts'
 import { slotOf } from './state/baseline.ts'
 import { knowledgeFor } from './state/key-state.ts'
@@ -282,4 +283,19 @@ describe('a tenant that gets another id', () => {
     live(stream, calling('new', 49 * hour, 49 * hour + 400))
     expect(usualOfTenant(stream, 'rotating', TEN + 49 * HOUR_MS)).toBeCloseTo(120, -1)
   })
+})
+
+test('of a shared stream a part lowers only keys that it watches: what a tenant’s others need it cannot know', () => {
+  const [here, there] = [keys.slice(0, 9), 'spread_9' as ApiKeyId]
+  const stream = streamInto(taught({ ...settings, keyed: true }, rates))
+  stream.take({ kind: 'fleet', others: { sums: { ...NO_OTHERS, parts: 1 }, tellsPlatform: true }, at: TEN })
+  live(
+    stream,
+    inOrder(
+      usual(200).filter(({ key }) => key !== there),
+      storm('spread_3', 100),
+    ),
+  )
+  const throttle = stream.effects.find(({ kind }) => kind === 'throttle')
+  expect(throttle).toMatchObject({ siblings: here.filter(key => key !== 'spread_3').map(keyId => ({ keyId })) })
 })

@@ -136,8 +136,9 @@ export function streamInto(
 }
 
 /** What a checkpoint makes of it. */
-export const copied = ({ state, slabs }: EngineSnapshot): EngineSnapshot => ({
+export const copied = ({ state, keys, slabs }: EngineSnapshot): EngineSnapshot => ({
   state: deserialize(serialize(state)),
+  keys: structuredClone(keys),
   slabs: new Map([...slabs].map(([name, slab]) => [name, slabWith(slab.cellBytes, cellsOf(slab))])),
 })
 

@@ -49,6 +49,7 @@ function askEffects({ gauge, gauges }: Measures, { clock, view }: GaugeSources):
   gauge('weir_incidents_open', 'Incidents that are open', () => view().sums?.openIncidents)
   gauge('weir_tenants_throttled', 'Tenants whose limit is lowered, or on its way', () => view().sums?.throttled)
   gauge('weir_throttling_halted', '1 while a person wants nobody throttled', () => Number(view().isHalted))
+  gauge('weir_alerts_undelivered', 'Alerts that nobody got, and that are kept for a person', () => view().undelivered)
   gauges('weir_effects_waiting', 'Effects that are begun and have no outcome yet', 'kind', () => {
     const counts = new Map<string, number>(['alert', 'throttle', 'restore'].map(kind => [kind, 0]))
     for (const { kind } of view().effectWaits) counts.set(kind, (counts.get(kind) ?? 0) + 1)

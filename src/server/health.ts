@@ -125,13 +125,20 @@ function caughtUpCheck({ hasCaughtUp: ok }: WorkerView): Check {
   return { name: 'caught-up', ok, value: ok ? 'yes' : 'no', atMost: null, says }
 }
 
-function lagCheck({ lagMs }: WorkerView, { readyLagMs }: Limits): Check {
+/** By what the source says, and by how old what it brings is: calls that come an hour late are read at once, and seen by nobody. */
+function lagCheck({ lagMs, newestAgeMs }: WorkerView, { readyLagMs }: Limits): Check {
   const name = 'lag'
   const atMost = asSeconds(readyLagMs)
-  if (lagMs === undefined)
+  if (lagMs === undefined && newestAgeMs === undefined)
     return { name, ok: true, value: null, atMost, says: 'The source has not said how far reading is behind' }
-  const ok = lagMs <= readyLagMs
-  return { name, ok, value: asSeconds(lagMs), atMost, says: `Reading is ${secondsText(lagMs)} behind the stream` }
+  const readMs = lagMs ?? 0
+  const ageMs = newestAgeMs ?? 0
+  const isOld = ageMs > readyLagMs && ageMs >= readMs
+  const says = isOld
+    ? `The newest call that counts is of ${secondsText(ageMs)} ago, though calls come: they come late, or their clock is wrong`
+    : `Reading is ${secondsText(readMs)} behind the stream`
+  const value = isOld ? ageMs : readMs
+  return { name, ok: value <= readyLagMs, value: asSeconds(value), atMost, says }
 }
 
 function checkpointCheck({ checkpoint }: WorkerView, { checkpointEveryMs }: Limits, now: EpochMs): Check {

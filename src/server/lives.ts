@@ -4,7 +4,7 @@
  */
 import type { RejectionReason } from '../core/call-batch.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
-import { behindMs } from '../worker/meter.ts'
+import { behindMs, newestAgeMs } from '../worker/meter.ts'
 import type { EffectWait } from '../worker/performing.ts'
 import { type LifePhase, type Pulse, turnedAt } from './pulse.ts'
 
@@ -56,6 +56,8 @@ export interface WorkerView {
   readonly hasCaughtUp: boolean
   readonly hasEnded: boolean
   readonly lagMs: number | undefined
+  /** How old the newest call is of what comes now; undefined while nothing comes. */
+  readonly newestAgeMs: number | undefined
   readonly lagRecords: number | undefined
   readonly checkpoint: { readonly at: EpochMs; readonly isWritten: boolean } | undefined
   readonly effectWaits: readonly EffectWait[]
@@ -67,6 +69,7 @@ export interface WorkerView {
   readonly isHalted: boolean
   readonly held: number
   readonly blind: number
+  readonly undelivered: number | undefined
 }
 
 /** What there is to read comes sooner than this after the start. */
@@ -80,6 +83,7 @@ export function viewOf({ lives, source, startedAt, isStopping, rejectedBefore }:
   const readings = shown.flatMap(({ reading }) => reading ?? [])
   const lags = readings.filter(({ lag }) => lag !== undefined)
   const records = lags.flatMap(({ lag }) => (lag !== undefined && 'records' in lag ? lag.records : []))
+  const newestAge = most(shown.flatMap(({ seen, hasEnded }) => (hasEnded ? [] : (newestAgeMs(seen, now) ?? []))))
   const heardAt = source?.heardAt
   const statuses = lives.map(({ status }) => status())
   return {
@@ -88,10 +92,12 @@ export function viewOf({ lives, source, startedAt, isStopping, rejectedBefore }:
     watched: { now: running.length, of: source?.isShared ? source.partitions : 1 },
     turnedAt: least(running.map(turnedAt)),
     ...{ heardAt, partitions: source?.partitions ?? 0 },
-    readAt: most(shown.flatMap(({ readAt }) => readAt ?? [])),
+    readAt: most(shown.flatMap(({ seen }) => seen.readAt ?? [])),
     hasCaughtUp: running.every(pulse => hasCaughtUp(pulse, heardAt, now)),
     hasEnded: running.length > 0 && running.every(({ hasEnded }) => hasEnded),
-    lagMs: most(lags.map(reading => Math.max(0, behindMs(reading, now)))),
+    // A source that does not know how far it has to go is as far behind as what it brings is old.
+    lagMs: most(lags.map(reading => Math.max(0, behindMs(reading, now)))) ?? newestAge,
+    newestAgeMs: newestAge,
     lagRecords: records.length === 0 ? undefined : sum(records),
     checkpoint: oldestCheckpoint(shown),
     effectWaits: statuses.flatMap(({ effectWaits }) => effectWaits),
@@ -102,6 +108,8 @@ export function viewOf({ lives, source, startedAt, isStopping, rejectedBefore }:
     isHalted: readings.some(({ isHalted }) => isHalted),
     held: sum(shown.map(({ held }) => held)),
     blind: most(shown.map(({ blind }) => blind)) ?? 0,
+    // All lives keep them in one place.
+    undelivered: most(shown.flatMap(({ undelivered }) => undelivered ?? [])),
   }
 }
 
@@ -116,9 +124,9 @@ function phaseOf(lives: readonly Life[], going: readonly Pulse[], source: Source
 
 /** A stream that has brought nothing yet, and is there, has nothing to catch up with; nor has one that cannot say. */
 function hasCaughtUp(pulse: Pulse, heardAt: SourceStatus['heardAt'], now: EpochMs): boolean {
-  const { caughtUpAt, reading, readAt, since, hasEnded } = pulse
+  const { caughtUpAt, reading, seen, since, hasEnded } = pulse
   if (caughtUpAt !== undefined || hasEnded) return true
-  if (readAt === undefined) return heardAt !== undefined && now - since >= firstReadMs
+  if (seen.readAt === undefined) return heardAt !== undefined && now - since >= firstReadMs
   return reading?.lag === undefined
 }
 

@@ -178,6 +178,12 @@ test('labels are those that the README says', async () => {
   }
 })
 
+test('how many alerts nobody got is known once a minute is over, and is that of all lives', async () => {
+  expect((await tell([events.batchesRead])).names).not.toContain('weir_alerts_undelivered')
+  const { samples } = await tell([{ ...events.minuteSummarised, undelivered: 3 }])
+  expect(samples.get('weir_alerts_undelivered')).toBe(3)
+})
+
 test('the recommended alerts speak of metrics that there are, and say what to do', async () => {
   const { metrics } = await tell([])
   const known = new Set(metrics.described.map(({ name }) => name))

@@ -3,7 +3,7 @@
  * it last read. Followed event by event; a plain value, so that health and metrics are functions of it.
  */
 import type { EpochMs } from '../core/vocabulary.ts'
-import { behindMs } from '../worker/meter.ts'
+import { behindMs, nothingSeen, type Seen, seenWith } from '../worker/meter.ts'
 import type { Reading, TelemetryEvent } from '../worker/telemetry.ts'
 
 /** starting: reading its own state; learning: being taught its history. Nothing is watched before `running`. */
@@ -16,8 +16,8 @@ export interface Pulse {
   /** The last turn that the clock asked for, which it does each second. */
   tickedAt: EpochMs | undefined
   reading: Reading | undefined
-  /** When a record was last read. */
-  readAt: EpochMs | undefined
+  /** What was read, and when. */
+  seen: Seen
   /** When the newest checkpoint was begun: it holds what there was then. */
   checkpointedAt: EpochMs | undefined
   /** When reading had come up with the stream for the first time. */
@@ -26,13 +26,15 @@ export interface Pulse {
   held: number
   /** Detectors that see nothing. */
   blind: number
+  /** Alerts that nobody got; undefined until the first minute is over. */
+  undelivered: number | undefined
   /** The input is over, and the worker stays for limits that are still to be given back. */
   hasEnded: boolean
 }
 
 export const createPulse = (now: EpochMs): Pulse => ({
-  ...{ phase: 'starting', since: now, tickedAt: undefined, reading: undefined, readAt: undefined },
-  ...{ checkpointedAt: undefined, caughtUpAt: undefined, held: 0, blind: 0, hasEnded: false },
+  ...{ phase: 'starting', since: now, tickedAt: undefined, reading: undefined, seen: nothingSeen },
+  ...{ checkpointedAt: undefined, caughtUpAt: undefined, held: 0, blind: 0, undelivered: undefined, hasEnded: false },
 })
 
 export interface PulseRules {
@@ -64,10 +66,13 @@ export function follow(pulse: Pulse, event: TelemetryEvent, now: EpochMs, { read
     case 'detectorsBlind':
       pulse.blind = new Set(event.blind.flatMap(({ detectors }) => detectors)).size
       break
+    case 'minuteSummarised':
+      pulse.undelivered = event.undelivered
+      break
     case 'batchesRead':
       pulse.tickedAt = now
       pulse.reading = event
-      if (event.records > 0) pulse.readAt = now
+      pulse.seen = seenWith(pulse.seen, event, now)
       if (event.lag !== undefined && behindMs(event, now) <= readyLagMs) pulse.caughtUpAt ??= now
       break
     default:

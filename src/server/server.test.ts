@@ -161,3 +161,86 @@ test('it closes though somebody keeps a connection, and an answer never comes', 
   await expect(ask({ port, path: '/metrics' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   // Long before the thirty seconds after which a silent connection is over anyway.
 }, 15_000)
+
+/** Bytes on a socket, and all that came back until it was closed. */
+const raw = (port: number, ...parts: readonly string[]): Promise<string> =>
+  new Promise(resolve => {
+    let text = ''
+    const socket = connect({ port, host: '127.0.0.1' }, () => {
+      for (const part of parts) socket.write(part, 'latin1')
+    })
+    socket.setEncoding('latin1')
+    socket.on('data', more => {
+      text += more
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(text))
+  })
+const statuses = (text: string): readonly string[] => text.match(/^HTTP\/1\.1 \d+/gm) ?? []
+
+test('what two servers could read as different requests is one refusal, and nothing behind it is answered', async () => {
+  const { port, told } = await serve()
+  const body = '{"stop":true}'
+  const head = `POST /api/v1/commands HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n`
+  const hidden = `POST /api/v1/commands HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer operator-token-of-tests\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const lengths = [
+    'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n',
+    'Transfer-Encoding: chunked\r\nContent-Length: 4\r\n',
+    'Content-Length: 4\r\nContent-Length: 40\r\n',
+    'Transfer-Encoding: xchunked\r\n',
+    'Transfer-Encoding : chunked\r\n',
+    'Content-Length: +4\r\n',
+    ' Content-Length: 4\r\n',
+  ]
+  for (const length of lengths)
+    expect(statuses(await raw(port, `${head}${length}\r\n0\r\n\r\n${hidden}`)).join(), length).toMatch(
+      /^HTTP.1.1 40[01]$/,
+    )
+  // A body that is refused unread must not be taken for the next request.
+  const long = `${head}Content-Length: ${70_000}\r\n\r\n${' '.repeat(70_000)}`
+  for (const status of statuses(
+    await raw(port, long, 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'),
+  ))
+    expect(status).not.toBe('HTTP/1.1 202')
+  expect(told.filter(line => line.endsWith(' 202'))).toEqual([])
+})
+
+test('a Host that is missing, doubled or hidden in the address asked for is refused', async () => {
+  const { port } = await serve()
+  const get = (target: string, ...headers: readonly string[]) =>
+    raw(port, `GET ${target} HTTP/1.1\r\n${['Connection: close', ...headers].join('\r\n')}\r\n\r\n`)
+  expect(statuses(await get('/metrics', 'Host: 127.0.0.1'))).toEqual(['HTTP/1.1 200'])
+  for (const [target, ...headers] of [
+    ['/metrics'],
+    ['/metrics', 'Host: evil.example'],
+    ['/metrics', 'Host: evil.example', 'Host: 127.0.0.1'],
+    ['/metrics', 'Host: 127.0.0.1@evil.example'],
+    ['/metrics', 'Host: evil.example', 'X-Forwarded-Host: 127.0.0.1'],
+    ['/metrics', 'Host: 127.0.0.1.evil.example'],
+    ['/metrics', 'Host:'],
+  ] as const)
+    expect(statuses(await get(target, ...headers))[0], headers.join()).toMatch(/ (400|421)$/)
+  // One that names another host in the target asks for a path that is not there.
+  expect(statuses(await get('http://evil.example/metrics', 'Host: 127.0.0.1'))[0]).toMatch(/ (400|404|421)$/)
+})
+
+test('who sends a byte now and then is not waited for, and does not keep others from being answered', async () => {
+  const { port } = await serve()
+  const began = performance.now()
+  const slow = new Promise<number>(resolve => {
+    const socket = connect({ port, host: '127.0.0.1' }, () =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: '),
+    )
+    const drip = setInterval(() => socket.write('a'), 200)
+    socket.on('error', () => {})
+    socket.on('data', () => {})
+    socket.on('close', () => {
+      clearInterval(drip)
+      resolve(performance.now() - began)
+    })
+  })
+  expect(statuses(await raw(port, 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'))).toEqual([
+    'HTTP/1.1 200',
+  ])
+  expect(await slow).toBeLessThan(20_000)
+}, 30_000)

@@ -107,6 +107,9 @@ function createApp(settings: ServerSettings): FastifyInstance {
   app.removeContentTypeParser('text/plain')
 
   app.addHook('onRequest', async (request, reply) => {
+    // A target that names a host of its own, as proxies are asked, goes before Host: nobody asks us so.
+    if (!(request.raw.url ?? '').startsWith('/'))
+      return send(reply, problem(400, 'bad-request', 'Ask for a path, with the host in Host'))
     const needs = request.routeOptions.config.needs ?? 'nobody'
     const no = refusal({ method: request.method, headers: request.headers, needs }, settings)
     if (no === undefined) return undefined

@@ -20,17 +20,28 @@ export function troubleOf(error: unknown, code: ErrorCode & `SOURCE_${string}`, 
   return new StreamError(code, sentence, { retry, hint, cause: error })
 }
 
-/** While a partition's or group's leader moves: by Kafka's error codes, as kafkajs names them. */
-export function isWithoutLeader(error: unknown): boolean {
-  const type = error instanceof Error && 'type' in error ? error.type : undefined
-  return (
-    type === 'GROUP_LOAD_IN_PROGRESS' ||
-    type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
-    type === 'NOT_COORDINATOR_FOR_GROUP' ||
-    type === 'LEADER_NOT_AVAILABLE' ||
-    type === 'NOT_LEADER_FOR_PARTITION'
+/**
+ * While a partition's or group's leader moves: by Kafka's error codes, as kafkajs names them; and before the others have noticed that
+ * it is gone, by the connection to it that fails. For calls to a cluster of which some broker has just answered.
+ */
+export const isWithoutLeader = (error: unknown): boolean =>
+  causes(error).some(
+    cause =>
+      cause instanceof Error && (withoutLeader.has(cause.name) || ('type' in cause && withoutLeader.has(cause.type))),
   )
-}
+
+const withoutLeader: ReadonlySet<unknown> = new Set([
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSGroupCoordinatorNotFound',
+])
 
 interface Explained {
   readonly what?: string

@@ -1,4 +1,5 @@
 /** Against a real broker: what the group protocol does to a reader is nothing that a fake of ours would know. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
@@ -245,6 +246,33 @@ describeWith('kafka', 'a Kafka topic', () => {
     await reading
 
     for (const partition of [0, 1, 2, 3]) expect(linesOf(batches, topic, partition)).toEqual(lines(partition, 0, 80))
+  })
+
+  test('a worker that is stopped just when the whole cluster goes away ends, and asks for no broker any more', async () => {
+    const topic = await newTopic(1)
+    await produce(topic, linesFor([0], 10))
+    const events: SourceEvent[] = []
+    const leave = new AbortController()
+    const batches: SourceBatch[] = []
+    const source = open({ topic }, events)
+    const reading = collect(source, batches, leave.signal)
+    await eventually(() => countOf(batches) === 10)
+
+    await server.kill(1)
+    try {
+      // At once: kafkajs sees that its brokers are gone while it is being stopped.
+      leave.abort()
+      await reading
+      const stoppedAt = performance.now()
+      await source.commit(positions({ [`${topic}/0`]: '10' }))
+      await source.close()
+      expect(performance.now() - stoppedAt).toBeLessThan(15_000)
+      const told = events.length
+      await pause(15_000)
+      expect(events.slice(told).filter(({ name }) => name === 'readerRestarting')).toEqual([])
+    } finally {
+      await server.revive(1)
+    }
   })
 
   test('a topic that is not there is told with those that are', async () => {

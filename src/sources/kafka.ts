@@ -68,6 +68,12 @@ const metadataMaxAgeMs = 10_000
 /** About ten seconds of trying inside kafkajs, then it starts its consumer anew; it does so for as long as it takes. */
 const retry = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 6 }
 
+/** kafkajs's own, given beside the question whether it is to begin again: it would also after it was stopped, and for ever. */
+const consumerRetries = 5
+
+/** The last commit waits no longer for brokers that do not answer: the checkpoint has it all, and who stops us may be waiting. */
+const lastCommitMs = 3_000
+
 /** How long a partition or group may be without a broker that leads it: while one starts, or takes over from another. */
 const leaderPatienceMs = 30_000
 
@@ -110,6 +116,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** Partitions of which the broker no longer had what we asked for, until something of them comes. */
   const moved = new Set<number>()
   let assigned: readonly number[] = []
+  /** Partitions that went to another member since the reader last asked. */
+  const departed = new Set<number>()
   let held: ReadonlySet<number> = new Set()
   let consumer: Consumer | undefined
   let hasJoined = false
@@ -119,6 +127,8 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** The topic was deleted while we read it, and nothing of it has come since. */
   let isGone = false
   let isClosed = false
+  /** Whether the reader wants no more. */
+  let isLeaving = (): boolean => false
 
   const nameOf = (partition: number) => `${topic}/${partition}` as PartitionId
   const numberOf = (id: PartitionId) => (id.startsWith(`${topic}/`) ? Number(id.slice(topic.length + 1)) : Number.NaN)
@@ -139,6 +149,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       maxBytes: maxFetchBytes,
       maxBytesPerPartition: maxPartitionFetchBytes,
       metadataMaxAge: metadataMaxAgeMs,
+      retry: { retries: consumerRetries, restartOnFailure: async () => !isClosed },
     })
     readFetchesInBatches()
     consumer = joining
@@ -267,7 +278,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   }
 
   function joined(joining: Consumer, partitions: readonly number[]): void {
-    for (const partition of assigned) if (!partitions.includes(partition)) next.delete(partition)
+    for (const partition of assigned) {
+      if (partitions.includes(partition)) continue
+      next.delete(partition)
+      departed.add(partition)
+    }
     begun.clear()
     assigned = [...partitions].sort((a, b) => a - b)
     if (!hasJoined) for (const each of assigned.flatMap(startOf)) joining.seek({ topic, ...each })
@@ -401,11 +416,10 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
   /** The checkpoint's positions win at every start, so a commit that fails costs nothing but a gauge's truth: an event. */
   async function commitOffsets(offsets: readonly PartitionOffset[]): Promise<void> {
     if (offsets.length === 0) return
-    try {
-      await consumer?.commitOffsets(offsets.map(offset => ({ topic, ...offset })))
-    } catch (error) {
-      onEvent({ level: 'warn', name: 'commitRefused', detail: messageOf(error) })
-    }
+    const committing = consumer
+      ?.commitOffsets(offsets.map(offset => ({ topic, ...offset })))
+      .catch(error => onEvent({ level: 'warn', name: 'commitRefused', detail: messageOf(error) }))
+    if (committing !== undefined) await (isLeaving() ? firstOf(committing, lastCommitMs) : committing)
   }
 
   function noSuchTopic(topics: readonly string[]): StreamError {
@@ -422,6 +436,7 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     description: `kafka topic ${where} (group ${groupId})`,
     keyed,
     async *read(positions, signal) {
+      isLeaving = () => signal.aborted
       if (!(await isDone(start(positions, signal), signal))) return
       for (;;) {
         const batch = await handoff.take(signal)
@@ -430,6 +445,11 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
       }
     },
     partitions: () => assigned.map(nameOf),
+    departed() {
+      const left = [...departed].map(nameOf)
+      departed.clear()
+      return left
+    },
     heardAt: () => heardAt,
     hold(partitions) {
       held = new Set(partitions.map(numberOf))

@@ -50,6 +50,11 @@ export interface Source {
   /** Partitions that this reader has now: known before their first record, so that none is overtaken. */
   partitions(): readonly PartitionId[]
   /**
+   * Those that have left since this was last asked, be they back or not: meanwhile another reader may have gone on where our
+   * positions are, so what was read of them and not counted is not ours to count. Absent where none ever leaves.
+   */
+  departed?(): readonly PartitionId[]
+  /**
    * Exactly these partitions wait, all others go on: for a reader that merges by event time, of a partition far ahead of
    * the others. Nothing of a held partition is handed over, and nothing of it is lost. Absent where a source cannot.
    */

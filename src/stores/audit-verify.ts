@@ -1,6 +1,7 @@
 /**
  * Whether the audit log is as it was written: each line's hash is held by the next, the first by what was deleted by the
  * rule (or by the file of before there was a chain), the last by the head file. What a crash tore off is no entry, and no breach.
+ * A fork is one, and is told as such: a second writer went on from a line that another had gone on from already.
  */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -108,7 +109,9 @@ interface Known {
 function judge(chain: AuditChain, lines: readonly LineAt[], known: Known): ChainReport {
   const breaches: Breach[] = []
   const torn: string[] = []
-  let before: ChainPlace | undefined
+  /** Where each branch ends: one, but for a fork. The last that was written to is the last. */
+  let ends: readonly ChainPlace[] = []
+  const hashes = new Set<string>([chainStart.hash])
   let entries = 0
   for (const at of lines) {
     const place = placeOf(at)
@@ -117,19 +120,30 @@ function judge(chain: AuditChain, lines: readonly LineAt[], known: Known): Chain
       continue
     }
     entries++
-    const says = before === undefined ? wrongStart(at, place, known) : wrongLink(at, place, before)
+    const before = ends.find(end => end.seq + 1 === place.seq && end.hash === at.line?.prev) ?? ends.at(-1)
+    const isFork = before !== undefined && before.hash !== at.line?.prev && hashes.has(at.line?.prev ?? '')
+    const says = isFork
+      ? forked(place)
+      : before === undefined
+        ? wrongStart(at, place, known)
+        : wrongLink(at, place, before)
     if (says !== undefined) breaches.push({ where: at.where, says })
-    before = place
+    ends = [...ends.filter(end => isFork || end !== before), place]
+    hashes.add(place.hash)
   }
-  const cut = wrongEnd(chain, before, known.headFile)
+  const last = ends.find(({ hash }) => hash === known.headFile?.hash) ?? ends.at(-1)
+  const cut = wrongEnd(chain, last, known.headFile)
   return {
-    ...{ chain, entries, torn, head: before },
+    ...{ chain, entries, torn, head: last },
     breaches: cut === undefined ? breaches : [...breaches, cut],
     deleted: known.deleted.map(({ file }) => file).filter(file => chain === chainOf(file)),
   }
 }
 
 const chainOf = (file: string): AuditChain => (file.startsWith('audit-limits-') ? 'limits' : 'worker')
+
+const forked = ({ seq }: ChainPlace): string =>
+  `a second entry ${seq}: another writer went on from entry ${seq - 1} too, as a worker does that was frozen and does not know yet that its state is another’s`
 
 function wrongLink({ line }: LineAt, { seq }: ChainPlace, before: ChainPlace): string | undefined {
   if (seq === before.seq + 1)

@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { StreamError } from '../core/errors.ts'
+import { StreamError } from '../core/errors.ts'
 import { DAY_MS } from '../core/vocabulary.ts'
 import { type AuditEntry, type AuditOptions, type LimitEntry, openAudit, readAudit } from './audit.ts'
 import { verifyAudit } from './audit-verify.ts'
@@ -192,6 +192,38 @@ test('a command beside the worker has a chain of its own', async () => {
     { chain: 'worker', entries: 2, breaches: [] },
     { chain: 'limits', entries: 1, breaches: [] },
   ])
+})
+
+test('who has lost the directory writes nothing more into it, and says so', async () => {
+  const failures: StreamError[] = []
+  let isOurs = true
+  const stillOurs = async () => {
+    if (!isOurs) throw new StreamError('STATE_HELD', 'another worker is using it', { retry: 'later' })
+  }
+  const frozen = await openAudit(directory, failure => failures.push(failure), undefined, { stillOurs })
+  await frozen.record(entry)
+  isOurs = false
+  await recorded([{ effectId: 'key-a#1/restore-half' }])
+  await frozen.record({ ...entry, effectId: 'key-a#1/throttle-2' })
+  await frozen.close()
+  expect(failures.map(({ code }) => code)).toEqual(['STATE_HELD'])
+  expect((await entries()).map(({ effectId }) => effectId)).toEqual(['key-a#1/throttle-1', 'key-a#1/restore-half'])
+  expect(await breaches()).toEqual([])
+})
+
+test('where two have written all the same, verify says that it is a fork, and where; and no more than that', async () => {
+  await recorded([{}])
+  const frozen = await openAudit(directory, neverFails)
+  await recorded([{ effectId: 'one' }, { effectId: 'two' }])
+  await frozen.record({ ...entry, effectId: 'of the frozen one' })
+  await frozen.close()
+  const fork = `${november}:4 a second entry 2: another writer went on from entry 1 too`
+  const [first, ...others] = await breaches()
+  expect([first?.slice(0, fork.length), others]).toEqual([fork, []])
+  const living = await openAudit(directory, neverFails)
+  await living.record({ ...entry, effectId: 'three' })
+  await living.close()
+  expect(await breaches()).toHaveLength(1)
 })
 
 test('an entry that cannot be written is told, does not undo what was done, and is written when there is room again', async () => {

@@ -10,7 +10,7 @@
  * disk that is full for an hour costs no entry, unless the process ends before there is room again.
  */
 import { join } from 'node:path'
-import type { StreamError } from '../core/errors.ts'
+import { StreamError } from '../core/errors.ts'
 import { DAY_MS, type EpochMs } from '../core/vocabulary.ts'
 import {
   type AuditChain,
@@ -53,6 +53,11 @@ export interface AuditOptions {
   readonly chain?: AuditChain
   /** What is known of an entry when it is recorded. */
   readonly contextOf?: (entry: AuditEntry) => AuditContext
+  /**
+   * Asked before each line: who was frozen and has lost the directory would write a second line of a number that another has
+   * written by now. Throws where it is not ours; what it would have said is that worker's to find out.
+   */
+  readonly stillOurs?: () => Promise<void>
   /** Without it nothing is ever deleted. */
   readonly keepForMs?: number
   /** Told of each file that the rule has deleted. */
@@ -91,7 +96,7 @@ export async function openAudit(
   directory: string,
   failed: (failure: StreamError) => void,
   disk: Disk = machineDisk,
-  { chain = 'worker', contextOf = () => ({}), keepForMs, deleted = () => {} }: AuditOptions = {},
+  { chain = 'worker', contextOf = () => ({}), stillOurs, keepForMs, deleted = () => {} }: AuditOptions = {},
 ): Promise<AuditLog> {
   const place = { disk, directory, chain }
   const tail = await prepare(place).catch(cause => {
@@ -106,6 +111,7 @@ export async function openAudit(
   async function writeAll(): Promise<void> {
     try {
       while (waiting[0] !== undefined) {
+        await stillOurs?.()
         const before = known ?? (await tailOf(place))
         known = undefined
         known = await append(place, before, waiting[0])
@@ -113,8 +119,9 @@ export async function openAudit(
         await writeHead(place, known)
       }
     } catch (cause) {
-      failed(unwritable('the audit log', directory, cause))
-      waiting = waiting.slice(-mostWaiting)
+      const isLost = cause instanceof StreamError && cause.code === 'STATE_HELD'
+      failed(isLost ? cause : unwritable('the audit log', directory, cause))
+      waiting = isLost ? [] : waiting.slice(-mostWaiting)
     }
   }
 

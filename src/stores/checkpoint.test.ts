@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { lookAtCheckpoint, openCheckpoints, type Snapshot } from './checkpoint.ts'
+import { lookAtCheckpoint, openCheckpoints, type Saving } from './checkpoint.ts'
 import { holderOf } from './checkpoint-lock.ts'
 
 let directory: string
@@ -21,7 +21,7 @@ test('a worker that starts for the first time has no checkpoint', async () => {
 })
 
 test('state, positions and journal come back as one, with maps and typed arrays, after closing', async () => {
-  const snapshot: Snapshot = {
+  const saving: Saving = {
     slabs: new Map(),
     state: { keys: new Map([['k1', { counts: Float64Array.of(1, 2.5), ids: Int32Array.of(-1) }]]), none: undefined },
     positions: {
@@ -30,7 +30,8 @@ test('state, positions and journal come back as one, with maps and typed arrays,
     },
     writtenAt: 1_795_183_387_000,
   }
-  await openedWith(checkpoints => checkpoints.write(snapshot).written)
+  await openedWith(checkpoints => checkpoints.write(saving).written)
+  const snapshot = { ...saving, later: [] }
   await openedWith(async checkpoints => expect(await checkpoints.read()).toEqual({ snapshot, note: undefined }))
 })
 
@@ -41,6 +42,43 @@ test('the state that is written is the one of the moment of asking, whatever hap
     state.calls = 2
     await written
     expect((await checkpoints.read())?.snapshot.state).toEqual({ calls: 1 })
+  })
+})
+
+test('what comes later is asked for a piece at a time, others have their turn between, and it comes back in its order', async () => {
+  const told: string[] = []
+  const pieces = [1, 2, 3].map(piece => ({ piece, bytes: Uint8Array.of(piece) }))
+  const left = [...pieces]
+  const later = {
+    isLeft: () => left.length > 0,
+    next() {
+      setImmediate(() => told.push(`others, ${left.length} left`))
+      return left.shift()
+    },
+    abandon: () => told.push('abandoned'),
+  }
+  await openedWith(async checkpoints => {
+    await checkpoints.write({ ...snapshotOf(1), later }).written
+    expect(told).toEqual(['others, 2 left', 'others, 1 left', 'abandoned', 'others, 0 left'])
+    expect((await checkpoints.read())?.snapshot.later).toEqual(pieces)
+  })
+})
+
+test('of a piece that cannot be had nothing is written, and the others are not waited for', async () => {
+  let isAbandoned = false
+  const later = {
+    isLeft: () => true,
+    next: () => {
+      throw new Error('no such key')
+    },
+    abandon: () => {
+      isAbandoned = true
+    },
+  }
+  await openedWith(async checkpoints => {
+    await expect(checkpoints.write({ ...snapshotOf(1), later }).written).rejects.toThrow('no such key')
+    expect(isAbandoned).toBe(true)
+    expect(await checkpointFiles()).toEqual([])
   })
 })
 
@@ -68,7 +106,7 @@ test('wherever the newest is cut off, or a byte of it flipped, the one before is
     for (const bad of [...cuts, ...flips]) {
       await writeFile(newest, bad)
       const read = await checkpoints.read()
-      expect(read?.snapshot).toEqual(snapshotOf(1))
+      expect(read?.snapshot).toEqual({ ...snapshotOf(1), later: [] })
       expect(read?.note).toMatch(
         /^checkpoint-000000000002 is damaged: .*\. Going on from checkpoint-000000000001 of 1970-01-01T00:00:00.001Z\.$/,
       )
@@ -97,7 +135,7 @@ test('a checkpoint of another format is not taken for a damaged one, nor passed 
     await writeFile(path, file)
     await expect(checkpoints.read()).rejects.toMatchObject({
       code: 'CHECKPOINT_DAMAGED',
-      message: `Cannot start from ${path}: it is of format 1, this version reads 7`,
+      message: `Cannot start from ${path}: it is of format 1, this version reads 8`,
       hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
     })
   })
@@ -107,7 +145,7 @@ test('a file half written when the machine stopped is nobody’s checkpoint, and
   await openedWith(checkpoints => checkpoints.write(snapshotOf(1)).written)
   await writeFile(join(directory, 'checkpoint.tmp'), 'half')
   await openedWith(async checkpoints => {
-    expect(await checkpoints.read()).toEqual({ snapshot: snapshotOf(1), note: undefined })
+    expect(await checkpoints.read()).toEqual({ snapshot: { ...snapshotOf(1), later: [] }, note: undefined })
     expect((await readdir(directory)).sort()).toEqual(['checkpoint-000000000001', 'lock'])
   })
 })
@@ -161,9 +199,9 @@ test('whoever only looks has the state of the newest good one while a worker hol
   await openedWith(async checkpoints => {
     await checkpoints.write(snapshotOf(1, { calls: 1 })).written
     await checkpoints.write(snapshotOf(2, { calls: 2 })).written
-    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 2 }, writtenAt: 2 })
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 2 }, later: [], writtenAt: 2 })
     await writeFile(join(directory, 'checkpoint-000000000002'), 'half of')
-    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 1 }, writtenAt: 1 })
+    expect(await lookAtCheckpoint(directory)).toEqual({ state: { calls: 1 }, later: [], writtenAt: 1 })
     await writeFile(join(directory, 'checkpoint-000000000001'), 'it')
     expect(await lookAtCheckpoint(directory)).toEqual({
       unreadable: 'checkpoint-000000000002: it has only 7 bytes; checkpoint-000000000001: it has only 2 bytes',
@@ -228,7 +266,7 @@ test('a directory that cannot be written is told, with what to do', async () => 
   })
 })
 
-function snapshotOf(number: number, state: unknown = { number }): Snapshot {
+function snapshotOf(number: number, state: unknown = { number }): Saving {
   return { state, slabs: new Map(), positions: { p: `${number}` }, writtenAt: number }
 }
 

@@ -1,12 +1,11 @@
 /**
- * Where a worker can start again: the engine's state and how far each partition was read, as ONE file, so that neither
- * is ever newer than the other. A file is:
+ * Where a worker can start again: the engine's state and how far each partition was read, as ONE file
+ * (`checkpoint-file.ts`), so that neither is ever newer than the other. It is written aside, fsynced, renamed to
+ * `checkpoint-<number>`, and the directory fsynced. The one before is kept: if the newest is damaged, the worker starts from
+ * the older and reads again what came between.
  *
- *   magic `WEIRCKPT` (8) · format (4, little endian) · length of the body (8, little endian) · SHA-256 of the body (32) · body
- *   body: length of the contents (4, little endian) · contents (JSON: which slabs, which pieces of the log) · state (V8's own format)
- *
- * written aside, fsynced, renamed to `checkpoint-<number>`, and the directory fsynced. The one before is kept: if the
- * newest is damaged, the worker starts from the older and reads again what came between.
+ * Nothing of this holds the stream for long: the state is little, and is copied at once; what is much (the keys that call) is
+ * asked for a piece at a time, and others have their turn between two pieces.
  *
  * What is known of keys (the slabs) is in the same file while it is small. From some megabytes on it is in files of its own
  * (`cell-log.ts`), which hold what changed; the checkpoint, written after them, names them with their checksums. So a
@@ -14,7 +13,7 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { Deserializer, Serializer } from 'node:v8'
+import { setImmediate as breathe } from 'node:timers/promises'
 import { StreamError } from '../core/errors.ts'
 import { cellsOf, slabWith } from '../core/state/slab.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
@@ -34,6 +33,7 @@ import {
   type SlabSize,
   type Slabs,
 } from './cell-log.ts'
+import { type Decoded, decode, deserialized, encode, serialized } from './checkpoint-file.ts'
 import { type DirectoryLock, type Host, type LockLife, lockDirectory, thisHost } from './checkpoint-lock.ts'
 import { type Disk, machineDisk } from './disk.ts'
 import { syncDirectory } from './durable.ts'
@@ -41,11 +41,26 @@ import { syncDirectory } from './durable.ts'
 export interface Snapshot {
   /** Plain, structured-cloneable. */
   readonly state: unknown
+  /** What else there is of it, in pieces. */
+  readonly later: readonly unknown[]
   /** What is too large to be written each time. It remembers what changed; only these checkpoints may ask it. */
   readonly slabs: Slabs
   /** Partition → where reading goes on. */
   readonly positions: Readonly<Record<string, string>>
   readonly writtenAt: EpochMs
+}
+
+/** What is to be written: of the moment in which it is handed over, whenever what comes later is asked for. */
+export interface Saving extends Omit<Snapshot, 'later'> {
+  readonly later?: Later | undefined
+}
+
+/** What is too much to be copied at once; each piece some milliseconds' work. */
+export interface Later {
+  isLeft(): boolean
+  next(): unknown
+  /** The rest is not wanted. */
+  abandon(): void
 }
 
 export interface ReadSnapshot {
@@ -55,7 +70,7 @@ export interface ReadSnapshot {
 }
 
 export interface Checkpoints {
-  write(snapshot: Snapshot): Writing
+  write(saving: Saving): Writing
   /**
    * The newest good one, or undefined if there is none. Throws StreamError CHECKPOINT_DAMAGED if all there are are
    * damaged, or one is of another format.
@@ -69,18 +84,14 @@ export interface Checkpoints {
 
 export interface Writing {
   /**
-   * From then on the state may change. Nearly always that is at once, since what is to be written was copied; a worker that
-   * was taught a million keys writes gigabytes, once, and has to stand still for it.
+   * From then on the slabs may change. Nearly always that is at once, since what is to be written was copied; a worker that
+   * was taught a million keys writes gigabytes, once, and has to stand still for it. The state may change at once in any case.
    */
   readonly copied: Promise<void>
   /** It is safely on disk. Rejects with StreamError STORE_UNWRITABLE. */
   readonly written: Promise<void>
 }
 
-const magic = Buffer.from('WEIRCKPT')
-/** Of the state as well: a change of what the engine's state is made of is another format, and the old one is refused. */
-const format = 7
-const headerBytes = magic.length + 4 + 8 + 32
 /** The newest, and the one before it. */
 const kept = 2
 /** Slabs of fewer bytes than this are written with the rest: one file is easier to carry about. */
@@ -119,7 +130,7 @@ export async function openCheckpoints(
     await before.catch(() => undefined)
     // First the lock: one who was frozen for so long that another took over must not write again.
     await lock.check()
-    const { sizes, state, piece, log: into, from } = prepared
+    const { sizes, values, piece, log: into, from } = prepared
     if (into?.isBroken) throw new Error('what it goes on from could not be written')
     if (piece !== undefined) {
       const hash = createHash('sha256')
@@ -132,17 +143,17 @@ export async function openCheckpoints(
     await writeFileSafely(
       { disk, directory, lock },
       nameOf(number),
-      encode({ slabs: sizes, pieces: into?.pieces ?? [] }, state),
+      await encode({ slabs: sizes, pieces: into?.pieces ?? [] }, await values),
     )
     needed.set(number, into?.pieces[0]?.number ?? number)
     await removeOld(disk, directory, needed)
   }
 
   return {
-    write(snapshot) {
+    write(saving) {
       const before = lastWrite
       const number = ++newest
-      const prepared = prepare(snapshot, number, log)
+      const prepared = prepare(saving, number, log)
       log = prepared.log
       const written = writing(directory, () => writeAfter(before, number, prepared)).catch(cause => {
         // What was to be in this piece is nowhere, and what goes on from it would miss it.
@@ -173,7 +184,7 @@ export async function openCheckpoints(
 }
 
 /** What a checkpoint knows, without what it knows of the keys. */
-export type CheckpointState = Pick<Snapshot, 'state' | 'writtenAt'>
+export type CheckpointState = Pick<Snapshot, 'state' | 'later' | 'writtenAt'>
 
 /**
  * Of the newest good checkpoint, for whoever only looks: takes no lock, reads no slabs, and writes nothing. Undefined where there
@@ -188,8 +199,8 @@ export async function lookAtCheckpoint(
     const file = await machineDisk.readFile(join(directory, name)).catch(() => undefined)
     if (file === undefined) continue
     const decoded = decode(file)
-    const body = decoded.kind === 'good' ? deserialized(decoded.state) : undefined
-    if (body !== undefined) return { state: body.state, writtenAt: body.writtenAt }
+    const read = decoded.kind === 'good' ? valuesOf(decoded.values) : undefined
+    if (read !== undefined) return { state: read.body.state, later: read.later, writtenAt: read.body.writtenAt }
     damaged.push(`${name}: ${decoded.kind === 'good' ? 'a newer Node.js wrote it' : decoded.because}`)
   }
   return damaged.length === 0 ? undefined : { unreadable: damaged.join('; ') }
@@ -230,7 +241,8 @@ interface Log {
 /** What is written, as of the moment of asking. */
 interface Prepared {
   readonly sizes: readonly SlabSize[]
-  readonly state: Buffer
+  /** The body and what comes later, serialised. */
+  readonly values: Promise<readonly Buffer[]>
   readonly piece: Iterable<Buffer> | undefined
   readonly isCopied: boolean
   readonly log: Log | undefined
@@ -238,11 +250,11 @@ interface Prepared {
   readonly from: number
 }
 
-function prepare({ slabs, ...rest }: Snapshot, number: number, before: Log | undefined): Prepared {
+function prepare({ slabs, later, ...rest }: Saving, number: number, before: Log | undefined): Prepared {
   const sizes = [...slabs].map(([name, { cellBytes, cells }]) => ({ name, cellBytes, cells }))
   if (bytesIn(slabs) <= smallBytes) {
-    const state = serialized({ ...rest, cells: [...slabs.values()].map(cellsOf) } satisfies Body)
-    return { sizes, state, piece: undefined, isCopied: true, log: undefined, from: number }
+    const values = inPieces({ ...rest, cells: [...slabs.values()].map(cellsOf) }, later)
+    return { sizes, values, piece: undefined, isCopied: true, log: undefined, from: number }
   }
   const log: Log = before ?? { pieces: [], from: number, roundFrom: number, round: ROUND_START, isBroken: false }
   const { parts, round } = before ? nextParts(slabs, log.round) : { parts: allParts(slabs), round: undefined }
@@ -251,24 +263,49 @@ function prepare({ slabs, ...rest }: Snapshot, number: number, before: Log | und
     log.from = log.roundFrom
     log.roundFrom = number + 1
   }
-  const state = serialized({ ...rest, cells: undefined } satisfies Body)
+  const values = inPieces({ ...rest, cells: undefined }, later)
   const isCopied = bytesOfParts(parts) <= copiedBytes
   const piece = bytesOfPiece(parts, { reuse: !isCopied })
   return {
-    ...{ sizes, state, isCopied, log, from: log.from },
+    ...{ sizes, values, isCopied, log, from: log.from },
     piece: parts.length === 0 ? undefined : isCopied ? [...piece] : piece,
   }
 }
 
-/** What the state part of a file holds. */
-interface Body extends Omit<Snapshot, 'slabs'> {
+/** The first value of a file. Those after it are the pieces that came later. */
+interface Body extends Omit<Snapshot, 'slabs' | 'later'> {
   /** All cells of each slab, where they are few. */
   readonly cells: readonly Uint8Array[] | undefined
 }
 
-interface Contents {
-  readonly slabs: readonly SlabSize[]
-  readonly pieces: readonly Piece[]
+/** The body before this returns, and so the state may change; the rest a piece at a time. */
+function inPieces(body: Body, later: Later | undefined): Promise<readonly Buffer[]> {
+  const values = askedFor([serialized(body)], later)
+  // Who writes it hears of it; that is not at once.
+  values.catch(() => undefined)
+  return values
+}
+
+async function askedFor(values: Buffer[], later: Later | undefined): Promise<readonly Buffer[]> {
+  try {
+    while (later?.isLeft()) {
+      values.push(serialized(later.next()))
+      if (later.isLeft()) await breathe()
+    }
+    return values
+  } finally {
+    later?.abandon()
+  }
+}
+
+/** Undefined: a newer runtime wrote it. */
+function valuesOf([body, ...later]: readonly Buffer[]):
+  | { readonly body: Body; readonly later: readonly unknown[] }
+  | undefined {
+  const read = body && deserialized(body)
+  const pieces = later.flatMap(piece => deserialized(piece) ?? [])
+  if (read === undefined || pieces.length < later.length) return undefined
+  return { body: read.value as Body, later: pieces.map(({ value }) => value) }
 }
 
 interface Found extends ReadSnapshot {
@@ -307,11 +344,6 @@ async function readNewest(disk: Disk, directory: string): Promise<Found | undefi
   })
 }
 
-type Decoded<T> =
-  | ({ readonly kind: 'good' } & T)
-  | { readonly kind: 'damaged'; readonly because: string }
-  | { readonly kind: 'other-format'; readonly because: string }
-
 /** A checkpoint with the pieces that it names. */
 async function readWhole(
   disk: Disk,
@@ -320,75 +352,25 @@ async function readWhole(
 ): Promise<Decoded<{ readonly snapshot: Snapshot; readonly pieces: readonly Piece[] }>> {
   const decoded = decode(await disk.readFile(join(directory, name)))
   if (decoded.kind !== 'good') return decoded
-  const { contents, state } = decoded
+  const { contents, values } = decoded
   // The slabs before the state: each time so many megabytes are asked for, all objects that are there by then are walked.
   const logged = emptySlabs(contents.pieces.length > 0 ? contents.slabs : [])
   for (const piece of contents.pieces) {
     const because = await readPiece(disk, directory, piece, logged)
     if (because !== undefined) return { kind: 'damaged', because }
   }
-  const body = deserialized(state)
+  const read = valuesOf(values)
   // The bytes are as they were written, so it is the runtime that cannot read them: older than the one that wrote.
-  if (body === undefined)
+  if (read === undefined)
     return { kind: 'other-format', because: `a newer Node.js than this one (${process.version}) wrote it` }
-  const { cells, ...rest } = body
+  const { cells, ...rest } = read.body
   const slabs = cells
     ? new Map(contents.slabs.map(({ name, cellBytes }, index) => [name, slabWith(cellBytes, cells[index] ?? NO_CELLS)]))
     : logged
-  return { kind: 'good', snapshot: { ...rest, slabs }, pieces: contents.pieces }
+  return { kind: 'good', snapshot: { ...rest, later: read.later, slabs }, pieces: contents.pieces }
 }
 
 const NO_CELLS = new Uint8Array()
-
-function encode(contents: Contents, state: Buffer): readonly Buffer[] {
-  const json = Buffer.from(JSON.stringify(contents))
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(json.length)
-  const body = [length, json, state]
-  const header = Buffer.alloc(headerBytes)
-  magic.copy(header)
-  header.writeUInt32LE(format, 8)
-  header.writeBigUInt64LE(BigInt(body.reduce((sum, part) => sum + part.length, 0)), 12)
-  const hash = createHash('sha256')
-  for (const part of body) hash.update(part)
-  hash.digest().copy(header, 20)
-  return [header, ...body]
-}
-
-function decode(file: Buffer): Decoded<{ readonly contents: Contents; readonly state: Buffer }> {
-  if (file.length < headerBytes) return { kind: 'damaged', because: `it has only ${file.length} bytes` }
-  if (!file.subarray(0, magic.length).equals(magic)) return { kind: 'damaged', because: 'it does not begin as one' }
-  const found = file.readUInt32LE(8)
-  if (found !== format)
-    return { kind: 'other-format', because: `it is of format ${found}, this version reads ${format}` }
-
-  const body = file.subarray(headerBytes)
-  const announced = file.readBigUInt64LE(12)
-  if (BigInt(body.length) !== announced)
-    return { kind: 'damaged', because: `it has ${body.length} of ${announced} bytes` }
-  if (!createHash('sha256').update(body).digest().equals(file.subarray(20, headerBytes)))
-    return { kind: 'damaged', because: 'its checksum does not fit' }
-  const state = 4 + body.readUInt32LE(0)
-  return { kind: 'good', contents: JSON.parse(body.subarray(4, state).toString()), state: body.subarray(state) }
-}
-
-/** As `v8.serialize` but for typed arrays: those come back with buffers of their own, and not as views of the whole file. */
-function serialized(value: Body): Buffer {
-  const serializer = new Serializer()
-  serializer.writeHeader()
-  serializer.writeValue(value)
-  return serializer.releaseBuffer()
-}
-
-function deserialized(bytes: Buffer): Body | undefined {
-  try {
-    const deserializer = new Deserializer(bytes)
-    deserializer.readHeader()
-    return deserializer.readValue()
-  } catch {
-    return undefined
-  }
-}
 
 const asideName = 'checkpoint.tmp'
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StreamError } from '../core/errors.ts'
-import { findIncident, type LoggedChange, openIncidentLog } from './incident-log.ts'
+import { changesOf, findIncident, type LoggedChange, openIncidentLog } from './incident-log.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -68,4 +68,14 @@ test('a disk that refuses is told, and nothing else stops', async () => {
   incidents.record(change())
   await incidents.close()
   expect(told).toEqual([expect.stringContaining('Could not keep the incident log')])
+})
+
+test('what a disk or a hand has made of a line is none, and the lines around it are read', async () => {
+  await log(change())
+  await appendFile(join(directory, 'incidents.ndjson'), 'null\n7\n[]\n{}\n"key-a#1"\n{"incidentId":"key-a#1"}\n')
+  await log(change({ phase: 'closed', decidedAt: at + 9_000 }))
+  const incidents = await openIncidentLog(directory, neverFails)
+  expect(incidents.standingOf('key-a#1')).toEqual({ phase: 'closed', at: at + 9_000 })
+  expect(await findIncident(directory, 'key-a#1')).toMatchObject({ from: at, to: at + 9_000 })
+  expect(await changesOf(directory, 'key-a')).toHaveLength(2)
 })

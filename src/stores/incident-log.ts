@@ -5,6 +5,7 @@
  * the one before is gone.
  */
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { StreamError } from '../core/errors.ts'
 import type { Standing } from '../core/explanation/delay.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
@@ -135,10 +136,21 @@ export async function changesOf(directory: string, ofWhat: string): Promise<read
   return changes
 }
 
-/** Of a line that is not whole nothing is known. */
+const shape = z.object({
+  incidentId: z.string(),
+  keyId: z.string(),
+  phase: z.enum(['open', 'mitigated', 'recovering', 'closed']),
+  kind: z.string(),
+  severity: z.string(),
+  onsetAt: z.number(),
+  decidedAt: z.number(),
+})
+
+/** Of a line that is not whole, or that a disk or a hand has made something else of, nothing is known. */
 function changeOf(line: string): LoggedChange | undefined {
   try {
-    return JSON.parse(line) as LoggedChange
+    const { data } = shape.safeParse(JSON.parse(line))
+    return data as LoggedChange | undefined
   } catch {
     return undefined
   }

@@ -16,7 +16,14 @@ export type JournalEntry =
   | { readonly kind: 'intent'; readonly at: EpochMs; readonly effect: Effect }
   | { readonly kind: 'outcome'; readonly at: EpochMs; readonly effectId: string; readonly outcome: Outcome }
   /** What a person has said: on disk before they are answered, so that a worker that begins anew hears of it. */
-  | { readonly kind: 'commanded'; readonly at: EpochMs; readonly command: OperatorCommand; readonly by: string }
+  | {
+      readonly kind: 'commanded'
+      readonly at: EpochMs
+      readonly command: OperatorCommand
+      readonly by: string
+      /** Its number, where it was said to all that works on the state. */
+      readonly word?: number | undefined
+    }
   /** Of the intents beside it. */
   | { readonly kind: 'memos'; readonly at: EpochMs; readonly memos: readonly Memo[] }
   | LimitEntry

@@ -13,7 +13,7 @@ import { deserialize } from 'node:v8'
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib'
 
 const magic = Buffer.from('WEIRRECD')
-export const recordingFormat = 4
+export const recordingFormat = 5
 const frameHeaderBytes = 12
 
 const deflate = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw)

@@ -1,12 +1,11 @@
 /**
- * At most so many tenants are throttled at once, whichever worker does it: a slot is a file in a directory that all share, and
- * of several workers that want the last free one the file system lets one have it. What each hears of the others once a second
- * would come too late for that.
+ * At most so many tenants are throttled at once, whichever worker does it: a slot is a mark in a directory that all share
+ * (shared-marks.ts), so of several workers that want the last free one the file system lets one have it. What each hears of the
+ * others once a second would come too late for that.
  */
-import { join } from 'node:path'
-import type { ApiKeyId, PartitionId } from '../core/vocabulary.ts'
+import type { ApiKeyId } from '../core/vocabulary.ts'
 import { type Disk, machineDisk } from './disk.ts'
-import { tryLink } from './durable.ts'
+import { type MarksOwner, openSharedMarks } from './shared-marks.ts'
 
 export interface ThrottleSlots {
   /** Whether there was room; a key that has a slot keeps it. */
@@ -16,19 +15,12 @@ export interface ThrottleSlots {
   giveBackAllBut(isNeeded: (keyId: ApiKeyId) => boolean): Promise<void>
 }
 
-interface Slot {
-  readonly partition: PartitionId
-  readonly keyId: ApiKeyId
-}
-
-/** `id`: of no other worker. */
 export async function openThrottleSlots(
   directory: string,
-  { most, partition, id }: { readonly most: number; readonly partition: PartitionId; readonly id: string },
+  { most, ...owner }: MarksOwner & { readonly most: number },
   disk: Disk = machineDisk,
 ): Promise<ThrottleSlots> {
-  await disk.mkdir(directory, { recursive: true, mode: 0o700 })
-  const pathOf = (slot: number): string => join(directory, `slot-${slot}`)
+  const marks = await openSharedMarks(directory, owner, disk)
   let last: Promise<unknown> = Promise.resolve()
   /** One after the other: a key must not take two. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -36,51 +28,19 @@ export async function openThrottleSlots(
     last = done.catch(() => undefined)
     return done
   }
-
-  async function taken(): Promise<readonly (Slot & { readonly path: string })[]> {
-    const names = (await disk.readdir(directory)).filter(name => name.startsWith('slot-'))
-    const slots = await Promise.all(
-      names.map(async name => {
-        const path = join(directory, name)
-        const text = await disk.readFile(path).catch(() => undefined)
-        const slot = text === undefined ? undefined : slotIn(text.toString())
-        return slot === undefined ? [] : [{ ...slot, path }]
-      }),
-    )
-    return slots.flat()
+  const giveBackThose = async (isMeant: (keyId: ApiKeyId) => boolean): Promise<void> => {
+    for (const { name, about } of await marks.ours()) if (isMeant(about)) await marks.giveBack(name)
   }
-
-  const ours = async () => (await taken()).filter(slot => slot.partition === partition)
 
   return {
     take: keyId =>
       inTurn(async () => {
-        if ((await ours()).some(slot => slot.keyId === keyId)) return true
-        const candidate = join(directory, `candidate-${id}-${partition.replaceAll('/', '-')}`)
-        await disk.writeFile(candidate, JSON.stringify({ partition, keyId } satisfies Slot), { mode: 0o600 })
-        try {
-          for (let slot = 1; slot <= most; slot++) if (await tryLink(disk, candidate, pathOf(slot))) return true
-          return false
-        } finally {
-          await disk.unlink(candidate).catch(() => undefined)
-        }
+        if ((await marks.ours()).some(({ about }) => about === keyId)) return true
+        for (let slot = 1; slot <= most; slot++)
+          if ((await marks.take(`slot-${slot}`, keyId)) === undefined) return true
+        return false
       }),
-    giveBack: keyId =>
-      inTurn(async () => {
-        for (const slot of await ours()) if (slot.keyId === keyId) await disk.unlink(slot.path)
-      }),
-    giveBackAllBut: isNeeded =>
-      inTurn(async () => {
-        for (const slot of await ours()) if (!isNeeded(slot.keyId)) await disk.unlink(slot.path)
-      }),
-  }
-}
-
-function slotIn(text: string): Slot | undefined {
-  try {
-    const { partition, keyId } = JSON.parse(text)
-    return typeof partition === 'string' && typeof keyId === 'string' ? ({ partition, keyId } as Slot) : undefined
-  } catch {
-    return undefined
+    giveBack: keyId => inTurn(() => giveBackThose(other => other === keyId)),
+    giveBackAllBut: isNeeded => inTurn(() => giveBackThose(keyId => !isNeeded(keyId))),
   }
 }

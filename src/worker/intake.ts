@@ -153,11 +153,13 @@ export function createIntake(settings: IntakeSettings): Intake {
     const now = source.partitions()
     // None yet: the source has not been given its share, which says nothing about those of the checkpoint.
     if (now.length === 0) return
-    if (now.length === partitions.length && now.every((partition, index) => partition === partitions[index])) return
+    const departed = source.departed?.() ?? []
+    const isSame = now.length === partitions.length && now.every((partition, index) => partition === partitions[index])
+    if (isSame && departed.length === 0) return
     partitions = [...now]
-    // What was read of a partition that is another's now is read by them: our positions stand before it.
+    // What was read of a partition that is another's, or was in between, is read by them: our positions stand before it.
     for (const partition of [...waiting.keys(), ...seen.keys()]) {
-      if (now.includes(partition)) continue
+      if (now.includes(partition) && !departed.includes(partition)) continue
       waiting.delete(partition)
       seen.delete(partition)
     }

@@ -9,12 +9,12 @@ import type { CallBatch } from '../core/call-batch.ts'
 import type { TenantsConfig } from '../core/config/config.ts'
 import {
   advance,
+  beginSnapshot,
   createEngine,
   type Engine,
   type EngineSettings,
   engineStatus,
   restore,
-  snapshot,
 } from '../core/engine.ts'
 import type { Decisions, EngineInput } from '../core/engine-input.ts'
 import { watching } from '../core/engine-state.ts'
@@ -25,7 +25,7 @@ import { fleetSums } from '../core/incident/fleet.ts'
 import type { FleetSums, OtherParts } from '../core/incident/fleet-sums.ts'
 import { awaited } from '../core/incident/incident-questions.ts'
 import { type CommandAnswer, type OperatorCommand, wantedLonger } from '../core/operator.ts'
-import { type ApiKeyId, type EpochMs, HOUR_MS, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
+import { type ApiKeyId, MINUTE_MS, type PartitionId, type Position } from '../core/vocabulary.ts'
 import type { Publisher } from '../metrics/publisher.ts'
 import type { Positions, Source, SourceBatch } from '../sources/source.ts'
 import type { AuditLog } from '../stores/audit.ts'
@@ -33,18 +33,21 @@ import type { Checkpoints } from '../stores/checkpoint.ts'
 import { journalIndex } from '../stores/effect-journal.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
 import type { Rejects } from '../stores/rejects.ts'
+import type { SpokenWords } from '../stores/spoken-words.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
 import { createDelivery } from './delivery.ts'
+import { createGivingBack } from './giving-back.ts'
+import { createHearing } from './hearing.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
 import { behindMs, createMeter } from './meter.ts'
-import { createOperating, leftLowered, lostRestores, orphansOf } from './operating.ts'
+import { createOperating } from './operating.ts'
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
 import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import { recollectionsOf } from './recollections.ts'
 import type { Recorder } from './recorder.ts'
-import { hasReadNothing, type SavedState, savedState } from './saved-state.ts'
+import { hasReadNothing, type SavedState, savedKeys, savedState } from './saved-state.ts'
 import { type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -68,6 +71,8 @@ export interface KeeperSettings {
   readonly undelivered: Undelivered
   /** Where people's commands are written down, for people. */
   readonly audit?: Pick<AuditLog, 'record'> | undefined
+  /** What people say to all that works on this state. */
+  readonly words?: Pick<SpokenWords, 'after'> | undefined
   readonly performers: Performers
   readonly telemetry: Telemetry
   /** Writes down what the engine is fed and what it decides. Whoever made it closes it. */
@@ -90,13 +95,15 @@ export interface Keeper {
   /** Of a stream that is shared: what this part of it tells the others, and what they tell. */
   sums(): FleetSums
   takeOthers(others: OtherParts): Promise<void>
-  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. */
-  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** A person's command. What was obeyed is on disk when this resolves; the gateway may take its time. `word`: as `Operating` has it. */
+  operate(command: OperatorCommand, by: string, word?: number): Promise<CommandAnswer>
   minute(): Promise<void>
   checkpoint(): Promise<void>
   /** The log is over: closes all panes. */
   end(): Promise<void>
   throttled(): number
+  /** Whose limits the journal says are lowered. */
+  lowered(): readonly ApiKeyId[]
   effectsRunning(): number
   effectWaits(): readonly EffectWait[]
   totalCalls(): number
@@ -126,12 +133,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const engine =
     kept === undefined
       ? createEngine(settings.engine, { withHistory: settings.teach !== undefined })
-      : restore(settings.engine, { state: kept.engine, slabs: saved?.snapshot.slabs ?? new Map() })
+      : restore(settings.engine, {
+          state: kept.engine,
+          slabs: saved?.snapshot.slabs ?? new Map(),
+          keys: savedKeys(saved?.snapshot.later ?? []),
+        })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
   journal.goOnFrom(state?.journaled ?? 0)
-  /** Whose limits no incident holds, and when giving them back was last begun. */
-  const returning = new Map<ApiKeyId, EpochMs>()
   const { mode, time } = settings.engine.config
 
   const turns = createTurns()
@@ -185,9 +194,22 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
+  const givingBack = createGivingBack({ engine, journal, clock, telemetry, begin: performing.begin })
   const operating = createOperating({
-    ...{ engine, journal, clock, telemetry, audit: settings.audit, feed, giveBackLost, prolong: performing.prolong },
+    ...{
+      engine,
+      journal,
+      clock,
+      telemetry,
+      audit: settings.audit,
+      feed,
+      giveBackLost: givingBack.lost,
+      prolong: performing.prolong,
+    },
   })
+
+  const { words } = settings
+  const hearing = createHearing({ words, recovered: journal.recovered, operate: operating.operate, telemetry })
 
   async function feed(input: EngineInput, begin: (effect: Effect) => void = performing.begin): Promise<void> {
     recorder?.input(input)
@@ -214,6 +236,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     await append([{ kind: 'outcome', at: clock.now(), effectId: effect.id, outcome }])
     if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
+    // Left lowered once more it is no longer what was tried.
+    givingBack.note(effect, outcome)
     await answer(effect.id, outcome)
   }
 
@@ -257,7 +281,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     const { halted } = engineStatus(engine)
     if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
-    await giveBackOrphans()
+    await givingBack.orphans()
     const lateMs = behindMs(reading, now)
     if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
@@ -287,14 +311,14 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (blind.length > 0) telemetry({ name: 'detectorsBlind', blind })
   }
 
-  /** The state is copied in a turn, and written while the stream goes on; only then may the source forget what came before. */
+  /** The state is copied in a turn, but for the keys: those are taken, and all is written, while the stream goes on; only then may the source forget what came before. */
   async function checkpoint(): Promise<void> {
     const beganAt = clock.now()
     let closedIsCovered: (() => void) | undefined
     const taken = await inTurn(async () => {
       // Asked in the turn: the one before it may have failed while this one waited.
       if (!isWhole) return undefined
-      const { state, slabs } = snapshot(engine)
+      const { state, slabs, keys } = beginSnapshot(engine)
       const saving: SavedState = {
         engine: state,
         journaled: journal.position(),
@@ -306,7 +330,9 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const covered = new Map(positions)
       closedIsCovered = metrics?.covering()
       const positionsText = Object.fromEntries(covered)
-      const writing = checkpoints.write({ state: saving, slabs, positions: positionsText, writtenAt: beganAt })
+      const writing = checkpoints.write({
+        ...{ state: saving, slabs, later: keys, positions: positionsText, writtenAt: beganAt },
+      })
       const { written } = writing
       // Told by who waits for it below.
       written.catch(() => undefined)
@@ -368,30 +394,6 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     return clock.now() - decidedAt <= youngMs && awaitedIds().includes(id)
   }
 
-  /**
-   * Limits that the journal says are lowered and no incident holds: the state is gone. Nobody else would ever give them back.
-   */
-  async function giveBackOrphans(): Promise<void> {
-    const { limitedKeys } = engineStatus(engine)
-    const decidedAt = clock.now()
-    const lost = new Set<ApiKeyId>()
-    for (const { keyId, story } of orphansOf(journal.stories(), limitedKeys)) {
-      // Tried within the hour: what refused it is not mended by asking again each minute.
-      if ((returning.get(keyId) ?? 0) > decidedAt - HOUR_MS) continue
-      returning.set(keyId, decidedAt)
-      lost.add(keyId)
-      telemetry(leftLowered(story, keyId, decidedAt))
-    }
-    await giveBackLost(lost)
-  }
-
-  async function giveBackLost(lost: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
-    for (const keyId of lost) returning.set(keyId, clock.now())
-    const restores = lostRestores(lost, { decidedAt: clock.now(), by })
-    await append(restores.map(effect => ({ kind: 'intent', at: clock.now(), effect })))
-    for (const effect of restores) performing.begin(effect)
-  }
-
   function tellRetention(retainedMs: number | undefined): void {
     if (kept === undefined) {
       if (settings.teach === undefined) telemetry({ name: 'historyWanting', retainedMs })
@@ -411,7 +413,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (state === undefined) {
       await sayWhoSpeaks()
       await operating.hearAnew(journal.recovered)
-      return giveBackOrphans()
+      return givingBack.orphans()
     }
     // First: it was before now.
     await resumeEffects(state.journaled)
@@ -443,16 +445,20 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       await settle(effect, outcome, 0)
     }
   }
+  const said = await hearing.listen()
   recorder?.begin(engine, { resumedFrom: kept?.recordedTo, isAnew: state === undefined })
-  await inTurn(resume)
+  await inTurn(() => resume().then(() => hearing.heed(said)))
   // Before the first call: without it, a crash before the first checkpoint would number its incidents anew and forget
   // that the journal speaks of them.
   await checkpoint()
   return {
     positions,
     take: from => inTurn(() => intake.take(from)),
-    tick: () => inTurn(tick),
-    operate: (command, by) => inTurn(() => operating.operate(command, by)),
+    async tick() {
+      const unheard = await hearing.listen()
+      await inTurn(() => hearing.heed(unheard).then(tick))
+    },
+    operate: (command, by, word) => inTurn(() => operating.operate(command, by, word)),
     tenants: tenants => inTurn(() => feed({ kind: 'tenants', ...tenants, at: clock.now() })),
     sums: () => fleetSums(engine),
     takeOthers: others => inTurn(() => feed({ kind: 'fleet', others, at: clock.now() })),
@@ -464,6 +470,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         await feed({ kind: 'end' })
       }),
     throttled: () => engineStatus(engine).throttled,
+    lowered: () => [...new Set([...journal.stories().values()].flatMap(({ holders }) => holders))],
     effectsRunning: () => performing.running(),
     effectWaits: () => performing.waits(),
     totalCalls: () => engineStatus(engine).calls,

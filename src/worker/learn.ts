@@ -3,7 +3,7 @@
  * is a function of the logs given: a second learning begins anew, so that no call counts twice. A state that a worker has
  * read a stream into is never overwritten: its journal and its limits out there speak of it.
  */
-import { createEngine, type Engine, type EngineSettings, engineStatus, snapshot } from '../core/engine.ts'
+import { beginSnapshot, createEngine, type Engine, type EngineSettings, engineStatus } from '../core/engine.ts'
 import { StreamError } from '../core/errors.ts'
 import type { Decoder } from '../core/formats/decoder.ts'
 import type { EpochMs } from '../core/vocabulary.ts'
@@ -45,14 +45,14 @@ export async function learn(learning: Learning, signal: AbortSignal): Promise<Le
   if (signal.aborted) return undefined
   if (tally.calls + tally.paneRows === 0) throw nothingRead(tally)
   const { keys, knownUntil } = engineStatus(engine)
-  const { state, slabs } = snapshot(engine)
+  const { state, slabs, keys: later } = beginSnapshot(engine)
   const saving: SavedState = {
     engine: state,
     journaled: 0,
     taughtUntil: knownUntil,
     learned: { at, logs: logs.map(({ path }) => path), keys },
   }
-  await checkpoints.write({ state: saving, slabs, positions: {}, writtenAt: at }).written
+  await checkpoints.write({ state: saving, slabs, later, positions: {}, writtenAt: at }).written
   return { engine, tally }
 }
 

@@ -1,6 +1,6 @@
 /** Counts what is read between two tellings. One for the second, one for the minute; it grows with nothing. */
 import type { EngineStatus } from '../core/engine.ts'
-import type { EpochMs, PartitionId } from '../core/vocabulary.ts'
+import { type EpochMs, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import type { SourceBatch } from '../sources/source.ts'
 import type { Lag, Reading } from './telemetry.ts'
 
@@ -53,6 +53,36 @@ export function behindMs({ lag, eventTime }: Pick<Reading, 'lag' | 'eventTime'>,
   if (lag === undefined) return 0
   if ('ms' in lag) return lag.ms
   return lag.records > 0 ? now - (eventTime ?? now) : 0
+}
+
+/** When something was read, first and last, and the newest time of a call that counted. */
+export interface Seen {
+  readonly firstReadAt: EpochMs | undefined
+  readonly readAt: EpochMs | undefined
+  readonly eventTime: EpochMs | undefined
+}
+
+export const nothingSeen: Seen = { firstReadAt: undefined, readAt: undefined, eventTime: undefined }
+
+export const seenWith = (
+  seen: Seen,
+  { records, eventTime }: Pick<Reading, 'records' | 'eventTime'>,
+  at: EpochMs,
+): Seen =>
+  records > 0
+    ? { firstReadAt: seen.firstReadAt ?? at, readAt: at, eventTime: eventTime ?? seen.eventTime }
+    : { ...seen, eventTime: eventTime ?? seen.eventTime }
+
+/** What was read within this is what the source has now. */
+const freshMs = 10 * SECOND_MS
+
+/**
+ * How old the newest call is, while the source brings any: all that there is to go by of files, and of a stream whose records
+ * come late or with a clock so wrong that none of them counts. Undefined while it brings nothing: a quiet stream is no blind one.
+ */
+export function newestAgeMs({ firstReadAt, readAt, eventTime }: Seen, now: EpochMs): number | undefined {
+  if (readAt === undefined || now - readAt >= freshMs) return undefined
+  return Math.max(0, now - (eventTime ?? firstReadAt ?? now))
 }
 
 /** Records add up over partitions; of times the longest counts. */

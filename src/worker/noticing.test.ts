@@ -36,7 +36,8 @@ function begin(send: 'takes all' | 'is silent' = 'takes all') {
       return { kind: 'applied' }
     },
   })
-  noticing.telemetry({
+  const tell = noticing.hearing(event => void told.push(event))
+  tell({
     name: 'workerStarted',
     source: 'topic calls',
     mode: 'observe',
@@ -44,12 +45,12 @@ function begin(send: 'takes all' | 'is silent' = 'takes all') {
     note: undefined,
   })
   return {
-    ...{ noticing, sent },
+    ...{ noticing, sent, tell },
     notices: (): Notice[] => told.flatMap(event => (event.name === 'noticeTold' ? [event.notice] : [])),
     async seconds(seconds: number, reading: (at: number) => Partial<Reading>) {
       for (let second = 0; second < seconds; second++) {
-        noticing.telemetry({ name: 'checkpointWritten', partitions: 1, tookMs: 1 })
-        noticing.telemetry({ name: 'batchesRead', ...quiet, ...reading(clock.now()) })
+        tell({ name: 'checkpointWritten', partitions: 1, tookMs: 1 })
+        tell({ name: 'batchesRead', ...quiet, ...reading(clock.now()) })
         now += SECOND_MS
       }
       await new Promise(resolve => setImmediate(resolve))
@@ -83,7 +84,7 @@ test('a file that says nothing of a lag is behind by the age of what it brings; 
 test('a source that brings nothing and is in trouble is a blind one', async () => {
   const world = begin()
   for (let minute = 0; minute < 4; minute++) {
-    world.noticing.telemetry({ name: 'sourceReported', level: 'warn', detail: 'broker is away' })
+    world.tell({ name: 'sourceReported', level: 'warn', detail: 'broker is away' })
     await world.seconds(60, () => ({ lag: { records: 0 }, eventTime: noon }))
   }
   expect(world.notices()).toMatchObject([{ kind: 'behind', at: noon + 136 * SECOND_MS }])
@@ -100,7 +101,7 @@ test('while SNS is silent the newest word on a subject waits and no more, and th
 
 test('what was history is summed up once, when the worker has caught up and what still goes on was alerted', async () => {
   const world = begin()
-  const tell = (explanation: Explanation) => world.noticing.telemetry({ name: 'incidentChanged', explanation })
+  const tell = (explanation: Explanation) => world.tell({ name: 'incidentChanged', explanation })
   tell(change({ incidentId: 'k0#1', telling: 'alerted' }))
   tell(change({}))
   tell(change({ incidentId: 'k2#1', keyId: 'k2', severity: 'high', kind: 'retry-storm' }))
@@ -129,13 +130,13 @@ Source: topic calls.`,
 
 test('a backlog that was read between two looks, or whose worker stops before its end, is summed up all the same', async () => {
   const fast = begin()
-  fast.noticing.telemetry({ name: 'incidentChanged', explanation: change({}) })
+  fast.tell({ name: 'incidentChanged', explanation: change({}) })
   await fast.seconds(15, () => ({}))
   expect(fast.notices()).toMatchObject([{ kind: 'history', from: noon - 2 * HOUR_MS, at: noon }])
 
   const stopped = begin()
-  stopped.noticing.telemetry({ name: 'incidentChanged', explanation: change({}) })
-  stopped.noticing.telemetry({ name: 'workerStopping', because: 'asked', effectsRunning: 0 })
+  stopped.tell({ name: 'incidentChanged', explanation: change({}) })
+  stopped.tell({ name: 'workerStopping', because: 'asked', effectsRunning: 0 })
   await stopped.noticing.finish()
   expect(stopped.sent).toHaveLength(1)
 })
@@ -143,7 +144,7 @@ test('a backlog that was read between two looks, or whose worker stops before it
 test('more incidents than a message has room for are counted', async () => {
   const world = begin()
   for (let key = 0; key < 150; key++)
-    world.noticing.telemetry({ name: 'incidentChanged', explanation: change({ incidentId: `k${key}#1` }) })
+    world.tell({ name: 'incidentChanged', explanation: change({ incidentId: `k${key}#1` }) })
   await world.seconds(15, () => ({}))
   expect(world.sent[0]).toContain('150 incidents, of which 0 are over')
   expect(world.sent[0]?.split('\n').at(-2)).toBe('- and 50 more')

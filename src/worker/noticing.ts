@@ -9,15 +9,15 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Notice, NoticeSource } from '../core/explanation/notice.ts'
-import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
+import { type EpochMs, type PartitionId, SECOND_MS } from '../core/vocabulary.ts'
 import { endHistory, followHistory, noHistory, noteChange } from './history-summary.ts'
-import { behindMs } from './meter.ts'
+import { behindMs, newestAgeMs, nothingSeen, type Seen, seenWith } from './meter.ts'
 import { followNotices, type NoticeRules, quietNotices } from './notices.ts'
 import type { Reading, Telemetry, TelemetryEvent } from './telemetry.ts'
 
 export interface Noticing {
-  /** The same telemetry, listened to. */
-  readonly telemetry: Telemetry
+  /** The same telemetry, listened to: what the whole worker tells, or the life of one partition of a shared stream. */
+  hearing(telemetry: Telemetry, partition?: PartitionId): Telemetry
   /** Gives what is on its way a moment. */
   finish(): Promise<void>
 }
@@ -31,40 +31,44 @@ export interface NoticingSettings extends NoticeRules {
     | undefined
 }
 
+interface Kept {
+  readonly checkpointedAt: EpochMs
+  readonly undelivered: number
+}
+
 /** A source that is well says nothing of trouble for so long; it is told once a minute at most. */
 const troubledForMs = 90 * SECOND_MS
-/** What was read within this is what the source has now. */
-const freshMs = 10 * SECOND_MS
 const graceMs = 3 * SECOND_MS
 
 export function createNoticing(settings: NoticingSettings): Noticing {
   const { clock, telemetry, send } = settings
-  const startedAt = clock.now()
   let who = { source: 'none yet', mode: 'unknown' }
   let awaySince: EpochMs | undefined
   let state = quietNotices
   let history = noHistory
-  let checkpointedAt = startedAt
-  let undelivered = 0
-  let readAt = startedAt
+  const parts = new Map<PartitionId | undefined, Kept>()
+  const startedAt = clock.now()
+  let seen: Seen = nothingSeen
   let troubledAt = Number.NEGATIVE_INFINITY
   const sending = new Map<string, { readonly stop: AbortController; readonly work: Promise<unknown> }>()
 
-  function hear(event: TelemetryEvent): void {
+  /** What the life of a partition has read is heard with that of the others, as the worker's. */
+  function hear(event: TelemetryEvent, partition: PartitionId | undefined): void {
     const at = clock.now()
     switch (event.name) {
       case 'workerStarted':
         who = { source: event.source, mode: event.mode }
-        awaySince = event.resumedFrom
+        awaySince = least(awaySince, event.resumedFrom)
+        parts.set(partition, { checkpointedAt: at, undelivered: 0 })
         break
       case 'batchesRead':
-        step(event, at)
+        if (partition === undefined) step(event, at)
         break
       case 'minuteSummarised':
-        undelivered = event.undelivered
+        parts.set(partition, { ...keptOf(partition, at), undelivered: event.undelivered })
         break
       case 'checkpointWritten':
-        checkpointedAt = at
+        parts.set(partition, { ...keptOf(partition, at), checkpointedAt: at })
         break
       case 'incidentChanged':
         history = noteChange(history, event.explanation)
@@ -73,6 +77,9 @@ export function createNoticing(settings: NoticingSettings): Noticing {
         if (event.level === 'warn') troubledAt = at
         break
       case 'workerStopping':
+        parts.delete(partition)
+        // Of a shared stream the last of them: what others had to tell is told by who has their partitions now.
+        if (parts.size > 0) break
         for (const notice of endHistory(history, { at, awaySince })) tell(notice)
         history = noHistory
         break
@@ -80,12 +87,15 @@ export function createNoticing(settings: NoticingSettings): Noticing {
     }
   }
 
+  const keptOf = (partition: PartitionId | undefined, at: EpochMs): Kept =>
+    parts.get(partition) ?? { checkpointedAt: at, undelivered: 0 }
+
   function step(reading: Reading, at: EpochMs): void {
-    if (reading.records > 0) readAt = at
+    seen = seenWith(seen, reading, at)
     const blindMs = blindFor(reading, at)
     const [next, notices] = followNotices(
       state,
-      { at, behindMs: blindMs, readTo: reading.eventTime, checkpointedAt, undelivered },
+      { at, behindMs: blindMs, readTo: reading.eventTime, ...keptOfAll(at) },
       settings,
     )
     state = next
@@ -94,15 +104,22 @@ export function createNoticing(settings: NoticingSettings): Noticing {
     for (const notice of [...notices, ...summary]) tell(notice)
   }
 
+  /** The oldest checkpoint counts, and whatever anybody did not get. */
+  function keptOfAll(at: EpochMs): Kept {
+    const kept = [...parts.values()]
+    return {
+      checkpointedAt: kept.reduce((oldest, part) => Math.min(oldest, part.checkpointedAt), at),
+      undelivered: kept.reduce((sum, part) => sum + part.undelivered, 0),
+    }
+  }
+
   /**
    * By what the source says of its lag; by the age of what it brings, which is all that there is of files; and while it brings
    * nothing and is in trouble, by how long that has been.
    */
   function blindFor(reading: Reading, at: EpochMs): number {
-    const isFresh = at - readAt < freshMs && reading.eventTime !== undefined
-    const age = isFresh && reading.eventTime !== undefined ? at - reading.eventTime : 0
-    const silent = at - troubledAt < troubledForMs ? at - readAt : 0
-    return Math.max(behindMs(reading, at), age, silent)
+    const silent = at - troubledAt < troubledForMs ? at - (seen.readAt ?? startedAt) : 0
+    return Math.max(behindMs(reading, at), newestAgeMs(seen, at) ?? 0, silent)
   }
 
   function tell(notice: Notice): void {
@@ -124,9 +141,9 @@ export function createNoticing(settings: NoticingSettings): Noticing {
   }
 
   return {
-    telemetry(event) {
-      telemetry(event)
-      hear(event)
+    hearing: (tellOn, partition) => event => {
+      tellOn(event)
+      hear(event, partition)
     },
     async finish() {
       const patience = new AbortController()
@@ -138,6 +155,9 @@ export function createNoticing(settings: NoticingSettings): Noticing {
     },
   }
 }
+
+const least = (one: EpochMs | undefined, other: EpochMs | undefined): EpochMs | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 
 const subjects: Readonly<Record<Notice['kind'], string>> = {
   behind: 'lag',

@@ -8,13 +8,11 @@ import type { Engine } from '../core/engine.ts'
 import { engineStatus } from '../core/engine.ts'
 import type { EngineInput } from '../core/engine-input.ts'
 import { cleanText } from '../core/explanation/text.ts'
-import type { RestoreEffect } from '../core/incident/effect.ts'
-import { type LimitStories, type LimitStory, placeName } from '../core/incident/limit-story.ts'
 import { answerTo, type CommandAnswer, type OperatorCommand } from '../core/operator.ts'
 import { type ApiKeyId, type EpochMs, HOUR_MS } from '../core/vocabulary.ts'
 import type { AuditLog } from '../stores/audit.ts'
 import type { EffectJournal, JournalEntry } from '../stores/journal-entry.ts'
-import type { Telemetry, TelemetryEvent } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 
 export interface OperatingOptions {
   readonly engine: Engine
@@ -30,7 +28,8 @@ export interface OperatingOptions {
 }
 
 export interface Operating {
-  operate(command: OperatorCommand, by: string): Promise<CommandAnswer>
+  /** `word`: its number, where it was said to all; it is heard once, whatever comes of it. */
+  operate(command: OperatorCommand, by: string, word?: number): Promise<CommandAnswer>
   /** Tells an engine that has no past what of these entries concerns it all the same. Once, at the start. */
   hearAnew(entries: readonly JournalEntry[]): Promise<void>
 }
@@ -55,16 +54,18 @@ export function createOperating(options: OperatingOptions): Operating {
   }
 
   return {
-    async operate(command, name) {
+    async operate(command, name, word) {
       const by = cleanText(name)
       const at = clock.now()
       const lost = lostOf(command)
       const asked = answerTo(engine, command, by)
       const answer = withLost(asked, lost)
+      const said = answer.kind === 'obeyed' ? entriesOf(command, answer.keyIds) : []
+      const written = word !== undefined && said.length === 0 ? [command] : said
+      await journal.append(
+        written.map(one => ({ kind: 'commanded', at, command: one, by, ...(word !== undefined && { word }) })),
+      )
       if (answer.kind === 'obeyed') {
-        await journal.append(
-          entriesOf(command, answer.keyIds).map(said => ({ kind: 'commanded', at, command: said, by })),
-        )
         await feed({ kind: 'operator', command, by, at })
         prolongAll(answer)
         if (lost.size > 0) await giveBackLost(lost, by)
@@ -96,29 +97,3 @@ function withLost(asked: CommandAnswer, lost: ReadonlySet<ApiKeyId>): CommandAns
   if (asked.kind === 'refused') return { kind: 'obeyed', keyIds: [...lost], incidentIds: [] }
   return { ...asked, keyIds: [...new Set([...asked.keyIds, ...lost])] }
 }
-
-/** What the journal says is lowered for whom no incident holds. */
-export const orphansOf = (stories: LimitStories, limitedKeys: ReadonlySet<ApiKeyId>) =>
-  [...stories.values()].flatMap(story =>
-    story.holders.filter(keyId => !limitedKeys.has(keyId)).map(keyId => ({ keyId, story })),
-  )
-
-/** Under which it is given back. */
-const lostIncident = (keyId: ApiKeyId, decidedAt: EpochMs): string => `${keyId}#lost-${decidedAt}`
-
-export const leftLowered = (story: LimitStory, keyId: ApiKeyId, decidedAt: EpochMs): TelemetryEvent => ({
-  ...{ name: 'limitLeftLowered', incidentId: lostIncident(keyId, decidedAt), keyId },
-  ...{ way: story.kind, planId: placeName(story) },
-  original: story.kind === 'plan' ? (story.original ?? undefined) : undefined,
-})
-
-/** Of limits that no incident holds: all of it at once. */
-export const lostRestores = (
-  lost: Iterable<ApiKeyId>,
-  { decidedAt, by }: { readonly decidedAt: EpochMs; readonly by: string | undefined },
-): readonly RestoreEffect[] =>
-  [...lost].map(keyId => {
-    const incidentId = lostIncident(keyId, decidedAt)
-    const said = by === undefined ? {} : { by }
-    return { id: `${incidentId}/restore-full`, incidentId, keyId, decidedAt, kind: 'restore', step: 'full', ...said }
-  })

@@ -319,6 +319,22 @@ test('and where the gateway refuses to take it back, it asks again each hour, an
   await life.stop()
 })
 
+test('one that it was given back, and that is left lowered once more within the hour, is given back as soon', async () => {
+  const life = await live({ folder: await orphanedFolder() })
+  await untilQuiet()
+  const change = { kind: 'plan-changing', at: noon, keyId: 'k1', planId: 'p1' } as const
+  const low = { rateLimit: 2, burstLimit: 4 }
+  const back = { effectId: `k1#lost-${noon}/restore-full`, before: low, after: full }
+  await life.journal.append([
+    { ...change, ...back },
+    { kind: 'plan-set', at: noon, effectId: back.effectId, keyId: 'k1', planId: 'p1' },
+    { ...change, effectId: 'k1#7/throttle-1', before: full, after: low },
+  ])
+  await life.pass(MINUTE_MS)
+  expect(life.asked()).toEqual([back.effectId, `k1#lost-${noon + MINUTE_MS}/restore-full`])
+  await life.stop()
+})
+
 test('a history that is given again is not read again, and the start says so', async () => {
   const folder = newFolder()
   const first = await live({ folder })

@@ -23,6 +23,9 @@ export interface SavedState {
 export const hasReadNothing = ({ engine }: SavedState): boolean =>
   [...engine.owners.values()].every(({ closedToSecond }) => closedToSecond < 0)
 
+/** What comes later: the keys that something was going on with. Ours by the checkpoint's checksum and version. */
+export const savedKeys = (later: readonly unknown[]): EngineSnapshot['keys'] => later as EngineSnapshot['keys']
+
 /** Ours by the checkpoint's checksum and version. */
 export function savedState(state: unknown): SavedState {
   return state as SavedState

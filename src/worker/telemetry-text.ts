@@ -77,6 +77,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `More alerts are undelivered than can be kept: ${grouped(event.alerts)} of the oldest are gone, and nobody was told of them`
     case 'fleetUnheard':
       return `What the other workers see is not known, and each judges by its own share: ${event.because}`
+    case 'wordsUnheard':
+      return `What people say to all workers (halt, go-on, release --all) cannot be read, and is tried again each second: ${event.because}`
     case 'partitionAwaited':
       return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
     case 'partitionTroubled':
@@ -97,6 +99,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
     case 'limitsUnguarded':
       return `Limits of ${unguardedText(event.gateways)} would stay lowered if Weir died for good while they are: configure deadMansSwitch there (src/dead-man/README.md says how), or give them back by hand from the effect journal`
+    case 'tenantsSplit':
+      return `${event.tenants === 1 ? '1 tenant' : `${event.tenants} tenants`} of tenants.yaml ${event.tenants === 1 ? 'has' : 'have'} several keys. Workers share this stream, so what a tenant's keys call is summed, and a usage plan that holds several of them lowered, only where they are in one partition: write the records keyed by tenant to have that`
     case 'scheduleMissing':
       return `The dead man's switch has no schedule ${event.schedule}: should Weir die now, that limit would stay lowered. It is tried for ${event.needsPerson ? 'every five minutes' : 'again'} (${event.because})`
     case 'scheduleMade':
@@ -141,6 +145,8 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `An HTTP request for ${event.route} could not be answered: ${event.because}`
     case 'workerStopping':
       return `Stopping (${event.because}), ${event.effectsRunning} effects still running`
+    case 'limitsStayLowered':
+      return `While Weir does not run nobody gives back the lowered limits of ${listText(event.keyIds)}: start it again, or give them back now with weir throttles release --all`
     case 'workerStopped':
       return `Stopped after ${event.totalCalls} calls`
     default:
@@ -267,3 +273,10 @@ function performedSentence(effect: Effect, outcome: Outcome): string {
 const grouped = (count: number): string => count.toLocaleString('en-US')
 
 const isoTime = (at: EpochMs): string => new Date(at).toISOString()
+
+const listedIds = 10
+
+function listText(ids: readonly string[]): string {
+  const more = ids.length - listedIds
+  return more > 0 ? `${ids.slice(0, listedIds).join(', ')} and ${more} more` : ids.join(', ')
+}

@@ -120,6 +120,7 @@ export type TelemetryEvent =
   /** More than may be kept of alerts that nobody got: these were the oldest. */
   | { readonly name: 'alertsForgotten'; readonly alerts: number }
   | { readonly name: 'fleetUnheard'; readonly because: string }
+  | { readonly name: 'wordsUnheard'; readonly because: string }
   | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
   | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
@@ -146,6 +147,8 @@ export type TelemetryEvent =
   | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
   /** In mode enforce, of gateways that have no dead man's switch. */
   | { readonly name: 'limitsUnguarded'; readonly gateways: readonly (string | undefined)[] }
+  /** At the start, where workers share a stream: so many have several keys, which are watched together by partition only. */
+  | { readonly name: 'tenantsSplit'; readonly tenants: number }
   /** A limit is lowered, or about to be, and no schedule would give it back. */
   | {
       readonly name: 'scheduleMissing'
@@ -184,6 +187,8 @@ export type TelemetryEvent =
       readonly because: 'asked' | 'source-ended' | 'trouble'
       readonly effectsRunning: number
     }
+  /** They stay lowered while nobody runs. */
+  | { readonly name: 'limitsStayLowered'; readonly keyIds: readonly ApiKeyId[] }
   | { readonly name: 'workerStopped'; readonly totalCalls: number }
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -217,6 +222,7 @@ export function levelOf(event: TelemetryEvent): Level {
       return event.level
     case 'alertsUnsent':
     case 'limitsUnguarded':
+    case 'tenantsSplit':
     case 'scheduleLeft':
     case 'detectorsBlind':
     case 'historyWanting':
@@ -242,11 +248,13 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'requestFailed':
       return 'warn'
     case 'alertsForgotten':
+    case 'wordsUnheard':
     case 'noticeRefused':
     case 'auditFailed':
     case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':
+    case 'limitsStayLowered':
     case 'sourceTroubled':
       return 'error'
     case 'metricsPriced':

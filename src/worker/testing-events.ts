@@ -68,6 +68,7 @@ export const events: Events = {
   noticeTold: { name: 'noticeTold', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
   noticeRefused: { name: 'noticeRefused', notice: { kind: 'alerts-undelivered', at, alerts: 3 } },
   fleetUnheard: { name: 'fleetUnheard', because: 'EACCES' },
+  wordsUnheard: { name: 'wordsUnheard', because: 'EACCES' },
   partitionAwaited: { name: 'partitionAwaited', partition: 't/0' as PartitionId },
   partitionTroubled: { name: 'partitionTroubled', partition: 't/0' as PartitionId, because: 'it is damaged' },
   decisionsRecalled: { name: 'decisionsRecalled', decisions: 1, outcomes: 1 },
@@ -76,6 +77,7 @@ export const events: Events = {
   effectLeftOpen: { name: 'effectLeftOpen', effectId: throttle.id },
   limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, way: 'plan', planId: 'p1', original: undefined },
   limitsUnguarded: { name: 'limitsUnguarded', gateways: [undefined, 'eu'] },
+  tenantsSplit: { name: 'tenantsSplit', tenants: 2 },
   scheduleMissing: {
     ...{ name: 'scheduleMissing', schedule: 'weir-plan-p1', effectId: throttle.id },
     ...{ because: 'no answer', needsPerson: false },
@@ -106,5 +108,6 @@ export const events: Events = {
   requestsRefused: { name: 'requestsRefused', refused: { token: 3, host: 1 } },
   requestFailed: { name: 'requestFailed', route: '/metrics', because: 'no such row' },
   workerStopping: { name: 'workerStopping', because: 'asked', effectsRunning: 1 },
+  limitsStayLowered: { name: 'limitsStayLowered', keyIds: ['k1' as ApiKeyId] },
   workerStopped: { name: 'workerStopped', totalCalls: 9_120 },
 }

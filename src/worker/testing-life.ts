@@ -24,6 +24,7 @@ import { type Checkpoints, openCheckpoints } from '../stores/checkpoint.ts'
 import { openEffectJournal } from '../stores/effect-journal.ts'
 import { openRecording } from '../stores/recording.ts'
 import { openRejects } from '../stores/rejects.ts'
+import type { SpokenWords } from '../stores/spoken-words.ts'
 import { openUndelivered } from '../stores/undelivered.ts'
 import { teachHistory } from './history.ts'
 import type { Keeper } from './keeper.ts'
@@ -86,6 +87,8 @@ interface Life {
   /** Where it is recorded, and how much of it. */
   readonly record?: { readonly directory: string; readonly maxBytes?: number }
   readonly metrics?: (clock: Clock) => Publisher
+  /** What people say to all lives. */
+  readonly words?: Pick<SpokenWords, 'after'>
   /** Makes the source one that forgets. */
   readonly retainedMs?: number
 }
@@ -143,6 +146,7 @@ export async function live(life: Life) {
         mode: config.mode,
         checkpointEveryMs,
         recorder,
+        words: life.words,
       },
       audit: { record: async entry => void audited.push(entry) },
       opened: opened => {

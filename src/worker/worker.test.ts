@@ -171,6 +171,24 @@ test('a partition that leaves while some of it waits is held no longer', async (
   await life.stop()
 })
 
+test('what waits of a partition that was another reader’s in between is theirs, though it is back before anybody looked', async () => {
+  const holds: string[] = []
+  const hold = (held: readonly PartitionId[]) => void holds.push(held.join())
+  const given = [backlog('t/0', [0, 45], 0), backlog('t/1', [0, 15], 30)]
+  const life = await live({ folder: newFolder(), hold, given, startsAt: noon + HOUR_MS })
+  const left: PartitionId[][] = [['t/0']]
+  life.source.departed = () => left.shift() ?? []
+  // So long that it would be counted, since nobody waits for an idle one.
+  await life.pass(32_000)
+  expect(holds).toEqual(['t/0', ''])
+  await life.stop()
+  expect(life.told.findLast(event => event.name === 'minuteSummarised')).toMatchObject({ totalCalls: 32 })
+  expect(life.source.committed.at(-1)).toEqual([
+    ['t/0', '17'],
+    ['t/1', '15'],
+  ])
+})
+
 test('one clock that is ahead of its backlog makes no other call late, and is refused', async () => {
   const wild = backlogOf('t/0', [...upTo(0, 4), 50, ...upTo(4, 34)])
   const { calls, late, rejected } = await reading([wild, ...quarterHours('t/1')])
@@ -267,4 +285,17 @@ test('detectors that the log leaves blind are told once in a life, in its first 
       ],
     },
   ])
+})
+
+test('whoever stops it while limits are lowered is told whose they are, and what gives them back without it', async () => {
+  const life = await live({ folder: newFolder() })
+  await life.bring(1, 1)
+  const [before, after] = [
+    { rateLimit: 100, burstLimit: 200 },
+    { rateLimit: 4, burstLimit: 8 },
+  ]
+  const change = { keyId: 'k7' as ApiKeyId, effectId: 'k7#1/throttle-1', planId: 'p7', before, after }
+  await life.journal.append([{ kind: 'plan-changing', at: noon, ...change }])
+  await life.stop()
+  expect(life.told.slice(-2)).toMatchObject([{ name: 'limitsStayLowered', keyIds: ['k7'] }, { name: 'workerStopped' }])
 })

@@ -74,6 +74,10 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
   // Another has the state by now: nothing of it is ours to finish.
   const isTaken = trouble?.cause instanceof StreamError && trouble.cause.code === 'STATE_HELD'
   await keeper.finish(isTaken ? 0 : stopGraceMs).catch(failed)
+  const lowered = keeper.lowered()
+  // Of a shared stream the next owner of the partition gives them back, in seconds.
+  if (lowered.length > 0 && !isTaken && settings.joinFleet === undefined)
+    telemetry({ name: 'limitsStayLowered', keyIds: lowered })
   telemetry({ name: 'workerStopped', totalCalls: keeper.totalCalls() })
   signal.removeEventListener('abort', asked)
   if (trouble) throw trouble.cause

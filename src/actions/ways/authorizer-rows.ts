@@ -25,6 +25,8 @@ export interface AuthorizerTable {
   readonly rows: AuthorizerRows
   /** One for each tenant that may be lowered at once: who shares one shares its limit. */
   readonly penaltyKeys: readonly PenaltyKey[]
+  /** So long after the throttle's end a row ends by itself: it stays for the probation that Weir begins then. */
+  readonly beyondMs: number
 }
 
 export interface Row {
@@ -65,14 +67,17 @@ export interface AuthorizerRows {
 export interface AuthorizerRowsOptions extends AwsClientSettings {
   readonly table: string
   readonly timeoutMs?: number
+  /** One of its own, unless it is given. */
+  readonly client?: Pick<DynamoDBClient, 'send'>
 }
 
 export function authorizerRows({
   table,
   timeoutMs = 5 * SECOND_MS,
+  client: given,
   ...settings
 }: AuthorizerRowsOptions): AuthorizerRows {
-  const client = new DynamoDBClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
+  const client = given ?? new DynamoDBClient(awsClientOptions(settings, { answerWithinMs: timeoutMs }))
 
   async function write(send: () => Promise<unknown>, now: EpochMs, signal: AbortSignal): Promise<Written> {
     try {

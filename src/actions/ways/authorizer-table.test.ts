@@ -17,7 +17,7 @@ const lowering = (step: string, keyId = 'key-a', wanted = low) => ({
 const givingBack = (step: 'half' | 'full', keyId = 'key-a') => ({ ...restore(step, keyId), decidedAt: clock.now() })
 
 /** The conditions of the table, without it; `failing` is answered first, one by one. */
-function rowsInMemory(failing: Written[] = []) {
+function rowsInMemory(failing: Written[] = [], beyondMs = 0) {
   const rows = new Map<string, Pick<Row, 'penaltyKey' | 'expiresAt' | 'version'>>()
   const write = (name: string, ours: readonly string[], now: number, carryOut: () => void): Written => {
     const failure = failing.shift()
@@ -49,7 +49,7 @@ function rowsInMemory(failing: Written[] = []) {
     rows,
     failing,
     penaltyKeyOf,
-    options: { way: 'authorizer-table', authorizerTable: { rows: table, penaltyKeys } } as const,
+    options: { way: 'authorizer-table', authorizerTable: { rows: table, penaltyKeys, beyondMs } } as const,
   }
 }
 
@@ -80,6 +80,34 @@ describe('a key that the authorizer hands out', () => {
     expect(await perform(givingBack('half'))).toEqual({ kind: 'already', wholeOnly: true })
     expect(penaltyKeyOf('key-a')).toBe('slow-10')
     expect(await perform(givingBack('full'))).toEqual({ kind: 'applied' })
+    expect(penaltyKeyOf('key-a')).toBeUndefined()
+    expect(await world.storiesAfterRestart()).toEqual([])
+  })
+
+  test('keeps its row for the probation that begins when its throttle expires, and for no longer', async () => {
+    const probationMs = 40_000_000
+    const { options, penaltyKeyOf, rows } = rowsInMemory([], probationMs)
+    const { perform, performer } = await world.live(options)
+    const lowered = { ...lowering('throttle-1'), expiresAt: clock.now() + 20_000 }
+    await perform(lowered)
+    expect(rows.get('key-a')?.expiresAt).toBe(lowered.expiresAt + probationMs)
+    await clock.sleep(20_000)
+    expect(await perform(givingBack('half'))).toEqual({ kind: 'already', wholeOnly: true })
+    expect(penaltyKeyOf('key-a')).toBe('slow-10')
+    // In use still, so nobody else's.
+    await perform(lowering('throttle-1', 'key-b'))
+    expect(penaltyKeyOf('key-b')).not.toBe('slow-10')
+    await performer.prolong?.('key-b', clock.now() + 900_000, never)
+    expect(rows.get('key-b')?.expiresAt).toBeGreaterThan(clock.now() + 900_000)
+    expect(await perform(givingBack('full'))).toEqual({ kind: 'applied' })
+    expect(penaltyKeyOf('key-a')).toBeUndefined()
+  })
+
+  test('is not lowered any more when it is called back while that is being announced', async () => {
+    const { options, penaltyKeyOf } = rowsInMemory()
+    const { perform } = await world.live(options)
+    const lowered = perform(lowering('throttle-1'))
+    await Promise.all([lowered, perform(givingBack('full'))])
     expect(penaltyKeyOf('key-a')).toBeUndefined()
     expect(await world.storiesAfterRestart()).toEqual([])
   })

@@ -6,7 +6,8 @@
  *   choose a penalty key that nobody has ─► journal ─► PutItem, if the row is ours or has ended ─► lowered
  *   restore: UpdateItem expiresAt = now, if the row is ours ─► left
  *
- * There is no half of it: for the probation the row stays. And whether it holds is not read from the log: it bites when the
+ * There is no half of it: what the tenant's own key allows is not known here, and a penalty key has the limits that it has. So the row stays for the
+ * probation, also where the throttle has expired: by itself it ends after that. And whether it holds is not read from the log: it bites when the
  * authorizer's cached answers have run out, up to an hour later, and from then on the gateway's log may name the penalty key.
  */
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
@@ -52,6 +53,10 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     return story?.kind === 'row' ? story : undefined
   }
 
+  /** When its row ends by itself. */
+  const endOf = ({ gateway, expiresAt }: Pick<RowStory, 'gateway' | 'expiresAt'>): EpochMs =>
+    expiresAt + (gateways.get(gateway)?.authorizerTable?.beyondMs ?? 0)
+
   async function find(
     { keys: needs, limits }: ThrottleEffect,
     { gateway: name, keys }: Part,
@@ -77,23 +82,26 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     if (table === undefined || want === undefined) return { place, outcome: refused(noGateway(place.gateway)) }
     const story = storyOf(place)
     const isAsWanted = story?.isSet === true && story.expiresAt >= effect.expiresAt
-    if (story !== undefined && isAsWanted && story.expiresAt > clock.now()) {
+    if (story !== undefined && isAsWanted && endOf(story) > clock.now()) {
       if (!story.holders.includes(effect.keyId)) await note('row-held', effect, place)
       return { place, outcome: { kind: 'already', after: limitsIn(table.penaltyKeys, story), wholeOnly: true } }
     }
-    // No await from here to the journal: whoever comes next finds the key taken.
-    const penaltyKey = freeKey(table.penaltyKeys, limits, place)
-    if (penaltyKey === undefined) return { place, outcome: refused(allInUse(table.penaltyKeys)) }
     const version = `${effect.id}@${effect.decidedAt}`
     const expiresAt = Math.max(effect.expiresAt, story?.expiresAt ?? 0)
     const ours = story?.versions ?? []
     const about = { at: clock.now(), effectId: effect.id, keyId: effect.keyId, ...place }
-    await ledger.write({ kind: 'row-changing', ...about, penaltyKey: penaltyKey.id, version, expiresAt })
+    if (want.isSuperseded()) return { place, outcome: superseded }
+    const penaltyKey = await takeKey(table.penaltyKeys, limits, place, key =>
+      ledger.write({ kind: 'row-changing', ...about, penaltyKey: key.id, version, expiresAt }),
+    )
+    if (penaltyKey.kind === 'refused') return { place, outcome: penaltyKey }
+    // Called back while it was announced: what would be written now nobody would end.
+    if (want.isSuperseded()) return { place, outcome: superseded }
     const row = {
       row: place.row,
-      penaltyKey,
+      penaltyKey: penaltyKey.key,
       incidentId: effect.incidentId,
-      expiresAt,
+      expiresAt: expiresAt + table.beyondMs,
       version,
       fence: effect.decidedAt,
     }
@@ -106,7 +114,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     switch (written.kind) {
       case 'ok': {
         await note('row-set', effect, place)
-        const { rateLimit, burstLimit } = penaltyKey
+        const { rateLimit, burstLimit } = penaltyKey.key
         return { place, outcome: { kind: 'applied', after: { rateLimit, burstLimit }, wholeOnly: true } }
       }
       case 'others':
@@ -136,7 +144,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     const about = { effectId, keyId, ...place }
     await ledger.write({ kind: 'row-changing', at: clock.now(), ...about, penaltyKey, version, expiresAt: until })
     const isOver = (): boolean => storyOf(place)?.expiresAt !== until
-    const attempt = () => table.rows.prolong({ row, expiresAt: until }, versions, clock.now(), signal)
+    const attempt = () => table.rows.prolong({ row, expiresAt: until + table.beyondMs }, versions, clock.now(), signal)
     const written = await tries({ id: effectId, kind: 'throttle' }, attempt, { signal }, isOver)
     if (written.kind === 'ok' && !isOver()) await ledger.write({ kind: 'row-set', at: clock.now(), ...about })
   }
@@ -155,7 +163,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       return { kind: 'already' }
     }
     if (effect.step === 'half') return { kind: 'already', wholeOnly: true }
-    if (story.expiresAt <= clock.now()) {
+    if (endOf(story) <= clock.now()) {
       await note('row-left', effect, place)
       return { kind: 'already' }
     }
@@ -170,9 +178,9 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
       effect,
       () => table.rows.end(row, story.versions, clock.now(), run.signal),
       run,
-      () => want?.isSuperseded() === true || story.expiresAt <= clock.now(),
+      () => want?.isSuperseded() === true || endOf(story) <= clock.now(),
     )
-    if (written.kind !== 'ok' && written.kind !== 'others' && story.expiresAt > clock.now()) return superseded
+    if (written.kind !== 'ok' && written.kind !== 'others' && endOf(story) > clock.now()) return superseded
     await note('row-left', effect, place)
     if (written.kind === 'others' && !written.hasEnded)
       return refused(`the row for ${place.row} was changed meanwhile by someone else; left as it is`)
@@ -197,6 +205,25 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     }
   }
 
+  /** The first of those that suit which no other part of the stream has; it is journaled with that. */
+  async function takeKey(
+    keys: readonly PenaltyKey[],
+    need: PlanLimits,
+    place: RowPlace,
+    announce: (key: PenaltyKey) => Promise<string | undefined>,
+  ): Promise<{ readonly kind: 'taken'; readonly key: PenaltyKey } | ReturnType<typeof refused>> {
+    let because = allInUse(keys)
+    for (let left = keys; ; ) {
+      // No await from here to the story: whoever comes next finds the key taken.
+      const key = freeKey(left, need, place)
+      if (key === undefined) return refused(because)
+      const taken = await announce(key)
+      if (taken === undefined) return { kind: 'taken', key }
+      because = taken
+      left = left.filter(({ id }) => id !== key.id)
+    }
+  }
+
   /** One that nobody is answered with: the lowest that leaves what is needed, or the highest there is. */
   function freeKey(keys: readonly PenaltyKey[], need: PlanLimits, place: RowPlace): PenaltyKey | undefined {
     const own = storyOf(place)?.penaltyKey
@@ -206,7 +233,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
         story.kind === 'row' &&
         story.gateway === place.gateway &&
         story.row !== place.row &&
-        story.expiresAt > clock.now()
+        endOf(story) > clock.now()
       )
         taken.add(story.penaltyKey)
     const free = keys.filter(({ id }) => !taken.has(id)).sort((one, other) => one.rateLimit - other.rateLimit)
@@ -228,7 +255,7 @@ export function authorizerTable({ gateways, ledger, clock, random, onTrouble }: 
     lower,
     restore,
     prolong,
-    isTaken: async story => ({ kind: 'known', isTaken: story.expiresAt > clock.now() }),
+    isTaken: async story => ({ kind: 'known', isTaken: endOf(story) > clock.now() }),
   }
 }
 

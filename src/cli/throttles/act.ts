@@ -3,6 +3,7 @@
  * given back from its journal. Whether one runs the lock of the state directory says.
  */
 import { userInfo } from 'node:os'
+import { basename } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -11,7 +12,7 @@ import { cleanText, timeText } from '../../core/explanation/text.ts'
 import type { OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { holderOf } from '../../stores/checkpoint-lock.ts'
-import type { EffectJournal } from '../../stores/journal-entry.ts'
+import { spokenWords } from '../../stores/spoken-words.ts'
 import type { Telemetry } from '../../worker/telemetry.ts'
 import { sentenceOf } from '../../worker/telemetry-text.ts'
 import { openDeadMansSwitch } from '../dead-mans-switch.ts'
@@ -19,7 +20,8 @@ import { limitGateways } from '../limit-gateways.ts'
 import { listenForStop } from '../stop-signal.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
-import { releaseOffline } from './offline-release.ts'
+import { type OfflineRelease, releaseOffline } from './offline-release.ts'
+import { type HeldFolder, tellAll } from './tell-all.ts'
 import { throttlesText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 import { commandWorker, type RunningWorker } from './worker-command.ts'
@@ -82,10 +84,12 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   // Whom nothing is lowered for any worker may know of; the same one is told once.
   const told = new Map(
     ('name' in what && knowing.length > 0 ? knowing : folders).flatMap(({ holder, meant }) =>
-      holder === undefined ? [] : [[`${holder.pid} on ${holder.host}`, { holder, meant }] as const],
+      holder === undefined ? [] : [[workerName(holder), { holder, meant }] as const],
     ),
   )
   const left = knowing.filter(({ holder }) => holder === undefined)
+  if (told.size === 0 && (what.kind === 'halt' || what.kind === 'go-on'))
+    return leftForNext(what, by, directory, surroundings)
   if (told.size === 0 && what.kind !== 'release' && what.kind !== 'release-all') throw needsWorker(what, directory)
   const lowered = left.flatMap(({ folder, meant }) =>
     meant.filter(({ place, instead }) => place !== undefined || instead !== undefined).map(one => ({ folder, ...one })),
@@ -101,36 +105,64 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
       options,
       surroundings,
     )
-  for (const { holder, meant } of told.values()) {
-    const worker = { listen: config.server.listen, directory, env, holder }
-    for (const command of commandsOf(what, meant)) await tell(command, by, worker, surroundings)
-    // All of them would be asked at one address, where one of them listens.
-    if (told.size > 1 && !('name' in what)) throw notAllTold(what, [...told.keys()])
-  }
+  const workerOf = (holder: RunningWorker['holder']): RunningWorker => ({
+    ...{ listen: config.server.listen, directory, env, holder },
+  })
+  const [first] = told.values()
+  if ('name' in what)
+    for (const { holder, meant } of told.values())
+      for (const command of commandsOf(what, meant)) await tell(command, by, workerOf(holder), surroundings)
+  else if (first !== undefined)
+    await tellAll({
+      ...{ command: what, by, directory, clock, held: folders.flatMap(heldBy) },
+      // All of them would be asked at one address, where one of them listens.
+      tell: () => tell(what, by, workerOf(first.holder), surroundings),
+      say: text => void out.write(`${cleanText(text)}\n`),
+    })
   if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
   const gateways = limitGateways(config, () => controlPlaneQueue({ clock }))
   const telemetry: Telemetry = event => say(clock.now(), sentenceOf(event))
-  const watchOver = (journal: EffectJournal) => openDeadMansSwitch(config, { clock, journal, telemetry })
+  const watchOver =
+    (folder: string): OfflineRelease['watchOver'] =>
+    (journal, stillOurs) => {
+      const part = folder === directory ? undefined : basename(folder)
+      return openDeadMansSwitch(config, { clock, journal, telemetry, part, stillOurs })
+    }
   for (const folder of new Set(lowered.map(one => one.folder))) {
     out.write(`No worker runs on ${folder}: giving limits back from its journal, as asked by ${by}.\n`)
     const ofKeys = [...new Map(lowered.filter(one => one.folder === folder).map(one => [one.keyId, one])).values()]
     const { random } = surroundings
     const release = { directory: folder, isShared: folder !== directory, lowered: ofKeys, by, clock, random, say }
-    await releaseOffline({ ...release, gateways, watchOver }, signal)
+    await releaseOffline({ ...release, gateways, watchOver: watchOver(folder) }, signal)
     out.write('Done. The next worker does not throttle them again in the same incident.\n')
   }
 }
 
-const notAllTold = ({ kind }: Act, workers: readonly string[]): StreamError =>
-  new StreamError(
-    'WORKER_UNREACHABLE',
-    `Several workers share this state, and only the one at server.listen was told to ${kind}`,
-    {
-      retry: 'later',
-      hint: `Say it to each of them where it runs: ${workers.map(worker => `process ${worker}`).join(', ')}`,
-    },
-  )
+interface Folder {
+  readonly folder: string
+  readonly holder: RunningWorker['holder'] | undefined
+}
+
+const workerName = ({ pid, host }: RunningWorker['holder']): string => `${pid} on ${host}`
+
+const heldBy = ({ folder, holder }: Folder): readonly HeldFolder[] =>
+  holder === undefined ? [] : [{ folder, worker: workerName(holder) }]
+
+/** Where nobody works on the state: whoever does next hears it before anything else. */
+async function leftForNext(
+  { kind }: { readonly kind: 'halt' | 'go-on' },
+  by: string,
+  directory: string,
+  { out, clock }: ActSurroundings,
+): Promise<void> {
+  await spokenWords(directory).say({ command: { kind }, by, at: clock.now() })
+  const next =
+    kind === 'halt'
+      ? 'the next begins halted, and throttles nobody until weir throttles go-on. What is lowered it gives back; weir throttles release --all does so now.'
+      : 'the next may throttle again.'
+  out.write(`No worker runs on ${directory}: ${next}\n`)
+}
 
 async function tell(
   command: OperatorCommand,
@@ -214,7 +246,6 @@ function needsWorker({ kind }: Act, directory: string): StreamError {
   const hints: Readonly<Partial<Record<Act['kind'], string>>> = {
     extend: 'Start it: weir run. It goes on with the throttles it had, and can be told then',
     hold: 'Start it: weir run. It goes on with the throttles it had, and can be told then',
-    halt: 'Nobody throttles while no worker runs: weir throttles release --all gives back what is lowered. To start without throttling: weir run --mode observe',
   }
   return new StreamError('COMMAND_REFUSED', `No worker runs on ${directory} that could be told to ${kind}`, {
     retry: 'later',

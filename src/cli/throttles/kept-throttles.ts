@@ -4,7 +4,7 @@
  */
 import type { TenantsConfig } from '../../core/config/config.ts'
 import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../core/config/tenants.ts'
-import type { EngineSnapshot } from '../../core/engine.ts'
+import { incidentsIn } from '../../core/engine.ts'
 import type { Halt } from '../../core/engine-state.ts'
 import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
 import { endsAt, type Incident, type Story } from '../../core/incident/incident.ts'
@@ -26,7 +26,8 @@ import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
 import { findIncident } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
-import { savedState } from '../../worker/saved-state.ts'
+import { isOnOrOff, spokenWords } from '../../stores/spoken-words.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 
 export interface KeptThrottle {
   readonly keyId: ApiKeyId
@@ -68,7 +69,7 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   const entries = journal.recovered
   const looked = await lookAtCheckpoint(directory)
   const saved = looked !== undefined && 'state' in looked ? savedState(looked.state) : undefined
-  const incidents = openIncidents(saved?.engine)
+  const incidents = openIncidents(looked !== undefined && 'state' in looked ? looked.later : [])
   const owners = tenantDirectory(tenants)
   const lowered = await Promise.all(
     loweredLimits(entries).map(limit => throttleOf(limit, incidents.get(limit.keyId), owners, directory)),
@@ -87,15 +88,10 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
   }
 }
 
-function openIncidents(engine: EngineSnapshot['state'] | undefined): ReadonlyMap<ApiKeyId, OpenIncident> {
+function openIncidents(later: readonly unknown[]): ReadonlyMap<ApiKeyId, OpenIncident> {
   const found = new Map<ApiKeyId, OpenIncident>()
-  if (engine === undefined) return found
-  const owners = [...engine.owners.values(), ...(engine.tenantWide ? [engine.tenantWide] : [])]
-  for (const owner of owners) {
-    for (const { keyId, incident } of owner.incidents) {
-      if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
-    }
-  }
+  for (const { keyId, incident } of incidentsIn(savedKeys(later)))
+    if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
   return found
 }
 
@@ -186,6 +182,13 @@ function whereaboutsOf(incident: OpenIncident, story: Story) {
     default:
       throw new Error(`no such phase: ${incident satisfies never}`)
   }
+}
+
+/** What was said to all workers last goes before what each has heard by now. */
+export async function haltedNow(directory: string, kept: Halt | undefined): Promise<Halt | undefined> {
+  const last = (await spokenWords(directory).after(undefined)).findLast(isOnOrOff)
+  if (last === undefined) return kept
+  return last.command.kind === 'halt' ? (kept ?? { by: last.by, since: last.at }) : undefined
 }
 
 /** By the checkpoint, and what the journal has been told since. */

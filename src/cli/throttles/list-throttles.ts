@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.ts'
 import type { OperatorWord } from '../../core/explanation/explanation.ts'
 import { terminalSafe, times, waitingOf } from '../../core/explanation/json.ts'
 import type { EpochMs } from '../../core/vocabulary.ts'
-import { type KeptState, type KeptThrottle, keptState } from './kept-throttles.ts'
+import { haltedNow, type KeptState, type KeptThrottle, keptState } from './kept-throttles.ts'
 import { listText } from './throttle-text.ts'
 import { type PlaceOptions, throttlesPlace } from './throttles-place.ts'
 
@@ -16,9 +16,10 @@ export async function listThrottles(
   out: { write(text: string): unknown } = process.stdout,
   now: EpochMs = systemClock().now(),
 ): Promise<void> {
-  const { folders, tenants, note } = await throttlesPlace(options)
+  const { directory, folders, tenants, note } = await throttlesPlace(options)
   const kept = ofAll(await Promise.all(folders.map(folder => keptState(folder, tenants))))
-  const told = { ...kept, notes: [...(note === undefined ? [] : [note]), ...kept.notes] }
+  const halted = await haltedNow(directory, kept.halted)
+  const told = { ...kept, halted, notes: [...(note === undefined ? [] : [note]), ...kept.notes] }
   out.write(options.json ? `${terminalSafe(JSON.stringify(listBody(told)))}\n` : listText(told, now))
 }
 

@@ -30,7 +30,7 @@ export interface OfflineRelease {
   readonly isShared: boolean
   readonly gateways: LimitGateways
   /** The dead man's switch, where there is one: its schedules are taken away with what they were made for. */
-  readonly watchOver: (journal: EffectJournal) => Promise<DeadMansSwitch | undefined>
+  readonly watchOver: (journal: EffectJournal, stillOurs: () => Promise<void>) => Promise<DeadMansSwitch | undefined>
   /** Whose, with the incident that each was lowered for. */
   readonly lowered: readonly { readonly keyId: ApiKeyId; readonly incidentId: string }[]
   readonly by: string
@@ -51,17 +51,22 @@ export async function releaseOffline(release: OfflineRelease, signal: AbortSigna
   const { directory, isShared, lowered, say, clock } = release
   const place = { disk: machineDisk, host: thisHost }
   const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
+  // Stopped for longer than a lease and gone on, it finds that a worker has taken over.
+  const stillOurs = () => lock.check()
   try {
-    const journal = await openEffectJournal(directory)
+    const journal = await openEffectJournal(directory, machineDisk, stillOurs)
     try {
-      const audit = await openAudit(directory, ({ message }) =>
-        say(clock.now(), `${message}; limits are given back all the same`),
+      const audit = await openAudit(
+        directory,
+        ({ message }) => say(clock.now(), `${message}; limits are given back all the same`),
+        machineDisk,
+        { stillOurs },
       )
       try {
-        const watch = await release.watchOver(journal)
+        const watch = await release.watchOver(journal, stillOurs)
         try {
           void watch?.reconcile()
-          const refused = await giveBack(release, { journal, audit, watch }, signal)
+          const refused = await giveBack(release, { journal, audit, watch, stillOurs }, signal)
           if (signal.aborted) throw stopped(directory)
           if (refused.length > 0) throw notAll(refused, lowered.length)
         } finally {
@@ -82,12 +87,13 @@ interface Stores {
   readonly journal: EffectJournal
   readonly audit: AuditLog
   readonly watch: DeadMansSwitch | undefined
+  readonly stillOurs: () => Promise<void>
 }
 
 /** Who could not get it back, and why. */
 async function giveBack(
   { lowered, by, clock, say, gateways, random }: OfflineRelease,
-  { journal, audit, watch }: Stores,
+  { journal, audit, watch, stillOurs }: Stores,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const at = clock.now()
@@ -96,7 +102,7 @@ async function giveBack(
     ({ kind, holders }) => kind === 'plan' && holders.some(keyId => keyIds.includes(keyId)),
   )
   const performer = usagePlanPerformer({
-    ...{ gateways, clock, random, journal, audit },
+    ...{ gateways, clock, random, journal, audit, stillOurs },
     ...(watch && { watch }),
     onTrouble: ({ effectId, error, nextTryInMs }) =>
       say(clock.now(), `${effectId}: not yet, and tried again in ${durationText(nextTryInMs)}: ${error}`),

@@ -7,16 +7,16 @@ import type { WeirConfig } from '../../core/config/config.ts'
 import { tenantDirectory } from '../../core/config/tenants.ts'
 import type { Explanation } from '../../core/explanation/explanation.ts'
 import { alertBody, terminalSafe, times } from '../../core/explanation/json.ts'
-import { alertText, cleanText, kindName, timeText } from '../../core/explanation/text.ts'
+import { alertText, cleanText, durationText, kindName, timeText } from '../../core/explanation/text.ts'
 import type { Outcome } from '../../core/incident/effect.ts'
 import { placeName } from '../../core/incident/limit-story.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
-import { type AuditEntry, readAudit } from '../../stores/audit.ts'
+import { type AuditEntry, type LimitEntry, readAudit } from '../../stores/audit.ts'
 import { changesOf, type LoggedChange } from '../../stores/incident-log.ts'
 import type { JournalEntry } from '../../stores/journal-entry.ts'
 import { limitsText } from '../../worker/telemetry-text.ts'
-import { type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
+import { haltedNow, type KeptState, keptState, type OpenIncident } from './kept-throttles.ts'
 import { throttleBody } from './list-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { haltedText, limitText, listText } from './throttle-text.ts'
@@ -102,7 +102,8 @@ export async function showThrottle(
     out.write(`${terminalSafe(JSON.stringify(body))}\n`)
     return
   }
-  out.write(storyText({ ...kept, throttles }, { explanation, moments, now }))
+  const halted = await haltedNow(place.directory, kept.halted)
+  out.write(storyText({ ...kept, halted, throttles }, { explanation, moments, now }))
 }
 
 function storyText(
@@ -137,7 +138,7 @@ function explanationOf(
       }
     | undefined,
 ): Explanation {
-  const { signal, incidentId, telling, action, extended, held } = story
+  const { signal, incidentId, telling, action, extended, held, verification } = story
   const { kind, severity, onsetAt, decidedAt, current, expected, planned, detectors, evidence } = signal
   return {
     ...{ incidentId, keyId, kind, severity, telling, onsetAt, decidedAt, current, expected, detectors, evidence },
@@ -147,6 +148,7 @@ function explanationOf(
     ...(planned !== undefined && { planned }),
     ...(extended !== undefined && { extended }),
     ...(held !== undefined && { held }),
+    ...(verification !== undefined && { verification }),
   }
 }
 
@@ -249,11 +251,27 @@ function momentOfAudit(entry: AuditEntry): Moment {
     const text = `${by}: ${commandText(entry.command)}, ${answerText(entry.answer)}`
     return { at, from: 'audit', text: cleanText(text) }
   }
-  const { change, way, result, planId, gateway, from, to, because } = entry
+  const { change, way, result, planId, gateway, from, to, because, bitesAfterMs } = entry
   const where =
     planId === undefined ? '' : way === undefined ? ` of plan ${placeName({ gateway, planId })}` : ` of ${planId}`
+  if (change === 'verified') {
+    const after = bitesAfterMs === undefined ? '' : `, ${durationText(bitesAfterMs)} after the gateway had it`
+    const why = because === undefined ? '' : `: ${because}`
+    return {
+      at,
+      from: 'audit',
+      text: cleanText(`${by}: the lowered limit${where} ${verdictText[result]}${after}${why}`),
+    }
+  }
   const what = result === 'refused' ? `refused: ${because}` : `${limitsText(from)} → ${limitsText(to)}, ${result}`
   return { at, from: 'audit', text: cleanText(`${by}: ${change}${where}: ${what}`) }
+}
+
+const verdictText: Readonly<Record<LimitEntry['result'], string>> = {
+  ...{ applied: 'was changed', already: 'was so already', refused: 'was refused' },
+  bites: 'holds',
+  'does-not-bite': 'does NOT hold',
+  'cannot-tell': 'could not be verified',
 }
 
 const commandText = (command: OperatorCommand): string =>

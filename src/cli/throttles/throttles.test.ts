@@ -1,5 +1,6 @@
 /** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -13,9 +14,10 @@ import { commandRoute } from '../../server/command-route.ts'
 import { createServer, type Server } from '../../server/server.ts'
 import { createGateway, type Gateway } from '../../simulation/gateway.ts'
 import { type ServedGateway, serveGateway } from '../../simulation/gateway-server.ts'
-import { readAudit } from '../../stores/audit.ts'
+import { openAudit, readAudit } from '../../stores/audit.ts'
 import { lockDirectory } from '../../stores/checkpoint-lock.ts'
 import { journalIndex, openEffectJournal, readEffectJournal } from '../../stores/effect-journal.ts'
+import { spokenWords } from '../../stores/spoken-words.ts'
 import { live, newFolder, noon, removeFolders } from '../../worker/testing-life.ts'
 import { type Act, type ActOptions, type ActSurroundings, actIn } from './act.ts'
 import { keptState } from './kept-throttles.ts'
@@ -128,6 +130,17 @@ describe('with no worker', () => {
     ])
   })
 
+  test('no limit is changed by one who was frozen, while a worker has taken the state over', async () => {
+    await lowered('key-a', 'key-b')
+    const out = {
+      write(text: string) {
+        if (text.includes('2 usage plans')) writeFileSync(join(kept(), 'lock'), '{"pid":1,"host":"elsewhere"}')
+      },
+    }
+    await expect(say(releaseAll, { yes: true, out })).rejects.toMatchObject({ code: 'STATE_HELD' })
+    expect(limitsNow()).toEqual([5, 5, 100.25])
+  })
+
   test('one is released by its key, its incident or its tenant’s name, and the others stay lowered', async () => {
     for (const name of ['key-a', 'key-a#1', 'client a', 'client-a']) {
       await lowered('key-a', 'key-b')
@@ -188,13 +201,27 @@ describe('with no worker', () => {
     for (const what of [
       { kind: 'extend', name: 'key-a', byMs: 1 },
       { kind: 'hold', name: 'key-a', forMs: 1 },
-      { kind: 'halt' },
-      { kind: 'go-on' },
     ] as const)
       await expect(say(what)).rejects.toMatchObject({ code: 'COMMAND_REFUSED', hint: expect.stringContaining('weir ') })
     await expect(say({ kind: 'release', name: 'key-x' })).rejects.toMatchObject({ code: 'KEY_UNKNOWN' })
     await say(releaseAll, { yes: true })
     expect(await say(releaseAll)).toBe('No limit is lowered: there is nothing to give back.\n')
+  })
+
+  test('to halt is left for the next worker, which begins so; it gives back what is lowered, and until then that is listed', async () => {
+    await mkdir(kept())
+    expect(await say({ kind: 'halt' })).toContain('the next begins halted')
+    let text = ''
+    await listThrottles({ config: join(folder, 'weir.yaml') }, { write: more => (text += more) }, clock.now())
+    expect(text).toContain('Throttling is HALTED by ann')
+    const words = spokenWords(kept())
+    const life = await live({ folder: kept(), words })
+    expect(life.told).toContainEqual(expect.objectContaining({ name: 'operatorCommanded', command: { kind: 'halt' } }))
+    await life.bring(5, 1)
+    await life.bring(5, 200)
+    expect(life.asked().filter(id => id.includes('throttle'))).toEqual([])
+    await life.stop()
+    expect(await say({ kind: 'go-on' })).toContain('may throttle again')
   })
 
   test('without a configuration the state is asked for, and is enough', async () => {
@@ -308,6 +335,48 @@ describe('with a worker that runs', () => {
   })
 })
 
+test('where no worker listens, all that run on the state hear it all the same, and who does not is named', async () => {
+  const part = (partition: string) => join(folder, 'kept/partitions', partition)
+  const words = spokenWords(join(folder, 'kept'))
+  const lives = await Promise.all(['t-0', 't-1'].map(async name => live({ folder: part(name), words })))
+  for (const life of lives) {
+    await life.bring(5, 1)
+    await life.bring(5, 200)
+    expect(life.asked()).toContain('k1#1/throttle-1')
+  }
+  // A second of theirs for each look at their journals.
+  const looking: Clock = {
+    now: clock.now,
+    sleep: async () => {
+      for (const life of lives) await life.pass(1_000)
+    },
+  }
+  expect(await say({ kind: 'halt' }, { clock: looking })).toContain('The worker has heard it.')
+  for (const life of lives) expect(life.asked()).toContain('k1#1/restore-1')
+  expect(await say({ kind: 'go-on' }, { clock: looking })).toContain('The worker has heard it.')
+  await lives[1]?.stop()
+  const lock = await lockDirectory(part('t-1'))
+  closing.push(lock.release)
+  await expect(
+    say(
+      { kind: 'halt' },
+      {
+        clock: {
+          ...clock,
+          sleep: async () => {
+            await lives[0]?.pass(1_000)
+            await clock.sleep(1_000)
+          },
+        },
+      },
+    ),
+  ).rejects.toMatchObject({
+    code: 'WORKER_UNREACHABLE',
+    message: expect.stringContaining('not heard within ten seconds'),
+  })
+  await lives[0]?.stop()
+})
+
 test('where workers share the state, the one that runs is told, and what nobody holds is given back', async () => {
   const part = (partition: string) => join(folder, 'kept/partitions', partition)
   kept = () => part('t-0')
@@ -354,4 +423,41 @@ test('what is lowered is listed and told while the worker runs, with expiry, who
   // Also before the next checkpoint has it.
   expect(JSON.parse(text)).toMatchObject({ schema: 'weir.throttles/1', halted: { by: 'ann' } })
   await life.stop()
+})
+
+test('and whether the lowered limit holds, by the log: as of now, and as it was found', async () => {
+  const state = newFolder()
+  const life = await live({
+    folder: state,
+    answer: effect =>
+      effect.kind === 'throttle'
+        ? { kind: 'applied', after: low, plans: [{ planId: 'plan-k1', limits: low, keys: ['k1'] }] }
+        : { kind: 'applied' },
+  })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.stop()
+  const audit = await openAudit(state, failure => expect.fail(failure.message))
+  const found = { by: 'weir', change: 'verified', keyId: 'k1', planId: 'plan-k1', incidentId: 'k1#1' } as const
+  const limits = { from: undefined, to: low }
+  await audit.record({ at: noon + 30_000, ...found, ...limits, result: 'cannot-tell', because: 'silent' })
+  await audit.record({
+    at: noon + 40_000,
+    ...found,
+    ...limits,
+    result: 'bites',
+    because: undefined,
+    bitesAfterMs: 25_000,
+  })
+  await audit.close()
+  let text = ''
+  await showThrottle(
+    'k1',
+    { config: join(folder, 'weir.yaml'), state },
+    { write: more => (text += more) },
+    noon + 60_000,
+  )
+  expect(text).toContain('Whether it holds is looked for in the log: it may take until 2026-11-20 12:02')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 could not be verified: silent')
+  expect(text).toContain('weir: the lowered limit of plan plan-k1 holds, 25 s after the gateway had it')
 })

@@ -1,5 +1,7 @@
 /** HTML made of text: whatever is put in is escaped, unless it was made here. */
 
+import { terminalSafe } from '../../core/explanation/plain-text.ts'
+
 /** Markup that is as it should be. */
 export interface Markup {
   readonly markup: string
@@ -26,10 +28,13 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, character => entities[character] ?? character)
+/** What steers, hides or turns text round says nothing on a page either. */
+const escaped = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').replace(/[&<>"']/g, character => entities[character] ?? character)
 
 /** What a script or a style sheet holds is not escaped as text is: only its end must not be in it. */
 export const raw = (markup: string): Markup => ({ markup })
 
 /** A value that a script reads: no character of it can end the element that it stands in. */
-export const embeddedJson = (value: unknown): Markup => raw(JSON.stringify(value).replaceAll('<', '\\u003c'))
+export const embeddedJson = (value: unknown): Markup =>
+  raw(terminalSafe(JSON.stringify(value)).replaceAll('<', '\\u003c'))

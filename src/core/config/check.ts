@@ -4,6 +4,7 @@
  * `enforce` without a gateway) is checked here on the raw values, so that a wrong type elsewhere hides none of it.
  */
 import type { z } from 'zod'
+import { terminalSafe } from '../explanation/plain-text.ts'
 import { csvHeaderOf } from '../formats/csv.ts'
 import { type FormatName, fieldNamesOf, formatNames, latencyUnitsMs } from '../formats/field-names.ts'
 import { ANONYMOUS } from '../vocabulary.ts'
@@ -33,6 +34,9 @@ export interface Complaint {
   readonly right: string
 }
 
+/** So many are told: who reads a file of another kind as a configuration has one for each of its lines. */
+export const mostComplaints = 100
+
 export type CheckedConfig =
   | { readonly kind: 'good'; readonly config: WeirConfig; readonly tenants: TenantsConfig }
   | { readonly kind: 'bad'; readonly complaints: readonly Complaint[] }
@@ -47,7 +51,7 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
   const config = weirSchema.safeParse(weir)
   const directory = tenantsSchema.safeParse(tenants)
   const complaints = [
-    ...(config.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'weir', weir)),
+    ...(config.error?.issues ?? []).slice(0, mostComplaints).flatMap(issue => complaintsOf(issue, 'weir', weir)),
     ...conflictingFields(weir),
     ...headerComplaints(weir),
     ...(acts ? enforceWithoutGateway(weir) : []),
@@ -55,7 +59,9 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     ...sameGateways(weir),
     ...switchesElsewhere(weir),
     ...followedPipe(weir),
-    ...(directory.error?.issues ?? []).flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
+    ...(directory.error?.issues ?? [])
+      .slice(0, mostComplaints)
+      .flatMap(issue => complaintsOf(issue, 'tenants', tenants)),
     ...oneMetricTwice(config.data ?? weir),
     ...keyComplaints(tenants),
     ...(acts ? unknownGateways(tenants, namesOf(valueAt(weir, ['gateways']))) : []),
@@ -67,8 +73,10 @@ export function checkConfig(raw: Readonly<Record<ConfigFile, unknown>>, { acts =
     : { kind: 'bad', complaints }
 }
 
-/** One complaint as a line: `throttle.headroom is 0.5: should be a number from 1 to 10`. */
-export function complaintText({ kind, path, value, right }: Complaint): string {
+/** One complaint as a line: `throttle.headroom is 0.5: should be a number from 1 to 10`. Nothing in it steers a terminal. */
+export const complaintText = (complaint: Complaint): string => terminalSafe(sentence(complaint))
+
+function sentence({ kind, path, value, right }: Complaint): string {
   const name = pathText(path)
   switch (kind) {
     case 'wrong':
@@ -120,7 +128,7 @@ function withoutEmpty(value: unknown, file: ConfigFile): unknown {
 function complaintsOf(issue: z.core.$ZodIssue, file: ConfigFile, root: unknown): readonly Complaint[] {
   const path = issue.path.map(key => (typeof key === 'number' ? key : String(key)))
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map(name => {
+    return issue.keys.slice(0, mostComplaints).map(name => {
       const value = shownValue(valueAt(root, [...path, name]), name)
       return { file, kind: 'unknown', path: [...path, name], value, right: nearest(name, path, file, root) }
     })

@@ -12,8 +12,11 @@ import { commandsOf, planCommand } from './by-hand.ts'
 import { type Delay, delayText } from './delay.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
+import { terminalSafe } from './plain-text.ts'
 import { alertText, isStillReduced, unusual } from './text.ts'
 import { nextSteps } from './verification-text.ts'
+
+export { terminalSafe } from './plain-text.ts'
 
 /** One line of JSON, without the line break. */
 export const changeLine = (explanation: Explanation): string => terminalSafe(JSON.stringify(incidentBody(explanation)))
@@ -209,14 +212,6 @@ const seenOf = ({ seconds, accepted, refused, unclear, allowed }: Seen) => ({
 
 export function times<Name extends string>(name: Name, at: EpochMs): Readonly<Record<string, string | number>> {
   return { [name]: new Date(at).toISOString(), [`${name}Ms`]: at }
-}
-
-/** JSON escapes the old control characters only; the others that steer a terminal are written as escapes too. Same value. */
-export function terminalSafe(json: string): string {
-  return json.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 export const riseJson = (rise: Detectable) => ({ ...rise, multiple: rise.multiple ?? null })

@@ -99,7 +99,7 @@ function placeOf({ state }: Engine, keyId: ApiKeyId): Place | undefined {
 }
 
 function earlyViewOf(engine: Engine, { owner, key }: Place, endSecond: number): TenantView {
-  const copy = { ...key }
+  const copy = { ...key, untaken: undefined, untakenRings: undefined }
   const known = knownAt(engine, owner, copy, endSecond, 'early')
   const { concurrency } = engine.settings.config.pool ?? {}
   return structuredClone(
@@ -108,7 +108,7 @@ function earlyViewOf(engine: Engine, { owner, key }: Place, endSecond: number): 
 }
 
 function finalViewOf(engine: Engine, { owner, key }: Place): TenantView {
-  const copy = { ...key }
+  const copy = { ...key, untaken: undefined, untakenRings: undefined }
   const endSecond = owner.closedToSecond
   const known = knownAt(engine, owner, copy, endSecond, 'final')
   const { concurrency } = engine.settings.config.pool ?? {}

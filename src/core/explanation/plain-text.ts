@@ -48,3 +48,16 @@ export function cleanText(text: string): string {
   const characters = [...clean]
   return characters.length > longestText ? `${characters.slice(0, longestText - 1).join('')}…` : clean
 }
+
+/**
+ * What is in quotes, made safe to show: JSON escapes the old control characters only, and the others that steer a terminal are
+ * written as escapes too. Of JSON the same value.
+ */
+export function terminalSafe(json: string): string {
+  return json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character =>
+    // Of those beyond the first 65,536 both halves.
+    [...Array(character.length).keys()]
+      .map(at => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+}

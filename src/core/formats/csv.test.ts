@@ -33,6 +33,24 @@ describe('rows of a CSV', () => {
     expect(callsOf(decode([line, `${line}\n${line}`], fields))).toEqual(Array(3).fill({ ...call, latencyMs: -1 }))
   })
 
+  test('that a client’s text makes begin like an envelope are rows all the same, and cost no other row', () => {
+    const fields = { header: 'userAgent,requestTimeEpoch,apiKeyId,status' }
+    const victim = `{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"x;${noon};victim;200"}]}`
+    const rows = [victim, '{"messageType":', '{'].map((agent, index) => `${agent},${noon},k${index},200`)
+    const good = `curl,${noon},good,200`
+    for (const row of rows)
+      expect(keysOf(decode([`${row}\n${good}`, `${good}\n${row}\n${good}`], fields))).not.toContain('victim')
+    for (const row of rows.slice(1))
+      expect(keysOf(decode(`${row}\n${good}`, fields))).toEqual([`k${rows.indexOf(row)}`, 'good'])
+    // One with more commas than the header is refused by itself.
+    expect(rejectedOf(decode(`${rows[0]}\n${good}`, fields))).toEqual({ 'bad-row': 1 })
+    const envelope = JSON.stringify({
+      messageType: 'DATA_MESSAGE',
+      logEvents: [{ id: '1', timestamp: noon, message: good }],
+    })
+    expect(keysOf(decode(`${envelope}\n${envelope}\n${good}\n`, fields))).toEqual(['good', 'good', 'good'])
+  })
+
   test('go on by one header from record to record, and a header that comes again is neither row nor rejection', () => {
     const batch = decode([`${header}\n${row()}\n`, `${row()}\n${header}\n${row()}`, header])
     expect(batch.length).toBe(3)

@@ -4,7 +4,7 @@
  */
 import { type RejectionReason, reject } from '../call-batch.ts'
 import { excerptOf } from './excerpt.ts'
-import { skipSpace } from './json-members.ts'
+import { isSpace, skipSpace } from './json-members.ts'
 import type { LineReader, Origin } from './lines.ts'
 
 /** Counts the line from `from` to `to`, its end left out; answers why not, where it was not. */
@@ -13,6 +13,7 @@ export type TakeLine = (bytes: Buffer, from: number, to: number, origin: Origin)
 const newline = 0x0a
 const carriageReturn = 0x0d
 const openBrace = 0x7b
+const closeBrace = 0x7d
 /** A string in an envelope must be unescaped before it is a line of text. */
 const notRead = -1
 /** No member's name is known in a line of text: everything in it is a value. */
@@ -41,16 +42,62 @@ export function createTextReader(takeLine: TakeLine): LineReader {
 
 /** CloudWatch Logs writes the type first. */
 const withinHead = 1024
+const typeName = '"messageType"'
 
-/** Reads text, and what comes in an envelope with `envelopes`. */
+/**
+ * Reads text, and with `envelopes` what comes in one. Each line by itself: where a client's text stands first on a row, a row
+ * that begins as an envelope does is still a row, and must not take the others with it. An envelope ends with its line,
+ * unless it was cut off; only one that somebody printed over several lines, whose brace stands alone, is the whole record.
+ */
 export function orEnveloped(text: LineReader, envelopes: LineReader): LineReader {
   return {
     readString: () => notRead,
     read(bytes, origin) {
-      const hasBrace = bytes[skipSpace(bytes, 0, bytes.length)] === openBrace
-      const isEnvelope = hasBrace && bytes.subarray(0, withinHead).includes('"messageType"')
-      const reader = isEnvelope ? envelopes : text
-      reader.read(bytes, origin)
+      if (!bytes.includes(typeName)) {
+        text.read(bytes, origin)
+        return
+      }
+      if (isPrinted(bytes)) {
+        envelopes.read(bytes, origin)
+        return
+      }
+      for (let from = 0; from < bytes.length; ) {
+        const isEnvelope = isEnvelopeAt(bytes, from, origin.isCut)
+        let to = from
+        // Neighbours of one kind go on as one piece.
+        while (to < bytes.length && isEnvelopeAt(bytes, to, origin.isCut) === isEnvelope) to = endOfLine(bytes, to) + 1
+        const reader = isEnvelope ? envelopes : text
+        reader.read(bytes.subarray(from, Math.min(to, bytes.length)), within(origin, from, to >= bytes.length))
+        from = to
+      }
     },
   }
+}
+
+/** Of a stretch that is followed by another nothing was cut off. */
+function within(origin: Origin, offset: number, isLast: boolean): Origin {
+  if (offset === 0 && isLast) return origin
+  const { batch, eventTime, isCut, place } = origin
+  return { batch, eventTime, isCut: isCut && isLast, place: at => place(at + offset) }
+}
+
+function endOfLine(bytes: Buffer, from: number): number {
+  const end = bytes.indexOf(newline, from)
+  return end < 0 ? bytes.length : end
+}
+
+function isEnvelopeAt(bytes: Buffer, from: number, isCut: boolean): boolean {
+  const to = endOfLine(bytes, from)
+  const begin = skipSpace(bytes, from, to)
+  if (bytes[begin] !== openBrace || !bytes.subarray(begin, Math.min(to, begin + withinHead)).includes(typeName))
+    return false
+  let last = to - 1
+  while (last > begin && isSpace(bytes[last] ?? 0)) last--
+  return bytes[last] === closeBrace || (isCut && to === bytes.length)
+}
+
+function isPrinted(bytes: Buffer): boolean {
+  const begin = skipSpace(bytes, 0, bytes.length)
+  const end = endOfLine(bytes, begin)
+  return bytes[begin] === openBrace && skipSpace(bytes, begin + 1, end) === end
 }

@@ -90,10 +90,14 @@ export function judgeMove({ from, to, stages }: MoveGiveBack, current: readonly 
   return isOthers ? { kind: 'leave', because: 'others' } : { kind: 'restore', removeFrom: undefined, addTo }
 }
 
-/** One of these waits for a limit at a time: so it is named by the limit, and unique in an account and region. */
-export function orderName(giveBack: OrderedGiveBack): string {
+/**
+ * One of these waits for a limit at a time: so it is named by the limit, and unique in an account and region. Of a shared stream
+ * by its part as well: one part may be late to delete its own when another has lowered the same limit.
+ */
+export function orderName(giveBack: OrderedGiveBack, part?: string): string {
   const name = giveBack.kind === 'plan' ? `weir-plan-${giveBack.planId}` : `weir-key-${giveBack.movedKey}`
-  return name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)
+  const whole = part === undefined ? name : `${name.slice(0, 39)}-${part.slice(-24)}`
+  return whole.replaceAll(/[^\w.-]/g, '_').slice(0, 64)
 }
 
 export const standingOrder = (order: Omit<StandingOrder, 'schema'>): StandingOrder => ({ schema, ...order })
@@ -103,7 +107,7 @@ export function readOrder(value: unknown): StandingOrder | undefined {
   if (!isMapping(value) || value.schema !== schema) return undefined
   const { effectId, holders, expiresAt } = value
   const giveBack = readGiveBack(value.giveBack)
-  if (typeof effectId !== 'string' || !isTexts(holders) || typeof expiresAt !== 'number') return undefined
+  if (typeof effectId !== 'string' || !isTexts(holders) || !isMoment(expiresAt)) return undefined
   return giveBack && standingOrder({ effectId, holders, expiresAt, giveBack })
 }
 
@@ -140,5 +144,8 @@ const isTexts = (value: unknown): value is readonly string[] => isAll(value, one
 function isLimits(value: unknown): value is LimitsOrNone {
   return value === null || (isMapping(value) && isRate(value.rateLimit) && isRate(value.burstLimit))
 }
+
+/** That a calendar has. */
+const isMoment = (value: unknown): value is EpochMs => typeof value === 'number' && Math.abs(value) <= 8.64e15
 
 const isRate = (value: unknown): boolean => typeof value === 'number' && value >= 0

@@ -7,7 +7,7 @@ import { type Engine, type Out, watching } from '../engine-state.ts'
 import type { Explanation, Severity } from '../explanation/explanation.ts'
 import { isStillReduced } from '../explanation/text.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
-import type { KeyState } from '../state/key-state.ts'
+import { beforeChange, type KeyState } from '../state/key-state.ts'
 import { noteTold } from '../state/own-reach.ts'
 import type { Owner } from '../state/owner.ts'
 import { paneSecond } from '../state/pane.ts'
@@ -185,6 +185,7 @@ export function remember(engine: Engine, owner: Owner, key: KeyState, out: Out):
 /** What an earlier life decided about a key, and did not live to keep. */
 export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Extract<Memo, { kind: 'key' }>): void {
   const { incident, incidents, isOpening, alerted } = memo
+  beforeChange(key)
   if (isOpening) noteOpening(engine, owner, key)
   key.incidents = Math.max(key.incidents, incidents)
   noteThrottles(engine.state, key.keyId, key.incident, incident)
@@ -193,6 +194,7 @@ export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Ext
 }
 
 function keepIncident(owner: Owner, key: KeyState, incident: Incident): void {
+  beforeChange(key)
   key.incident = incident
   if (incident.phase === 'quiet') owner.incidents.delete(key)
   else owner.incidents.add(key)

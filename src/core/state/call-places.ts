@@ -22,7 +22,7 @@ const BITS_SET = 0
 const NEW_PLACE_CALLS = 1
 const BITMAP = 2
 const GROUP_CALLS = BITMAP + BITMAP_WORDS
-const WORDS = GROUP_CALLS + GROUPS / 2
+export const WORDS = GROUP_CALLS + GROUPS / 2
 /** What the longest window takes in. */
 const WINDOW_SECONDS = 300
 const MINUTE_STRETCHES = 60 / STRETCH_SECONDS

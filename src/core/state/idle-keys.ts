@@ -1,6 +1,6 @@
 /** Keys that have stopped calling: which of them are asked about, for how long, and when they shrink to their records. */
 import { type Coverage, isCovered } from './coverage.ts'
-import type { KeyActivity, KeyState } from './key-state.ts'
+import { beforeCalls, type KeyActivity, type KeyState } from './key-state.ts'
 import { type OwnedKeys, retire } from './live-keys.ts'
 import { isDelivered, longestPause } from './own-silence.ts'
 
@@ -71,6 +71,7 @@ function isAwaited({ keys, coverage }: PausingKeys, { number }: KeyState, minute
 function forgetActivity({ active }: PausingKeys, key: KeyState): void {
   // One that has gone to another owner is that one's to forget.
   if (!active.delete(key)) return
+  beforeCalls(key)
   key.activity = undefined
   key.earlySlot = undefined
   key.finalSlot = undefined

@@ -100,6 +100,26 @@ export interface KeyState {
   wrong: WrongStretch | undefined
   /** How many incidents it has had: the next one's ordinal less one. */
   incidents: number
+  /** Whoever wants it as it is, and has it not yet; its rings apart. No part of the state: undefined where nobody does. */
+  untaken: Taker | undefined
+  untakenRings: Taker | undefined
+}
+
+/** Takes a key as it is now (`taking.ts`). Its rings, which are most of it, hold what its calls put there: panes, latencies, places. */
+export interface Taker {
+  take(key: KeyState): void
+  takeRings(key: KeyState): void
+}
+
+/** To be said before anything of a key or its activity changes but its rings: a checkpoint that is under way is of the moment in which it began. */
+export function beforeChange(key: KeyState): void {
+  if (key.untaken !== undefined) key.untaken.take(key)
+}
+
+/** … and before a call is counted, or its activity goes: its rings too. */
+export function beforeCalls(key: KeyState): void {
+  beforeChange(key)
+  if (key.untakenRings !== undefined) key.untakenRings.takeRings(key)
 }
 
 export function createKeyState(
@@ -117,6 +137,8 @@ export function createKeyState(
     incident: { phase: 'quiet' },
     wrong: undefined,
     incidents,
+    untaken: undefined,
+    untakenRings: undefined,
   }
 }
 
@@ -147,6 +169,8 @@ function changeEachOnce(): void {
   const wrong = { onsetAt: 1, foundAt: 1, until: 1 }
   const stirred: Incident = { phase: 'suspected', lastBadAt: 1 }
   Object.assign(key, { knownFrom: 1, isDirty: true, activity, incident: stirred, wrong, incidents: 1 })
+  const taker: Taker = { take: () => undefined, takeRings: () => undefined }
+  Object.assign(key, { untaken: taker, untakenRings: taker })
   Object.assign(activity, { latency, places, windows, earlyWindows: createWindows() })
   Object.assign(activity, { lastFailure: 1, lastRefusal: 1, minute: 1, steadySince: 1, lullFrom: 1 })
   Object.assign(activity.panes, { ...createPanes(), mask: 1, first: 1, firstOpen: 1, end: 1, quiet: 1, surplus: 1 })
@@ -195,6 +219,7 @@ export function knowledgeFor(
     other.minutes === taught.coverage.total &&
     other.lessons === taught.lessons
   const fresh = isSame ? other : workOut(key, taught, slot, plan)
+  beforeChange(key)
   if (look === 'early') key.earlySlot = fresh
   else key.finalSlot = fresh
   return fresh

@@ -14,7 +14,15 @@ import { excludeMinute, knowFrom, learnLateCalls, learnMinute, learnRow, unlearn
 import type { CallGroups } from './call-groups.ts'
 import { coverMinute, createCoverage, MINUTES_PER_SLOT } from './coverage.ts'
 import { forgetIdle, type PausingKeys, silentKeys } from './idle-keys.ts'
-import { createActivity, type KeyActivity, type KeyState, latencyOf, type WrongStretch } from './key-state.ts'
+import {
+  beforeCalls,
+  beforeChange,
+  createActivity,
+  type KeyActivity,
+  type KeyState,
+  latencyOf,
+  type WrongStretch,
+} from './key-state.ts'
 import { createKnownKeys, stayKnown } from './known-keys.ts'
 import { findLive, firstWholeMinute, inheritKey } from './live-keys.ts'
 import { seenInMinute } from './minute-seen.ts'
@@ -144,6 +152,7 @@ export function beginTime(owner: Owner, timeMs: number): void {
 
 /** Counts the calls of one group, all of this key, that begins at `first`. Time has been moved on to them already. */
 export function countCalls(owner: Owner, key: KeyState, batch: CallBatch, groups: CallGroups, first: number): void {
+  beforeCalls(key)
   let offset = first
   while (offset >= 0) {
     const timeMs = batch.time[groups.from + offset] as number
@@ -217,8 +226,10 @@ export function teachRow(owner: Owner, number: number, row: PaneRow): void {
   owner.taughtToMinute = Math.max(owner.taughtToMinute, firstMinute + minutes)
   noteRow(owner, row)
   const live = owner.live[(owner.place[number] as number) - 1]
-  if (live !== undefined) live.knownFrom = Math.min(live.knownFrom, firstMinute)
-  else stayKnown(owner.keys, number, firstMinute)
+  if (live !== undefined) {
+    beforeChange(live)
+    live.knownFrom = Math.min(live.knownFrom, firstMinute)
+  } else stayKnown(owner.keys, number, firstMinute)
   owner.lessons++
   knowFrom(owner.keys, number, firstMinute)
   learnRow(owner.keys, number, { ...row, firstMinute, minutes }, minute => noteSlotReach(owner, number, minute))
@@ -234,6 +245,7 @@ export function countRow(owner: Owner, key: KeyState, row: PaneRow): void {
     countLate(owner, key, start, row.calls)
     return
   }
+  beforeCalls(key)
   const activity = key.activity ?? activate(owner, key)
   const { panes, earlyWindows } = activity
   const index = paneOf(owner, key, activity, second)
@@ -332,6 +344,7 @@ export function closeTo(owner: Owner, toSecond: number, closing: Closing): void 
     const keys = owner.openSeconds.get(second)
     if (keys !== undefined) {
       owner.openSeconds.delete(second)
+      keys.forEach(beforeChange)
       closing.close(keys, second)
       noteMinute(owner, keys, second)
     }
@@ -362,6 +375,7 @@ function learnTo(owner: Owner, minute: number, { delivered, silent }: Closing): 
     for (const key of new Set([...owner.wrong, ...owner.incidents])) {
       if (isNotLearned(key, learned)) excludeMinute(owner.keys, key.number, learned)
       if (key.wrong === undefined || key.wrong.until >= minute * MINUTE_MS) continue
+      beforeChange(key)
       key.wrong = undefined
       owner.wrong.delete(key)
     }
@@ -394,6 +408,7 @@ function learnKeys(owner: Owner, minute: number): void {
   for (const key of owner.minuteKeys) {
     const panes = key.activity?.panes
     if (panes === undefined) continue
+    beforeChange(key)
     const seen = seenInMinute(panes, minute)
     calls = (calls ?? 0) + seen.calls
     carried += carriedOf(seen)

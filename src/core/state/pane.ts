@@ -11,11 +11,11 @@
 import type { PaneRow } from '../call-batch.ts'
 
 /** Words a pane in `heads`: its second and its calls. */
-const HEAD = 2
+export const HEAD = 2
 /** Words a pane in `counts`: the four counts by status, then the ten 100-ms counts. */
-const WORDS = 14
+export const WORDS = 14
 /** Doubles a pane in `sums`: latency sum (ms) of calls that were not refused, how many of them had a latency, bytes. */
-const SUMS = 3
+export const SUMS = 3
 
 export const CALLS = 0
 export const STATUS_2XX = 1

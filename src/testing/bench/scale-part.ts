@@ -31,6 +31,7 @@ export const scalePart: BenchPart = {
         callsInSecond: active,
         allOpen: false,
         withCheckpoint: false,
+        withPauses: false,
         ...asked,
       })
       say(
@@ -39,6 +40,8 @@ export const scalePart: BenchPart = {
       return measured
     }
     const [idle, opens, dense]: [number[], number[], number[]] = [[], [], []]
+    const rates = [active / 10, active]
+    const paused = rates.map((): ScaleMeasured[] => [])
     let large: ScaleMeasured | undefined
     // A million keys take a minute to make up: fewer rounds tell as much.
     for (let round = 1; round <= Math.min(rounds, 3); round++) {
@@ -46,6 +49,8 @@ export const scalePart: BenchPart = {
       large = ask({ known: many, withCheckpoint: true })
       idle.push(large.nsACall / plain.nsACall)
       opens.push(ask({ allOpen: true }).nsACall / plain.nsACall)
+      for (const [index, callsInSecond] of rates.entries())
+        paused[index]?.push(ask({ known: active, callsInSecond, withPauses: true }))
       dense.push(ask({ callsInSecond: active * 10 }).nsACall / plain.nsACall)
     }
     if (large === undefined) throw new Error('there is at least one round')
@@ -72,6 +77,9 @@ export const scalePart: BenchPart = {
       },
       { what: 'what a known key adds', value: spreadOf([large.keyBytes]), unit: 'bytes' },
       ...timesOf(large, about),
+      ...rates.flatMap((rate, index) =>
+        pausesOf(paused[index] ?? [], `${count(active)} keys that all call, ${count(rate)} calls/s`, small),
+      ),
     ]
   },
 }
@@ -85,6 +93,23 @@ function timesOf({ firstCheckpointMs, nextCheckpointMs, restartMs }: ScaleMeasur
   return times.flatMap(([what, ms]) =>
     ms === undefined ? [] : [{ what: `${what}, ${about}`, value: spreadOf([ms / 1_000]), unit: 's' }],
   )
+}
+
+function pausesOf(measured: readonly ScaleMeasured[], about: string, small: boolean): readonly Figure[] {
+  const spread = (of: (one: ScaleMeasured) => number | undefined) => spreadOf(measured.map(one => of(one) ?? 0))
+  return [
+    {
+      what: `the stream stands still while a checkpoint is taken, ${about}: longest`,
+      value: spread(({ pauseMs }) => pauseMs),
+      unit: 'ms',
+      ...(small ? {} : { limit: { atMost: 50 } }),
+    },
+    {
+      what: `… while none is, of a second that passes, ${about}: longest`,
+      value: spread(({ callsPauseMs }) => callsPauseMs),
+      unit: 'ms',
+    },
+  ]
 }
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)

@@ -9,6 +9,8 @@ export interface ScaleAsked {
   /** Every detector is asked at every look; else those that only corroborate are asked when there is something to corroborate. */
   readonly allOpen: boolean
   readonly withCheckpoint: boolean
+  /** Five minutes of calls, and then checkpoints while they go on in real time. */
+  readonly withPauses: boolean
 }
 
 export interface ScaleMeasured {
@@ -21,4 +23,7 @@ export interface ScaleMeasured {
   /** Of five seconds of calls later. */
   readonly nextCheckpointMs?: number
   readonly restartMs?: number
+  /** Longest time in which nothing else had its turn: while calls came and a checkpoint was taken, and while calls came alone. */
+  readonly pauseMs?: number
+  readonly callsPauseMs?: number
 }

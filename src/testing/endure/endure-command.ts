@@ -21,6 +21,8 @@ const usage = `npm run endure -- [--rounds 20] [--workers 1] [--seed N] [--skip 
   --workers N  1, or 2 that share a keyed topic and its state
   --seed N     which faults, and when; without it one is drawn, and printed
   --skip N     leave out the first rounds of this seed
+
+SIGTERM to it alone (not Ctrl-C, which its servers get too): the round that is played is the last.
 `
 
 interface Asked {
@@ -49,13 +51,16 @@ function asked(): Asked | undefined {
   return { rounds, workers, seed, skip }
 }
 
-async function endure({ rounds: count, workers, seed, skip }: Asked): Promise<EndureFigures> {
+/** `enough` aborted: no further round. */
+async function endure({ rounds: count, workers, seed, skip }: Asked, enough: AbortSignal): Promise<EndureFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-endure-'))
   console.log(`Seed ${seed}. What the workers write is in ${folder}`)
   const world = await openWorld({ workers, folder, say: line => console.log(`  ${line}`) })
   const rounds: RoundTold[] = []
+  let isFinished = false
   try {
     for (const plan of drawRounds(seed, skip + count, workers).slice(skip)) {
+      if (enough.aborted) break
       // The smaller half storms in turn: each of their storms is far beyond what they do by themselves.
       const stormers = world.fleet.keys.slice(world.fleet.keys.length / 2)
       const told = await playRound(plan, world, stormers[plan.number % stormers.length] ?? '')
@@ -66,10 +71,12 @@ async function endure({ rounds: count, workers, seed, skip }: Asked): Promise<En
         await writeFile(join(folder, `round-${plan.number}.json`), JSON.stringify(told, undefined, 2))
       }
     }
-    return await finish(world, rounds, { seed, workers })
+    const figures = await finish(world, rounds, { seed, workers })
+    isFinished = true
+    return figures
   } finally {
     await world.close()
-    const wentWell = rounds.length === count && rounds.every(({ broken }) => broken.length === 0)
+    const wentWell = isFinished && rounds.every(({ broken }) => broken.length === 0)
     if (wentWell) await rm(folder, { recursive: true, force: true })
     else console.log(`What was written is kept in ${folder}`)
   }
@@ -104,7 +111,9 @@ try {
   const wanted = asked()
   if (wanted === undefined) console.log(usage)
   else {
-    const figures = await endure(wanted)
+    const enough = new AbortController()
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => enough.abort())
+    const figures = await endure(wanted, enough.signal)
     writeFileSync('endure-results.json', `${JSON.stringify(figures, undefined, 2)}\n`)
     console.log(`\n${figuresText(figures)}`)
     if (figures.broken.length > 0) process.exitCode = 1

@@ -21,3 +21,11 @@ test('a frozen worker stands still for longer than its group waits for it', () =
     .flatMap(fault => (fault.kind === 'worker-frozen' ? [fault.forMs] : []))
   expect(Math.min(...frozen)).toBeGreaterThan(10_000)
 })
+
+test('some faults come before anybody can have been told, most of them anywhere until the limit should be back', () => {
+  const moments = drawRounds(4, 400, 1).map(({ afterMs }) => afterMs)
+  const early = moments.filter(afterMs => afterMs < 1_000).length / moments.length
+  expect(early).toBeGreaterThan(0.2)
+  expect(early).toBeLessThan(0.35)
+  expect(Math.max(...moments)).toBeGreaterThan(45_000)
+})

@@ -30,6 +30,8 @@ export interface RoundPlan {
 
 /** From onset to restore: a storm of 20 s, a throttle of 30 s, half of the limit and the whole 20 s apart. */
 const longestAfterMs = 50_000
+/** One in four comes so early that nobody has been told yet: an alert takes a second. */
+const early = { share: 0.25, withinMs: 1_000 }
 
 const combinations = [
   ['worker-killed'],
@@ -51,7 +53,8 @@ export function drawRounds(seed: number, rounds: number, workers: number): reado
     if (deck.length === 0) deck.push(...(workers === 1 ? combinations : ofTwo))
     const [kinds = ['worker-killed'] as const] = deck.splice(random.integer(deck.length), 1)
     const faults = kinds.map(kind => drawFault(kind, random, workers))
-    return { number: index + 1, afterMs: random.integer(longestAfterMs), faults }
+    const afterMs = random.integer(random.uniform() < early.share ? early.withinMs : longestAfterMs)
+    return { number: index + 1, afterMs, faults }
   })
 }
 

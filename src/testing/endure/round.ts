@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EpochMs } from '../../core/vocabulary.ts'
-import type { LoggedEvent } from '../end-to-end/worker-process.ts'
+import type { LoggedEvent, WorkerProcess } from '../end-to-end/worker-process.ts'
 import { until } from '../until.ts'
 import { type CarriedOut, carryOut } from './carry-out.ts'
 import type { RoundPlan } from './faults.ts'
@@ -36,6 +36,8 @@ const countWithinMs = 60_000
 
 export async function playRound(plan: RoundPlan, world: World, stormer: string): Promise<RoundTold> {
   const { traffic, subscriber } = world
+  // Where one has ended by itself, which was told, whoever watches over it would start it again.
+  for (const [place, worker] of world.workers.entries()) if (worker.hasEnded()) await world.startWorkerAt(place)
   const before = { limits: world.limitsSeen.length, alerts: new Set(incidentsOf(await subscriber.received(), stormer)) }
   traffic.goOn()
   const stormAt = traffic.storm({ keyId: stormer, ...storm })
@@ -46,8 +48,7 @@ export async function playRound(plan: RoundPlan, world: World, stormer: string):
 
   const isOver = async (): Promise<true | undefined> => {
     if (Date.now() < stormAt + storm.seconds * 1_000 + 5_000) return undefined
-    for (const worker of world.workers)
-      if (worker.hasEnded()) throw new Error(`A worker ended by itself: ${(await worker.output()).slice(-1_000)}`)
+    for (const worker of world.workers) if (worker.hasEnded()) throw new Error(await lastWordOf(worker))
     const alerts = await subscriber.received()
     const incidents = incidentsOf(alerts, stormer).filter(incident => !before.alerts.has(incident))
     const areTold = incidents.length > 0 && incidents.every(incident => isClosed(incident, alerts))
@@ -81,6 +82,11 @@ export async function playRound(plan: RoundPlan, world: World, stormer: string):
     wasThrottled: changes.length > 0,
     msToRestored: changes.length > 0 && restoredAt !== undefined ? restoredAt - stormAt : undefined,
   }
+}
+
+async function lastWordOf(worker: WorkerProcess): Promise<string> {
+  const lines = (await worker.output()).split('\n').filter(line => line.startsWith('weir: '))
+  return `a worker ended by itself: ${lines.at(-1) ?? 'without a word'}`
 }
 
 /** In a quiet moment as many must be counted as are in the topic. */
@@ -147,6 +153,6 @@ function standstill(carried: readonly CarriedOut[], { faults }: RoundPlan, event
   const since = read.slice(Math.max(0, last))
   const gaps = since.map(({ at }, place) => ({ ms: at - (since[place - 1]?.at ?? at), at }))
   const longest = gaps.reduce((most, gap) => (gap.ms > most.ms ? gap : most), { ms: 0, at: 0 })
-  const caughtUp = since.find(({ at, eventTime }) => at >= longest.at && at - eventTime <= caughtUpMs)
+  const caughtUp = since.find(({ at, eventTime }) => at > of.from && at >= longest.at && at - eventTime <= caughtUpMs)
   return { stoodStillMs: longest.ms, caughtUpMs: caughtUp === undefined ? undefined : caughtUp.at - of.from }
 }

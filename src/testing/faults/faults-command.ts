@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { built } from '../bench/part.ts'
 import type { Asked, FromThread } from './faults-worker.ts'
-import { type StoryResult, tellStory, timelineText } from './story.ts'
+import { type StoryResult, timelineText } from './story.ts'
 import { teach } from './taught.ts'
+import { tellSeed } from './twin.ts'
 
 const usage = `npm run simulate:faults -- [--seed N | --seeds FROM-TO] [--steps N] [--seconds N] [--threads N] [--first] [--json]
 
@@ -106,7 +107,7 @@ const count = (result: StoryResult): void => {
   for (const name of ['lives', 'steps', 'calls', 'alerts', 'limitChanges'] as const) totals[name] += result[name]
   for (const name of ['alertsTwice', 'changesCrossed', 'lateCalls'] as const) edges[name] += result.edges[name]
 }
-if (options.isOne) count(await tellStory(options.from, await teach(), { mostSteps: options.steps }))
+if (options.isOne) count(await tellSeed(options.from, await teach(), { mostSteps: options.steps }))
 else await tellAll(options, count)
 const seconds = (performance.now() - began) / 1_000
 if (!options.isOne)

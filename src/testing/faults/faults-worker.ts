@@ -1,7 +1,8 @@
 /** Stories on a thread of their own: one seed after another, as they are handed out. */
 import { parentPort } from 'node:worker_threads'
-import { type StoryResult, tellStory } from './story.ts'
+import type { StoryResult } from './story.ts'
 import { teach } from './taught.ts'
+import { tellSeed } from './twin.ts'
 
 export interface Asked {
   readonly seed: number
@@ -14,7 +15,7 @@ const tell = (message: FromThread): void => parentPort?.postMessage(message)
 
 const taught = await teach()
 parentPort?.on('message', async ({ seed, mostSteps }: Asked) => {
-  const result = await tellStory(seed, taught, { mostSteps })
+  const result = await tellSeed(seed, taught, { mostSteps })
   // A story that went well is a number of figures.
   tell({ kind: 'told', result: result.broken === undefined ? { ...result, timeline: [] } : result })
 })

@@ -1,12 +1,14 @@
 /**
- * The clients of API Gateway and SNS as the performers see them: what is asked is carried out by the strict simulation, or
+ * The clients of API Gateway, DynamoDB and SNS as the performers see them: what is asked is carried out by the strict simulation, or
  * it is not, or it is and nobody hears of it. A request that is on its way when the worker dies arrives all the same.
  */
 import type { APIGatewayClient } from '@aws-sdk/client-api-gateway'
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { SNSClient } from '@aws-sdk/client-sns'
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import type { Answer, ControlPlaneCall, Gateway } from '../../simulation/gateway.ts'
 import type { Random } from '../../simulation/random.ts'
+import { rowOf, type SimulatedTable, type TableCommand } from './authorizer-table.ts'
 import { topic } from './cast.ts'
 import type { Loop, Mortal } from './loop.ts'
 import type { Unreliability } from './schedule.ts'
@@ -20,7 +22,7 @@ export interface FaultyService {
   isDenied: boolean
 }
 
-interface Surroundings {
+export interface Surroundings {
   readonly loop: Loop
   readonly random: Random
   readonly service: FaultyService
@@ -33,10 +35,10 @@ interface Sent {
   readonly mayConflict: boolean
 }
 
-type Reply = { readonly kind: 'ok'; readonly body: unknown } | { readonly kind: 'error'; readonly error: Error }
+export type Reply = { readonly kind: 'ok'; readonly body: unknown } | { readonly kind: 'error'; readonly error: Error }
 
 /** `carryOut` is called when the request arrives, if it does. */
-function ask(
+export function ask(
   { loop, random, service }: Surroundings,
   { signal, life, mayConflict }: Sent,
   carryOut: () => Reply,
@@ -91,10 +93,14 @@ function ask(
   })
 }
 
+export type GatewayChange =
+  | { readonly kind: 'plan'; readonly planId: string }
+  | { readonly kind: 'enter' | 'leave'; readonly planId: string; readonly keyId: string }
+
 /** Told of what is asked of plans. `changing` as a change is sent; what it answers is called when it has been carried out. */
 export interface GatewayWatch {
   read(planId: string): void
-  changing(planId: string): () => void
+  changing(change: GatewayChange): () => void
 }
 
 export function faultyApiGateway(
@@ -106,9 +112,9 @@ export function faultyApiGateway(
   const client = {
     send(command: { readonly input: Record<string, unknown> }, options?: { readonly abortSignal?: AbortSignal }) {
       const call = callOf(command)
-      const mayConflict = call.operation === 'UpdateUsagePlan'
-      const changed = call.operation === 'UpdateUsagePlan' ? watch.changing(call.planId) : undefined
-      return ask(surroundings, { signal: options?.abortSignal, life, mayConflict }, () => {
+      const change = changeIn(call)
+      const changed = change && watch.changing(change)
+      return ask(surroundings, { signal: options?.abortSignal, life, mayConflict: change !== undefined }, () => {
         const answer = gateway.call(call)
         if (call.operation === 'GetUsagePlan') watch.read(call.planId)
         if (answer.kind === 'answer') changed?.()
@@ -120,7 +126,7 @@ export function faultyApiGateway(
 }
 
 function callOf(command: { readonly input: Record<string, unknown> }): ControlPlaneCall {
-  const { usagePlanId, keyId, limit = 25, position, patchOperations } = command.input
+  const { usagePlanId, keyId, keyType, limit = 25, position, patchOperations } = command.input
   const planId = String(usagePlanId)
   const page = { limit: Number(limit), position: position === undefined ? undefined : String(position) }
   switch (command.constructor.name) {
@@ -132,8 +138,25 @@ function callOf(command: { readonly input: Record<string, unknown> }): ControlPl
       return { operation: 'GetUsagePlanKeys', planId, page }
     case 'UpdateUsagePlanCommand':
       return { operation: 'UpdateUsagePlan', planId, patch: patchOperations }
+    case 'CreateUsagePlanKeyCommand':
+      return { operation: 'CreateUsagePlanKey', planId, key: { keyId, keyType } }
+    case 'DeleteUsagePlanKeyCommand':
+      return { operation: 'DeleteUsagePlanKey', planId, keyId: String(keyId) }
     default:
       throw new Error(`the simulated gateway has no ${command.constructor.name}`)
+  }
+}
+
+function changeIn(call: ControlPlaneCall): GatewayChange | undefined {
+  switch (call.operation) {
+    case 'UpdateUsagePlan':
+      return { kind: 'plan', planId: call.planId }
+    case 'CreateUsagePlanKey':
+      return { kind: 'enter', planId: call.planId, keyId: (call.key as { readonly keyId: string }).keyId }
+    case 'DeleteUsagePlanKey':
+      return { kind: 'leave', planId: call.planId, keyId: call.keyId }
+    default:
+      return undefined
   }
 }
 
@@ -162,8 +185,38 @@ function replyOf(answer: Answer): Reply {
 const tooMany = (seconds: number): Error =>
   Object.assign(awsError('TooManyRequestsException', 'Too Many Requests', 429), { retryAfterSeconds: String(seconds) })
 
-const awsError = (name: string, message: string, status: number | undefined): Error =>
+export const awsError = (name: string, message: string, status: number | undefined): Error =>
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } })
+
+/** `changing` as a row is written; what it answers is called when it has been, with whether the row is in force then. */
+export interface TableWatch {
+  changing(row: string): (isInForce: boolean) => void
+}
+
+export function faultyTable(
+  table: SimulatedTable,
+  surroundings: Surroundings,
+  life: Mortal,
+  watch: TableWatch,
+): Pick<DynamoDBClient, 'send'> {
+  const client = {
+    send(command: TableCommand, options?: { readonly abortSignal?: AbortSignal }) {
+      const row = rowOf(command)
+      const changed = watch.changing(row)
+      return ask(surroundings, { signal: options?.abortSignal, life, mayConflict: false }, () => {
+        try {
+          table.write(command)
+        } catch (error) {
+          if (error instanceof ConditionalCheckFailedException) return { kind: 'error', error }
+          throw error
+        }
+        changed(table.penaltyOf(row) !== undefined)
+        return { kind: 'ok', body: {} }
+      })
+    },
+  }
+  return client as unknown as Pick<DynamoDBClient, 'send'>
+}
 
 export interface Publication {
   readonly id: string

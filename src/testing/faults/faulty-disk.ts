@@ -27,8 +27,8 @@ export interface FaultyDisk {
   readonly trouble: DiskTrouble
   /** As a process sees it, until it dies. */
   of(life: Mortal): Disk
-  /** The machine loses its power, or only the process dies: then what was written is all there. */
-  crash(how: 'process' | 'machine'): void
+  /** The machine loses its power, or only one process dies: then what was written is all there. */
+  crash(how: 'process' | 'machine', life?: Mortal): void
   load(image: DiskImage): void
   image(): DiskImage
   /** A byte of the named file turns into another. */
@@ -71,7 +71,7 @@ export function createFaultyDisk({
   let syncedNames = new Map<string, Inode>()
   let changes: NameChange[] = []
   const directories = new Set<string>()
-  const underWay = new Set<() => unknown>()
+  const underWay = new Map<() => unknown, Mortal>()
   const trouble: DiskTrouble = { slowestMs: 2, isFull: false, failing: 0 }
 
   function rename(change: NameChange): void {
@@ -126,7 +126,7 @@ export function createFaultyDisk({
     function later<T>(work: () => T): Promise<T> {
       return new Promise((resolve, reject) => {
         if (!life.isAlive) return
-        underWay.add(work)
+        underWay.set(work, life)
         const happen = (): void => {
           underWay.delete(work)
           try {
@@ -193,10 +193,10 @@ export function createFaultyDisk({
       readdir: path =>
         later(() => {
           const within = `${path}/`
-          return [...names.keys()]
+          const found = [...names.keys()]
             .filter(name => name.startsWith(within))
-            .map(name => name.slice(within.length))
-            .sort()
+            .map(name => name.slice(within.length).split('/', 1)[0] ?? '')
+          return [...new Set(found)].sort()
         }),
       readFile: path => later(() => found(path).content),
       open: (path, flags) =>
@@ -233,9 +233,12 @@ export function createFaultyDisk({
     }
   }
 
-  function crash(how: 'process' | 'machine'): void {
-    for (const work of underWay) if (random.uniform() < 0.5) attempt(work)
-    underWay.clear()
+  function crash(how: 'process' | 'machine', life?: Mortal): void {
+    for (const [work, whose] of underWay) {
+      if (life !== undefined && whose !== life) continue
+      if (random.uniform() < 0.5) attempt(work)
+      underWay.delete(work)
+    }
     if (how === 'process') return
     const kept = random.integer(changes.length + 1)
     names = new Map(syncedNames)

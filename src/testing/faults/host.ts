@@ -6,15 +6,17 @@ export function hostOf({
   loop,
   life,
   name,
+  machine = 'host',
 }: {
   readonly loop: Loop
   readonly life: Mortal
   /** Unlike any other life's. */
   readonly name: string
+  readonly machine?: string
 }): Host {
   let ids = 0
   return {
-    name: 'host',
+    name: machine,
     pid: 1,
     newId: () => `${name}-${ids++}`,
     startOf: async () => name,

@@ -4,9 +4,11 @@
  * takes part, and so a seed tells the same story each time.
  */
 
-/** Whoever an event happens to. What a dead one still waits for never comes. */
+/** Whoever an event happens to. What a dead one still waits for never comes; what a frozen one waits for comes when it thaws. */
 export interface Mortal {
   isAlive: boolean
+  /** As `Loop.now` counts; until then it does nothing, and knows nothing of it. */
+  frozenUntil?: number
 }
 
 export interface Loop {
@@ -38,8 +40,7 @@ export function createLoop(): Loop {
     at,
     after: (ms, happen, to) => at(now + ms, happen, to),
     async step() {
-      let event = pop(heap)
-      while (event?.to?.isAlive === false) event = pop(heap)
+      const event = nextFor(heap, at)
       if (event === undefined) return false
       now = event.time
       steps++
@@ -48,6 +49,17 @@ export function createLoop(): Loop {
       return true
     },
     steps: () => steps,
+  }
+}
+
+/** The next event that happens to anybody. */
+function nextFor(heap: Event[], at: Loop['at']): Event | undefined {
+  for (;;) {
+    const event = pop(heap)
+    if (event?.to?.isAlive === false) continue
+    const thawsAt = event?.to?.frozenUntil ?? 0
+    if (event === undefined || thawsAt <= event.time) return event
+    at(thawsAt, event.happen, event.to)
   }
 }
 

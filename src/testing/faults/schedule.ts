@@ -2,7 +2,7 @@
 import type { Mode } from '../../core/config/config.ts'
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import { createRandom, type Random } from '../../simulation/random.ts'
-import { personsLimits, planSetups, players } from './cast.ts'
+import { homeOf, personsLimits, players, tenantOf, type Ways } from './cast.ts'
 
 /** ms since the story began. */
 export interface Stretch {
@@ -30,8 +30,36 @@ export interface Unreliability {
   readonly slow: number
 }
 
+/** What a person says to the worker: about a key, or about all. */
+export interface SaidCommand {
+  readonly at: number
+  readonly kind: 'release' | 'release-all' | 'extend' | 'hold' | 'halt' | 'go-on'
+  readonly keyId: string
+  readonly forMs: number
+  /** Said once more at the same moment. */
+  readonly isTwice: boolean
+}
+
+/**
+ * `whole`: one worker at a time, whose stream is its own. `shared`: two workers, to whom a group gives partitions. `twin`: a life that
+ * is cut off and goes on, held against the same life without that.
+ */
+export type StoryKind = 'whole' | 'shared' | 'twin'
+
 export interface Schedule {
   readonly seed: number
+  readonly kind: StoryKind
+  readonly ways: Ways
+  /** Whether a dead man's switch watches over what is lowered. */
+  readonly hasSwitch: boolean
+  /** From then on there is no worker any more. */
+  readonly diesAt: number | undefined
+  readonly commands: readonly SaidCommand[]
+  /** Of a shared stream: a partition goes to a worker. */
+  readonly handovers: readonly { readonly at: number; readonly partition: number; readonly worker: number }[]
+  /** Of two workers one stands still for so long, and knows nothing of it. */
+  readonly freezes: readonly (Stretch & { readonly worker: number })[]
+  readonly scheduler: Unreliability
   readonly maxTenants: number
   readonly partitions: number
   readonly keyed: boolean
@@ -77,6 +105,65 @@ export interface Death {
 const none: Unreliability = { throttled: 0, conflict: 0, failed: 0, lost: 0, slow: 0 }
 
 export function drawSchedule(seed: number): Schedule {
+  const kind = kindOf(seed)
+  const drawn = drawCommon(seed, kind)
+  switch (kind) {
+    case 'whole':
+      return drawn
+    case 'shared':
+      return shared(drawn)
+    case 'twin':
+      return { ...drawn, ...undisturbed, partitions: 1, keyed: false }
+    default:
+      return kind satisfies never
+  }
+}
+
+/** By the seed alone: so each kind has its share of any hundred. */
+function kindOf(seed: number): StoryKind {
+  const number = seed % 10
+  if (number === 3 || number === 7) return 'shared'
+  return number === 9 ? 'twin' : 'whole'
+}
+
+/** Two workers enforce the same from their first life to their last, and the stream is Kafka's. */
+function shared(drawn: Schedule): Schedule {
+  const random = createRandom(drawn.seed, 'shared')
+  const { calmFrom } = drawn
+  const partitions = 2 + random.integer(2)
+  const at = (): number => (10 + random.integer(calmFrom / SECOND_MS - 20)) * SECOND_MS
+  const some = <T>(share: number, most: number, draw: () => T): readonly T[] =>
+    random.uniform() < share ? Array.from({ length: 1 + random.integer(most) }, draw) : []
+  const freeze = (): Stretch & { readonly worker: number } => {
+    const from = at()
+    const lasts = (random.uniform() < 0.7 ? 9 + random.integer(30) : 1 + random.integer(10)) * SECOND_MS
+    return { from, to: Math.min(from + lasts, calmFrom), worker: random.integer(2) }
+  }
+  return {
+    ...drawn,
+    ...{
+      partitions,
+      keyed: true,
+      modes: [],
+      exemptions: [],
+      sourceLost: [],
+      absences: [],
+      rots: false,
+      diesAt: undefined,
+    },
+    pauses: drawn.pauses.map(pause => ({ ...pause, partition: pause.partition % partitions })),
+    handovers: some(0.8, 5, () => ({ at: at(), partition: random.integer(partitions), worker: random.integer(2) })),
+    freezes: some(0.6, 3, freeze),
+  }
+}
+
+/** What changes what the stream delivers, or when something is decided, is not for twins. */
+const undisturbed = {
+  ...{ modes: [], exemptions: [], persons: [], sourceLost: [], absences: [], pauses: [], clockJumps: [], commands: [] },
+  ...{ diesAt: undefined, hasSwitch: false, rots: false, sick: [] },
+} satisfies Partial<Schedule>
+
+function drawCommon(seed: number, kind: StoryKind): Schedule {
   const random = createRandom(seed, 'schedule')
   const chance = (share: number): boolean => random.uniform() < share
   const calmFrom = (150 + random.integer(210)) * SECOND_MS
@@ -100,8 +187,8 @@ export function drawSchedule(seed: number): Schedule {
   const partitions = 1 + random.integer(3)
   const onPartition = (stretch: Stretch) => ({ ...stretch, partition: random.integer(partitions) })
   const mortality = random.pick(['none', 'few', 'some', 'many'] as const)
-  return {
-    seed,
+  const drawn = {
+    ...{ seed, kind, handovers: [], freezes: [] },
     ...{ maxTenants: 1 + random.integer(3), partitions, calmFrom },
     keyed: chance(0.2),
     isLong: chance(0.2),
@@ -126,7 +213,7 @@ export function drawSchedule(seed: number): Schedule {
     deathAtMoments: mortality === 'none' ? 0 : random.pick([0, 0.02, 0.1] as const),
     persons: some(0.4, 3, () => ({
       at: within(1, 2).from,
-      planId: random.pick(planIds).id,
+      planId: random.pick(planIds),
       limits: random.integer(personsLimits.length),
     })),
     exemptions: some(0.3, 2, () => ({
@@ -136,9 +223,48 @@ export function drawSchedule(seed: number): Schedule {
     })),
     clockJumps: some(0.25, 2, () => ({ at: within(1, 2).from, byMs: (random.integer(41) - 20) * SECOND_MS })),
   }
+  return { ...drawn, ...drawAlso(drawn) }
 }
 
-const planIds = planSetups as [(typeof planSetups)[0], ...typeof planSetups]
+/** Drawn from chance of its own: what was drawn before it stays as it was. */
+function drawAlso({ seed, calmFrom, storms }: Pick<Schedule, 'seed' | 'calmFrom' | 'storms'>) {
+  const random = createRandom(seed, 'also')
+  const chance = (share: number): boolean => random.uniform() < share
+  const hasSwitch = chance(0.4)
+  const isUnreliable = chance(0.5)
+  const share = (most: number): number => (isUnreliable ? random.uniform() * most : 0)
+  /** Mostly of who storms, while it does or soon after. */
+  const command = (): SaidCommand => {
+    const { keyId, from, to } = storms[random.integer(storms.length)] ?? { keyId: 'k1', from: 0, to: calmFrom }
+    const meant = chance(0.5) && tenantOf(keyId) !== keyId ? `tenant:${tenantOf(keyId)}` : keyId
+    return {
+      at: Math.min(from + random.integer(to - from + 60 * SECOND_MS), calmFrom - SECOND_MS),
+      kind: random.pick([
+        'release',
+        'release-all',
+        'extend',
+        'extend',
+        'hold',
+        'hold',
+        'halt',
+        'go-on',
+        'go-on',
+      ] as const),
+      keyId: meant,
+      forMs: (10 + random.integer(110)) * SECOND_MS,
+      isTwice: chance(0.2),
+    }
+  }
+  return {
+    ways: chance(0.35) ? 'mixed' : 'own',
+    hasSwitch,
+    diesAt: hasSwitch && chance(0.35) ? Math.floor(calmFrom * (0.3 + 0.6 * random.uniform())) : undefined,
+    scheduler: { throttled: share(0.2), conflict: 0, failed: share(0.2), lost: share(0.2), slow: share(0.2) },
+    commands: chance(0.5) ? Array.from({ length: 2 + random.integer(12) }, command) : [],
+  } as const
+}
+
+const planIds = [...new Set(homeOf.values())] as [string, ...string[]]
 
 function drawStorms(random: Random, within: (shortest: number, longest: number) => Stretch): readonly Storm[] {
   const able = players.filter(({ storms }) => storms)

@@ -1,18 +1,22 @@
 /** The whole story of a seed: lives of the worker one after another, until all is calm, and what came of it. */
-import { StreamError } from '../../core/errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../../core/vocabulary.ts'
 import { createGateway } from '../../simulation/gateway.ts'
 import { createRandom } from '../../simulation/random.ts'
 import type { Snapshot } from '../../stores/checkpoint.ts'
 import type { TelemetryEvent } from '../../worker/telemetry.ts'
 import { sentenceOf } from '../../worker/telemetry-text.ts'
-import { expiresAfterMs, personsLimits, planSetups, probationMs, startsAt, tenantsWith } from './cast.ts'
-import type { FaultyService } from './faulty-aws.ts'
-import { createFaultyDisk } from './faulty-disk.ts'
-import { createLaws, type Edges } from './laws.ts'
-import { live, type World } from './life.ts'
-import { createLoop, type Mortal } from './loop.ts'
-import { drawSchedule, type Schedule, type Stretch, type Unreliability } from './schedule.ts'
+import { createTable } from './authorizer-table.ts'
+import { expiresAfterMs, folder, personsLimits, planSetupsOf, probationMs, startsAt, tenantsWith } from './cast.ts'
+import { type Crew, createCrew } from './crew.ts'
+import { createScheduler } from './dead-man.ts'
+import type { Edges } from './edges.ts'
+import type { FaultyService, Publication } from './faulty-aws.ts'
+import { createFaultyDisk, type DiskImage } from './faulty-disk.ts'
+import { createGroup } from './group.ts'
+import { createLaws } from './laws.ts'
+import type { World } from './life.ts'
+import { createLoop } from './loop.ts'
+import type { Schedule, Stretch, Unreliability } from './schedule.ts'
 import { createStream } from './stream.ts'
 import type { Taught } from './taught.ts'
 import { createTraffic, stepMs } from './traffic.ts'
@@ -25,6 +29,7 @@ export interface Told {
 
 export interface StoryResult {
   readonly seed: number
+  readonly kind: Schedule['kind']
   /** The law that was broken, in words. */
   readonly broken: string | undefined
   readonly timeline: readonly Told[]
@@ -36,31 +41,44 @@ export interface StoryResult {
   readonly edges: Edges
 }
 
+/** With what only who compares stories asks for. */
+export interface WholeStory {
+  readonly result: StoryResult
+  /** The last that was written. */
+  readonly last: Snapshot | undefined
+  readonly published: ReadonlyMap<string, readonly Publication[]>
+  /** Of these keys something was told. */
+  readonly toldOf: ReadonlySet<string>
+}
+
 /**
  * After the last fault: a throttle that was decided just before it expires and is given back by halves; what a crash has
  * orphaned is looked for after five minutes, and once a minute; and each change waits for its turn, 20 s one after another.
  */
 export const calmMs = 6 * MINUTE_MS + expiresAfterMs + probationMs + 6 * 20 * SECOND_MS + 30 * SECOND_MS
+/** Twins end at the same moment, with what is not over yet: nobody is throttled in them. */
+const twinCalmMs = 100 * SECOND_MS
 /** So long a worker that is asked to stop may take, and one that cannot start is tried again. */
 const stopWithinMs = 30 * SECOND_MS
 /** So often a restore is tried that only a person can make possible. */
 const mendEveryMs = 5 * MINUTE_MS
+/** After the last schedule is due: it may come a minute later than it was wanted, and up to six changes wait for their turn. */
+const switchedWithinMs = MINUTE_MS + 6 * 20 * SECOND_MS + 2 * MINUTE_MS
+/** Longer than this no story lets people's words keep a limit lowered. */
+const longestWordsMs = 150 * SECOND_MS
 const tooManySteps = 3_000_000
 const good: Unreliability = { throttled: 0, conflict: 0, failed: 0, lost: 0, slow: 0 }
 
-interface Life extends Mortal {
-  readonly number: number
-  readonly asked: AbortController
-  steps: number
-  isOver: boolean
+export interface TellOptions {
+  readonly mostSteps?: number | undefined
 }
 
-export async function tellStory(
-  seed: number,
+export async function tellWhole(
+  schedule: Schedule,
   taught: Taught,
-  { mostSteps }: { readonly mostSteps?: number | undefined } = {},
-): Promise<StoryResult> {
-  const schedule = drawSchedule(seed)
+  { mostSteps }: TellOptions = {},
+): Promise<WholeStory> {
+  const { seed } = schedule
   const random = createRandom(seed, 'chance')
   const loop = createLoop()
   const timeline: Told[] = []
@@ -68,29 +86,33 @@ export async function tellStory(
   let clockAheadMs = 0
   const wallNow = (): number => Math.floor(startsAt + loop.now()) + clockAheadMs
   const disk = createFaultyDisk({ loop, random: createRandom(seed, 'disk'), wallNow: () => startsAt + loop.now() })
-  disk.load(taught.image)
+  const stream = createStream(loop, createRandom(seed, 'stream'), schedule.partitions)
+  disk.load(schedule.kind === 'shared' ? inEachPartition(taught.image, stream.partitions) : taught.image)
   const gateway = createGateway({
     clock: { now: () => startsAt + loop.now(), sleep: async () => undefined },
-    plans: planSetups,
+    plans: planSetupsOf(schedule.ways),
     propagationDelayMs: () => random.integer(3_000),
+    leavingDelayMs: () => random.integer(8_000),
   })
-  const stream = createStream(loop, createRandom(seed, 'stream'), schedule.partitions)
-  const traffic = createTraffic(schedule, { gateway, stream, random: createRandom(seed, 'traffic') })
-  const laws = createLaws({ schedule, gateway, stream, taughtCalls: taught.calls, now: loop.now, note })
+  const table = createTable(loop.now)
+  const traffic = createTraffic(schedule, { gateway, table, stream, random: createRandom(seed, 'traffic') })
+  const laws = createLaws({ schedule, gateway, table, stream, taughtCalls: taught.calls, now: loop.now, wallNow, note })
   const gatewayService: FaultyService = { unreliability: schedule.gateway, isDown: false, isDenied: false }
   const snsService: FaultyService = { unreliability: schedule.sns, isDown: false, isDenied: false }
+  const schedulerService: FaultyService = { unreliability: schedule.scheduler, isDown: false, isDenied: false }
+  const switchWatch = laws.limits.watchOf({ announced: () => undefined, owns: () => true })
+  const scheduler = createScheduler({
+    ...{ loop, random: createRandom(seed, 'switch'), gateway, gatewayService, watch: switchWatch, note },
+  })
   const exempt = new Set(['exempt'])
-  let tenants = tenantsWith(exempt)
+  let tenants = tenantsWith(exempt, schedule.ways)
   let last: Snapshot | undefined
-  let life: Life | undefined
-  let lives = 0
-  let deathIn: number | undefined
-  const isCalm = (): boolean => loop.now() >= schedule.calmFrom
-  const mortal = createRandom(seed, 'deaths')
   const rotten = new Set<string>()
 
-  const world: World = {
-    ...{ schedule, loop, disk, gateway, gatewayService, snsService, stream, laws, wallNow },
+  const world: Omit<World, 'moment'> = {
+    ...{ schedule, loop, disk, gateway, gatewayService, snsService, stream, laws, wallNow, note },
+    ...{ table, scheduler, schedulerService },
+    group: createGroup({ loop, random: createRandom(seed, 'group'), stream, note }),
     random: createRandom(seed, 'world'),
     tenants: () => tenants,
     told(event) {
@@ -98,45 +120,19 @@ export async function tellStory(
       if (worthTelling(event)) note(sentenceOf(event))
       if (event.name === 'minuteSummarised' && event.openIncidents === 0 && event.throttled === 0) mayEnd()
     },
-    moment() {
-      if (!isCalm() && mortal.uniform() < schedule.deathAtMoments) deathIn = mortal.integer(8)
-    },
     wrote(snapshot) {
       last = snapshot
     },
   }
+  const crew = createCrew(world, {
+    ...{ size: schedule.kind === 'shared' ? 2 : 1, random: createRandom(seed, 'deaths'), rotNewest },
+  })
 
   /** Nothing is left to be given back or told: the rest would be quiet, which some stories are there to see. */
   function mayEnd(): void {
-    if (schedule.isLong || loop.now() < schedule.calmFrom + MINUTE_MS || !laws.isSettled()) return
+    if (schedule.isLong || schedule.kind === 'twin' || loop.now() < schedule.calmFrom + MINUTE_MS || !laws.isSettled())
+      return
     endsAt = Math.min(endsAt, loop.now() + 20 * SECOND_MS)
-  }
-
-  function begin(): void {
-    const begun: Life = { isAlive: true, number: ++lives, asked: new AbortController(), steps: 0, isOver: false }
-    life = begun
-    note(`— life ${begun.number} begins`)
-    laws.journalOpening()
-    const over = (because: string, after: number): void => {
-      begun.isOver = true
-      if (!begun.isAlive) return
-      begun.isAlive = false
-      disk.crash('process')
-      note(`— life ${begun.number} is over: ${because}`)
-      if (!isEnding) loop.after(after, begin)
-    }
-    const mode = isCalm() ? 'enforce' : (schedule.modes[begun.number - 1] ?? 'enforce')
-    laws.lifeBegins(mode)
-    live(world, begun, { name: `life-${begun.number}`, mode }, begun.asked.signal).then(
-      () => over('it has stopped', 1_000 + mortal.integer(5_000)),
-      (cause: unknown) => {
-        if (!(cause instanceof StreamError) || cause.code === 'CHECKPOINT_DAMAGED')
-          laws.breakLaw(
-            `the worker ended with ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`,
-          )
-        over(cause instanceof Error ? cause.message : String(cause), 2_000)
-      },
-    )
   }
 
   /** Only where the one before it is whole. */
@@ -148,15 +144,6 @@ export async function tellStory(
     note(`a byte of ${newest} turns into another`)
     disk.rot(newest)
     laws.rotten()
-  }
-
-  function die(how: 'process' | 'machine'): void {
-    if (life === undefined || !life.isAlive) return
-    life.isAlive = false
-    note(`— life ${life.number} ends: ${how === 'process' ? 'kill -9' : 'the machine loses its power'}`)
-    disk.crash(how)
-    if (how === 'machine' && schedule.rots && mortal.uniform() < 0.5) rotNewest()
-    loop.after(50 + mortal.integer(mortal.uniform() < 0.3 ? 40_000 : 3_000), begin)
   }
 
   const during = (stretches: readonly Stretch[], says: string, set: (isSo: boolean) => void): void => {
@@ -196,25 +183,24 @@ export async function tellStory(
       else stream.absent.delete(partition)
     })
   for (const at of schedule.sourceLost) loop.at(at, () => stream.lose())
-  for (const at of schedule.stops)
-    loop.at(at, () => {
-      note('asked to stop')
-      life?.asked.abort()
-    })
+  for (const at of schedule.stops) loop.at(at, () => crew.askToStop())
+  for (const { at, partition, worker } of schedule.handovers) loop.at(at, () => world.group.prefer(partition, worker))
+  for (const { from, to, worker } of schedule.freezes) loop.at(from, () => crew.freeze(worker, to))
+  for (const said of schedule.commands) loop.at(said.at, () => void crew.say(said))
   for (const { at, planId, limits } of schedule.persons)
     loop.at(at, () => {
       const wanted = personsLimits[limits]
       note(`a person sets ${planId} to ${JSON.stringify(wanted) ?? 'no limit'}`)
       gateway.changeByPerson(planId, wanted)
-      laws.personChanged(planId, wanted)
+      laws.limits.personChanged(planId, wanted)
     })
   for (const { at, tenant, isExempt } of schedule.exemptions)
     loop.at(at, () => {
       note(`${tenant} is ${isExempt ? 'exempt from now on' : 'exempt no longer'}`)
       if (isExempt) exempt.add(tenant)
       else exempt.delete(tenant)
-      tenants = tenantsWith(exempt)
-      laws.exempted(tenant, isExempt)
+      tenants = tenantsWith(exempt, schedule.ways)
+      laws.limits.exempted(tenant, isExempt)
     })
   for (const { at, byMs } of schedule.clockJumps)
     loop.at(at, () => {
@@ -223,18 +209,29 @@ export async function tellStory(
     })
   loop.at(schedule.calmFrom, () => {
     note('all is well from now on')
-    gatewayService.unreliability = good
-    snsService.unreliability = good
-    gatewayService.isDown = false
-    gatewayService.isDenied = false
-    snsService.isDown = false
+    Object.assign(gatewayService, { unreliability: good, isDown: false, isDenied: false })
+    Object.assign(snsService, { unreliability: good, isDown: false })
+    schedulerService.unreliability = good
     Object.assign(disk.trouble, { slowestMs: 2, isFull: false, failing: 0 })
     stream.paused.clear()
     stream.absent.clear()
-    deathIn = undefined
+    crew.calm()
+    const wordsMs = schedule.commands.reduce((sum, { forMs, isTwice }) => sum + forMs * (isTwice ? 2 : 1), 0)
+    if (wordsMs > longestWordsMs) releaseAll(crew)
   })
-  let endsAt = schedule.calmFrom + calmMs + (schedule.denied.length > 0 ? mendEveryMs : 0)
-  let isEnding = false
+  if (schedule.diesAt !== undefined) loop.at(schedule.diesAt, () => crew.endForGood())
+
+  /** Until somebody hears it. */
+  function releaseAll(crew: Crew): void {
+    const said = { at: loop.now(), kind: 'release-all', keyId: '', forMs: 0, isTwice: false } as const
+    if (!crew.say(said)) loop.after(SECOND_MS, () => releaseAll(crew))
+  }
+
+  let endsAt =
+    schedule.kind === 'twin'
+      ? schedule.calmFrom + twinCalmMs
+      : schedule.calmFrom + calmMs + (schedule.denied.length > 0 ? mendEveryMs : 0)
+  let phase: 'told' | 'stopping' | 'aftermath' = 'told'
   const flow = (): void => {
     if (loop.now() >= endsAt - 10 * SECOND_MS) {
       traffic.flush()
@@ -244,49 +241,68 @@ export async function tellStory(
     loop.after(stepMs, flow)
   }
   loop.at(0, flow)
-  loop.at(0, begin)
-  laws.exempted('exempt', true)
+  loop.at(0, crew.begin)
+  laws.limits.exempted('exempt', true)
+
+  /** Whether it is over. */
+  function turnedPage(): boolean {
+    if (phase === 'told' && schedule.diesAt !== undefined && loop.now() >= schedule.calmFrom) phase = 'aftermath'
+    if (phase === 'told' && loop.now() >= endsAt) {
+      phase = 'stopping'
+      if (!crew.areAllThere()) laws.breakLaw('the worker has not come back')
+      note('the story ends: asked to stop')
+      for (let worker = 0; worker < (schedule.kind === 'shared' ? 2 : 1); worker++) crew.askToStop(worker)
+    }
+    if (phase === 'stopping') {
+      if (loop.now() > endsAt + stopWithinMs) laws.breakLaw('the worker does not stop')
+      if (!crew.areAllOver()) return false
+      laws.end()
+      phase = 'aftermath'
+    }
+    if (phase !== 'aftermath' || laws.broken() !== undefined) return false
+    const leftUntil =
+      Math.max(schedule.calmFrom + expiresAfterMs + longestWordsMs, scheduler.latestDue()) + switchedWithinMs
+    if (scheduler.open().length === 0 && laws.limits.isBack()) return true
+    if (loop.now() < leftUntil) return false
+    laws.limits.end()
+    for (const name of scheduler.open()) laws.breakLaw(`the schedule ${name} is left over`)
+    return true
+  }
 
   const rejected = (cause: unknown): void =>
     laws.breakLaw(`a rejection that nobody handles: ${cause instanceof Error ? cause.stack : String(cause)}`)
   process.on('unhandledRejection', rejected)
   try {
-    while (laws.broken() === undefined) {
-      if (loop.now() >= endsAt && !isEnding) {
-        isEnding = true
-        if (life === undefined || life.isOver || !life.isAlive) {
-          laws.breakLaw('the worker has not come back')
-          break
-        }
-        note('the story ends: asked to stop')
-        life.asked.abort()
-      }
-      if (isEnding && life?.isOver) break
-      if (loop.now() > endsAt + stopWithinMs) laws.breakLaw('the worker does not stop')
+    while (laws.broken() === undefined && !turnedPage()) {
+      if (laws.broken() !== undefined) break
       if (loop.steps() > tooManySteps) laws.breakLaw('the story does not end')
       if (loop.steps() >= (mostSteps ?? Number.POSITIVE_INFINITY)) break
       if (!(await loop.step())) laws.breakLaw('nothing happens any more')
-      if (life === undefined || !life.isAlive || isCalm()) continue
-      life.steps++
-      const death = schedule.deaths[life.number - 1]
-      if (death !== undefined && life.steps >= death.afterSteps) die(death.how)
-      else if (deathIn !== undefined && deathIn-- <= 0) {
-        deathIn = undefined
-        die(mortal.uniform() < 0.5 ? 'process' : 'machine')
-      }
+      crew.stepped()
     }
-    if (laws.broken() === undefined && isEnding) laws.end(last)
   } catch (cause) {
     laws.breakLaw(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
   } finally {
     process.off('unhandledRejection', rejected)
-    if (life) life.isAlive = false
+    crew.abandon()
   }
-  return {
-    ...{ seed, broken: laws.broken(), timeline, steps: loop.steps(), lives, edges: laws.edges },
-    ...{ calls: stream.calls(), limitChanges: gateway.changes().filter(({ by }) => by === 'api').length },
+  const result: StoryResult = {
+    ...{ seed, kind: schedule.kind, broken: laws.broken(), timeline, steps: loop.steps(), lives: crew.lives() },
+    ...{ edges: laws.edges, calls: stream.calls() },
+    limitChanges: gateway.changes().filter(({ by }) => by === 'api').length,
     alerts: timeline.filter(({ text }) => text.startsWith('sns: ')).length,
   }
+  return { result, last, published: laws.published(), toldOf: laws.toldOf }
+}
+
+/** What was learned is known to whoever gets a partition: as if each had been taught it. */
+function inEachPartition(image: DiskImage, partitions: readonly string[]): DiskImage {
+  const names = partitions.map(partition => partition.replaceAll('/', '-'))
+  return new Map(
+    [...image].flatMap(([path, bytes]) =>
+      names.map(name => [path.replace(folder, `${folder}/partitions/${name}`), bytes] as const),
+    ),
+  )
 }
 
 const untold: ReadonlySet<TelemetryEvent['name']> = new Set([

@@ -33,7 +33,11 @@ export interface SimulatedStream {
   /** All that reads of it fails, once. */
   lose(): void
   open(reader: Reader): Source
-  /** Calls up to these positions. */
+  batchOf(partition: number, from: number, arrivedAt: EpochMs): SourceBatch | undefined
+  onceMore(life: Mortal): Promise<void>
+  /** All readers look again. */
+  wake(): void
+  /** Calls up to these positions; beyond the end: all. */
   callsUpTo(positions: Readonly<Record<string, string>>): number
   /** Newest first. */
   recordsUpTo(partition: number, position: string | undefined): Generator<LogRecord>
@@ -52,9 +56,37 @@ export function createStream(loop: Loop, random: Random, count: number): Simulat
   const logs: LogRecord[][] = partitions.map(() => [])
   const paused = new Set<number>()
   const absent = new Set<number>()
-  let wake = (): void => {}
+  const readers = new Set<() => void>()
+  const wakeAll = (): void => {
+    for (const wake of readers) wake()
+  }
   let isLost = false
   const position = (records: number): Position => String(records) as Position
+
+  /** What comes after so many records of a partition: a few records, or nothing now. */
+  function batchOf(number: number, from: number, arrivedAt: EpochMs): SourceBatch | undefined {
+    const partition = partitions[number]
+    const log = logs[number]
+    if (partition === undefined || log === undefined || paused.has(number) || from >= log.length) return undefined
+    const to = Math.min(log.length, from + 1 + random.integer(8))
+    const records = log
+      .slice(from, to)
+      .map(({ payload }, index) => ({ partition, position: position(from + index + 1), payload }))
+    return { partition, records, arrivedAt, lag: { records: log.length - to } }
+  }
+
+  /** When something has come or changed: then a reader looks again. */
+  function onceMore(life: Mortal): Promise<void> {
+    return new Promise(resolve => {
+      const wake = (): void => {
+        readers.delete(wake)
+        if (!life.isAlive) return
+        if ((life.frozenUntil ?? 0) > loop.now()) loop.after(0, resolve, life)
+        else resolve()
+      }
+      readers.add(wake)
+    })
+  }
 
   function open({ life, clock, keyed, mayRefuseCommits }: Reader): Source {
     let held: readonly PartitionId[] = []
@@ -66,22 +98,19 @@ export function createStream(loop: Loop, random: Random, count: number): Simulat
       for (let turn = 0; turn < count; turn++) {
         const number = (first + turn) % count
         const partition = partitions[number]
-        const log = logs[number]
-        if (partition === undefined || log === undefined) continue
+        if (partition === undefined) continue
         if (absent.has(number)) {
           wasAbsent.add(number)
           continue
         }
         // It goes on after what was counted of it, when it comes back.
         if (wasAbsent.delete(number)) next.delete(number)
+        if (held.includes(partition)) continue
         const from = next.get(number) ?? Number(positions.get(partition) ?? 0)
-        if (paused.has(number) || held.includes(partition) || from >= log.length) continue
-        const to = Math.min(log.length, from + 1 + random.integer(8))
-        next.set(number, to)
-        const records = log
-          .slice(from, to)
-          .map(({ payload }, index) => ({ partition, position: position(from + index + 1), payload }))
-        return { partition, records, arrivedAt: clock.now(), lag: { records: log.length - to } }
+        const batch = batchOf(number, from, clock.now())
+        if (batch === undefined) continue
+        next.set(number, from + batch.records.length)
+        return batch
       }
       return undefined
     }
@@ -92,10 +121,10 @@ export function createStream(loop: Loop, random: Random, count: number): Simulat
       partitions: () => partitions.filter((_, number) => !absent.has(number)),
       hold(partitions) {
         held = partitions
-        loop.after(1, () => wake(), life)
+        loop.after(1, wakeAll, life)
       },
       async *read(positions, signal) {
-        signal.addEventListener('abort', () => wake(), { once: true })
+        signal.addEventListener('abort', wakeAll, { once: true })
         while (!signal.aborted) {
           if (isLost) {
             isLost = false
@@ -103,12 +132,7 @@ export function createStream(loop: Loop, random: Random, count: number): Simulat
           }
           const batch = take(positions)
           if (batch !== undefined) yield batch
-          else
-            await new Promise<void>(resolve => {
-              wake = () => {
-                if (life.isAlive) resolve()
-              }
-            })
+          else await onceMore(life)
         }
       },
       async commit() {
@@ -126,16 +150,18 @@ export function createStream(loop: Loop, random: Random, count: number): Simulat
       if (log === undefined || calls.length === 0) return
       const payload = Buffer.from(calls.map(({ text }) => text).join('\n'))
       log.push({ payload, calls, callsTo: (log.at(-1)?.callsTo ?? 0) + calls.length })
-      wake()
+      wakeAll()
     },
     lose() {
       isLost = true
-      wake()
+      wakeAll()
     },
+    ...{ batchOf, onceMore, wake: wakeAll },
     callsUpTo: positions =>
       partitions.reduce((sum, partition, number) => {
-        const records = Number(positions[partition] ?? 0)
-        return sum + (logs[number]?.[records - 1]?.callsTo ?? 0)
+        const log = logs[number] ?? []
+        const records = Math.min(log.length, Number(positions[partition] ?? 0))
+        return sum + (log[records - 1]?.callsTo ?? 0)
       }, 0),
     *recordsUpTo(number, at) {
       const log = logs[number] ?? []

@@ -2,6 +2,7 @@
 import { SECOND_MS } from '../../core/vocabulary.ts'
 import type { Gateway } from '../../simulation/gateway.ts'
 import type { Random } from '../../simulation/random.ts'
+import type { SimulatedTable } from './authorizer-table.ts'
 import { players, startsAt } from './cast.ts'
 import type { Schedule, Storm } from './schedule.ts'
 import type { LoggedCall, SimulatedStream } from './stream.ts'
@@ -18,7 +19,17 @@ export interface Traffic {
 
 export function createTraffic(
   { storms, sick, calmFrom, keyed }: Schedule,
-  { gateway, stream, random }: { readonly gateway: Gateway; readonly stream: SimulatedStream; readonly random: Random },
+  {
+    gateway,
+    table,
+    stream,
+    random,
+  }: {
+    readonly gateway: Gateway
+    readonly table: SimulatedTable
+    readonly stream: SimulatedStream
+    readonly random: Random
+  },
 ): Traffic {
   /** By the step in which they come, and by partition. */
   const due = new Map<number, LoggedCall[][]>()
@@ -26,7 +37,8 @@ export function createTraffic(
 
   function call(player: number, at: number, failing: number): LoggedCall {
     const keyId = players[player]?.keyId ?? ''
-    const isAdmitted = gateway.admit(keyId, at)
+    // The authorizer answers with a penalty key, whose plan counts then.
+    const isAdmitted = gateway.admit(table.penaltyOf(keyId) ?? keyId, at)
     const status = !isAdmitted ? 429 : random.uniform() < failing ? 503 : 200
     const latency = isAdmitted ? 20 + random.integer(60) : 1
     const text = `{"requestTimeEpoch":${at},"apiKeyId":"${keyId}","status":${status},"responseLatency":${latency},"ordinal":${ordinal++}}`

@@ -28,6 +28,8 @@ export interface FleetTraffic {
   /** Nobody calls; resolves when all that was called before is sent. */
   rest(): Promise<void>
   goOn(): void
+  /** What kept it from sending; after that nothing is sent any more. */
+  trouble(): unknown
   /** Ends it, and throws if anything could not be sent. */
   stop(): Promise<void>
 }
@@ -39,6 +41,8 @@ export interface FleetStorm {
 }
 
 const tickMs = 100
+/** A broker takes a megabyte at once, and after a standstill there is much to be sent. */
+const mostLinesAtOnce = 2_000
 /** Of five calls of a storm four fail. */
 const failsOf = { of: 5, fail: 4 }
 /** Longer than a cluster without a leader keeps a record waiting. */
@@ -98,7 +102,8 @@ export function startFleetTraffic({ fleet, outlet, limitsOf, badShare = 0 }: Fle
     const bad = random.poisson(calls * badShare)
     for (let number = 0; number < bad; number++) lines.push(`{"apiKeyId":"${fleet.keys[0]}","status":"no status"}`)
     isSending = true
-    await outlet.send(lines)
+    for (let from = 0; from < lines.length; from += mostLinesAtOnce)
+      await outlet.send(lines.slice(from, from + mostLinesAtOnce))
     isSending = false
     told.sent += calls
     told.bad += bad
@@ -139,6 +144,7 @@ export function startFleetTraffic({ fleet, outlet, limitsOf, badShare = 0 }: Fle
     goOn() {
       isResting = false
     },
+    trouble: () => trouble,
     async stop() {
       stop.abort()
       await sending

@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: a worker left on for an hour, and whether its memory, its state and its lag stay where they are. Writes
- * soak-results.json and soak-results.html. Exits with 1 if something grows or a law is broken, with 2 if it could not be run.
+ * soak-results.json and soak-results.html, every five minutes and at its end, which SIGTERM to it alone brings nearer. Exits with 1 if something grows or a law is broken, with 2 if it could not be run.
  * `--keep` makes the figures the documentation's: results.json beside this file, and the table in this folder's README.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { marksOf, withSection } from '../bench/marked-section.ts'
 import { built } from '../bench/part.ts'
 import { soakPage } from './soak-page.ts'
 import { type SoakReport, soakHead, soakReport, soakRows, totalsText } from './soak-report.ts'
-import { soak } from './soak-run.ts'
+import { type SoakRun, soak } from './soak-run.ts'
 
 const usage = `npm run soak -- [--minutes 60] [--rate 2000] [--keys 2000] [--keep]
 
@@ -70,10 +70,15 @@ async function measure({ keep, ...wanted }: Asked): Promise<boolean> {
   const machine = { cores: availableParallelism(), cpu: cpus()[0]?.model ?? 'unknown', node: process.versions.node }
   console.log(`The worker's folder: ${folder}`)
   const say = (line: string): void => console.log(`  ${line}`)
-  const run = await soak({ ...wanted, folder, say })
-  const report = soakReport(run, { machine, asked: wanted })
-  writeFileSync('soak-results.json', `${JSON.stringify(report, undefined, 2)}\n`)
-  writeFileSync('soak-results.html', soakPage(report))
+  const keepReport = (run: SoakRun): SoakReport => {
+    const report = soakReport(run, { machine, asked: wanted })
+    writeFileSync('soak-results.json', `${JSON.stringify(report, undefined, 2)}\n`)
+    writeFileSync('soak-results.html', soakPage(report))
+    return report
+  }
+  const enough = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => enough.abort())
+  const report = keepReport(await soak({ ...wanted, folder, say, interim: keepReport, enough: enough.signal }))
   console.log(`\n${tableOf(report)}\n`)
   for (const line of report.broken) console.log(`✗ ${line}`)
   console.log('soak-results.html has it over time.')

@@ -24,7 +24,7 @@ export function soakPage(report: SoakReport): string {
 <p class="soft">From ${new Date(beganAt).toISOString()}; ${asked.callsPerSecond} calls a second of ${asked.keys} clients, a storm every three minutes; ${machine.cores} cores (${machine.cpu}), Node
 ${machine.node}. Levels and slopes are of what came after ${warmUpMinutes} minutes of warm-up.</p>
 <p class="soft">${totalsText(report)}</p>
-<p>${broken.length === 0 ? 'All as it should be.' : broken.join('; ')}</p>
+<p>${broken.length === 0 ? (report.totals === null ? 'So far as it should be.' : 'All as it should be.') : broken.join('; ')}</p>
 </header>
 <section>
 <div class="wide"><table>

@@ -4,7 +4,7 @@ import { MINUTE_MS } from '../../core/vocabulary.ts'
 import { numberText } from '../bench/figure.ts'
 import type { Sample } from './probe.ts'
 import { type Slope, slopeOf, type Verdict, verdictOn } from './slope.ts'
-import type { SoakRun } from './soak-run.ts'
+import type { SoakEnd, SoakRun } from './soak-run.ts'
 
 export interface Measure {
   readonly name: string
@@ -24,7 +24,8 @@ export interface SoakReport {
   readonly warmUpMinutes: number
   readonly beganAt: number
   readonly measures: readonly Measure[]
-  readonly totals: Omit<SoakRun, 'samples' | 'beganAt'>
+  /** null while it goes on. */
+  readonly totals: SoakEnd | null
   /** In words, what should not be. */
   readonly broken: readonly string[]
   readonly passed: boolean
@@ -89,34 +90,37 @@ export function soakReport(run: SoakRun, about: Pick<SoakReport, 'machine' | 'as
       max: Math.max(...values),
     }
   })
-  const { samples: _, beganAt, ...totals } = run
-  const broken = brokenIn(run, measures)
+  const { beganAt, end = null } = run
+  const broken = [...brokenIn(measures), ...(end === null ? [] : brokenLaws(end))]
   return {
     schema: 'weir.soak/1',
-    ...{ ...about, warmUpMinutes, beganAt, measures, totals, broken, passed: broken.length === 0 },
+    ...{ ...about, warmUpMinutes, beganAt, measures, totals: end, broken, passed: broken.length === 0 },
   }
 }
 
-function brokenIn(run: SoakRun, measures: readonly Measure[]): readonly string[] {
+function brokenIn(measures: readonly Measure[]): readonly string[] {
   const lag = measures.find(({ name }) => name === 'lag')
   return [
     ...measures.flatMap(({ name, verdict }) =>
       verdict === 'grows' ? [`${name} grows`] : verdict === 'not shown' ? [`${name} was not shown to be flat`] : [],
     ),
     ...(lag !== undefined && lag.p99 > mostLagMs ? [`lag: 99th percentile ${numberText(lag.p99)} ms`] : []),
-    ...(run.callsCounted === run.callsSent ? [] : [`${run.callsSent} calls were sent, ${run.callsCounted} counted`]),
-    ...(run.alertsTwice === 0 ? [] : [`${run.alertsTwice} alerts came twice`]),
-    ...(run.limitsNotRestored.length === 0 ? [] : [`limits not restored: ${run.limitsNotRestored.join(', ')}`]),
-    ...(run.exitCode === 0 ? [] : [`the worker ended with ${run.exitCode}`]),
   ]
 }
+
+const brokenLaws = (end: SoakEnd): readonly string[] => [
+  ...(end.callsCounted === end.callsSent ? [] : [`${end.callsSent} calls were sent, ${end.callsCounted} counted`]),
+  ...(end.alertsTwice === 0 ? [] : [`${end.alertsTwice} alerts came twice`]),
+  ...(end.limitsNotRestored.length === 0 ? [] : [`limits not restored: ${end.limitsNotRestored.join(', ')}`]),
+  ...(end.exitCode === 0 ? [] : [`the worker ended with ${end.exitCode}`]),
+]
 
 /** One row a measure: level, spread, slope with its interval, verdict. */
 export function soakRows({ measures }: SoakReport): readonly (readonly string[])[] {
   return measures.map(({ name, unit, median, p99, max, slope, verdict }) => [
     name,
-    withUnit(median, unit),
-    `${numberText(p99)} / ${numberText(max)}`,
+    Number.isNaN(median) ? '–' : withUnit(median, unit),
+    Number.isNaN(median) ? '–' : `${numberText(p99)} / ${numberText(max)}`,
     slope === undefined
       ? '–'
       : `${withUnit(slope.perHour, unit)} (${numberText(slope.from)} to ${numberText(slope.to)})`,
@@ -128,6 +132,11 @@ export const soakHead = ['measured', 'median', '99 % / most', 'growth an hour (9
 
 const withUnit = (value: number, unit: string): string => `${numberText(value)} ${unit}`.trim()
 
-export const totalsText = ({ totals }: SoakReport): string =>
-  `${totals.callsSent.toLocaleString('en')} calls sent, ${totals.callsCounted.toLocaleString('en')} counted; ${totals.storms} storms, ${totals.alerts} alerts, ${totals.alertsTwice} twice; ` +
-  `${totals.limitChanges} changes of limits, ${totals.limitsNotRestored.length} not restored; ${totals.linesBad} lines that were none; exit code ${totals.exitCode}`
+export function totalsText({ totals }: SoakReport): string {
+  if (totals === null) return 'It still goes on'
+  const { callsSent, callsCounted, storms, alerts, alertsTwice, limitChanges, limitsNotRestored, linesBad } = totals
+  return (
+    `${callsSent.toLocaleString('en')} calls sent, ${callsCounted.toLocaleString('en')} counted; ${storms} storms, ${alerts} alerts, ${alertsTwice} twice; ` +
+    `${limitChanges} changes of limits, ${limitsNotRestored.length} not restored; ${linesBad} lines that were none; exit code ${totals.exitCode}`
+  )
+}

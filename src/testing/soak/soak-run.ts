@@ -28,11 +28,20 @@ export interface SoakOptions {
   /** For what the worker keeps and writes. */
   readonly folder: string
   readonly say: (line: string) => void
+  /** Told every five minutes how it stands. */
+  readonly interim: (run: SoakRun) => void
+  /** Aborted: no longer than until now. */
+  readonly enough: AbortSignal
 }
 
 export interface SoakRun {
   readonly beganAt: EpochMs
   readonly samples: readonly Sample[]
+  /** Undefined while it goes on. */
+  readonly end: SoakEnd | undefined
+}
+
+export interface SoakEnd {
   readonly storms: number
   readonly alerts: number
   /** Alerts of which a second copy came. */
@@ -50,6 +59,7 @@ const topicArn = 'arn:aws:sns:us-east-1:123456789012:weir-soak'
 const region = 'us-east-1'
 const original = { rateLimit: 200, burstLimit: 400 }
 const sampleEveryMs = 5_000
+const tellEvery = 60
 const storm = { firstAfterMs: 60_000, everyMs: 180_000, of: { seconds: 30, callsPerSecond: 100 } }
 const mostStormers = 40
 const badLineShare = 1e-4
@@ -67,7 +77,7 @@ export async function soak(options: SoakOptions): Promise<SoakRun> {
 }
 
 async function run(
-  { minutes, keys, callsPerSecond, folder, say }: SoakOptions,
+  { minutes, keys, callsPerSecond, folder, say, interim, enough }: SoakOptions,
   stops: (() => Promise<unknown>)[],
 ): Promise<SoakRun> {
   useDummyCredentials()
@@ -128,7 +138,13 @@ async function run(
   stops.push(async () => storms.calm())
   const probe = createProbe({ port, stateDirectory: join(folder, 'state') })
   const beganAt = Date.now()
-  const samples = await sampleUntil(beganAt + minutes * MINUTE_MS, { probe, traffic, storms, worker, say })
+  const endsAt = beganAt + minutes * MINUTE_MS
+  const tell = (samples: readonly Sample[]): void => {
+    const last = samples.at(-1)
+    if (last !== undefined) say(lineOf(last, beganAt, traffic, storms))
+    interim({ beganAt, samples, end: undefined })
+  }
+  const samples = await sampleUntil(endsAt, { probe, traffic, worker, say, tell, enough })
 
   storms.calm()
   say('The last limits come back')
@@ -141,13 +157,14 @@ async function run(
   )
   const exitCode = await worker.stop()
   const stopped = (await worker.events()).findLast(({ event }) => event === 'workerStopped')
-  return {
-    ...{ beganAt, samples, exitCode, storms: storms.begun(), alerts: alerts.size },
+  const end: SoakEnd = {
+    ...{ exitCode, storms: storms.begun(), alerts: alerts.size },
     alertsTwice: [...alerts.values()].filter(copies => copies > 1).length,
     limitChanges: gateway.changes().length,
     ...{ callsSent: traffic.sent(), callsCounted: Number(stopped?.totalCalls), linesBad: traffic.sentBad() },
     limitsNotRestored: lowered(),
   }
+  return { beganAt, samples, end }
 }
 
 const reads = async (worker: WorkerProcess): Promise<boolean> => {
@@ -179,27 +196,26 @@ function stormNowAndThen({ keys }: Fleet, traffic: FleetTraffic): Storms {
 interface Sampling {
   readonly probe: Probe
   readonly traffic: FleetTraffic
-  readonly storms: Storms
   readonly worker: WorkerProcess
   readonly say: (line: string) => void
+  readonly tell: (samples: readonly Sample[]) => void
+  readonly enough: AbortSignal
 }
 
 async function sampleUntil(
   end: EpochMs,
-  { probe, traffic, storms, worker, say }: Sampling,
+  { probe, traffic, worker, say, tell, enough }: Sampling,
 ): Promise<readonly Sample[]> {
   const samples: Sample[] = []
   let missed = 0
-  for (let next = Date.now() + sampleEveryMs; next <= end; next += sampleEveryMs) {
-    await pause(Math.max(0, next - Date.now()))
+  for (let next = Date.now() + sampleEveryMs; next <= end && !enough.aborted; next += sampleEveryMs) {
+    await pause(Math.max(0, next - Date.now()), undefined, { signal: enough }).catch(() => undefined)
     if (worker.hasEnded()) throw new Error(`The worker ended: ${(await worker.output()).slice(-2_000)}`)
+    if (traffic.trouble() !== undefined) throw new Error('Calls cannot be sent any more', { cause: traffic.trouble() })
     const sample = await probe.take(traffic.sent()).catch(() => undefined)
-    if (sample === undefined) {
-      missed++
-      continue
-    }
-    samples.push(sample)
-    if (samples.length % 60 === 0) say(lineOf(sample, samples.length * sampleEveryMs, traffic, storms))
+    if (sample === undefined) missed++
+    else samples.push(sample)
+    if (sample !== undefined && samples.length % tellEvery === 0) tell(samples)
   }
   if (missed > 0) say(`The worker did not answer ${missed} times`)
   return samples
@@ -207,8 +223,8 @@ async function sampleUntil(
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
-const lineOf = (sample: Sample, ms: number, traffic: FleetTraffic, storms: Storms): string =>
-  `${(ms / HOUR_MS).toFixed(2)} h: ${megabytes(sample.rssBytes)} (heap ${megabytes(sample.heapUsedBytes)}), lag ${Math.round(sample.lagMs)} ms, state ${megabytes(sample.stateBytes)}, ${traffic.sent().toLocaleString('en')} calls, ${storms.begun()} storms`
+const lineOf = (sample: Sample, beganAt: EpochMs, traffic: FleetTraffic, storms: Storms): string =>
+  `${((sample.at - beganAt) / HOUR_MS).toFixed(2)} h: ${megabytes(sample.rssBytes)} (heap ${megabytes(sample.heapUsedBytes)}), lag ${Math.round(sample.lagMs)} ms, state ${megabytes(sample.stateBytes)}, ${traffic.sent().toLocaleString('en')} calls, ${storms.begun()} storms`
 
 function loweredPlans(gateway: Gateway, { keys }: Fleet, planOf: (key: string) => string): readonly string[] {
   return keys.map(planOf).filter(plan => {
