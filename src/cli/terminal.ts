@@ -45,6 +45,9 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
   let drawnAt = Number.NEGATIVE_INFINITY
   let calls = 0
   let overMs = 0
+  let rejected = 0
+  /** As of the last status: those that count in none since are what is wrong now. */
+  let before = { late: 0, future: 0 }
   let eventTime: number | undefined
   let closed = false
   /** As the last incident of each key told them; effects carry the key only. Bounded by the keys that ever misbehaved. */
@@ -85,15 +88,21 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     eventTime = reading.eventTime ?? eventTime
     calls += reading.calls
     overMs += reading.overMs
+    rejected += reading.rejected
     silentMs = reading.records > 0 ? 0 : silentMs + reading.overMs
     const now = nowMs()
     if (now - drawnAt < (live ? liveEveryMs : quietEveryMs)) return
     drawnAt = now
     const lag = silentMs > lagGoodForMs ? undefined : reading.lag
-    const shown = { callsPerSecond: (calls * 1000) / Math.max(1, overMs), lag, recovering: recovering.size }
+    const { late, future } = reading
+    const uncounted = { calls, rejected, late: late - before.late, future: future - before.future }
+    before = { late, future }
+    const callsPerSecond = (calls * 1000) / Math.max(1, overMs)
+    const shown = { callsPerSecond, lag, recovering: recovering.size, uncounted: uncountedText(uncounted) }
     const text = statusText(reading, shown)
     calls = 0
     overMs = 0
+    rejected = 0
     if (!live) {
       line(reading.eventTime, 'reading', 'dim', text)
       return
@@ -240,12 +249,41 @@ interface Shown {
   readonly callsPerSecond: number
   readonly lag: Lag | undefined
   readonly recovering: number
+  /** Where much of what is read counts for nothing. */
+  readonly uncounted: string | undefined
 }
 
-function statusText(reading: Reading, { callsPerSecond, lag, recovering }: Shown): string {
+/** From this share on what is not counted comes first: whoever reads a rate takes it for what is watched. */
+const LARGE_SHARE = 0.2
+
+function uncountedText({
+  calls,
+  rejected,
+  late,
+  future,
+}: {
+  readonly calls: number
+  readonly rejected: number
+  readonly late: number
+  readonly future: number
+}): string | undefined {
+  const lost = rejected + late + future
+  const share = lost / Math.max(1, calls + rejected)
+  if (lost === 0 || share < LARGE_SHARE) return undefined
+  const reasons = [
+    ...(late > 0 ? [`${late} late`] : []),
+    ...(future > 0 ? [`${future} dated in the future`] : []),
+    ...(rejected > 0 ? [`${rejected} rejected`] : []),
+  ].join(', ')
+  const hint = future === lost ? ': is a clock wrong, here or at the gateway?' : ''
+  return `${Math.min(100, Math.round(share * 100))} % NOT WATCHED (${reasons}${hint})`
+}
+
+function statusText(reading: Reading, { callsPerSecond, lag, recovering, uncounted }: Shown): string {
   if (reading.lag === undefined && callsPerSecond === 0) return 'waiting for the first call'
   const parts = [
     `${callsPerSecond.toLocaleString('en-US', { maximumFractionDigits: callsPerSecond < 10 ? 1 : 0 })} calls/s`,
+    ...(uncounted === undefined ? [] : [uncounted]),
     `lag ${lagText(lag)}`,
     `${reading.activeKeys} of ${reading.keys} keys active`,
     incidentsText(reading.openIncidents, recovering),

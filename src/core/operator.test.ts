@@ -172,6 +172,20 @@ describe('halted', () => {
 })
 
 describe('held and extended', () => {
+  test('a key of an exempt tenant is refused for that reason, since its limit is never lowered', () => {
+    const exempt = { only: { keys: ['key_c'], exempt: true } }
+    const stream = begun(undefined, settingsOf({ throttle: { expiresAfter: '2m', probation: '1m' } }, exempt))
+    pass(stream, 30, 50, 'key_c')
+    for (const said of [
+      { kind: 'hold', keyId: c, forMs: 300_000 },
+      { kind: 'extend', keyId: c, byMs: 300_000 },
+    ] as const)
+      expect(answerTo(stream.engine, said, 'ann')).toMatchObject({
+        kind: 'refused',
+        because: expect.stringContaining('exempt'),
+      })
+  })
+
   test('a limit stays lowered past its expiry over a checkpoint, and alerts say who wants it', () => {
     const stream = begun()
     pass(stream, 30, 50, 'key_c')

@@ -445,7 +445,8 @@ const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',
   'no-harm': 'so far it harms nobody else',
   exempt: 'this tenant is exempt from throttling',
-  anonymous: 'these calls carry no API key, so there is no limit to lower',
+  anonymous:
+    'these calls carry no API key, or one that nobody knows and for which there was no room, so there is no limit to lower',
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
   'platform-incident': 'many clients are wrong at the same moment, so no one is throttled',
   'too-many-throttled': 'as many tenants are throttled already as are allowed at once',
