@@ -140,3 +140,23 @@ describe('what we owe to a plan is over', () => {
     expect(await before.perform(restore('full'))).toMatchObject({ kind: 'applied', after: original })
   })
 })
+
+describe('a restore of what the journal has nothing of', () => {
+  const lowered = { throttleId: throttle('throttle-1').id, before: original, after: low }
+
+  test('is refused where the core was told of a throttle: what the plan had is gone with the journal', async () => {
+    const { perform } = await start()
+    expect(await perform({ ...restore('full'), lowered }, never)).toEqual({
+      kind: 'refused',
+      because:
+        'the effect journal has nothing of what was lowered, so it is not known what to give back; when it was lowered the limit went from 100.25 req/s with a burst of 200 to 5 req/s with a burst of 10',
+    })
+  })
+
+  test('is done already where the journal knows that throttle: it was given back since', async () => {
+    const { perform } = await start()
+    await perform(throttle('throttle-1'), never)
+    await perform(restore('full'), never)
+    expect(await perform({ ...restore('full'), lowered }, never)).toEqual({ kind: 'already' })
+  })
+})

@@ -10,6 +10,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { KeyPlace, WayName } from '../core/config/tenants.ts'
+import { limitsText } from '../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
 import { type ByHand, type GiveBackWatch, giveBackOf } from '../core/incident/give-back.ts'
 import { type LimitPlace, type LimitStory, placeName } from '../core/incident/limit-story.ts'
@@ -118,6 +119,7 @@ export function usagePlanPerformer({
     try {
       const performed =
         effect.kind === 'throttle' ? await throttle(effect, wants, signal) : await restore(effect, wants, signal)
+      if (effect.kind === 'throttle') ledger.noteThrottle(effect.id)
       for (const one of performed) await audit?.record(auditEntry(effect, one, clock))
       // Said while it was on its way.
       const until = effect.kind === 'throttle' ? prolonged.get(effect.keyId) : undefined
@@ -294,7 +296,7 @@ export function usagePlanPerformer({
     signal: AbortSignal,
   ): Promise<readonly Performed[]> {
     const lowered = ledger.heldBy(effect.keyId)
-    if (lowered.length === 0) return [{ place: undefined, outcome: { kind: 'already' } }]
+    if (lowered.length === 0) return [{ place: undefined, outcome: nothingOwed(effect) }]
     const run: Run = { signal, wants, isMissed: () => false }
     const changes = lowered.map(story => giveBack(effect, story, run))
     if (effect.step === 'full') return Promise.all(changes)
@@ -302,6 +304,15 @@ export function usagePlanPerformer({
     for (const want of wants.values()) want.end()
     const halves = await Promise.all(changes)
     return halves.map(half => (half.outcome === superseded ? { ...half, outcome: leftForFull } : half))
+  }
+
+  /** Nothing is: unless the core was told of a throttle that the journal has never heard of. */
+  function nothingOwed({ lowered }: RestoreEffect): Outcome {
+    if (lowered === undefined || ledger.knowsThrottle(lowered.throttleId)) return { kind: 'already' }
+    const [before, after] = [limitsText(lowered.before), limitsText(lowered.after)]
+    return refused(
+      `the effect journal has nothing of what was lowered, so it is not known what to give back; when it was lowered the limit went from ${before} to ${after}`,
+    )
   }
 
   function giveBack(effect: RestoreEffect, story: LimitStory, run: Run): Promise<Performed> {

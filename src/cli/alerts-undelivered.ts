@@ -89,7 +89,7 @@ function unknownAlert(id: string, directory: string): StreamError {
 async function knownOf(directory: string): Promise<Known> {
   const { letters, damaged } = await readUndelivered(directory)
   const folders = await stateFolders(directory)
-  const journals = await Promise.all(folders.map(readEffectJournal))
+  const journals = await Promise.all(folders.map(folder => readEffectJournal(folder)))
   const openIntents = journals.flatMap(({ recovered }) => journalIndex(recovered).openIntents)
   const standings = await standingsIn(folders)
   const isKept = (effect: AlertEffect): boolean =>

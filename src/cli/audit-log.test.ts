@@ -165,6 +165,14 @@ test('verify says that all is as it was written, or what is not, and fails then'
   expect(process.exitCode).toBe(1)
 })
 
+test('a log whose month is gone does not say that nothing was done', async () => {
+  await record([storm])
+  await rm(join(folder, '.weir', 'audit-2026-11.ndjson'))
+  expect(await said(out => listAudit({ config, lines: 10 }, out))).toBe(
+    'The audit log holds no such entry, but it is NOT whole.\nThe audit log is NOT as it was written (weir audit verify): audit-head.json: entry 1 is missing at the end\n',
+  )
+})
+
 test('what stands in the log of others cannot paint on the screen', async () => {
   await record([{ ...storm, by: '\u001b[31mred', because: 'a\nb' }])
   expect(await said(out => listAudit({ config, lines: 1 }, out))).not.toMatch(/\p{Cc}\[31m|a\nb/u)

@@ -39,15 +39,25 @@ interface Output {
 /** Newest last, as a log is read. */
 export async function listAudit(options: ListOptions, out: Output = process.stdout): Promise<void> {
   const entries = await chosenEntries(options)
+  const breaches = (await verifyAudit(await stateFolders(await stateDirectoryOf(options.config)))).flatMap(
+    report => report.breaches,
+  )
+  const isWhole = breaches.length === 0
   if (entries.length === 0) {
-    out.write('The audit log holds no such entry.\n')
+    out.write(`The audit log holds no such entry${isWhole ? '' : ', but it is NOT whole'}.\n`)
+    if (!isWhole) out.write(notWholeText(breaches))
     return
   }
   const shown = entries.slice(-options.lines)
   const more = entries.length - shown.length
   if (more > 0) out.write(`… ${counted(more, 'entry', 'entries')} before these\n`)
   out.write(shown.map(({ line }) => entryText(line)).join(''))
+  if (!isWhole) out.write(notWholeText(breaches))
 }
+
+/** Who looks for what was done must know that some of it is not there. */
+const notWholeText = (breaches: ChainReport['breaches']): string =>
+  `The audit log is NOT as it was written (weir audit verify): ${breaches.map(({ where, says }) => `${cleanText(where)}: ${says}`).join('; ')}\n`
 
 export async function exportAudit(options: ExportOptions, out: Output = process.stdout): Promise<void> {
   const entries = await chosenEntries(options)

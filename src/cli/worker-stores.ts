@@ -43,6 +43,7 @@ export async function withWorkerStores(
   try {
     const checkpoints = await keep(openCheckpoints(directory, { life, disk, ...(host && { host }) }))
     const journal = await keep(openEffectJournal(directory, disk, checkpoints.stillOurs))
+    if (journal.cutBytes > 0) telemetry({ name: 'journalCut', bytes: journal.cutBytes })
     const audit = await keep(
       openAudit(directory, ({ message }) => telemetry({ name: 'auditFailed', because: message }), disk, {
         ...auditing({ journal }),

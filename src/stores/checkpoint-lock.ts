@@ -83,11 +83,14 @@ export async function lockDirectory(
   const ours = JSON.stringify({ ...self, id })
   // Written whole aside and then linked: nobody ever reads half a lock, and only one of several links succeeds.
   const candidate = join(directory, `lock.${id}`)
-  await disk.writeFile(candidate, ours, { mode: 0o600 })
   try {
+    await disk.writeFile(candidate, ours, { mode: 0o600 })
     if (!(await tryLink(disk, candidate, path))) await takeOver(directory, path, candidate, place)
+  } catch (cause) {
+    throw cause instanceof StreamError ? cause : unlockable(directory, cause)
   } finally {
-    await removeIfThere(disk, candidate)
+    // Of a disk that takes nothing there is nothing to remove, and what stopped us is the other trouble.
+    await removeIfThere(disk, candidate).catch(() => undefined)
   }
   // What cannot be touched now is tried again; a lock that was lost is found out by the next check. It keeps no process alive.
   const stopTouching = host.every(life.touchEveryMs, () => void touch(disk, path, ours).catch(() => undefined))
@@ -207,6 +210,19 @@ function held(directory: string, by: string): StreamError {
   return new StreamError('STATE_HELD', `Cannot use the state directory ${directory}: ${by} is using it`, {
     retry: 'later',
     hint: 'Stop that worker, or give this one a directory of its own (state.directory)',
+  })
+}
+
+function unlockable(directory: string, cause: unknown): StreamError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StreamError('STORE_UNWRITABLE', `Cannot lock the state directory ${directory}: ${why}`, {
+    retry: 'later',
+    hint: hasCode(cause, 'EROFS')
+      ? 'Its disk is read-only: mount it for writing, or give the worker another state.directory'
+      : hasCode(cause, 'EACCES') || hasCode(cause, 'EPERM')
+        ? 'Let the worker’s user write there, or give it another state.directory'
+        : 'Make room on that disk, or give the worker another state.directory',
+    cause,
   })
 }
 

@@ -5,7 +5,8 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { lookAtCheckpoint, openCheckpoints, type Saving } from './checkpoint.ts'
-import { holderOf } from './checkpoint-lock.ts'
+import { holderOf, lockDirectory, thisHost } from './checkpoint-lock.ts'
+import { type Disk, machineDisk } from './disk.ts'
 
 let directory: string
 
@@ -121,6 +122,7 @@ test('when none can be read the worker does not begin anew by itself', async () 
     await expect(checkpoints.read()).rejects.toMatchObject({
       code: 'CHECKPOINT_DAMAGED',
       message: `No checkpoint in ${directory} can be read: checkpoint-000000000001 is damaged: it has only 4 bytes`,
+      hint: expect.stringContaining(`move only checkpoint-* and cells-* of ${directory} away, nothing else`),
     })
   })
 })
@@ -136,7 +138,7 @@ test('a checkpoint of another format is not taken for a damaged one, nor passed 
     await expect(checkpoints.read()).rejects.toMatchObject({
       code: 'CHECKPOINT_DAMAGED',
       message: `Cannot start from ${path}: it is of format 1, this version reads 8`,
-      hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
+      hint: `Run the version that wrote it. To begin without a past: first weir throttles release --all --state ${directory}, then move only checkpoint-* and cells-* of ${directory} away, nothing else`,
     })
   })
 })
@@ -255,6 +257,28 @@ test('a worker that lost its lock while it was frozen writes no more', async () 
   expect(await checkpointFiles()).toEqual([])
   await checkpoints.close()
   expect(await readdir(directory)).toEqual(['lock'])
+})
+
+test.each([
+  ['ENOSPC', 'Make room on that disk, or give the worker another state.directory'],
+  ['EROFS', 'Its disk is read-only: mount it for writing, or give the worker another state.directory'],
+  ['EACCES', 'Let the worker’s user write there, or give it another state.directory'],
+])('a directory that cannot be locked for %s is told as such', async (code, hint) => {
+  const disk: Disk = {
+    ...machineDisk,
+    writeFile: () => Promise.reject(Object.assign(new Error(`${code}: told by the test`), { code })),
+  }
+  for (const open of [
+    () => openCheckpoints(directory, { disk }),
+    () => lockDirectory(directory, { disk, host: thisHost }),
+  ])
+    await expect(open()).rejects.toMatchObject({
+      ...{
+        code: 'STORE_UNWRITABLE',
+        hint,
+        message: `Cannot lock the state directory ${directory}: ${code}: told by the test`,
+      },
+    })
 })
 
 test('a directory that cannot be written is told, with what to do', async () => {

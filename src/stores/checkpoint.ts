@@ -331,7 +331,7 @@ async function readNewest(disk: Disk, directory: string): Promise<Found | undefi
         // Not skipped for an older one of our format: that would silently forget what the other version did since.
         throw new StreamError('CHECKPOINT_DAMAGED', `Cannot start from ${join(directory, name)}: ${read.because}`, {
           retry: 'never',
-          hint: `Run the version that wrote it, or move ${directory} away to begin without a past`,
+          hint: `Run the version that wrote it. ${withoutPast(directory)}`,
         })
       default:
         read satisfies never
@@ -340,9 +340,13 @@ async function readNewest(disk: Disk, directory: string): Promise<Found | undefi
   if (damaged.length === 0) return undefined
   throw new StreamError('CHECKPOINT_DAMAGED', `No checkpoint in ${directory} can be read: ${damaged.join('; ')}`, {
     retry: 'never',
-    hint: `Bring ${directory} back from a backup, or move it away to begin without a past (limits that are lowered now must then be restored by hand)`,
+    hint: `Bring them back from a backup. ${withoutPast(directory)}`,
   })
 }
+
+/** The rest stays: the journal owes limits, and the audit's chain, a halt, alerts that nobody got and the tokens are beside it. */
+const withoutPast = (directory: string): string =>
+  `To begin without a past: first weir throttles release --all --state ${directory}, then move only checkpoint-* and cells-* of ${directory} away, nothing else`
 
 /** A checkpoint with the pieces that it names. */
 async function readWhole(

@@ -106,7 +106,7 @@ test('a damaged line in the middle is an error that says what to do, and leaves 
   await expect(openEffectJournal(directory)).rejects.toMatchObject({
     code: 'CHECKPOINT_DAMAGED',
     message: expect.stringContaining('line 2'),
-    hint: expect.stringContaining('original limits'),
+    hint: expect.stringContaining(`weir throttles release --all --state ${directory} gives back`),
   })
   expect(await readFile(path, 'utf8')).toBe(content)
 })
@@ -115,6 +115,29 @@ test('a damaged last line that was written to its end is not taken for a torn on
   await write([intent(throttle('t1'))], [changing('t1', 100.25, 5)])
   await writeFile(path, (await readFile(path, 'utf8')).replace('100.25', '900.25'))
   await expect(openEffectJournal(directory)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('a journal that ends before what a checkpoint knows is not gone on from, and says what was lost', async () => {
+  await write(throttled)
+  const journal = await openEffectJournal(directory)
+  journal.mustReach(4)
+  expect(() => journal.mustReach(5)).toThrow(/ends after entry 4, and the checkpoint goes on from entry 5/)
+  await journal.close()
+  await rm(path)
+  const empty = await openEffectJournal(directory)
+  expect(() => empty.mustReach(4)).toThrow(
+    expect.objectContaining({ code: 'CHECKPOINT_DAMAGED', message: expect.stringContaining('is empty or gone') }),
+  )
+  await empty.close()
+})
+
+test('its position is that of what is on disk: a checkpoint never speaks of an entry that a crash may take away', async () => {
+  const journal = await openEffectJournal(directory)
+  const appended = journal.append(throttled)
+  expect(journal.position()).toBe(0)
+  await appended
+  expect(journal.position()).toBe(4)
+  await journal.close()
 })
 
 test('compaction keeps the original of a plan that is still lowered, however often the journal is opened', async () => {

@@ -4,7 +4,8 @@
  *
  * One append is one line, `{"crc":"<8 hex digits>","from":N,"entries":[…]}`, one write and one fsync, and the next append waits
  * for it: so only the last line of the file can be torn, and a torn append is gone as a whole, never by half. `from` is the
- * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them.
+ * number of its first entry: entries are counted for ever, and a checkpoint says up to which one it knows them. A journal that
+ * ends before that has lost what the checkpoint relies upon, and is not gone on from.
  *
  * Fenced: what is announced here may be done only while the directory is still ours, which is asked after each append. Who
  * took it over has read the journal into a new file, so what one who was frozen meanwhile writes into the old one is read by nobody.
@@ -14,7 +15,7 @@
  * what may be younger than the older of the two checkpoints that are kept: the last 10,000 outcomes and as many memos, and
  * the last 1,000 commands of people with the last of those that say whether anybody is throttled at all.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StreamError } from '../core/errors.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
@@ -48,25 +49,37 @@ export interface JournalIndex {
 export interface OpenedJournal extends EffectJournal {
   /** Length of an append that a crash tore off and that was cut away: worth telling, and nothing is lost by it. */
   readonly cutBytes: number
+  /** Their numbers: what they said is not known. None, unless it was opened to `pass` them. */
+  readonly damagedLines: readonly number[]
 }
+
+/** Of a line that is not as it was written. `pass`: by whoever gives limits back, and does better with the others than with none. */
+type OnDamage = 'refuse' | 'pass'
 
 export async function openEffectJournal(
   directory: string,
   disk: Disk = machineDisk,
   stillOurs: () => Promise<void> = async () => undefined,
+  damage: OnDamage = 'refuse',
 ): Promise<OpenedJournal> {
   const path = join(directory, fileName)
   await disk.mkdir(directory, { recursive: true }).catch(cause => {
     throw unwritable('the effect journal', directory, cause)
   })
-  const { numbered, next: begunAt, cutBytes } = await readJournal(disk, path)
+  const read = await readJournal(disk, path, damage)
+  const { numbered, next: begunAt, cutBytes, damagedLines } = read
   const recovered = numbered.map(({ entry }) => entry)
-  let { file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), { next: begunAt, stillOurs })
-  let compactAbove = Math.max(compactAboveBytes, 2 * bytes)
+  // Compacted it would look whole: it is gone on with as it is, and the worker refuses it still.
+  const isDamaged = damagedLines.length > 0
+  let { file, bytes } = isDamaged
+    ? await goOnBehind(disk, path, read.bytes)
+    : await replaceJournal(disk, directory, path, stillNeeded(numbered), { next: begunAt, stillOurs })
+  let compactAbove = isDamaged ? Number.POSITIVE_INFINITY : Math.max(compactAboveBytes, 2 * bytes)
 
   let stories = limitStories(recovered)
-  /** Number of the next entry that is asked for. */
+  /** Number of the next entry that is asked for, and of the one behind the last that is on disk. */
   let next = begunAt
+  let kept = begunAt
 
   // Once it is unknown what the file holds, nothing may be announced in it any more.
   let broken: StreamError | undefined
@@ -85,6 +98,7 @@ export async function openEffectJournal(
       throw failure
     }
     bytes += line.length
+    kept = from + entries.length
     await stillOurs()
     stories = entries.reduce<LimitStories>(advanceStories, stories)
     if (bytes > compactAbove) await compact()
@@ -94,7 +108,7 @@ export async function openEffectJournal(
     const old = file
     try {
       await stillOurs()
-      const { numbered, next } = await readJournal(disk, path)
+      const { numbered, next } = await readJournal(disk, path, 'refuse')
       ;({ file, bytes } = await replaceJournal(disk, directory, path, stillNeeded(numbered), { next, stillOurs }))
     } catch (cause) {
       broken = cause instanceof StreamError ? cause : unwritable('the effect journal', path, cause)
@@ -108,11 +122,12 @@ export async function openEffectJournal(
   return {
     recovered,
     cutBytes,
+    damagedLines,
     stories: () => stories,
     since: position => entriesFrom(numbered, position),
-    position: () => next,
-    goOnFrom(position) {
-      next = Math.max(next, position)
+    position: () => kept,
+    mustReach(position) {
+      if (position > begunAt) throw endsEarly(directory, { position, endsAt: begunAt })
     },
     append(entries) {
       if (entries.length === 0) return last.catch(() => {})
@@ -133,9 +148,13 @@ export async function openEffectJournal(
  * What is in it, oldest first, for whoever only looks: nothing is written, also while a worker writes. A line that has no end yet is
  * none. Empty where there is no journal; throws STORE_UNWRITABLE where it cannot be read, CHECKPOINT_DAMAGED as opening does.
  */
-export async function readEffectJournal(directory: string): Promise<Pick<EffectJournal, 'recovered' | 'since'>> {
-  const { numbered } = await readJournal(machineDisk, join(directory, fileName))
-  return { recovered: numbered.map(({ entry }) => entry), since: position => entriesFrom(numbered, position) }
+export async function readEffectJournal(
+  directory: string,
+  damage: OnDamage = 'refuse',
+): Promise<Pick<OpenedJournal, 'recovered' | 'since' | 'damagedLines'>> {
+  const { numbered, damagedLines } = await readJournal(machineDisk, join(directory, fileName), damage)
+  const recovered = numbered.map(({ entry }) => entry)
+  return { recovered, damagedLines, since: position => entriesFrom(numbered, position) }
 }
 
 const entriesFrom = (numbered: readonly Numbered[], position: number): readonly JournalEntry[] =>
@@ -243,17 +262,21 @@ interface ReadJournal {
   /** Number of the entry that comes next. */
   readonly next: number
   readonly cutBytes: number
+  readonly damagedLines: readonly number[]
+  /** Of all its lines that have an end. */
+  readonly bytes: number
 }
 
-async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
+async function readJournal(disk: Disk, path: string, damage: OnDamage): Promise<ReadJournal> {
   let content: Buffer
   try {
     content = await disk.readFile(path)
   } catch (cause) {
-    if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0 }
+    if (isMissing(cause)) return { numbered: [], next: 0, cutBytes: 0, damagedLines: [], bytes: 0 }
     throw unwritable('the effect journal', path, cause)
   }
   const numbered: Numbered[] = []
+  const damagedLines: number[] = []
   let next = 0
   let start = 0
   for (let line = 1; start < content.length; line++) {
@@ -264,15 +287,28 @@ async function readJournal(disk: Disk, path: string): Promise<ReadJournal> {
     if (parsed === undefined) {
       // Torn: nothing follows, and the line has no end or holds a block that never reached the disk (read as zeros).
       const torn = (newline < 0 || bytes.includes(0)) && content.indexOf(0x0a, end + 1) < 0
-      if (!torn) throw damaged(path, line)
-      return { numbered, next, cutBytes: content.length - start }
+      if (torn) return { numbered, next, cutBytes: content.length - start, damagedLines, bytes: start }
+      if (damage === 'refuse') throw damaged(path, line)
+      damagedLines.push(line)
+      start = end + 1
+      continue
     }
     const { from = next, entries } = parsed
     for (const [index, entry] of entries.entries()) numbered.push({ number: from + index, entry })
     next = from + entries.length
     start = end + 1
   }
-  return { numbered, next, cutBytes: 0 }
+  return { numbered, next, cutBytes: 0, damagedLines, bytes: content.length }
+}
+
+async function goOnBehind(disk: Disk, path: string, bytes: number): Promise<{ file: DiskFile; bytes: number }> {
+  try {
+    const file = await disk.open(path, 'r+')
+    await file.truncate(bytes)
+    return { file, bytes }
+  } catch (cause) {
+    throw unwritable('the effect journal', path, cause)
+  }
 }
 
 interface Line {
@@ -329,13 +365,26 @@ function isMissing(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }
 
+const endsEarly = (
+  directory: string,
+  { position, endsAt }: { readonly position: number; readonly endsAt: number },
+): StreamError =>
+  new StreamError(
+    'CHECKPOINT_DAMAGED',
+    `The effect journal ${join(directory, fileName)} ${endsAt === 0 ? 'is empty or gone' : `ends after entry ${endsAt}`}, and the checkpoint goes on from entry ${position}: what limits were before they were lowered is lost with it`,
+    {
+      retry: 'never',
+      hint: `Bring ${fileName} back as it was. If it is gone for good: weir throttles list --state ${directory} says who is throttled; set their usage plans by hand, then move only checkpoint-* and cells-* of ${directory} away, and start`,
+    },
+  )
+
 function damaged(path: string, line: number): StreamError {
   return new StreamError(
     'CHECKPOINT_DAMAGED',
     `The effect journal ${path} is damaged: its line ${line} is not what was written`,
     {
       retry: 'never',
-      hint: 'It holds the original limits of throttled tenants: compare the usage plans with it by hand, then move the file away',
+      hint: `It holds the original limits of throttled tenants. weir throttles release --all --state ${dirname(path)} gives back what its other lines say; compare the other usage plans by hand, then move ${fileName}, checkpoint-* and cells-* away, nothing else`,
     },
   )
 }

@@ -76,10 +76,10 @@ export interface EffectJournal {
   readonly recovered: readonly JournalEntry[]
   /** Of these, those that were appended after the journal was at `position`. */
   since(position: number): readonly JournalEntry[]
-  /** How many entries have ever been appended, those asked for and not on disk yet too: where a checkpoint says that it is. */
+  /** How many entries have ever been put on disk: where a checkpoint says that it is, so that none it speaks of can be missing after a crash. */
   position(): number
-  /** From a position on that a checkpoint knows, where this journal is younger than it: the one before is gone. */
-  goOnFrom(position: number): void
+  /** Throws CHECKPOINT_DAMAGED where it ended before `position`, which a checkpoint knows: entries are gone. */
+  mustReach(position: number): void
   /** What we have taken and not given back, by all entries that are on disk by now. */
   stories(): LimitStories
   close(): Promise<void>

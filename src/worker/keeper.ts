@@ -47,7 +47,7 @@ import { createProgressNews, waitsAfterMs } from './progress-news.ts'
 import { tellPublishing } from './publishing.ts'
 import { recollectionsOf } from './recollections.ts'
 import type { Recorder } from './recorder.ts'
-import { hasReadNothing, type SavedState, savedKeys, savedState } from './saved-state.ts'
+import { hasReadNothing, otherSource, type SavedState, savedKeys, savedState } from './saved-state.ts'
 import { type Telemetry, tellChange } from './telemetry.ts'
 import { createTurns, type Turns } from './turns.ts'
 
@@ -140,7 +140,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         })
   if (state?.repeats !== undefined) settings.repeats?.restore(state.repeats)
   const positions = new Map<PartitionId, Position>(Object.entries(saved?.snapshot.positions ?? {}))
-  journal.goOnFrom(state?.journaled ?? 0)
+  if (state !== undefined) journal.mustReach(state.journaled)
   const { mode, time } = settings.engine.config
 
   const turns = createTurns()
@@ -322,6 +322,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       const saving: SavedState = {
         engine: state,
         journaled: journal.position(),
+        source: source.description,
         taughtUntil,
         recordedTo: recorder?.place(),
         learned: taughtUntil === undefined ? undefined : learned,
@@ -338,7 +339,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       written.catch(() => undefined)
       // Not waited for: a recording that lags or fails is no reason to hold the worker.
       void recorder?.flush()
-      await writing.copied
+      // A disk that takes nothing has not touched the state: the turn is whole.
+      await writing.copied.catch(() => undefined)
       return { covered, written }
     })
     if (taken === undefined) return
@@ -433,7 +435,8 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     mode: settings.mode,
     resumedFrom: state === undefined ? undefined : saved?.snapshot.writtenAt,
     learned,
-    note: kept !== undefined && settings.teach !== undefined ? historyUnread : saved?.note,
+    note:
+      kept !== undefined && settings.teach !== undefined ? historyUnread : (saved?.note ?? otherSource(state, source)),
   })
   // Its answer is advice: reading does not wait for it.
   void source.retainedMs?.().then(tellRetention)

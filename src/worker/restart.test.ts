@@ -6,6 +6,7 @@ import { engineSettings } from '../core/engine.ts'
 import type { Outcome } from '../core/incident/effect.ts'
 import { HOUR_MS, MINUTE_MS } from '../core/vocabulary.ts'
 import { journalIndex, openEffectJournal } from '../stores/effect-journal.ts'
+import { otherSource, type SavedState } from './saved-state.ts'
 import type { TelemetryEvent } from './telemetry.ts'
 import { config, full, live, newFolder, noon, removeFolders, takesNothing } from './testing-life.ts'
 import { untilQuiet } from './testing-world.ts'
@@ -242,6 +243,29 @@ test('what was on its way in a life whose state was lost is not done two lives l
   await third.bring(2, 1)
   expect(third.asked()).toEqual([])
   await third.stop()
+})
+
+test('a worker whose journal is gone does not go on from its checkpoint: it owes limits that nobody knows any more', async () => {
+  const folder = newFolder()
+  const first = await live({ folder })
+  await first.bring(5, 1)
+  await first.bring(10, 200)
+  await first.stop()
+  await unlink(join(folder, 'effects.ndjson'))
+  const second = await live({ folder, startsAt: noon + 15_000, given: first.source.given })
+  await expect(second.running).rejects.toMatchObject({
+    ...{ code: 'CHECKPOINT_DAMAGED', message: expect.stringContaining('is empty or gone') },
+    hint: expect.stringContaining('weir throttles list'),
+  })
+  expect(second.asked()).toEqual([])
+})
+
+test.each([
+  ['growing file /logs/a', undefined],
+  ['kafka topic calls (group weir)', 'The checkpoint is of ANOTHER source, kafka topic calls (group weir)'],
+])('a state that was kept of %s and goes on with files says so where that is another source', (source, note) => {
+  const said = otherSource({ source } as SavedState, { description: '3 files from a to c' })
+  expect(said?.slice(0, note?.length)).toBe(note)
 })
 
 test('a limit that is lowered and that no incident holds is given back within the minute', async () => {

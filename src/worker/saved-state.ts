@@ -10,6 +10,8 @@ export interface SavedState {
   readonly engine: EngineSnapshot['state']
   /** How far the effect journal was: what is in it from there on came after this state. */
   readonly journaled: number
+  /** What was read, for people. */
+  readonly source?: string | undefined
   /** End of the history, until the stream has shown that it begins after it. */
   readonly taughtUntil: EpochMs | undefined
   /** Where this state is in a recording, if it is in one. */
@@ -30,3 +32,13 @@ export const savedKeys = (later: readonly unknown[]): EngineSnapshot['keys'] => 
 export function savedState(state: unknown): SavedState {
   return state as SavedState
 }
+
+/** Its usual and its incidents go on; of another stream's calls they say only as much as the two are alike. */
+export const otherSource = (state: SavedState | undefined, { description }: { readonly description: string }) =>
+  state?.source === undefined || streamOf(state.source) === streamOf(description)
+    ? undefined
+    : `The checkpoint is of ANOTHER source, ${state.source}: what was learned there goes on, and this one is read as a new one is. For a state of its own give it another state.directory`
+
+/** More files are the same source, and so is another consumer group. */
+const streamOf = (description: string): string =>
+  /^(\d+ )?(growing )?files? /.test(description) ? 'files' : description.replace(/ \(group .*/, '')

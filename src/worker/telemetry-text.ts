@@ -2,6 +2,7 @@
 import { blindText } from '../core/blind-spots.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import { noticeHeadline } from '../core/explanation/notice.ts'
+import { durationText } from '../core/explanation/text.ts'
 import type { Effect, Outcome, PlanLimits } from '../core/incident/effect.ts'
 import { DAY_MS, type EpochMs, HOUR_MS } from '../core/vocabulary.ts'
 import { pricesOf } from '../metrics/cost.ts'
@@ -83,6 +84,10 @@ export function sentenceOf(event: TelemetryEvent): string {
       return `${event.partition} is ours now, and another worker still holds its state: waiting for it`
     case 'partitionTroubled':
       return `${event.partition} is NOT watched, and is tried again every ten seconds: ${event.because}`
+    case 'checkpointFailed':
+      return `No checkpoint could be written, and nothing is committed; the stream goes on, and Weir stops in ${durationText(event.stopsInMs)} if that lasts: ${event.because}`
+    case 'journalCut':
+      return `The effect journal ended in ${grouped(event.bytes)} bytes that a crash tore off, and they were cut away: what they announced was not begun`
     case 'decisionsRecalled':
       return `Of after the checkpoint the effect journal knows ${event.decisions} decisions and ${event.outcomes} answers: they stand, and nothing is said or done twice`
     case 'effectTroubled':

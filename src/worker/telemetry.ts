@@ -125,6 +125,10 @@ export type TelemetryEvent =
   | { readonly name: 'wordsUnheard'; readonly because: string }
   | { readonly name: 'partitionAwaited'; readonly partition: PartitionId }
   | { readonly name: 'partitionTroubled'; readonly partition: PartitionId; readonly because: string }
+  /** The disk took no checkpoint; tried again with the next. */
+  | { readonly name: 'checkpointFailed'; readonly because: string; readonly stopsInMs: number }
+  /** A crash tore off the last append of the effect journal: what it announced was not begun. */
+  | { readonly name: 'journalCut'; readonly bytes: number }
   | { readonly name: 'decisionsRecalled'; readonly decisions: number; readonly outcomes: number }
   | { readonly name: 'effectTroubled'; readonly effectId: string; readonly because: string }
   | { readonly name: 'effectsDelayed'; readonly effectIds: readonly string[]; readonly longestMs: number }
@@ -238,6 +242,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'fleetUnheard':
     case 'keysForgotten':
     case 'commitFailed':
+    case 'journalCut':
     case 'incidentUnlogged':
     case 'recordingStopped':
     case 'effectLeftOpen':
@@ -253,6 +258,7 @@ export function levelOf(event: TelemetryEvent): Level {
     case 'wordsUnheard':
     case 'noticeRefused':
     case 'auditFailed':
+    case 'checkpointFailed':
     case 'partitionTroubled':
     case 'effectRefused':
     case 'limitLeftLowered':

@@ -71,6 +71,8 @@ export const events: Events = {
   wordsUnheard: { name: 'wordsUnheard', because: 'EACCES' },
   partitionAwaited: { name: 'partitionAwaited', partition: 't/0' as PartitionId },
   partitionTroubled: { name: 'partitionTroubled', partition: 't/0' as PartitionId, because: 'it is damaged' },
+  checkpointFailed: { name: 'checkpointFailed', because: 'no space left on device', stopsInMs: 540_000 },
+  journalCut: { name: 'journalCut', bytes: 117 },
   decisionsRecalled: { name: 'decisionsRecalled', decisions: 1, outcomes: 1 },
   effectTroubled: { name: 'effectTroubled', effectId: alert.id, because: 'no answer' },
   effectsDelayed: { name: 'effectsDelayed', effectIds: [alert.id, throttle.id], longestMs: 61_000 },

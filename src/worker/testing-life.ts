@@ -197,7 +197,7 @@ export async function live(life: Life) {
     /** The disk as it is at this moment: what a worker killed now would leave behind. */
     async crashImage(): Promise<string> {
       const image = newFolder()
-      await cp(folder, image, { recursive: true, filter: path => !path.endsWith('lock') })
+      await cp(folder, image, { recursive: true, filter: path => !/lock$|\.tmp$/.test(path) })
       return image
     },
     async stop() {

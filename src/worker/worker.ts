@@ -13,6 +13,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { StreamError } from '../core/errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../core/vocabulary.ts'
+import { patientCheckpoint } from './checkpoint-patience.ts'
 import type { FleetPart } from './fleet-exchange.ts'
 import { type Keeper, type KeeperSettings, openKeeper } from './keeper.ts'
 
@@ -56,7 +57,7 @@ export async function runWorker(settings: WorkerSettings, signal: AbortSignal): 
   const beats = [
     every(SECOND_MS, keeper.tick),
     every(MINUTE_MS, keeper.minute),
-    every(checkpointEveryMs, keeper.checkpoint),
+    every(checkpointEveryMs, patientCheckpoint(keeper.checkpoint, { clock, telemetry })),
     settings.followTenants?.(keeper.tenants, stop.signal).catch(failed),
   ]
   const leaveFleet = settings.joinFleet?.({ sums: keeper.sums, take: keeper.takeOthers })

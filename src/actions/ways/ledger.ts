@@ -16,11 +16,18 @@ import type { ApiKeyId } from '../../core/vocabulary.ts'
 import type { EffectJournal, LimitEntry } from '../../stores/journal-entry.ts'
 import { type Claims, claimedText, thingsOf, unshared } from './claims.ts'
 
+/** The oldest goes: weeks of throttles without a pause, as many as the journal keeps outcomes of. */
+const keptThrottles = 20_000
+
 export interface Ledger {
   /** With all that was announced, also what is not on disk yet: whoever comes later finds it. */
   stories(): LimitStories
   /** All that is lowered for this key or tenant. */
   heldBy(keyId: ApiKeyId): readonly LimitStory[]
+  /** Whether the journal knows what came of this throttle: where it lowers nothing any more, that was given back. */
+  knowsThrottle(effectId: string): boolean
+  /** It was carried out by now. */
+  noteThrottle(effectId: string): void
   /** Whether it is lowered for somebody else as well. */
   isHeldByOthers(keyId: ApiKeyId, place: LimitPlace): boolean
   /**
@@ -41,11 +48,18 @@ export function createLedger(
   claims: Claims = unshared,
 ): Ledger {
   let stories = limitStories(journal.recovered)
+  const answered = new Set(journal.recovered.flatMap(entry => (entry.kind === 'outcome' ? entry.effectId : [])))
   const isOwed = (thing: string): boolean =>
     [...stories.values()].some(story => thingsOf(story).some(other => other === thing))
   return {
     stories: () => stories,
     heldBy: keyId => [...stories.values()].filter(({ holders }) => holders.includes(keyId)),
+    knowsThrottle: effectId => answered.has(effectId),
+    noteThrottle(effectId) {
+      answered.add(effectId)
+      const [oldest] = answered
+      if (answered.size > keptThrottles && oldest !== undefined) answered.delete(oldest)
+    },
     isHeldByOthers: (keyId, place) => stories.get(placeName(place))?.holders.some(holder => holder !== keyId) ?? false,
     write,
     async resume() {

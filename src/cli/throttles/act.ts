@@ -18,6 +18,7 @@ import { sentenceOf } from '../../worker/telemetry-text.ts'
 import { openDeadMansSwitch } from '../dead-mans-switch.ts'
 import { limitGateways } from '../limit-gateways.ts'
 import { listenForStop } from '../stop-signal.ts'
+import { gatewaysReady } from './gateway-ready.ts'
 import { type KeptThrottle, keptState } from './kept-throttles.ts'
 import { keyOf, throttlesNamed, unknownThrottle } from './named-throttles.ts'
 import { type OfflineRelease, releaseOffline } from './offline-release.ts'
@@ -110,19 +111,22 @@ export async function actIn(what: Act, options: ActOptions, surroundings: ActSur
   })
   const [first] = told.values()
   if ('name' in what)
-    for (const { holder, meant } of told.values())
-      for (const command of commandsOf(what, meant)) await tell(command, by, workerOf(holder), surroundings)
+    for (const { holder, meant } of told.values()) {
+      const to = { worker: workerOf(holder), untouched: untouchedIn(meant) }
+      for (const command of commandsOf(what, meant)) await tell(command, by, to, surroundings)
+    }
   else if (first !== undefined)
     await tellAll({
       ...{ command: what, by, directory, clock, held: folders.flatMap(heldBy) },
       // All of them would be asked at one address, where one of them listens.
-      tell: () => tell(what, by, workerOf(first.holder), surroundings),
+      tell: () => tell(what, by, { worker: workerOf(first.holder), untouched: new Set() }, surroundings),
       say: text => void out.write(`${cleanText(text)}\n`),
     })
   if (what.kind !== 'release' && what.kind !== 'release-all') return
   const say = (at: EpochMs, text: string): void => void out.write(`${clockText(at)}  ${cleanText(text)}\n`)
   const gateways = limitGateways(config, () => controlPlaneQueue({ clock }))
   const telemetry: Telemetry = event => say(clock.now(), sentenceOf(event))
+  if (lowered.length > 0) await gatewaysReady(gateways, new Set(lowered.map(one => one.gateway)))
   const watchOver =
     (folder: string): OfflineRelease['watchOver'] =>
     (journal, stillOurs) => {
@@ -164,18 +168,30 @@ async function leftForNext(
   out.write(`No worker runs on ${directory}: ${next}\n`)
 }
 
+/** For whom it is asked, and nothing is lowered yet. */
+const untouchedIn = (meant: readonly KeptThrottle[]): ReadonlySet<ApiKeyId> =>
+  new Set(meant.flatMap(({ is, keyId }) => (is === 'asked for' ? keyId : [])))
+
 async function tell(
   command: OperatorCommand,
   by: string,
-  worker: RunningWorker,
+  { worker, untouched }: { readonly worker: RunningWorker; readonly untouched: ReadonlySet<ApiKeyId> },
   { out }: ActSurroundings,
 ): Promise<void> {
   const { keyIds, until } = await commandWorker(command, by, worker)
-  out.write(`${toldText(command, keyIds, until)}\n`)
+  const isYet = keyIds.length > 0 && keyIds.every(keyId => untouched.has(keyId))
+  out.write(`${toldText(command, keyIds, until, isYet)}\n`)
 }
 
-function toldText(command: OperatorCommand, keyIds: readonly ApiKeyId[], until: EpochMs | undefined): string {
+/** `isYet`: nothing is lowered for them yet, but asked for. */
+function toldText(
+  command: OperatorCommand,
+  keyIds: readonly ApiKeyId[],
+  until: EpochMs | undefined,
+  isYet: boolean,
+): string {
   const whose = keyIds.map(cleanText).join(', ')
+  const stays = isYet ? 'is not lowered yet; once it is, it stays so' : 'stays lowered'
   const back = `${whose} ${keyIds.length === 1 ? 'gets its limit' : 'get their limits'} back; AWS takes one change in 20 s, and up to two minutes until it bites. weir throttles list shows what is left.`
   switch (command.kind) {
     case 'release':
@@ -185,9 +201,9 @@ function toldText(command: OperatorCommand, keyIds: readonly ApiKeyId[], until: 
         ? 'No limit is lowered: there is nothing to give back.'
         : `${back}\nNew incidents may be throttled; weir throttles halt would stop that.`
     case 'extend':
-      return `${whose} stays lowered until ${timeText(until ?? 0)}, or until it is calm.`
+      return `${whose} ${stays} until ${timeText(until ?? 0)}, or until it is calm.`
     case 'hold':
-      return `${whose} stays lowered until ${timeText(until ?? 0)}, whatever it does. weir throttles release ends that.`
+      return `${whose} ${stays} until ${timeText(until ?? 0)}, whatever it does. weir throttles release ends that.`
     case 'halt':
       return `Nobody is throttled from now on, until weir throttles go-on.${keyIds.length === 0 ? '' : ` ${back}`}`
     case 'go-on':

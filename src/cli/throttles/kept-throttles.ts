@@ -7,6 +7,7 @@ import { type TenantDirectory, type TenantEntry, tenantDirectory } from '../../c
 import { incidentsIn } from '../../core/engine.ts'
 import type { Halt } from '../../core/engine-state.ts'
 import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
+import { limitsText } from '../../core/explanation/text.ts'
 import { endsAt, type Incident, type Story } from '../../core/incident/incident.ts'
 import { holdsLimit } from '../../core/incident/incident-questions.ts'
 import {
@@ -34,6 +35,10 @@ export interface KeptThrottle {
   readonly tenant: TenantEntry | undefined
   /** The usage plan whose limits are lowered, with its gateway's name where it has one; undefined: none was touched yet. */
   readonly place: string | undefined
+  /** Its gateway's name, where it has one. */
+  readonly gateway: string | undefined
+  /** Why no place is named; undefined where one is, or nothing is known but that it is on its way. */
+  readonly unplaced: string | undefined
   /** What was done instead, where its plan is left as it is. */
   readonly instead: MoveStory | RowStory | undefined
   readonly original: LimitsOrNone | undefined
@@ -65,7 +70,7 @@ export interface KeptState {
 export type OpenIncident = Exclude<Incident, { phase: 'quiet' | 'suspected' }>
 
 export async function keptState(directory: string, tenants: TenantsConfig): Promise<KeptState> {
-  const journal = await readEffectJournal(directory)
+  const journal = await readEffectJournal(directory, 'pass')
   const entries = journal.recovered
   const looked = await lookAtCheckpoint(directory)
   const saved = looked !== undefined && 'state' in looked ? savedState(looked.state) : undefined
@@ -75,8 +80,9 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
     loweredLimits(entries).map(limit => throttleOf(limit, incidents.get(limit.keyId), owners, directory)),
   )
   const known = new Set(lowered.map(({ keyId }) => keyId))
+  const released = saved === undefined ? new Set() : releasedIn(journal.since(saved.journaled))
   const asked = [...incidents].flatMap(([keyId, incident]) =>
-    holdsLimit(incident) && !known.has(keyId) ? [withoutPlan(keyId, incident, owners)] : [],
+    holdsLimit(incident) && !known.has(keyId) && !released.has(keyId) ? [withoutPlan(keyId, incident, owners)] : [],
   )
   return {
     entries,
@@ -84,15 +90,31 @@ export async function keptState(directory: string, tenants: TenantsConfig): Prom
     throttles: [...lowered, ...asked].sort((one, other) => (one.since ?? 0) - (other.since ?? 0)),
     halted: haltedBy(saved?.engine.halted, saved === undefined ? entries : journal.since(saved.journaled)),
     asOf: looked !== undefined && 'state' in looked ? looked.writtenAt : undefined,
-    notes: looked !== undefined && 'unreadable' in looked ? [`No checkpoint can be read: ${looked.unreadable}`] : [],
+    notes: [
+      ...(looked !== undefined && 'unreadable' in looked ? [`No checkpoint can be read: ${looked.unreadable}`] : []),
+      ...damageNotes(directory, journal.damagedLines),
+    ],
   }
 }
+
+const damageNotes = (directory: string, lines: readonly number[]): readonly string[] =>
+  lines.length === 0
+    ? []
+    : [
+        `The effect journal of ${directory} is damaged: what its ${lines.length === 1 ? 'line' : 'lines'} ${lines.join(', ')} said is not known, and may be another limit that is lowered`,
+      ]
 
 function openIncidents(later: readonly unknown[]): ReadonlyMap<ApiKeyId, OpenIncident> {
   const found = new Map<ApiKeyId, OpenIncident>()
   for (const { keyId, incident } of incidentsIn(savedKeys(later)))
     if (incident.phase !== 'quiet' && incident.phase !== 'suspected') found.set(keyId, incident)
   return found
+}
+
+/** Whom a person has released since: with nothing lowered any more there is nothing left of their throttles. */
+function releasedIn(since: readonly JournalEntry[]): ReadonlySet<ApiKeyId> {
+  const commands = since.flatMap(entry => (entry.kind === 'commanded' ? entry.command : []))
+  return new Set(commands.flatMap(command => (command.kind === 'release' ? command.keyId : [])))
 }
 
 interface LoweredLimit {
@@ -137,7 +159,7 @@ async function throttleOf(
   const isOfIt = incident !== undefined && holdsLimit(incident)
   const logged = isOfIt ? undefined : await findIncident(directory, incidentId)
   return {
-    ...{ keyId, tenant: owners.byKey.get(keyId), since },
+    ...{ keyId, tenant: owners.byKey.get(keyId), since, gateway: story.gateway, unplaced: undefined },
     ...(story.kind === 'plan'
       ? { place: placeName(story), instead: undefined, original: story.original, may: story.mayHave }
       : { place: undefined, instead: story, original: undefined, may: [] }),
@@ -157,9 +179,19 @@ const nothingKnown = { held: undefined, extended: undefined, waiting: undefined,
 
 const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
   ...{ keyId, tenant: owners.byKey.get(keyId), since: undefined },
-  ...{ place: undefined, instead: undefined, original: undefined, may: [] },
+  ...{ place: undefined, gateway: undefined, unplaced: unplacedText(incident), instead: undefined },
+  ...{ original: undefined, may: [] },
   ...ofIncident(incident),
 })
+
+function unplacedText({ phase, story: { action, lowered } }: OpenIncident): string | undefined {
+  if (phase !== 'open' && lowered !== undefined)
+    return `lowered from ${limitsText(lowered.before)} to ${limitsText(lowered.after)}, and the effect journal has nothing of it`
+  if (phase === 'mitigated') return 'nothing lowered: its limit was as low already'
+  return action.kind === 'throttle' && action.waiting?.because !== undefined
+    ? `not lowered yet: ${action.waiting.because}`
+    : undefined
+}
 
 function ofIncident(incident: OpenIncident) {
   const { story } = incident

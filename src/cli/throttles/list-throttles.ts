@@ -66,6 +66,7 @@ export function throttleBody(throttle: KeptThrottle) {
     tenant: tenant === undefined ? null : { id: tenant.tenantId, name: tenant.name ?? null },
     keyId,
     plan: place ?? null,
+    ...(throttle.unplaced !== undefined && { unplaced: throttle.unplaced }),
     ...(instead !== undefined && insteadBody(instead)),
     /** null: no throttle set. Left out where no plan was touched yet. */
     ...(original !== undefined && { original, now: may }),

@@ -48,13 +48,31 @@ const CHANGE_EVERY_MS = 20_000
  * Ends early when `signal` aborts.
  */
 export async function releaseOffline(release: OfflineRelease, signal: AbortSignal): Promise<void> {
+  try {
+    await releaseFrom(release, signal)
+  } catch (cause) {
+    throw cause instanceof StreamError && cause.code === 'STORE_UNWRITABLE'
+      ? onOtherDisk(cause, release.directory)
+      : cause
+  }
+}
+
+/** A disk that is full or read-only keeps nobody from giving limits back: the journal's copy says as much. */
+const onOtherDisk = (cause: StreamError, directory: string): StreamError =>
+  new StreamError('STORE_UNWRITABLE', cause.message, {
+    retry: 'later',
+    hint: `Give them back from a copy on another disk: cp -r ${directory} /elsewhere/weir; weir throttles release --all --state /elsewhere/weir`,
+    cause,
+  })
+
+async function releaseFrom(release: OfflineRelease, signal: AbortSignal): Promise<void> {
   const { directory, isShared, lowered, say, clock } = release
   const place = { disk: machineDisk, host: thisHost }
   const lock = await lockDirectory(directory, isShared ? { ...place, life: leased } : place)
   // Stopped for longer than a lease and gone on, it finds that a worker has taken over.
   const stillOurs = () => lock.check()
   try {
-    const journal = await openEffectJournal(directory, machineDisk, stillOurs)
+    const journal = await openEffectJournal(directory, machineDisk, stillOurs, 'pass')
     try {
       const audit = await openAudit(
         directory,

@@ -37,7 +37,10 @@ const rowsOf = (throttles: readonly KeptThrottle[], now: EpochMs): readonly (rea
   ...throttles.map(throttle => [
     cleanText(throttle.tenant?.name ?? throttle.tenant?.tenantId ?? '-'),
     cleanText(throttle.keyId),
-    throttle.place ?? (throttle.instead === undefined ? 'not touched yet' : insteadText(throttle.instead)),
+    throttle.place ??
+      (throttle.instead === undefined
+        ? cleanText(throttle.unplaced ?? 'not touched yet')
+        : insteadText(throttle.instead)),
     throttle.original === undefined ? '-' : `${limitText(throttle.original)} → ${nowText(throttle)}`,
     throttle.since === undefined ? '-' : agoText(throttle.since, now),
     expiresText(throttle, now),

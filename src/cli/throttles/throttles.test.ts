@@ -1,9 +1,9 @@
 /** Limits given back where no worker runs, and where one runs that is told: against the strict simulated gateway. */
 import { writeFileSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { controlPlaneQueue } from '../../actions/control-plane-queue.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { apiGatewayClient } from '../../actions/usage-plan-client.ts'
@@ -23,6 +23,7 @@ import { type Act, type ActOptions, type ActSurroundings, actIn } from './act.ts
 import { keptState } from './kept-throttles.ts'
 import { listThrottles } from './list-throttles.ts'
 import { showThrottle } from './show-throttle.ts'
+import { noAws } from './testing-no-aws.ts'
 
 const original = { rateLimit: 100.25, burstLimit: 200 }
 const low = { rateLimit: 5, burstLimit: 10 }
@@ -154,6 +155,42 @@ describe('with no worker', () => {
     await writeFile(join(kept(), 'checkpoint-000000000001'), 'WEIRCKPT, or what is left of it')
     await say(releaseAll, { yes: true })
     expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+  })
+
+  test('a journal with a damaged line gives back what the others say, names the line, and stays as it is', async () => {
+    await lowered('key-a')
+    const path = join(kept(), 'effects.ndjson')
+    const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
+    await writeFile(path, ['{"crc":"damaged"}', ...lines.slice(1), ''].join('\n'))
+    const { throttles, notes } = await keptState(kept(), { tenants: {}, planned: [] })
+    expect(throttles.map(({ place }) => place)).toEqual(['plan-key-a'])
+    expect(notes).toEqual([expect.stringContaining('damaged: what its line 1 said is not known')])
+    await say(releaseAll, { yes: true })
+    expect(limitsNow()).toEqual([100.25, 100.25, 100.25])
+    await expect(openEffectJournal(kept())).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+  })
+
+  test.each([
+    ['a region', { AWS_REGION: undefined }, 'Set AWS_REGION'],
+    ['credentials', { AWS_REGION: 'eu-west-1' }, 'Give AWS credentials'],
+  ])('without %s nothing is begun: nobody would wait for what never comes', async (_, env, hint) => {
+    await lowered('key-a')
+    const before = await readFile(join(kept(), 'effects.ndjson'), 'utf8')
+    for (const [name, value] of Object.entries({ ...noAws, ...env })) vi.stubEnv(name, value)
+    const nowhere = { yes: true, config: join(folder, 'lost.yaml'), state: kept() }
+    await expect(say(releaseAll, nowhere)).rejects.toMatchObject({ hint: expect.stringContaining(hint) })
+    vi.unstubAllEnvs()
+    expect(await readFile(join(kept(), 'effects.ndjson'), 'utf8')).toBe(before)
+  })
+
+  test('a state on a full disk is given back from a copy on another, and that is said', async () => {
+    await lowered('key-a')
+    const state = join(folder, 'copy')
+    await cp(kept(), state, { recursive: true })
+    await mkdir(join(kept(), 'effects.ndjson.new'))
+    await expect(say(releaseAll, { yes: true })).rejects.toMatchObject({ hint: expect.stringContaining('cp -r') })
+    await say(releaseAll, { yes: true, state })
+    expect(limitsNow()[0]).toBe(100.25)
   })
 
   test('stopped in the middle it says so, and the next time does the rest', async () => {

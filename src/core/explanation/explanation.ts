@@ -90,6 +90,8 @@ export type Action =
   | {
       readonly kind: 'restored'
       readonly limits: PlanLimits | undefined
+      /** Nothing was raised now. Without limits it is not known what the plan has then. */
+      readonly wasSo?: true
       /** Who asked for it, where somebody did. */
       readonly by?: string
       readonly gapMs?: number

@@ -149,6 +149,7 @@ function actionOf(action: Action) {
       return {
         ...{ kind: action.kind, limits: action.limits ?? null },
         ...(action.by !== undefined && { by: action.by }),
+        ...(action.wasSo && { already: true }),
         ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
       }
     case 'restore': {

@@ -240,6 +240,11 @@ test('the third line says what was done to the limit, or why nothing was', () =>
     ],
     [{ kind: 'restored', limits }, "Client's limit was raised again: 12.5 req/s with a burst of 1,000."],
     [{ kind: 'restored', limits: undefined }, "Client's limit was raised again: no limit of its plan."],
+    [{ kind: 'restored', limits, wasSo: true }, 'Client had its limit back already: 12.5 req/s with a burst of 1,000.'],
+    [
+      { kind: 'restored', limits: undefined, wasSo: true },
+      'Nothing was left to give back of what this incident had lowered.',
+    ],
     [
       { kind: 'restore-refused', because: 'access denied' },
       "Client's limit is STILL REDUCED, and a person must give it back: access denied.",

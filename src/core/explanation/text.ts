@@ -18,7 +18,7 @@ import { isTenantWide } from '../config/tenants.ts'
 import type { ByHand } from '../incident/give-back.ts'
 import type { OthersLimit } from '../incident/plan-story.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
-import type { EpochMs } from '../vocabulary.ts'
+import type { EpochMs, PlanLimits } from '../vocabulary.ts'
 import { byHandLines } from './by-hand.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
@@ -200,6 +200,7 @@ export function actionLine(action: Action): string {
         : `Client gets its whole limit back: ${because}.`
     }
     case 'restored':
+      if (action.wasSo) return wasSoLine(action.limits)
       return `Client's limit was raised again: ${limitsText(action.limits)}.${gapText(action.gapMs)}`
     case 'none':
       return "Client's limit is not changed."
@@ -218,6 +219,12 @@ const owedOf = (action: Action): readonly ByHand[] =>
     : (action.kind === 'restore' || action.kind === 'restore-refused') && action.waiting?.isLate
       ? (action.waiting.byHand ?? [])
       : []
+
+/** What nobody raised now is not said to be raised, and what is not known of the plan is not said. */
+const wasSoLine = (limits: PlanLimits | undefined): string =>
+  limits === undefined
+    ? 'Nothing was left to give back of what this incident had lowered.'
+    : `Client had its limit back already: ${limitsText(limits)}.`
 
 /** Whether it is told as one of many in a platform incident, and needs no telling of its own. */
 export const isPartOfPlatform = ({ kind, action }: Explanation): boolean =>

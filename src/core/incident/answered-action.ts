@@ -1,7 +1,7 @@
 /** What people are told of a limit by what the gateway answered: what was set, what it cost, and that there is no half of it. */
 import type { Action } from '../explanation/explanation.ts'
 import type { EpochMs } from '../vocabulary.ts'
-import type { Outcome } from './effect.ts'
+import type { Lowered, Outcome } from './effect.ts'
 
 type Done = Exclude<Outcome, { kind: 'refused' }>
 type Restore = Extract<Action, { kind: 'restore' }>
@@ -31,6 +31,7 @@ export function restoreAction(before: Action, step: Restore['step'], because: Re
 export const restoredAction = (outcome: Done, asked: Action): Action => ({
   ...{ kind: 'restored', limits: outcome.after },
   ...(asked.kind === 'restore' && asked.by !== undefined && { by: asked.by }),
+  ...(outcome.kind === 'already' && { wasSo: true }),
   ...gapOf(outcome),
 })
 
@@ -46,6 +47,12 @@ export const isToldBack = ({ kind }: Action): boolean =>
 /** Where nothing holds it now, who hears of it is told that it is not the first time. */
 export const badAgain = (action: Action): Action =>
   action.kind === 'held' || action.kind === 'throttle-refused' ? { ...action, again: true } : action
+
+/** What there is to be given back: of a limit that was as low already that is not known, unless an earlier throttle said so. */
+export const loweredBy = (throttleId: string, outcome: Done, earlier: Lowered | undefined): Lowered | undefined =>
+  outcome.kind === 'already'
+    ? earlier
+    : { throttleId, before: earlier === undefined ? outcome.before : earlier.before, after: outcome.after }
 
 const gapOf = (outcome: Done): { readonly gapMs?: number } =>
   outcome.kind === 'applied' && outcome.gapMs !== undefined ? { gapMs: outcome.gapMs } : {}

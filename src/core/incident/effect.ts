@@ -55,6 +55,16 @@ export interface RestoreEffect extends EffectBase {
   readonly step: 'half' | 'full'
   /** On whose word; left out where it is Weir's own. */
   readonly by?: string
+  /** What was lowered, as the core was told; left out where it was told of nothing. */
+  readonly lowered?: Lowered
+}
+
+/** What a throttle has done. undefined limits = no throttle set. */
+export interface Lowered {
+  readonly throttleId: string
+  /** Before the first throttle of the incident. */
+  readonly before: PlanLimits | undefined
+  readonly after: PlanLimits | undefined
 }
 
 /** An effect without what the engine adds to all of them. */

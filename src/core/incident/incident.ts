@@ -11,7 +11,6 @@
  * (`lastBadAt`, event time): a lower level to stay and a delay to close keep it from flapping. Throttles run on the
  * arrival clock (`now`), because the world outside does. A restored limit is on probation at half the way first:
  * storms that feed themselves come back at once when the limit does.
- *
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
 import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
@@ -19,12 +18,13 @@ import type { EpochMs } from '../vocabulary.ts'
 import {
   badAgain,
   isToldBack,
+  loweredBy,
   restoreAction,
   restoredAction,
   restoreRefused,
   throttledAction,
 } from './answered-action.ts'
-import type { Outcome, Planned } from './effect.ts'
+import type { Lowered, Outcome, Planned } from './effect.ts'
 import {
   arrivedBack,
   backLate,
@@ -64,6 +64,8 @@ export interface Story {
   readonly alerts: number
   /** Whether the last throttle holds, by the log; undefined where none was set, or nobody knows what it set. */
   readonly verification: Verification | undefined
+  /** What its throttles have lowered; left out where none has. */
+  readonly lowered?: Lowered | undefined
 }
 
 export type Incident =
@@ -406,14 +408,15 @@ function onOutcome(
       }
     }
     const action = throttledAction(outcome, { ...asked, expiresAt: endsAt(asked, story) })
+    const lowered = loweredBy(asked.effectId, outcome, story.lowered)
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
-      return giveBack({ ...story, action }, { step: 'full', because: 'platform-incident', now })
+      return giveBack({ ...story, action, lowered }, { step: 'full', because: 'platform-incident', now })
     const { plans, missed } = outcome
     const done = { plans, missed, wasSo: outcome.kind === 'already' }
     const verification = beginVerification(done, { now, newest, settleMs })
     return {
-      incident: { phase: 'mitigated', story: { ...story, action, verification }, throttle: asked },
+      incident: { phase: 'mitigated', story: { ...story, action, verification, lowered }, throttle: asked },
       phase: 'mitigated',
       // Who was told that it is not carried out yet is told that it is.
       alert: asked.lateAt === undefined && story.telling === 'alerted',

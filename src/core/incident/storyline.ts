@@ -138,7 +138,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
     const urgency = urgencyOf(story.signal)
     out.effects.push({ ...common, ...taken.effect, urgency, ...keyNeeds(engine, key.keyId, taken.effect.limits) })
   }
-  if (taken.effect?.kind === 'restore') out.effects.push({ ...common, ...taken.effect })
+  if (taken.effect?.kind === 'restore')
+    out.effects.push({ ...common, ...taken.effect, ...(story.lowered && { lowered: story.lowered }) })
   const alerted = taken.alert === true && phase === 'open' ? alertedOf(story.signal) : undefined
   if (taken.alert === true) {
     const alerts = story.alerts + 1

@@ -26,6 +26,8 @@ export interface Crew {
   /** Something happened after which this life may be worth ending. */
   moment(life: Mortal): void
   askToStop(worker?: number): void
+  /** All are asked, and nobody begins again. */
+  stopAll(): void
   freeze(worker: number, until: number): void
   /** All die, and nobody begins again. */
   endForGood(): void
@@ -142,6 +144,11 @@ export function createCrew(
     askToStop(worker = mortal.integer(size)) {
       note(`asked to stop`)
       workers[worker]?.asked.abort()
+    },
+    stopAll() {
+      isEnding = true
+      note('asked to stop')
+      for (const life of workers) life?.asked.abort()
     },
     freeze(worker, until) {
       const life = workers[worker]

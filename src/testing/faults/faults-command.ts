@@ -65,10 +65,10 @@ const lastLines = 40
 function show(result: StoryResult, { json, isOne }: Options): void {
   const { timeline, broken, ...figures } = result
   if (json) process.stdout.write(`${JSON.stringify({ ...figures, broken })}\n`)
-  else if (isOne) process.stdout.write(`${timelineText(result)}\n\n${JSON.stringify(figures)}\n`)
+  else if (isOne) process.stdout.write(`${timelineText(result)}\n\n${JSON.stringify({ ...figures, broken })}\n`)
   else if (broken !== undefined)
     process.stdout.write(
-      `\nseed ${result.seed}\n${timelineText(result, { lines: lastLines })}\n  ${commandOf(result.seed)}\n`,
+      `\nseed ${result.seed}: ${broken}\n${timelineText(result, { lines: lastLines })}\n  ${commandOf(result.seed)}\n`,
     )
 }
 

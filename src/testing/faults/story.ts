@@ -250,8 +250,8 @@ export async function tellWhole(
     if (phase === 'told' && loop.now() >= endsAt) {
       phase = 'stopping'
       if (!crew.areAllThere()) laws.breakLaw('the worker has not come back')
-      note('the story ends: asked to stop')
-      for (let worker = 0; worker < (schedule.kind === 'shared' ? 2 : 1); worker++) crew.askToStop(worker)
+      note('the story ends')
+      crew.stopAll()
     }
     if (phase === 'stopping') {
       if (loop.now() > endsAt + stopWithinMs) laws.breakLaw('the worker does not stop')

@@ -8,10 +8,10 @@
  *   which order keys stand in a list.
  * - Nobody is throttled in them: a limit that is lowered a second later lets other calls through, and then the streams are not the same.
  */
-
+import { restoreState } from '../../core/engine-snapshot.ts'
 import { ANSWERS, DAY_ROWS, findKey, read, restoreKnownKeys, SILENCE } from '../../core/state/known-keys.ts'
 import type { Snapshot } from '../../stores/checkpoint.ts'
-import { savedState } from '../../worker/saved-state.ts'
+import { savedKeys, savedState } from '../../worker/saved-state.ts'
 import { stateDigest } from '../../worker/state-digest.ts'
 import { players, tenantOf } from './cast.ts'
 import { drawSchedule, type Schedule } from './schedule.ts'
@@ -42,11 +42,14 @@ function differenceOf(story: WholeStory, twin: WholeStory): string | undefined {
   const [told, toldTwin] = [toldBy(story), toldBy(twin)]
   if (told !== toldTwin) return `its undisturbed twin has told ${toldTwin}, and it ${told}`
   if (story.last === undefined || twin.last === undefined) return 'a twin has written no state'
-  const [engine, engineTwin] = [story.last, twin.last].map(({ state }) => timeless(savedState(state).engine))
+  const [engine, engineTwin] = [story.last, twin.last].map(snapshot => timeless(stateIn(snapshot)))
   const place = firstDifference(engine, engineTwin, 'engine')
   if (place !== undefined) return `it does not know what its undisturbed twin does: ${place}`
   return lessonsDiffer(story.last, twin.last, new Set([...story.toldOf, ...twin.toldOf]))
 }
+
+const stateIn = ({ state, later, slabs }: Snapshot) =>
+  restoreState({ state: savedState(state).engine, keys: savedKeys(later), slabs }, new Map())
 
 /** Of each key of which nothing was told: whose incident ends a moment later learns from a minute more or less. */
 function lessonsDiffer(one: Snapshot, other: Snapshot, toldOf: ReadonlySet<string>): string | undefined {
@@ -82,7 +85,7 @@ function toldBy({ published }: WholeStory): string {
 }
 
 /** Not of what is known, but of when it was last looked at. */
-const times: ReadonlySet<string> = new Set(['now', 'lastArrival', 'early', 'judgedTo', 'keys'])
+const times: ReadonlySet<string> = new Set(['now', 'lastArrival', 'early', 'judgedTo', 'keys', 'place', 'plans'])
 
 /** The same without what is not held to be equal. Objects that are shared stay so. */
 function timeless(state: unknown): unknown {
