@@ -1,6 +1,6 @@
 /** What an outcome says for the log to be held against, and how an effect stands that has none. */
 import { expect, test } from 'vitest'
-import { clock, limits, low, never, original, planWorld, throttle } from './testing-plans.ts'
+import { clock, limits, low, never, original, planWorld, restore, throttle } from './testing-plans.ts'
 
 const world = planWorld()
 
@@ -71,6 +71,22 @@ test('a throttle whose tries fail says why the last one did', async () => {
   const performing = performer.perform(throttle('throttle-1'), stop.signal)
   while (troubles.length === 0) await clock.sleep(1_000)
   expect(performer.progress?.('key-a#1/throttle-1')?.because).toContain('InternalFailure')
+  stop.abort()
+  await Promise.allSettled([performing])
+})
+
+test('a restore whose tries fail says why the last one did, and how a person gives the limit back', async () => {
+  const troubles: string[] = []
+  const { performer } = await world.start({ onTrouble: ({ error }) => troubles.push(error), region: 'eu-west-1' })
+  await performer.perform(throttle('throttle-1'), never)
+  world.failNext('GetUsagePlan', 'InternalFailure', { times: 1_000, status: 500 })
+  const stop = new AbortController()
+  const performing = performer.perform(restore('full'), stop.signal)
+  while (troubles.length === 0) await clock.sleep(1_000)
+  expect(performer.progress?.('key-a#1/full')).toMatchObject({
+    because: expect.stringContaining('InternalFailure'),
+    byHand: [{ giveBack: { kind: 'plan', planId: 'plan-a', original }, region: 'eu-west-1' }],
+  })
   stop.abort()
   await Promise.allSettled([performing])
 })

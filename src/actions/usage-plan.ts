@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { KeyPlace, WayName } from '../core/config/tenants.ts'
 import { limitsText } from '../core/explanation/text.ts'
 import type { Outcome, RestoreEffect, ThrottleEffect } from '../core/incident/effect.ts'
-import type { GiveBackWatch } from '../core/incident/give-back.ts'
+import { type ByHand, type GiveBackWatch, giveBackOf } from '../core/incident/give-back.ts'
 import { type LimitPlace, type LimitStory, placeName } from '../core/incident/limit-story.ts'
 import type { QueueStanding } from '../core/incident/waiting.ts'
 import { type ApiKeyId, type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
@@ -35,6 +35,7 @@ import {
   type Part,
   type Performed,
   type PlacedKey,
+  type Refused,
   type Run,
   refused,
   silent,
@@ -106,7 +107,7 @@ export function usagePlanPerformer({
   const world = { gateways: known, ledger, clock, random, onTrouble: troubled }
   const ways = { plan: ownPlan(world), move: penaltyPlan(world), row: authorizerTable(world) }
   /** Of the effects in hand, and why the last try of each came to nothing. */
-  const inHand = new Map<string, { readonly wants: Run['wants']; because?: string }>()
+  const inHand = new Map<string, { readonly effect: LimitEffect; readonly wants: Run['wants']; because?: string }>()
   /** Until when a person wants what is lowered for these; until it is given back. */
   const prolonged = new Map<ApiKeyId, EpochMs>()
 
@@ -114,7 +115,7 @@ export function usagePlanPerformer({
     signal.throwIfAborted()
     if (effect.kind === 'restore') prolonged.delete(effect.keyId)
     const wants = new Map([...known].map(([name, { queue }]) => [name, queue.want(effect.keyId)]))
-    inHand.set(effect.id, { wants })
+    inHand.set(effect.id, { effect, wants })
     try {
       const performed =
         effect.kind === 'throttle' ? await throttle(effect, wants, signal) : await restore(effect, wants, signal)
@@ -138,15 +139,26 @@ export function usagePlanPerformer({
 
   /** The longest wait of its changes; where none of them waits for its turn, why it is not made is all there is to say. */
   function progress(effectId: string): QueueStanding | undefined {
-    const effect = inHand.get(effectId)
-    if (effect === undefined) return undefined
+    const asked = inHand.get(effectId)
+    if (asked === undefined) return undefined
     let longest = { ahead: 0, waitMs: 0 }
-    for (const [name, want] of effect.wants) {
+    for (const [name, want] of asked.wants) {
       const standing = known.get(name)?.queue.standing(want)
       if (standing !== undefined && standing.waitMs > longest.waitMs) longest = standing
     }
-    return { ...longest, because: effect.because }
+    const { effect, because } = asked
+    return { ...longest, because, ...(effect.kind === 'restore' && { byHand: byHandOf(effect.keyId) }) }
   }
+
+  /** What others hold as well is not this key’s to give back. */
+  const byHandOf = (keyId: ApiKeyId): readonly ByHand[] =>
+    ledger
+      .heldBy(keyId)
+      .filter(({ holders }) => holders.length === 1)
+      .map(story => {
+        const region = known.get(story.gateway)?.region
+        return { giveBack: giveBackOf(story), ...(region !== undefined && { region }) }
+      })
 
   async function prolong(keyId: ApiKeyId, until: EpochMs, signal: AbortSignal): Promise<void> {
     prolonged.set(keyId, until)
@@ -359,10 +371,17 @@ function outcomeOf(effect: LimitEffect, performed: readonly Performed[]): Outcom
   const good = outcomes.find(({ kind }) => kind === 'applied') ?? outcomes.find(({ kind }) => kind === 'already')
   const isOwed = outcomes.some(outcome => outcome.kind === 'refused' && outcome !== leftForFull)
   if (good === undefined || good.kind === 'refused' || (effect.kind === 'restore' && isOwed))
-    return refused(because === '' ? 'none of its keys is known any more' : because)
+    return { ...refused(because === '' ? 'none of its keys is known any more' : because), ...othersOf(outcomes) }
   const gaps = outcomes.flatMap(outcome => (outcome.kind === 'applied' ? (outcome.gapMs ?? []) : []))
   const told = { ...good, ...plansTogether(outcomes), ...(because !== '' && { missed: because }) }
   return told.kind === 'applied' && gaps.length > 0 ? { ...told, gapMs: Math.max(...gaps) } : told
+}
+
+/** Only where nothing else was refused: what is ours still is another story. */
+function othersOf(outcomes: readonly Outcome[]): Pick<Refused, 'others'> {
+  const kept = outcomes.flatMap(outcome => (outcome.kind === 'refused' && outcome !== leftForFull ? [outcome] : []))
+  const others = kept.flatMap(({ others = [] }) => others)
+  return kept.length > 0 && kept.every(outcome => outcome.others !== undefined) ? { others } : {}
 }
 
 /** Of a half that other plans have: they go on to the full step, and this plan with them. */

@@ -23,7 +23,7 @@ async function opened(config: object) {
 test('who enforces is told at the start which gateways have no switch', async () => {
   expect(await opened({ mode: 'enforce', gateway: {}, gateways: { eu: { deadMansSwitch }, us: {} } })).toEqual({
     isOpen: true,
-    told: [{ name: 'limitsUnguarded', gateways: [undefined, 'us'] }],
+    told: [{ name: 'limitsUnguarded', gateways: ['gateway', 'gateways.us'] }],
   })
   expect(await opened({ mode: 'enforce', gateway: { deadMansSwitch } })).toEqual({ isOpen: true, told: [] })
 })

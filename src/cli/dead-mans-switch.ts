@@ -34,7 +34,10 @@ const isUnguarded = ([, { deadMansSwitch }]: readonly [string | undefined, Gatew
 export function tellUnguarded(config: WeirConfig, telemetry: Telemetry): void {
   const unguarded = namedGateways(config).filter(isUnguarded)
   if (config.mode === 'enforce' && unguarded.length > 0)
-    telemetry({ name: 'limitsUnguarded', gateways: unguarded.map(([name]) => name) })
+    telemetry({
+      name: 'limitsUnguarded',
+      gateways: unguarded.map(([name]) => (name === undefined ? 'gateway' : `gateways.${name}`)),
+    })
 }
 
 /** Whatever the mode: what an earlier run in enforce has lowered is watched over until it is given back. */

@@ -60,9 +60,9 @@ async function said(work: (world: World) => Promise<void>, ask?: (question: stri
   return text
 }
 const apply = async (path: string, options = {}) =>
-  said(world => applyLimits(path, { config, yes: true, by: 'alex', ...options }, world))
+  said(world => applyLimits(path, { config, yes: true, as: 'alex', ...options }, world))
 const undo = (id?: string, options = {}) =>
-  said(world => undoLimits(id, { config, yes: true, by: 'alex', last: id === undefined, ...options }, world))
+  said(world => undoLimits(id, { config, yes: true, as: 'alex', last: id === undefined, ...options }, world))
 const has = () => [gateway.planLimits('wide'), gateway.planLimits('open')]
 const listed = async () => {
   let text = ''
@@ -94,7 +94,7 @@ test('an apply sets each plan in 20 seconds, and its undo brings back what was b
 
 test('who changed what is in the audit log, in a chain of its own', async () => {
   await apply(await patch(open))
-  await undo('apply-1', { by: 'kim' })
+  await undo('apply-1', { as: 'kim' })
   let text = ''
   const out = {
     write: (more: string): void => {

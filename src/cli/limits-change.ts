@@ -41,7 +41,7 @@ import { beyondBounds } from './yaml-bounds.ts'
 
 export interface ChangeOptions {
   readonly config: string
-  readonly by?: string
+  readonly as?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
 }
@@ -135,7 +135,7 @@ async function change(job: Job, options: ChangeOptions, { out, clock, ask }: Cha
       await perform(
         job,
         work,
-        { config, directory, gateways, journal, clock, out, everyMs, by: options.by ?? userName() },
+        { config, directory, gateways, journal, clock, out, everyMs, by: options.as ?? userName() },
         stop.signal,
       )
     } finally {

@@ -73,7 +73,7 @@ whole second are taken to come at once. Limits of single methods, quotas and tag
 }
 
 const byOption = () =>
-  new Option('--by <name>', 'who it is that says so, for the audit log; without it the name of the user')
+  new Option('--as <name>', 'who it is that says so, for the audit log; without it the name of the user')
 
 function applyCommand(): Command {
   return new Command('apply')

@@ -8,7 +8,7 @@ const noon = Date.UTC(2026, 10, 20, 12, 0, 0)
 
 const reading: Reading = {
   ...{ overMs: 1_000, records: 4, bytes: 4_000, calls: 20, rejected: 0, lag: { records: 0 }, eventTime: noon },
-  ...{ watermark: noon - 35_000, keys: 200, activeKeys: 63, totalCalls: 20, late: 0 },
+  ...{ watermark: noon - 35_000, keys: 200, activeKeys: 63, totalCalls: 20, late: 0, future: 0 },
   ...{ openIncidents: 0, throttled: 0, isHalted: false, history: true, catchingUpFrom: undefined },
 }
 
@@ -20,6 +20,7 @@ const storm: Explanation = {
     kind: 'retry-storm',
     severity: 'high',
     telling: 'alerted',
+    isAlert: true,
   },
   tenant: { id: 'client-a', name: 'Client A', contact: 'client-a-sre@partner.com', escalation: undefined },
   ...{ onsetAt: noon - 2_000, decidedAt: noon, current: { calls: 1_667, seconds: 2, callsPerMinute: 50_000 } },
@@ -122,6 +123,58 @@ test('an incident opens with the whole text of its alert, and what was done is s
     '           │ Contact: client-a-sre@partner.com per escalation policy.',
   ])
   expect(lines.at(-2)).toBe(' 12:00:00  lowered   Client A: 100/s, burst 200 → 15/s, burst 30')
+})
+
+test('a rate of which much counts for nothing says so first, and asks for a clock where all of it is of the future', () => {
+  const { terminal, text, wait } = screen()
+  terminal.tell({ name: 'batchesRead', ...reading, calls: 200, future: 200 })
+  wait(5_000)
+  terminal.tell({ name: 'batchesRead', ...reading, calls: 200, future: 210, late: 50, rejected: 40 })
+  wait(5_000)
+  terminal.tell({ name: 'batchesRead', ...reading, calls: 200, future: 215, late: 55 })
+  expect(
+    text()
+      .split('\n')
+      .map(line => line.slice(21, 130)),
+  ).toEqual([
+    '200 calls/s · 100 % NOT WATCHED (200 dated in the future: is a clock wrong, here or at the gateway?) · lag no',
+    '200 calls/s · 42 % NOT WATCHED (50 late, 10 dated in the future, 40 rejected) · lag none · 63 of 200 keys act',
+    '200 calls/s · lag none · 63 of 200 keys active · no incident · 55 late',
+    '',
+  ])
+})
+
+test('ALERT is only what an alert goes out for, and what a person gives back does not recover by it', () => {
+  const { terminal, text } = screen()
+  const { isAlert: _, ...silent } = storm
+  const restore = { kind: 'restore', step: 'full', because: 'operator', by: 'ann' } as const
+  terminal.tell({ name: 'incidentChanged', explanation: { ...storm, phase: 'recovering', action: restore } })
+  terminal.tell({ name: 'batchesRead', ...reading, openIncidents: 1 })
+  terminal.tell({ name: 'incidentChanged', explanation: { ...silent, action: { kind: 'held', because: 'halted' } } })
+  expect(text().split('\n')).toEqual([
+    ' 12:00:00  released  Client A: retry-storm',
+    ' 12:00:00  reading   20 calls/s · lag none · 63 of 200 keys active · 1 incident',
+    ' 12:00:00  goes on   Client A: retry-storm',
+    '',
+  ])
+})
+
+test('a limit that does not come back is told with the whole alert', () => {
+  const { terminal, text } = screen()
+  const waiting = {
+    askedAt: noon - 60_000,
+    asOf: noon,
+    ahead: 0,
+    waitMs: 0,
+    because: 'TimeoutError',
+    isLate: true,
+  } as const
+  const action = { kind: 'restore', step: 'full', because: 'operator', by: 'ann', waiting } as const
+  terminal.tell({ name: 'incidentChanged', explanation: { ...storm, phase: 'recovering', action } })
+  expect(text().split('\n').slice(0, 2)).toEqual([
+    ' 12:00:00  NOT BACK  Client A: retry-storm',
+    '           │ Client A (key_abc123) has NOT got its limit back yet.',
+  ])
 })
 
 test('a tenant cannot paint on the screen', () => {

@@ -6,7 +6,7 @@
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Explanation } from '../core/explanation/explanation.ts'
-import { alertText, isPartOfPlatform } from '../core/explanation/text.ts'
+import { alertText, isGivenBackByPerson, isPartOfPlatform } from '../core/explanation/text.ts'
 import { isUnheld } from '../core/explanation/verification-text.ts'
 import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { type Lag, levelOf, type Reading, type TelemetryEvent } from '../worker/telemetry.ts'
@@ -45,6 +45,9 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
   let drawnAt = Number.NEGATIVE_INFINITY
   let calls = 0
   let overMs = 0
+  let rejected = 0
+  /** As of the last status: those that count in none since are what is wrong now. */
+  let before = { late: 0, future: 0 }
   let eventTime: number | undefined
   let closed = false
   /** As the last incident of each key told them; effects carry the key only. Bounded by the keys that ever misbehaved. */
@@ -85,15 +88,21 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     eventTime = reading.eventTime ?? eventTime
     calls += reading.calls
     overMs += reading.overMs
+    rejected += reading.rejected
     silentMs = reading.records > 0 ? 0 : silentMs + reading.overMs
     const now = nowMs()
     if (now - drawnAt < (live ? liveEveryMs : quietEveryMs)) return
     drawnAt = now
     const lag = silentMs > lagGoodForMs ? undefined : reading.lag
-    const shown = { callsPerSecond: (calls * 1000) / Math.max(1, overMs), lag, recovering: recovering.size }
+    const { late, future } = reading
+    const uncounted = { calls, rejected, late: late - before.late, future: future - before.future }
+    before = { late, future }
+    const callsPerSecond = (calls * 1000) / Math.max(1, overMs)
+    const shown = { callsPerSecond, lag, recovering: recovering.size, uncounted: uncountedText(uncounted) }
     const text = statusText(reading, shown)
     calls = 0
     overMs = 0
+    rejected = 0
     if (!live) {
       line(reading.eventTime, 'reading', 'dim', text)
       return
@@ -108,14 +117,13 @@ export function createTerminal({ write, live, colour, columns, nowMs }: Terminal
     const { phase, tenant, keyId, kind, severity, decidedAt } = explanation
     const [label, style] = phaseLook(explanation)
     if (tenant?.name !== undefined) names.set(keyId, tenant.name)
-    if (phase === 'recovering') recovering.add(keyId)
+    if (phase === 'recovering' && !isGivenBackByPerson(explanation)) recovering.add(keyId)
     else recovering.delete(keyId)
     const about = severity === 'high' ? kind : `${kind}, ${severity} severity`
     eventTime = Math.max(eventTime ?? decidedAt, decidedAt)
     line(decidedAt, label, style, `${tenant?.name ?? keyId}: ${verifiedText(explanation) ?? about}`)
-    const isForPeople = explanation.telling === 'alerted' || explanation.telling === 'with-platform'
-    const isAlert = phase === 'open' && isForPeople && !isPartOfPlatform(explanation)
-    if (isAlert || isUnheld(explanation)) block(alertText(explanation), style)
+    const isAlert = phase === 'open' && explanation.isAlert && !isPartOfPlatform(explanation)
+    if (isAlert || isUnheld(explanation) || isLateBack(explanation)) block(alertText(explanation), style)
   }
 
   function performed(effect: Effect, outcome: Outcome): void {
@@ -209,19 +217,22 @@ function verifiedText({ phase, verification }: Explanation): string | undefined 
 }
 
 function phaseLook(explanation: Explanation): readonly [string, Style] {
-  const { phase, kind, severity, telling, action } = explanation
+  const { phase, kind, severity, telling, isAlert, action } = explanation
   if (telling === 'history') return [phase === 'open' ? 'history' : phase === 'closed' ? 'was over' : 'recovers', 'dim']
   switch (phase) {
     case 'open':
-      if (severity === 'high') return ['ALERT', 'red']
       if (telling === 'noted') return ['noted', 'dim']
+      if (isPartOfPlatform(explanation)) return ['with all', 'yellow']
+      if (!isAlert) return ['goes on', severity === 'high' ? 'yellow' : 'dim']
+      if (severity === 'high') return ['ALERT', 'red']
       return [kind === 'fall' || kind === 'surge' || kind === 'silence' ? kind : 'alert', 'yellow']
     case 'mitigated':
       if (verifiedText(explanation) !== undefined)
         return isUnheld(explanation) ? ['NOT HELD', 'red'] : ['holds', 'green']
       return action.kind === 'throttle-refused' ? ['not held', 'red'] : ['throttled', 'yellow']
     case 'recovering':
-      return ['recovers', 'cyan']
+      if (isLateBack(explanation)) return ['NOT BACK', 'red']
+      return [isGivenBackByPerson(explanation) ? 'released' : 'recovers', 'cyan']
     case 'closed':
       return ['closed', 'green']
     default:
@@ -230,16 +241,49 @@ function phaseLook(explanation: Explanation): readonly [string, Style] {
   }
 }
 
+/** Whether it is told that its limit should be back by now. */
+const isLateBack = ({ phase, action, isAlert }: Explanation): boolean =>
+  phase === 'recovering' && isAlert === true && action.kind === 'restore' && action.waiting?.isLate === true
+
 interface Shown {
   readonly callsPerSecond: number
   readonly lag: Lag | undefined
   readonly recovering: number
+  /** Where much of what is read counts for nothing. */
+  readonly uncounted: string | undefined
 }
 
-function statusText(reading: Reading, { callsPerSecond, lag, recovering }: Shown): string {
+/** From this share on what is not counted comes first: whoever reads a rate takes it for what is watched. */
+const LARGE_SHARE = 0.2
+
+function uncountedText({
+  calls,
+  rejected,
+  late,
+  future,
+}: {
+  readonly calls: number
+  readonly rejected: number
+  readonly late: number
+  readonly future: number
+}): string | undefined {
+  const lost = rejected + late + future
+  const share = lost / Math.max(1, calls + rejected)
+  if (lost === 0 || share < LARGE_SHARE) return undefined
+  const reasons = [
+    ...(late > 0 ? [`${late} late`] : []),
+    ...(future > 0 ? [`${future} dated in the future`] : []),
+    ...(rejected > 0 ? [`${rejected} rejected`] : []),
+  ].join(', ')
+  const hint = future === lost ? ': is a clock wrong, here or at the gateway?' : ''
+  return `${Math.min(100, Math.round(share * 100))} % NOT WATCHED (${reasons}${hint})`
+}
+
+function statusText(reading: Reading, { callsPerSecond, lag, recovering, uncounted }: Shown): string {
   if (reading.lag === undefined && callsPerSecond === 0) return 'waiting for the first call'
   const parts = [
     `${callsPerSecond.toLocaleString('en-US', { maximumFractionDigits: callsPerSecond < 10 ? 1 : 0 })} calls/s`,
+    ...(uncounted === undefined ? [] : [uncounted]),
     `lag ${lagText(lag)}`,
     `${reading.activeKeys} of ${reading.keys} keys active`,
     incidentsText(reading.openIncidents, recovering),

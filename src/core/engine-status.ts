@@ -1,6 +1,6 @@
 /** Figures of a running engine, for people: telemetry, the terminal and the end of a replay show these. */
 import { type Engine, type Halt, watching } from './engine-state.ts'
-import { holdsLimit } from './incident/incident.ts'
+import { holdsLimit } from './incident/incident-questions.ts'
 import { type Owner, SHARED_OWNER } from './state/owner.ts'
 import { type ApiKeyId, type EpochMs, type PartitionId, SECOND_MS } from './vocabulary.ts'
 

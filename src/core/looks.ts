@@ -6,7 +6,7 @@
 
 import type { Engine, Out } from './engine-state.ts'
 import { decide, onsetOf, type Suspect } from './incident/decision.ts'
-import { holdsLimit, isToldSilent } from './incident/incident.ts'
+import { holdsLimit, isToldSilent } from './incident/incident-questions.ts'
 import { callsIn } from './incident/measure.ts'
 import { watchPlatform } from './incident/platform.ts'
 import { DOMINANT_TIMES } from './incident/response.ts'

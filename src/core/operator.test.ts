@@ -62,11 +62,29 @@ describe('a release', () => {
     expect(done(stream)).toEqual(['31s key_c#1/throttle-1', '50s key_c#1/restore-1'])
     expect(stream.effects.find(({ id }) => id === 'key_c#1/restore-1')).toMatchObject({ step: 'full', by: 'ann' })
     const told = stream.effects.flatMap(effect => (effect.kind === 'alert' ? [alertText(effect.explanation)] : []))
-    expect(told.at(-1)).toContain('Client gets its whole limit back: ann asked for it.')
+    expect(told.at(-2)).toContain('Client gets its whole limit back: ann asked for it.')
+    expect(told.at(-1)).toContain('ann released it, and in this incident it is not lowered again.')
     expect(stream.changes.at(-1)).toMatchObject({
       phase: 'open',
       action: { kind: 'throttle-refused', because: 'released by ann' },
     })
+  })
+
+  test('that finds a limit somebody else has raised is told without alarm, and one that they lowered with it', () => {
+    const original = { rateLimit: 100, burstLimit: 200 }
+    for (const [rateLimit, severity] of [
+      [500, 'low'],
+      [50, 'high'],
+    ] as const) {
+      const others = [{ planId: 'plan-c', original, now: { rateLimit, burstLimit: 200 } }]
+      const stream = begun(effect =>
+        effect.kind === 'restore' ? { kind: 'refused', because: 'set by somebody else', others } : obeyed(effect),
+      )
+      pass(stream, 30, 50, 'key_c')
+      command(stream, 50, { kind: 'release', keyId: c })
+      pass(stream, 50, 55)
+      expect(stream.changes.at(-1)).toMatchObject({ severity, action: { kind: 'restore-refused', others } })
+    }
   })
 
   test('of one key leaves the others as they are', () => {
@@ -109,9 +127,8 @@ describe('halted', () => {
     command(stream, 50, { kind: 'halt' })
     pass(stream, 50, 80, 'key_c', 'key_d')
     expect(done(stream)).toEqual(['31s key_c#1/throttle-1', '50s key_c#1/restore-1'])
-    expect(stream.changes.filter(({ phase }) => phase === 'open').at(-1)?.action).toEqual({
-      kind: 'held',
-      because: 'halted',
+    expect(stream.changes.filter(({ phase }) => phase === 'open').at(-1)?.action).toMatchObject({
+      ...{ kind: 'held', because: 'halted', by: 'ann' },
     })
 
     const later = stream.afterCheckpoint()
@@ -129,6 +146,23 @@ describe('halted', () => {
     ).toEqual(['key_c#1/throttle-2', 'key_d#1/throttle-1'])
   })
 
+  test('who storms on is told once as bad again, with who halted, and nobody is called recovering for it', () => {
+    const stream = begun()
+    pass(stream, 30, 50, 'key_c')
+    command(stream, 50, { kind: 'halt' })
+    pass(stream, 50, 120, 'key_c')
+    const told = stream.effects.flatMap(effect => (effect.kind === 'alert' ? [alertText(effect.explanation)] : []))
+    expect(told.slice(-2).map(text => text.split('\n').slice(0, 3))).toMatchObject([
+      ['key_c gets its limit back.', expect.any(String), 'Client gets its whole limit back: ann asked for it.'],
+      [
+        'key_c is at it again, and NOTHING holds it.',
+        expect.stringContaining('Current: '),
+        "Client's limit was given back, and is not lowered again: ann has halted throttling (weir throttles go-on ends that).",
+      ],
+    ])
+    expect(stream.changes.filter(({ isAlert }) => isAlert)).toHaveLength(told.length)
+  })
+
   test('a throttle that is on its way is called back', () => {
     const stream = begun(effect => (effect.kind === 'throttle' ? undefined : obeyed(effect)))
     pass(stream, 30, 40, 'key_c')
@@ -138,6 +172,20 @@ describe('halted', () => {
 })
 
 describe('held and extended', () => {
+  test('a key of an exempt tenant is refused for that reason, since its limit is never lowered', () => {
+    const exempt = { only: { keys: ['key_c'], exempt: true } }
+    const stream = begun(undefined, settingsOf({ throttle: { expiresAfter: '2m', probation: '1m' } }, exempt))
+    pass(stream, 30, 50, 'key_c')
+    for (const said of [
+      { kind: 'hold', keyId: c, forMs: 300_000 },
+      { kind: 'extend', keyId: c, byMs: 300_000 },
+    ] as const)
+      expect(answerTo(stream.engine, said, 'ann')).toMatchObject({
+        kind: 'refused',
+        because: expect.stringContaining('exempt'),
+      })
+  })
+
   test('a limit stays lowered past its expiry over a checkpoint, and alerts say who wants it', () => {
     const stream = begun()
     pass(stream, 30, 50, 'key_c')

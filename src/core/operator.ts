@@ -8,7 +8,7 @@
  */
 import { type Engine, type EngineState, type Out, watching } from './engine-state.ts'
 import type { OperatorWord } from './explanation/explanation.ts'
-import { holdsLimit } from './incident/incident.ts'
+import { holdsLimit } from './incident/incident-questions.ts'
 import { type Order, obey, wordUntil } from './incident/operator-order.ts'
 import { move } from './incident/storyline.ts'
 import type { KeyState } from './state/key-state.ts'
@@ -84,6 +84,9 @@ export function answerTo(engine: Engine, { command, by, at }: Said): CommandAnsw
   if (command.kind === 'go-on' && state.halted === undefined) return { kind: 'refused', because: 'Weir is not halted' }
   if (keyIds.length > 0 || !('keyId' in command))
     return { kind: 'obeyed', keyIds, incidentIds, ...(until !== undefined && { until }) }
+  const lengthens = command.kind === 'hold' || command.kind === 'extend'
+  if (lengthens && settings.tenants.byKey.get(command.keyId)?.exempt)
+    return { kind: 'refused', because: 'its tenant is exempt (tenants.yaml), so that its limit is never lowered' }
   const tenant = settings.tenants.tenantWide.get(command.keyId)
   const isTenants = tenant !== undefined && concernedBy(engine, { ...command, keyId: tenant }).length > 0
   return { kind: 'refused', because: isTenants ? `it is watched with its tenant’s other keys as ${tenant}` : because }

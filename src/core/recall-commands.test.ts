@@ -8,7 +8,7 @@ import { type Engine, restore, snapshot } from './engine.ts'
 import type { EngineInput, Recollection } from './engine-input.ts'
 import { watching } from './engine-state.ts'
 import type { ThrottleEffect } from './incident/effect.ts'
-import { holdsLimit } from './incident/incident.ts'
+import { holdsLimit } from './incident/incident-questions.ts'
 import type { OperatorCommand } from './operator.ts'
 import {
   type Call,

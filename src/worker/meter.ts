@@ -29,9 +29,9 @@ export function createMeter(startedAt: EpochMs): Meter {
     read(now, status, partitions) {
       for (const partition of lags.keys()) if (!partitions.includes(partition)) lags.delete(partition)
       const { eventTime, watermark, keys, activeKeys, late, openIncidents, throttled, halted } = status
-      const { history, catchingUpFrom } = status
+      const { history, catchingUpFrom, rejected: untimely } = status
       const told = { openIncidents, throttled, isHalted: halted !== undefined, history, catchingUpFrom }
-      const engine = { eventTime, watermark, keys, activeKeys, late, ...told }
+      const engine = { eventTime, watermark, keys, activeKeys, late, future: untimely.future, ...told }
       const reading = {
         overMs: now - since,
         records,

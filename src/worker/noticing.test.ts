@@ -10,7 +10,7 @@ const noon = Date.UTC(2026, 10, 20, 12)
 
 const quiet: Reading = {
   ...{ overMs: 1_000, records: 0, bytes: 0, calls: 0, rejected: 0, lag: undefined, eventTime: undefined },
-  ...{ watermark: undefined, keys: 0, activeKeys: 0, totalCalls: 0, late: 0 },
+  ...{ watermark: undefined, keys: 0, activeKeys: 0, totalCalls: 0, late: 0, future: 0 },
   ...{ openIncidents: 0, throttled: 0, isHalted: false, history: false, catchingUpFrom: undefined },
 }
 

@@ -6,7 +6,16 @@ import type { Reading } from './telemetry.ts'
 const [one, two] = ['t/0', 't/1'] as [PartitionId, PartitionId]
 const reading = (some: Partial<Reading>): Reading => ({
   ...{ overMs: 1_000, records: 0, bytes: 0, calls: 0, rejected: 0, lag: undefined, eventTime: undefined },
-  ...{ watermark: undefined, keys: 0, activeKeys: 0, totalCalls: 0, late: 0, openIncidents: 0, throttled: 0 },
+  ...{
+    watermark: undefined,
+    keys: 0,
+    activeKeys: 0,
+    totalCalls: 0,
+    late: 0,
+    future: 0,
+    openIncidents: 0,
+    throttled: 0,
+  },
   ...{ history: false, isHalted: false, catchingUpFrom: undefined, ...some },
 })
 

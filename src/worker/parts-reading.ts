@@ -50,6 +50,7 @@ export function createPartsReading(): PartsReading {
         activeKeys: sum(({ activeKeys }) => activeKeys),
         totalCalls: countedElsewhere + sum(({ totalCalls }) => totalCalls),
         late: sum(({ late }) => late),
+        future: sum(({ future }) => future),
         openIncidents: sum(({ openIncidents }) => openIncidents),
         throttled: sum(({ throttled }) => throttled),
         history: parts.some(({ history }) => history),

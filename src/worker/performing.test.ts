@@ -119,7 +119,7 @@ test('an outcome that cannot be recorded is trouble for the worker', async () =>
   expect(failures).toEqual([new Error('disk full')])
 })
 
-test('asks how those throttles stand that have been under way for long enough, and of nothing else', async () => {
+test('asks how those throttles and restores stand that have been under way for long enough, and of nothing else', async () => {
   const { performer, answer } = heldPerformer()
   const asking: Performer = { ...performer, progress: id => ({ ahead: 2, waitMs: 40_000, because: id }) }
   const { performing } = begin(asking)
@@ -135,8 +135,10 @@ test('asks how those throttles stand that have been under way for long enough, a
   expect(performing.progress(3_600_000)).toEqual([])
   expect(performing.progress(0)).toEqual([
     { effectId: 'k1#1/throttle-1', ahead: 2, waitMs: 40_000, because: 'k1#1/throttle-1' },
+    { effectId: 'k1#1/restore-1', ahead: 2, waitMs: 40_000, because: 'k1#1/restore-1' },
   ])
   answer('k1#1/throttle-1', { kind: 'applied' })
+  answer('k1#1/restore-1', { kind: 'applied' })
   await settle()
   expect(performing.progress(0)).toEqual([])
 })

@@ -30,7 +30,7 @@ export interface Performing {
   has(effectId: string): boolean
   /** Those that were begun longer ago than `ms`, and the longest wait. */
   delayed(ms: number): { readonly effectIds: readonly string[]; readonly longestMs: number }
-  /** How the throttles stand that were begun longer ago than `ms`. */
+  /** How the throttles and restores stand that were begun longer ago than `ms`. */
   progress(ms: number): readonly ProgressReport[]
   /** What is lowered for this key is wanted for longer: returns at once. */
   prolong(keyId: ApiKeyId, until: EpochMs): void
@@ -128,7 +128,7 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
     progress(ms) {
       const now = clock.now()
       return [...inHand].flatMap(([effectId, { effect, beganAt }]) => {
-        const isAsked = effect.kind === 'throttle' && now - beganAt >= ms
+        const isAsked = effect.kind !== 'alert' && now - beganAt >= ms
         const standing = isAsked ? performers.plan.progress?.(effectId) : undefined
         return standing === undefined ? [] : [{ effectId, ...standing }]
       })

@@ -1,12 +1,12 @@
 /**
- * Which of the reports on throttles under way say something new: the engine is told of these, and of nothing that only says
- * that a little more of the wait has passed. Bounded by the throttles under way: whoever is not reported on is forgotten.
+ * Which of the reports on throttles and restores under way say something new: the engine is told of these, and of nothing that only says
+ * that a little more of the wait has passed. Bounded by those under way: whoever is not reported on is forgotten.
  */
 import type { ProgressReport } from '../core/incident/effect.ts'
 import { CHANGE_EVERY_MS } from '../core/incident/waiting.ts'
 import { type EpochMs, SECOND_MS } from '../core/vocabulary.ts'
 
-/** Without a queue or trouble a throttle has its outcome by then. */
+/** Without a queue or trouble a change has its outcome by then. */
 export const waitsAfterMs = 10 * SECOND_MS
 
 export type ProgressNews = (reports: readonly ProgressReport[], now: EpochMs) => readonly ProgressReport[]

@@ -103,7 +103,7 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'throttlingHalted':
       return `Nobody is throttled: ${event.by} has halted it at ${isoTime(event.since)}, until somebody says weir throttles go-on`
     case 'limitsUnguarded':
-      return `Limits of ${unguardedText(event.gateways)} would stay lowered if Weir died for good while they are: configure deadMansSwitch there (src/dead-man/README.md says how), or give them back by hand from the effect journal`
+      return `Limits of ${event.gateways.join(', ')} would stay lowered if Weir died for good while they are: configure deadMansSwitch there (src/dead-man/README.md says how), or give them back with weir throttles release --all, which needs no worker`
     case 'tenantsSplit':
       return `${event.tenants === 1 ? '1 tenant' : `${event.tenants} tenants`} of tenants.yaml ${event.tenants === 1 ? 'has' : 'have'} several keys. Workers share this stream, so what a tenant's keys call is summed, and a usage plan that holds several of them lowered, only where they are in one partition: write the records keyed by tenant to have that`
     case 'scheduleMissing':
@@ -117,7 +117,7 @@ export function sentenceOf(event: TelemetryEvent): string {
     case 'rejectsSummarised':
       return `Rejected in the last minute: ${rejectsText(event)}`
     case 'keysForgotten':
-      return `More keys than state.maxKeys: ${grouped(event.keys)} idle ones forgotten in the last minute, ${grouped(event.unplacedCalls)} calls of new ones counted as anonymous`
+      return forgottenSentence(event)
     case 'noticeTold':
       return noticeHeadline(event.notice)
     case 'noticeRefused':
@@ -210,8 +210,13 @@ function leftText({ way, planId, keyId, original }: Extract<TelemetryEvent, { na
   }
 }
 
-const unguardedText = (gateways: readonly (string | undefined)[]): string =>
-  gateways.map(name => (name === undefined ? '`gateway`' : `gateway ${name}`)).join(', ')
+/** Known keys give way where all that are known are too many; new ones find no place where too many call at once, which is a share of them. */
+function forgottenSentence({ keys, unplacedCalls }: Extract<TelemetryEvent, { name: 'keysForgotten' }>): string {
+  const forgotten = `state.maxKeys is reached: ${grouped(keys)} idle keys made room for new ones in the last minute`
+  if (unplacedCalls === 0) return `${forgotten}. If these are real clients, raise it`
+  const first = keys === 0 ? '' : `${forgotten}. `
+  return `${first}More new keys call at once than state.maxKeys leaves room for: ${grouped(unplacedCalls)} calls of them counted as anonymous in the last minute. Made-up ids do that: look where they come from (the log’s sourceIp, or a rate-based rule of AWS WAF). Raise state.maxKeys only if they are real clients`
+}
 
 /** `12/s, burst 24`, or `no limit of its own` for a plan without a throttle. */
 export function limitsText(limits: PlanLimits | undefined): string {

@@ -23,8 +23,10 @@ test('keys that had to make room, and calls that found none, are a warning that 
   const event = { name: 'keysForgotten', keys: 12_000, unplacedCalls: 3 } as const
   expect(levelOf(event)).toBe('warn')
   expect(sentenceOf(event)).toBe(
-    'More keys than state.maxKeys: 12,000 idle ones forgotten in the last minute, 3 calls of new ones counted as anonymous',
+    'state.maxKeys is reached: 12,000 idle keys made room for new ones in the last minute. More new keys call at once than state.maxKeys leaves room for: 3 calls of them counted as anonymous in the last minute. Made-up ids do that: look where they come from (the log’s sourceIp, or a rate-based rule of AWS WAF). Raise state.maxKeys only if they are real clients',
   )
+  expect(sentenceOf({ ...event, keys: 0 })).toMatch(/^More new keys call at once/)
+  expect(sentenceOf({ ...event, unplacedCalls: 0 })).toMatch(/If these are real clients, raise it$/)
 })
 
 test('a lag is said in what the source counts in, and an unknown one is not none', () => {

@@ -38,6 +38,8 @@ export interface Reading {
   /** Since the engine was made. */
   readonly totalCalls: number
   readonly late: number
+  /** … refused for being dated ahead of the clock. */
+  readonly future: number
   readonly openIncidents: number
   readonly throttled: number
   /** A person wants nobody throttled. */
@@ -150,7 +152,7 @@ export type TelemetryEvent =
   /** Once a minute while it is so. */
   | { readonly name: 'throttlingHalted'; readonly by: string; readonly since: EpochMs }
   /** In mode enforce, of gateways that have no dead man's switch. */
-  | { readonly name: 'limitsUnguarded'; readonly gateways: readonly (string | undefined)[] }
+  | { readonly name: 'limitsUnguarded'; readonly gateways: readonly string[] }
   /** At the start, where workers share a stream: so many have several keys, which are watched together by partition only. */
   | { readonly name: 'tenantsSplit'; readonly tenants: number }
   /** A limit is lowered, or about to be, and no schedule would give it back. */

@@ -28,7 +28,7 @@ export const throttle: ThrottleEffect = {
 
 export const reading: Reading = {
   ...{ overMs: 1_000, records: 12, bytes: 3_400, calls: 120, rejected: 2, lag: { records: 0 } },
-  ...{ eventTime: at, watermark: at - 35_000, keys: 200, activeKeys: 20, totalCalls: 9_120, late: 5 },
+  ...{ eventTime: at, watermark: at - 35_000, keys: 200, activeKeys: 20, totalCalls: 9_120, late: 5, future: 0 },
   ...{ openIncidents: 1, throttled: 1, isHalted: false, history: true, catchingUpFrom: undefined },
 }
 
@@ -78,7 +78,7 @@ export const events: Events = {
   effectsDelayed: { name: 'effectsDelayed', effectIds: [alert.id, throttle.id], longestMs: 61_000 },
   effectLeftOpen: { name: 'effectLeftOpen', effectId: throttle.id },
   limitLeftLowered: { name: 'limitLeftLowered', incidentId, keyId, way: 'plan', planId: 'p1', original: undefined },
-  limitsUnguarded: { name: 'limitsUnguarded', gateways: [undefined, 'eu'] },
+  limitsUnguarded: { name: 'limitsUnguarded', gateways: ['gateway', 'gateways.eu'] },
   tenantsSplit: { name: 'tenantsSplit', tenants: 2 },
   scheduleMissing: {
     ...{ name: 'scheduleMissing', schedule: 'weir-plan-p1', effectId: throttle.id },

@@ -6,7 +6,7 @@ import type { Effect, Outcome } from '../core/incident/effect.ts'
 import { findRecording } from '../stores/recording-reader.ts'
 import { replayRecording } from './recorded-replay.ts'
 import type { TelemetryEvent } from './telemetry.ts'
-import { full, live, newFolder, removeFolders } from './testing-life.ts'
+import { full, live, newFolder, noon, removeFolders } from './testing-life.ts'
 
 afterEach(removeFolders)
 
@@ -35,6 +35,34 @@ test('a throttle that the gateway does not carry out is told to people after a m
   expect(late).toEqual([undefined, expect.objectContaining({ isLate: true, ahead: 2, waitMs: 40_000 })])
   expect(life.asked().filter(id => id.includes('alert'))).toEqual(['k1#1/alert-1', 'k1#1/alert-2'])
   expect(await partingOf(directory)).toEqual({ parting: undefined, isReplayed: true })
+})
+
+test('a limit that the gateway does not give back is told to people, with why and how they do it, and again when it is back', async () => {
+  const directory = newFolder()
+  const byHand = [{ giveBack: { kind: 'row', row: 'r1', expiresAt: noon } }] as const
+  let isDown = true
+  const life = await live({
+    ...{ folder: newFolder(), record: { directory } },
+    answer: effect => (effect.kind === 'restore' && isDown ? undefined : { kind: 'applied' }),
+    progress: id => (id.includes('restore') ? { ahead: 0, waitMs: 0, because: 'TimeoutError', byHand } : undefined),
+  })
+  await life.bring(5, 1)
+  await life.bring(10, 200)
+  await life.say({ kind: 'halt' })
+  await life.bring(90, 1)
+  const image = await life.crashImage()
+  await life.stop()
+  isDown = false
+  const late = alertsOf(life.told).flatMap(({ action }) => (action.kind === 'restore' ? [action.waiting] : []))
+  expect(late).toEqual([
+    undefined,
+    expect.objectContaining({ isLate: true, askedAt: noon + 15_000, because: 'TimeoutError', byHand }),
+  ])
+  expect(await partingOf(directory)).toEqual({ parting: undefined, isReplayed: true })
+  const next = await live({ folder: image, startsAt: noon + 105_000, given: life.source.given })
+  await next.bring(5, 1)
+  await next.stop()
+  expect(alertsOf(next.told).map(({ action }) => action.kind)).toEqual(['restored'])
 })
 
 test('a limit that does not bite is told to people and to telemetry, over a crash once, and the same when it is replayed', async () => {

@@ -4,7 +4,7 @@
  * plan's own limits, and of each method to which it gives others.
  */
 import type { PatchOperation } from '@aws-sdk/client-api-gateway'
-import { cleanText } from '../../core/explanation/plain-text.ts'
+import { cleanText, limitsText } from '../../core/explanation/plain-text.ts'
 import type { Outcome, PlanLimits, RestoreEffect, ThrottleEffect } from '../../core/incident/effect.ts'
 import {
   type LimitsOrNone,
@@ -111,7 +111,7 @@ function restored(effect: RestoreEffect, current: PlanSettings, story: PlanStory
     } else if (before === undefined || !sameLimits(before, original)) others.push(method)
   }
   const left = [
-    ...(isOthers ? [changedMeanwhile] : []),
+    ...(isOthers ? [othersText(current.limits, story.original)] : []),
     ...(others.length === 0 ? [] : [`${methodsText(others)}: ${changedMeanwhile}`]),
   ].join('; ')
   const decision = setUnless({ before: current.limits, after, methods })
@@ -119,6 +119,10 @@ function restored(effect: RestoreEffect, current: PlanSettings, story: PlanStory
   if (isOthers) return { kind: 'answer', outcome: { kind: 'refused', because: left } }
   return left === '' ? decision : { kind: 'answer', outcome: { ...already(current.limits).outcome, missed: left } }
 }
+
+/** Both, since whoever reads it has only this to go by. */
+const othersText = (now: LimitsOrNone, original: LimitsOrNone): string =>
+  `set by somebody else meanwhile, and left as it is: it has ${limitsText(now ?? undefined)}, and had ${limitsText(original ?? undefined)} before Weir lowered it`
 
 const changedMeanwhile = 'changed meanwhile by someone else; left as it is'
 

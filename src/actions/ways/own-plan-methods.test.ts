@@ -60,7 +60,7 @@ describe('a plan whose methods have limits above its new ones', () => {
     world.gateway.changeByPerson('plan-a', limits(60, 70))
     expect(await perform(restore('full'))).toMatchObject({
       kind: 'applied',
-      missed: expect.stringContaining('someone'),
+      missed: expect.stringContaining('set by somebody else'),
     })
     expect(has()).toEqual({ plan: limits(60, 70), methods: withPets(pets.limits) })
     expect(await world.storiesAfterRestart()).toEqual([])

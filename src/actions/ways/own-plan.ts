@@ -195,7 +195,10 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
       if (decision.kind === 'answer') {
         if (story && owesNothing(story, current.value)) await note('plan-left', effect, place)
         else if (story && effect.kind === 'throttle' && isNewHold(story, effect)) await note('plan-held', effect, place)
-        return done(decision.outcome, 0)
+        return done(
+          effect.kind === 'restore' && story ? withOthers(decision.outcome, story, current.value) : decision.outcome,
+          0,
+        )
       }
       // No await between this and the story: whoever supersedes us later finds it.
       if (want.isSuperseded()) return done(superseded, 0)
@@ -242,6 +245,18 @@ export function ownPlan(world: WayWorld): Way<PlanTarget, PlanStory> {
           return failure satisfies never
       }
     }
+  }
+
+  /** What a person needs who wants to undo what somebody else has set. */
+  function withOthers(
+    outcome: Outcome,
+    { gateway, planId, original }: PlanStory,
+    { limits: now }: PlanSettings,
+  ): Outcome {
+    if (outcome.kind !== 'refused') return outcome
+    const region = gateways.get(gateway)?.region
+    const at = { ...(gateway !== undefined && { gateway }), ...(region !== undefined && { region }) }
+    return { ...outcome, others: [{ ...at, planId, original, now }] }
   }
 
   /** On disk before the gateway hears of it; or why it must not hear of it. */

@@ -8,7 +8,8 @@ import { incidentsIn } from '../../core/engine.ts'
 import type { Halt } from '../../core/engine-state.ts'
 import type { IncidentKind, OperatorWord } from '../../core/explanation/explanation.ts'
 import { limitsText } from '../../core/explanation/text.ts'
-import { endsAt, holdsLimit, type Incident, type Story } from '../../core/incident/incident.ts'
+import { endsAt, type Incident, type Story } from '../../core/incident/incident.ts'
+import { holdsLimit } from '../../core/incident/incident-questions.ts'
 import {
   advanceStories,
   beginsStory,
@@ -20,6 +21,7 @@ import {
 import type { MoveStory } from '../../core/incident/move-story.ts'
 import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
 import type { RowStory } from '../../core/incident/row-story.ts'
+import type { Waiting } from '../../core/incident/waiting.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { lookAtCheckpoint } from '../../stores/checkpoint.ts'
 import { readEffectJournal } from '../../stores/effect-journal.ts'
@@ -49,6 +51,8 @@ export interface KeptThrottle {
   readonly extended: OperatorWord | undefined
   readonly is: 'asked for' | 'lowered' | 'on its way back' | 'left lowered'
   readonly why: IncidentKind | undefined
+  /** Where a change on its way stands, as of the checkpoint. */
+  readonly waiting: Waiting | undefined
   readonly incidentId: string
 }
 
@@ -171,7 +175,7 @@ async function throttleOf(
   }
 }
 
-const nothingKnown = { held: undefined, extended: undefined, is: 'left lowered' } as const
+const nothingKnown = { held: undefined, extended: undefined, waiting: undefined, is: 'left lowered' } as const
 
 const withoutPlan = (keyId: ApiKeyId, incident: OpenIncident, owners: TenantDirectory): KeptThrottle => ({
   ...{ keyId, tenant: owners.byKey.get(keyId), since: undefined },
@@ -191,8 +195,9 @@ function unplacedText({ phase, story: { action, lowered } }: OpenIncident): stri
 
 function ofIncident(incident: OpenIncident) {
   const { story } = incident
-  const { held, extended, incidentId, signal } = story
-  return { held, extended, incidentId, why: signal.kind, ...whereaboutsOf(incident, story) } as const
+  const { held, extended, incidentId, signal, action } = story
+  const waiting = 'waiting' in action ? action.waiting : undefined
+  return { held, extended, incidentId, why: signal.kind, waiting, ...whereaboutsOf(incident, story) } as const
 }
 
 function whereaboutsOf(incident: OpenIncident, story: Story) {

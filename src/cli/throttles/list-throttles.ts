@@ -1,7 +1,7 @@
 /** What `weir throttles list` does. Standard output holds the answer only. */
 import { systemClock } from '../../clock.ts'
 import type { OperatorWord } from '../../core/explanation/explanation.ts'
-import { terminalSafe, times } from '../../core/explanation/json.ts'
+import { terminalSafe, times, waitingOf } from '../../core/explanation/json.ts'
 import type { EpochMs } from '../../core/vocabulary.ts'
 import { haltedNow, type KeptState, type KeptThrottle, keptState } from './kept-throttles.ts'
 import { listText } from './throttle-text.ts'
@@ -46,8 +46,22 @@ export const listBody = ({ throttles, halted, asOf, notes }: KeptState) => ({
 })
 
 export function throttleBody(throttle: KeptThrottle) {
-  const { keyId, tenant, place, instead, original, may, since, expiresAt, held, extended, is, why, incidentId } =
-    throttle
+  const {
+    keyId,
+    tenant,
+    place,
+    instead,
+    original,
+    may,
+    since,
+    expiresAt,
+    held,
+    extended,
+    waiting,
+    is,
+    why,
+    incidentId,
+  } = throttle
   return {
     tenant: tenant === undefined ? null : { id: tenant.tenantId, name: tenant.name ?? null },
     keyId,
@@ -60,6 +74,7 @@ export function throttleBody(throttle: KeptThrottle) {
     ...(expiresAt !== undefined && times('expiresAt', expiresAt)),
     ...wordBody('held', held),
     ...wordBody('extended', extended),
+    ...(waiting !== undefined && { waiting: waitingOf(waiting) }),
     state: is,
     why: why ?? null,
     incidentId,

@@ -1,7 +1,9 @@
 /** Throttles as people read them: a table, and times that say how long that is from now. */
 import type { OperatorWord } from '../../core/explanation/explanation.ts'
 import { cleanText, durationText, kindName, timeText } from '../../core/explanation/text.ts'
+import { whyText } from '../../core/explanation/verification-text.ts'
 import type { LimitsOrNone } from '../../core/incident/plan-story.ts'
+import type { Waiting } from '../../core/incident/waiting.ts'
 import type { EpochMs } from '../../core/vocabulary.ts'
 import { limitsText } from '../../worker/telemetry-text.ts'
 import type { KeptState, KeptThrottle } from './kept-throttles.ts'
@@ -73,13 +75,17 @@ export const limitText = (limits: LimitsOrNone): string => limitsText(limits ?? 
 /** Two where it is unknown whether the last change arrived. */
 export const nowText = ({ may }: Pick<KeptThrottle, 'may'>): string => may.map(limitText).join(' or ')
 
-function expiresText({ is, expiresAt, held, extended }: KeptThrottle, now: EpochMs): string {
+function expiresText({ is, expiresAt, held, extended, waiting }: KeptThrottle, now: EpochMs): string {
   const words = [...wordText('held', held, now), ...wordText('extended', extended, now)].join(', ')
   const said = words === '' ? '' : ` (${words})`
-  if (is === 'on its way back') return `on its way back${said}`
+  if (is === 'on its way back') return `on its way back${waitedText(waiting, now)}${said}`
   if (expiresAt === undefined) return '-'
   return expiresAt <= now ? `overdue${said}` : `in ${durationText(expiresAt - now)}${said}`
 }
+
+/** How long it has been asked for, and why it is not there. */
+const waitedText = (waiting: Waiting | undefined, now: EpochMs): string =>
+  waiting === undefined ? '' : ` for ${durationText(now - waiting.askedAt)}: ${whyText(waiting)}`
 
 const wordText = (what: string, word: OperatorWord | undefined, now: EpochMs): readonly string[] =>
   word === undefined || word.until <= now ? [] : [`${what} by ${cleanText(word.by)}`]

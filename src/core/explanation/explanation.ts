@@ -4,6 +4,7 @@
  */
 import type { Evidence, Kind, Peers } from '../../../detectors/contract.ts'
 import type { Mode } from '../config/config.ts'
+import type { OthersLimit } from '../incident/plan-story.ts'
 import type { Verification } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
 import type { PlannedUse } from '../planned/planned-event.ts'
@@ -26,7 +27,14 @@ export type HeldReason =
   | 'too-old'
 
 export type Action =
-  | { readonly kind: 'held'; readonly because: HeldReason }
+  | {
+      readonly kind: 'held'
+      readonly because: HeldReason
+      /** Who has halted throttling. */
+      readonly by?: string
+      /** Its limit was given back before, and it is bad again. */
+      readonly again?: true
+    }
   | { readonly kind: 'suggest'; readonly limits: PlanLimits }
   | {
       readonly kind: 'throttle'
@@ -50,7 +58,14 @@ export type Action =
       /** It is given back as a whole, and stays for the half. */
       readonly wholeOnly?: true
     }
-  | { readonly kind: 'throttle-refused'; readonly because: string }
+  | {
+      readonly kind: 'throttle-refused'
+      readonly because: string
+      /** Who has released it, where that is why. */
+      readonly by?: string
+      /** Its limit was given back before, and it is bad again. */
+      readonly again?: true
+    }
   | {
       readonly kind: 'restore'
       readonly step: 'half' | 'full'
@@ -61,13 +76,24 @@ export type Action =
       readonly wholeOnly?: true
       /** What lowering it has cost: so long its calls were refused with 403. */
       readonly gapMs?: number
+      /** Left out until the gateway has let it wait. */
+      readonly waiting?: Waiting
     }
-  | { readonly kind: 'restore-refused'; readonly because: string }
-  /** `wasSo`: nothing was raised now. Without limits it is not known what the plan has then. */
+  | {
+      readonly kind: 'restore-refused'
+      readonly because: string
+      /** Where somebody else has set it: all of these. */
+      readonly others?: readonly OthersLimit[]
+      /** What else is to be given back is still on its way. */
+      readonly waiting?: Waiting
+    }
   | {
       readonly kind: 'restored'
       readonly limits: PlanLimits | undefined
+      /** Nothing was raised now. Without limits it is not known what the plan has then. */
       readonly wasSo?: true
+      /** Who asked for it, where somebody did. */
+      readonly by?: string
       readonly gapMs?: number
     }
   | { readonly kind: 'none' }
@@ -91,6 +117,8 @@ export interface Explanation {
    * the alert budget leaves to whoever looks; history: decided long after the fact, while the worker caught up.
    */
   readonly telling: 'alerted' | 'with-platform' | 'noted' | 'history'
+  /** An alert goes out with it. */
+  readonly isAlert?: true
   /** Best guess of the first misbehaving moment, event time. */
   readonly onsetAt: EpochMs
   /** Highest event time seen when it was decided. */

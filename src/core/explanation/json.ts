@@ -3,15 +3,17 @@
  * a promise (`weir.incident/1`, `weir.alert/1`): what is unknown is null, times are ISO 8601 and epoch ms, fields are only added.
  */
 import type { AlertEffect } from '../incident/effect.ts'
+import type { OthersLimit } from '../incident/plan-story.ts'
 import type { Seen } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs } from '../vocabulary.ts'
+import { commandsOf, planCommand } from './by-hand.ts'
 import { type Delay, delayText } from './delay.ts'
 import type { Detectable } from './detectable.ts'
 import type { Action, Explanation } from './explanation.ts'
 import { terminalSafe } from './plain-text.ts'
-import { alertText, unusual } from './text.ts'
+import { alertText, isStillReduced, unusual } from './text.ts'
 import { nextSteps } from './verification-text.ts'
 
 export { terminalSafe } from './plain-text.ts'
@@ -146,14 +148,25 @@ function actionOf(action: Action) {
     case 'restored':
       return {
         ...{ kind: action.kind, limits: action.limits ?? null },
+        ...(action.by !== undefined && { by: action.by }),
         ...(action.wasSo && { already: true }),
         ...(action.gapMs !== undefined && { gapMs: action.gapMs }),
       }
+    case 'restore': {
+      const { waiting, ...told } = action
+      return { ...told, ...(waiting !== undefined && { waiting: waitingOf(waiting) }) }
+    }
+    case 'restore-refused': {
+      const { waiting, others, ...told } = action
+      return {
+        ...{ ...told, isReduced: isStillReduced(action) },
+        ...(others !== undefined && { others: others.map(othersOf) }),
+        ...(waiting !== undefined && { waiting: waitingOf(waiting) }),
+      }
+    }
     case 'held':
     case 'suggest':
     case 'throttle-refused':
-    case 'restore':
-    case 'restore-refused':
     case 'none':
       return action
     default:
@@ -163,8 +176,15 @@ function actionOf(action: Action) {
 
 const ofWeekOf = ({ ofWeek }: { readonly ofWeek?: number }) => (ofWeek === undefined ? {} : { ofWeek })
 
-function waitingOf({ askedAt, ahead, waitMs, because, isLate }: Waiting) {
-  return { ...times('askedAt', askedAt), ahead, waitMs, because: because ?? null, isLate: isLate === true }
+const othersOf = ({ gateway, region, planId, original, now }: OthersLimit) => ({
+  ...{ gateway: gateway ?? null, region: region ?? null, planId, original, now },
+  byHand: planCommand({ planId, original }, region),
+})
+
+export function waitingOf({ askedAt, ahead, waitMs, because, isLate, byHand }: Waiting) {
+  const stands = { ahead, waitMs, because: because ?? null, isLate: isLate === true }
+  const commands = byHand?.flatMap(commandsOf).map(line => line.trim())
+  return { ...times('askedAt', askedAt), ...stands, ...(commands !== undefined && { byHand: commands }) }
 }
 
 /** Left out where no limit was lowered, or nobody knows what is. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Action, Explanation } from './explanation.ts'
 import { alertText, cleanText, headline } from './text.ts'
 
@@ -345,4 +345,39 @@ function secondLine(explanation: Explanation): string | undefined {
 test('a key that is known since this hour only says so', () => {
   const expected = { callsPerMinute: 100, lowerPerMinute: 60, upperPerMinute: 140, days: 0 }
   expect(alertText(storm({ expected }))).toContain('Usual is based on the last hour alone: no day has this time yet.')
+})
+
+describe('a limit that somebody else has set meanwhile', () => {
+  const original = { rateLimit: 100.25, burstLimit: 200 }
+  const refused = (now: { rateLimit: number; burstLimit: number } | null): Explanation =>
+    storm({
+      phase: 'recovering',
+      action: {
+        ...{ kind: 'restore-refused', because: 'set by somebody else' },
+        others: [{ planId: 'plan-a', region: 'eu-west-1', original, now }],
+      },
+    })
+  const command =
+    '  aws apigateway update-usage-plan --usage-plan-id plan-a --patch-operations op=replace,path=/throttle/rateLimit,value=100.25 op=replace,path=/throttle/burstLimit,value=200 --region eu-west-1'
+
+  test('is told as reduced only where it is lower than it was, with what it was and how to set it', () => {
+    const lines = alertText(refused({ rateLimit: 50, burstLimit: 600 })).split('\n')
+    expect([lines[0], lines[2], ...lines.slice(5, 7)]).toEqual([
+      'Client A (key_abc123) could not get its limit back.',
+      "Client's limit is STILL REDUCED, and a person must give it back: plan plan-a has 50 req/s with a burst of 600, set by somebody else; Weir found 100.25 req/s with a burst of 200 before and leaves it.",
+      'To give it back by hand:',
+      command,
+    ])
+  })
+
+  test('and is nobody’s trouble where it is not', () => {
+    for (const now of [{ rateLimit: 500, burstLimit: 600 }, null]) {
+      const lines = alertText(refused(now)).split('\n')
+      expect(lines[0]).toBe('Client A (key_abc123) has a limit that somebody else has set.')
+      expect(lines[2]).toMatch(
+        /^Client's limit is not reduced: plan plan-a has .*, set by somebody else; Weir found 100.25 /,
+      )
+      expect(lines[6]).toBe(command)
+    }
+  })
 })

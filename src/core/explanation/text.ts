@@ -15,11 +15,15 @@
 
 import type { Usual } from '../../../detectors/contract.ts'
 import { isTenantWide } from '../config/tenants.ts'
+import type { ByHand } from '../incident/give-back.ts'
+import type { OthersLimit } from '../incident/plan-story.ts'
 import { type PlannedStretch, upToText } from '../planned/planned-event.ts'
 import type { EpochMs, PlanLimits } from '../vocabulary.ts'
+import { byHandLines } from './by-hand.ts'
 import type { Action, Explanation, HeldReason, IncidentKind } from './explanation.ts'
 import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
 import {
+  backLateLine,
   isHeldAgain,
   isUnheld,
   lateLine,
@@ -49,6 +53,7 @@ export function alertText(explanation: Explanation): string {
     contactLine(explanation),
     '',
     ...nextStepLines(explanation),
+    ...byHandLines(owedOf(action)),
     ...evidenceLines(explanation),
   ].join('\n')
 }
@@ -64,17 +69,23 @@ export function headline(explanation: Explanation): string {
       if (isHeldAgain(explanation)) return `${who} is held by its lowered limit now.`
       return `${who} is throttled.`
     case 'throttle-refused':
-      return `${who} could not be throttled.`
+      if (action.again) return `${who} is at it again, and NOTHING holds it.`
+      return action.by === undefined ? `${who} could not be throttled.` : `${who} exceeded anomaly threshold.`
     case 'restore-refused':
+      if (action.others !== undefined && !isStillReduced(action))
+        return `${who} has a limit that somebody else has set.`
       return `${who} could not get its limit back.`
     case 'restore':
+      if (action.waiting?.isLate) return `${who} has NOT got its limit back yet.`
+      return action.because === 'operator' ? `${who} gets its limit back.` : `${who} is recovering.`
     case 'restored':
-      return `${who} is recovering.`
+      return `${who} has its limit back.`
     case 'held':
     case 'suggest':
     case 'throttle':
     case 'none':
       if (action.kind === 'throttle' && action.waiting?.isLate) return `${who} is NOT throttled yet.`
+      if (action.kind === 'held' && action.again) return `${who} is at it again, and NOTHING holds it.`
       if (kind === 'platform') return 'Many clients fail or exceed anomaly thresholds at the same time.'
       if (phase === 'recovering') return `${who} is recovering.`
       if (kind === 'silence') return `${who} has stopped calling.`
@@ -132,10 +143,39 @@ const gapText = (gapMs: number | undefined): string =>
 
 const REDUCED = 'Client is in AUTOMATIC throttle reduction.'
 
+type RestoreRefused = Extract<Action, { kind: 'restore-refused' }>
+
+/** Who has a limit that is no lower than theirs was needs nobody to give it back. */
+export const isStillReduced = ({ others }: RestoreRefused): boolean => others === undefined || others.some(isLower)
+
+const isLower = ({ now, original }: OthersLimit): boolean =>
+  now !== null && (original === null || now.rateLimit < original.rateLimit || now.burstLimit < original.burstLimit)
+
+function refusalText({ because, others }: RestoreRefused): string {
+  if (others === undefined) return cleanText(because)
+  return others
+    .map(({ gateway, planId, now, original }) => {
+      const where = `plan ${cleanText(planId)}${gateway === undefined ? '' : ` of gateway ${cleanText(gateway)}`}`
+      return `${where} has ${limitsText(now ?? undefined)}, set by somebody else; Weir found ${limitsText(original ?? undefined)} before and leaves it`
+    })
+    .join('; ')
+}
+
+const notLowered = (again: true | undefined): string =>
+  again ? "Client's limit was given back, and is not lowered again" : "Client's limit was not changed"
+
+/** Whether what is told as `recovering` is a person's giving back, which says nothing of how the client is. */
+export const isGivenBackByPerson = ({ phase, action }: Pick<Explanation, 'phase' | 'action'>): boolean =>
+  phase === 'recovering' &&
+  ((action.kind === 'restore' && action.because === 'operator') ||
+    (action.kind === 'restored' && action.by !== undefined))
+
 export function actionLine(action: Action): string {
   switch (action.kind) {
     case 'held':
-      return `Client's limit was not changed: ${heldReasons[action.because]}.`
+      if (action.because === 'halted' && action.by !== undefined)
+        return `${notLowered(action.again)}: ${cleanText(action.by)} has halted throttling (weir throttles go-on ends that).`
+      return `${notLowered(action.again)}: ${heldReasons[action.because]}.`
     case 'suggest':
       return `Client's limit was not changed: Weir suggests ${limitsText(action.limits)}.`
     case 'throttled':
@@ -144,11 +184,16 @@ export function actionLine(action: Action): string {
       if (action.waiting === undefined) return REDUCED
       return action.waiting.isLate ? lateLine(action.waiting) : `${REDUCED} ${waitText(action.waiting)}`
     case 'throttle-refused':
-      return `Client's limit was not changed: ${cleanText(action.because)}.`
+      if (action.by !== undefined)
+        return `${notLowered(action.again)}: ${cleanText(action.by)} released it, and in this incident it is not lowered again.`
+      return `${notLowered(action.again)}: ${cleanText(action.because)}.`
     case 'restore-refused':
-      return `Client's limit is STILL REDUCED, and a person must give it back: ${cleanText(action.because)}.`
+      return isStillReduced(action)
+        ? `Client's limit is STILL REDUCED, and a person must give it back: ${refusalText(action)}.`
+        : `Client's limit is not reduced: ${refusalText(action)}.`
     case 'restore': {
       const because = action.by === undefined ? restoreReasons[action.because] : `${cleanText(action.by)} asked for it`
+      if (action.waiting?.isLate) return backLateLine(action.waiting, because)
       if (action.wholeOnly) return `Client stays reduced for the probation: ${because}.${gapText(action.gapMs)}`
       return action.step === 'half'
         ? `Client gets half of its limit back, on probation: ${because}.`
@@ -163,6 +208,17 @@ export function actionLine(action: Action): string {
       return action satisfies never
   }
 }
+
+/** What a person may have to give back. */
+const owedOf = (action: Action): readonly ByHand[] =>
+  action.kind === 'restore-refused' && action.others !== undefined
+    ? action.others.map(({ region, planId, original }) => ({
+        giveBack: { kind: 'plan', planId, original, mayHave: [], methods: [] },
+        ...(region !== undefined && { region }),
+      }))
+    : (action.kind === 'restore' || action.kind === 'restore-refused') && action.waiting?.isLate
+      ? (action.waiting.byHand ?? [])
+      : []
 
 /** What nobody raised now is not said to be raised, and what is not known of the plan is not said. */
 const wasSoLine = (limits: PlanLimits | undefined): string =>
@@ -396,7 +452,8 @@ const heldReasons: Readonly<Record<HeldReason, string>> = {
   'observe-mode': 'Weir only observes',
   'no-harm': 'so far it harms nobody else',
   exempt: 'this tenant is exempt from throttling',
-  anonymous: 'these calls carry no API key, so there is no limit to lower',
+  anonymous:
+    'these calls carry no API key, or one that nobody knows and for which there was no room, so there is no limit to lower',
   'key-id-unknown': 'the log carries only a hash of this key, and no tenant in tenants.yaml maps it to a key id',
   'platform-incident': 'many clients are wrong at the same moment, so no one is throttled',
   'too-many-throttled': 'as many tenants are throttled already as are allowed at once',

@@ -189,3 +189,56 @@ test('machines read the verdict, its figures, and the next steps', () => {
   const doubt: Verdict = { kind: 'cannot-tell', because: 'silent', seen: undefined }
   expect(JSON.parse(changeLine(throttled(doubt))).verification).toMatchObject({ because: 'silent', seen: null })
 })
+
+describe('of a limit that should be back by now', () => {
+  const limits = { rateLimit: 100.25, burstLimit: 200 }
+  const plan = { kind: 'plan', gateway: 'eu', planId: 'plan-a', original: limits, mayHave: [], methods: [] } as const
+  const waiting: Waiting = {
+    ...{ askedAt: onsetAt, asOf: onsetAt + 61_000, ahead: 0, waitMs: 0, because: 'TimeoutError', isLate: true },
+    byHand: [{ giveBack: plan, region: 'eu-west-1' }],
+  }
+  const { verification: _, ...open } = throttled(unheld, { phase: 'recovering' })
+  const late = (told: Waiting): Explanation => ({
+    ...open,
+    action: { kind: 'restore', step: 'full', because: 'operator', by: 'ann', waiting: told },
+  })
+
+  test('people hear since when, why, and with which command they do it themselves', () => {
+    const lines = alertText(late(waiting)).split('\n')
+    expect(lines[0]).toBe('Client A (key_abc123) has NOT got its limit back yet.')
+    expect(lines[2]).toBe(
+      "Client's limit is NOT given back yet (ann asked for it): it waits since 2026-11-20 14:03:07 UTC, 1 min 1 s ago, and is not carried out: TimeoutError. Weir goes on trying.",
+    )
+    expect(lines.slice(5, 8)).toEqual([
+      'To give it back by hand:',
+      '  aws apigateway update-usage-plan --usage-plan-id plan-a --patch-operations op=replace,path=/throttle/rateLimit,value=100.25 op=replace,path=/throttle/burstLimit,value=200 --region eu-west-1',
+      '',
+    ])
+  })
+
+  test('a plan that had no throttle gets none, a key that was moved goes back into its plan, and a row ends by itself', () => {
+    const giveBack = { gateway: undefined, from: ['plan-a'], to: 'slow', movedKey: 'k$(x)', stages: [] }
+    const byHand = [
+      { giveBack: { ...plan, original: null } },
+      { giveBack: { kind: 'move', ...giveBack } },
+      { giveBack: { kind: 'row', row: 'r1', expiresAt: onsetAt } },
+    ] as unknown as NonNullable<Waiting['byHand']>
+    expect(
+      alertText(late({ ...waiting, byHand }))
+        .split('\n')
+        .slice(6, 10),
+    ).toEqual([
+      '  aws apigateway update-usage-plan --usage-plan-id plan-a --patch-operations op=remove,path=/throttle',
+      '  aws apigateway delete-usage-plan-key --usage-plan-id slow --key-id ID',
+      '  aws apigateway create-usage-plan-key --usage-plan-id plan-a --key-id ID --key-type API_KEY',
+      '  (the authorizer’s row for r1 ends by itself at 2026-11-20 14:03:07 UTC)',
+    ])
+  })
+
+  test('machines read the same', () => {
+    expect(JSON.parse(changeLine(late(waiting))).action.waiting).toMatchObject({
+      ...{ askedAtMs: onsetAt, because: 'TimeoutError', isLate: true },
+      byHand: [expect.stringMatching(/^aws apigateway update-usage-plan .*eu-west-1$/)],
+    })
+  })
+})

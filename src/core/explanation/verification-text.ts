@@ -4,6 +4,7 @@
  */
 import type { Doubt, LoweredPlan, Seen, Verification } from '../incident/verification.ts'
 import type { Waiting } from '../incident/waiting.ts'
+import { aws as awsApiGateway, word } from './by-hand.ts'
 import type { Explanation } from './explanation.ts'
 import { cleanText, durationText, limitsText, threeFigures, timeText, withThousands } from './plain-text.ts'
 
@@ -139,11 +140,7 @@ export function nextSteps({ plans, missed }: Verification): readonly NextStep[] 
   ]
 }
 
-const aws = ({ region }: LoweredPlan, rest: string): string =>
-  `aws apigateway ${rest}${region === undefined ? '' : ` --region ${word(region)}`}`
-
-/** An id goes into a command as it is, or not at all: what a shell could make something of comes from a log, or from nobody. */
-const word = (id: string): string => (/^[\w.-]+$/.test(id) ? id : 'ID')
+const aws = ({ region }: LoweredPlan, rest: string): string => awsApiGateway(rest, region)
 
 /** Numbered, each with its commands below it, and an empty line at the end. */
 export function nextStepLines(explanation: Explanation): readonly string[] {
@@ -164,9 +161,18 @@ export function waitText({ ahead, waitMs }: Waiting): string {
 }
 
 /** Of one that should have been carried out by now. */
-export function lateLine({ askedAt, asOf, ahead, waitMs, because }: Waiting): string {
-  const asked = `Client's limit is NOT reduced yet: asked for ${durationText(asOf - askedAt)} ago`
+export const lateLine = (waiting: Waiting): string =>
+  `Client's limit is NOT reduced yet: asked for ${durationText(waiting.asOf - waiting.askedAt)} ago, and not carried out: ${whyText(waiting)}. Weir goes on trying.`
+
+/** Of a limit that should be back by now. `reason`: why it is given back. */
+export function backLateLine(waiting: Waiting, reason: string): string {
+  const { askedAt, asOf } = waiting
+  const since = `since ${timeText(askedAt)}, ${durationText(asOf - askedAt)} ago`
+  return `Client's limit is NOT given back yet (${reason}): it waits ${since}, and is not carried out: ${whyText(waiting)}. Weir goes on trying.`
+}
+
+/** Why what was asked for is not carried out, as far as is known. */
+export function whyText({ ahead, waitMs, because }: Waiting): string {
   const stands = ahead > 0 ? `${withThousands(ahead)} changes go before it, about ${durationText(waitMs)}` : undefined
-  const why = because === undefined ? (stands ?? 'the gateway has not answered') : cleanText(because)
-  return `${asked}, and not carried out: ${why}. Weir goes on trying.`
+  return because === undefined ? (stands ?? 'the gateway has not answered') : cleanText(because)
 }

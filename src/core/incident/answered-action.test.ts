@@ -21,7 +21,11 @@ test('a storm that was lowered by a move is told that it stays so for the probat
 })
 
 test('what was so already is not told as raised now', () => {
-  expect(restoredAction({ kind: 'already' })).toEqual({ kind: 'restored', limits: undefined, wasSo: true })
+  expect(restoredAction({ kind: 'already' }, { kind: 'none' })).toEqual({
+    kind: 'restored',
+    limits: undefined,
+    wasSo: true,
+  })
 })
 
 test('what an incident has lowered is what the limit was before its first throttle, and has been since its last', () => {

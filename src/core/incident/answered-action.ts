@@ -27,11 +27,26 @@ export function restoreAction(before: Action, step: Restore['step'], because: Re
   return { kind: 'restore', step, because, wholeOnly: true, ...(gapMs !== undefined && { gapMs }) }
 }
 
-export const restoredAction = (outcome: Done): Action => ({
+/** `asked`: what was told of it while it was on its way. */
+export const restoredAction = (outcome: Done, asked: Action): Action => ({
   ...{ kind: 'restored', limits: outcome.after },
+  ...(asked.kind === 'restore' && asked.by !== undefined && { by: asked.by }),
   ...(outcome.kind === 'already' && { wasSo: true }),
   ...gapOf(outcome),
 })
+
+export const restoreRefused = ({ because, others }: Extract<Outcome, { kind: 'refused' }>): Action => ({
+  ...{ kind: 'restore-refused', because },
+  ...(others !== undefined && { others }),
+})
+
+/** People heard last that its limit comes back, which by itself says that it is well. */
+export const isToldBack = ({ kind }: Action): boolean =>
+  kind === 'restore' || kind === 'restored' || kind === 'restore-refused'
+
+/** Where nothing holds it now, who hears of it is told that it is not the first time. */
+export const badAgain = (action: Action): Action =>
+  action.kind === 'held' || action.kind === 'throttle-refused' ? { ...action, again: true } : action
 
 /** What there is to be given back: of a limit that was as low already that is not known, unless an earlier throttle said so. */
 export const loweredBy = (throttleId: string, outcome: Done, earlier: Lowered | undefined): Lowered | undefined =>

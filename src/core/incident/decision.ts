@@ -84,7 +84,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
       // Of a key that harms nobody no limit is worked out: its week need not be looked through.
       usual: severity === 'low' || isNeedKnown(owner, key, known, kind) ? usual : undefined,
       isPlatformIncident: isPlatform,
-      isHalted: state.halted !== undefined,
+      haltedBy: state.halted?.by,
       throttlesOfWeek: throttlesOfWeek(state, key.keyId),
       throttledTenants: limitedBeside(state, key),
       now: state.now,
@@ -99,7 +99,7 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
     kind: 'signal',
     incidentId,
     isPast: past,
-    refused: releasedBefore(state, key.keyId),
+    ...releasedBefore(state, key.keyId),
     now: state.now,
     action,
     signal: {
@@ -132,9 +132,9 @@ function signal(engine: Engine, owner: Owner, suspect: Suspect, survey: FleetSur
 }
 
 /** Who was released lately, when they had no incident here, is spared in the one that was meant. */
-function releasedBefore({ spared, now }: EngineState, keyId: ApiKeyId): string | undefined {
+function releasedBefore({ spared, now }: EngineState, keyId: ApiKeyId): { refused?: string; releasedBy?: string } {
   const word = spared.get(keyId)
-  return word !== undefined && now < word.until ? releasedText(word.by) : undefined
+  return word !== undefined && now < word.until ? { refused: releasedText(word.by), releasedBy: word.by } : {}
 }
 
 /**

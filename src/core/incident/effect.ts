@@ -4,6 +4,7 @@
  */
 import type { Explanation } from '../explanation/explanation.ts'
 import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
+import type { OthersLimit } from './plan-story.ts'
 import type { LoweredPlan } from './verification.ts'
 import type { QueueStanding } from './waiting.ts'
 
@@ -66,6 +67,11 @@ export interface Lowered {
   readonly after: PlanLimits | undefined
 }
 
+/** An effect without what the engine adds to all of them. */
+export type Planned =
+  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
+  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
+
 export type Outcome =
   /** Done now. For a throttle `before` is what the plan had, `after` what it has. undefined limits = no throttle set. */
   | {
@@ -90,7 +96,12 @@ export type Outcome =
       readonly wholeOnly?: true
     }
   /** It will not be done: the reason is for people. */
-  | { readonly kind: 'refused'; readonly because: string }
+  | {
+      readonly kind: 'refused'
+      readonly because: string
+      /** Of a restore: all that was not given back is somebody else's by now, and has this. */
+      readonly others?: readonly OthersLimit[]
+    }
 
 export interface OutcomeReport {
   readonly effectId: string

@@ -22,7 +22,8 @@ import { busiestMinute, type Owner, SHARED_OWNER } from '../state/owner.ts'
 import { type ApiKeyId, type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
 import { keysInParts } from './alert-budget.ts'
 import type { FleetSums } from './fleet-sums.ts'
-import { isToldSilent, type Story } from './incident.ts'
+import type { Story } from './incident.ts'
+import { isToldSilent } from './incident-questions.ts'
 import { areTooMany, type Openings, openingsFrom } from './openings.ts'
 import {
   clientOf,

@@ -58,6 +58,13 @@ export function giveBackOf(story: LimitStory): GiveBack {
   }
 }
 
+/** … and where its gateway is: all that a person needs to do it. */
+export interface ByHand {
+  readonly giveBack: GiveBack
+  /** As configured. */
+  readonly region?: string
+}
+
 /** Under which name (`placeName`), until when, and for whom. */
 export interface Owed {
   readonly name: string

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { follow, holdsLimit } from './incident.ts'
+import { follow } from './incident.ts'
+import { holdsLimit } from './incident-questions.ts'
 import { play, rules } from './testing-incident.ts'
 
 /** The same happening each second of a stretch. */
@@ -197,6 +198,7 @@ describe('an outcome that is not what was wanted', () => {
       '60s ! alert: throttle (late)',
       '600s ! alert: restore full (expired)',
       '600s ! key#1/restore-1 full',
+      '660s ! alert: restore full (expired, late)',
     ])
   })
 
@@ -209,7 +211,7 @@ describe('an outcome that is not what was wanted', () => {
         ],
         5_000,
       ).at(-1),
-    ).toBe('600s ! key#1/restore-1 half')
+    ).toBe('660s ! alert: restore half (expired, late)')
   })
 
   test('an answer to something else changes nothing', () => {
@@ -429,7 +431,7 @@ describe('a tenant that a person makes exempt', () => {
       [10, 'applied'],
       ...each(11, 30, 'storm, exempt'),
     ])
-    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open'])
+    expect(lines.slice(4)).toEqual([...givenBack(9, 1), '20s open', '20s ! alert: held (exempt), again'])
   })
 
   test('does not wait for the end of its probation', () => {

@@ -11,13 +11,28 @@
  * (`lastBadAt`, event time): a lower level to stay and a delay to close keep it from flapping. Throttles run on the
  * arrival clock (`now`), because the world outside does. A restored limit is on probation at half the way first:
  * storms that feed themselves come back at once when the limit does.
- *
  * `follow` is a pure stepper: the engine owns when it is called and tells people what `Step` says.
  */
 import type { Action, Explanation, OperatorWord } from '../explanation/explanation.ts'
-import type { EpochMs, PlanLimits } from '../vocabulary.ts'
-import { loweredBy, restoreAction, restoredAction, throttledAction } from './answered-action.ts'
-import type { Effect, Lowered, Outcome } from './effect.ts'
+import type { EpochMs } from '../vocabulary.ts'
+import {
+  badAgain,
+  isToldBack,
+  loweredBy,
+  restoreAction,
+  restoredAction,
+  restoreRefused,
+  throttledAction,
+} from './answered-action.ts'
+import type { Lowered, Outcome, Planned } from './effect.ts'
+import {
+  arrivedBack,
+  backLate,
+  type GivingBack,
+  isBackLate,
+  type RestoreReason,
+  withBackProgress,
+} from './giving-back.ts'
 import { compareHarm } from './response.ts'
 import type { Signal } from './signal.ts'
 import { type Asked, askedFor, isLate, late, type ProgressEvent, type Throttle, withProgress } from './under-way.ts'
@@ -37,6 +52,8 @@ export interface Story {
   readonly telling: Explanation['telling']
   /** A refused throttle is not asked for again in this incident: the reason stays what it is. */
   readonly refused: string | undefined
+  /** Who has released it: then that is the reason. */
+  readonly releasedBy?: string | undefined
   /** Until when a person wants the limit lowered; they outlive the throttle that was lowered when it was said. */
   readonly extended: OperatorWord | undefined
   /** … and until when whatever the key does: neither calm nor expiry gives it back before. */
@@ -50,16 +67,6 @@ export interface Story {
   /** What its throttles have lowered; left out where none has. */
   readonly lowered?: Lowered | undefined
 }
-
-interface GivingBack {
-  readonly effectId: string
-  readonly step: 'half' | 'full'
-  readonly because: RestoreReason
-  /** Arrival time at which the gateway had it; undefined until its outcome is known. */
-  readonly doneAt: EpochMs | undefined
-}
-
-type RestoreReason = Extract<Action, { kind: 'restore' }>['because']
 
 export type Incident =
   /** `judgedTo`: until then (event time) it was judged in an earlier life, whose incident is over. */
@@ -81,6 +88,7 @@ export type IncidentEvent =
       readonly isPast: boolean
       /** Why an incident that opens with it is not throttled: a person has released the key for it already. */
       readonly refused?: string | undefined
+      readonly releasedBy?: string | undefined
       readonly now: EpochMs
     }
   /** What was told as history goes on, and is the present. */
@@ -123,11 +131,6 @@ export interface Step {
   readonly ended?: Story
 }
 
-/** An effect without what the engine adds to all of them. */
-export type Planned =
-  | { readonly kind: 'throttle'; readonly id: string; readonly limits: PlanLimits; readonly expiresAt: EpochMs }
-  | { readonly kind: 'restore'; readonly id: string; readonly step: 'half' | 'full'; readonly by?: string }
-
 /** A suspicion that nothing follows is dropped after this long. */
 const SUSPICION_MS = 30_000
 
@@ -147,13 +150,14 @@ export function follow(incident: Incident, event: IncidentEvent, rules: Incident
     case 'outcome':
       return onOutcome(incident, event, rules)
     case 'progress':
+      if (incident.phase === 'recovering') return { incident: withBackProgress(incident, event.standing, event.now) }
       return { incident: incident.phase === 'open' ? withProgress(incident, event.standing, event.now) : incident }
     case 'verified':
       return onVerified(incident, event.verification)
     case 'platform':
       return onPlatform(incident, event.now)
     case 'exempted':
-      return onExempted(incident)
+      return onExempted(incident, event.now)
     default:
       throw new Error(`no such event: ${event satisfies never}`)
   }
@@ -200,7 +204,7 @@ function relapsed(incident: Extract<Incident, { phase: 'recovering' }>, event: O
   return opened({ ...story, signal: event.signal }, event)
 }
 
-function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
+function newStory({ signal, incidentId, refused, releasedBy }: Of<'signal'>): Story {
   return {
     incidentId,
     openedAt: signal.decidedAt,
@@ -209,6 +213,7 @@ function newStory({ signal, incidentId, refused }: Of<'signal'>): Story {
     action: { kind: 'none' },
     telling: 'noted',
     refused,
+    ...(releasedBy !== undefined && { releasedBy }),
     extended: undefined,
     held: undefined,
     throttles: 0,
@@ -224,9 +229,16 @@ const worse = (story: Story, { at }: Signal): Story => ({ ...story, lastBadAt: M
 function opened(before: Story, event: Of<'signal'>): Step {
   const telling = tellingOf(event, before)
   const isKnown = before.action.kind !== 'none' && before.telling !== 'history'
-  const alert = telling === 'alerted' && !event.isPast && (!isKnown || acts(toldAction(before, event.action)))
-  return { ...withAction({ ...before, telling }, event), phase: 'open', alert }
+  const again = isKnown && isToldBack(before.action)
+  const alert = telling === 'alerted' && !event.isPast && (!isKnown || again || acts(toldAction(before, event.action)))
+  const step = withAction({ ...before, telling }, event)
+  return { ...(alert && again ? { ...step, incident: withBadAgain(step.incident) } : step), phase: 'open', alert }
 }
+
+const withBadAgain = (incident: Incident): Incident =>
+  incident.phase === 'open'
+    ? { ...incident, story: { ...incident.story, action: badAgain(incident.story.action) } }
+    : incident
 
 /** Of what people were alerted of before, they hear on. */
 function tellingOf({ action, signal, isPast }: Of<'signal'>, before: Story): Story['telling'] {
@@ -238,8 +250,10 @@ function tellingOf({ action, signal, isPast }: Of<'signal'>, before: Story): Sto
 const isPlatforms = (action: Action): boolean => action.kind === 'held' && action.because === 'platform-incident'
 
 /** What is done of what the policy wants: a throttle that was refused stays refused. */
-const toldAction = ({ refused }: Story, wanted: Action): Action =>
-  wanted.kind === 'throttle' && refused !== undefined ? { kind: 'throttle-refused', because: refused } : wanted
+const toldAction = ({ refused, releasedBy }: Story, wanted: Action): Action =>
+  wanted.kind === 'throttle' && refused !== undefined
+    ? { kind: 'throttle-refused', because: refused, ...(releasedBy !== undefined && { by: releasedBy }) }
+    : wanted
 
 const acts = (action: Action): boolean => action.kind === 'throttle' || action.kind === 'suggest'
 
@@ -307,7 +321,7 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
     case 'open':
       // Part of it may have arrived, and one plan that does not answer must not keep the others lowered.
       if (incident.asked && event.now >= endsAt(incident.asked, incident.story))
-        return giveBack(incident.story, 'full', 'expired')
+        return giveBack(incident.story, { step: 'full', because: 'expired', now: event.now })
       // Those hear of it who heard that it was to be lowered.
       if (isLate(incident, event.now))
         return { incident: late(incident, event.now), alert: incident.story.telling === 'alerted' }
@@ -315,11 +329,12 @@ function onTime(incident: Incident, event: Of<'time'>, rules: IncidentRules): St
       if (incident.asked || event.eventTime - incident.story.lastBadAt < rules.closesAfterMs / 2) return { incident }
       return { incident: { phase: 'recovering', story: incident.story, givingBack: undefined }, phase: 'recovering' }
     case 'mitigated': {
-      if (event.now >= endsAt(incident.throttle, incident.story)) return giveBack(incident.story, 'half', 'expired')
+      if (event.now >= endsAt(incident.throttle, incident.story))
+        return giveBack(incident.story, { step: 'half', because: 'expired', now: event.now })
       if (isHeld(incident.story, event.now)) return { incident }
       // Silence after a throttle is not recovery: the gateway may stop logging 429s. Only calls within the band are.
       const isCalm = event.calls && event.eventTime - incident.story.lastBadAt >= rules.calmForMs
-      return isCalm ? giveBack(incident.story, 'half', 'calm') : { incident }
+      return isCalm ? giveBack(incident.story, { step: 'half', because: 'calm', now: event.now }) : { incident }
     }
     case 'recovering':
       return onRecovering(incident, event, rules)
@@ -335,11 +350,12 @@ function onRecovering(
 ): Step {
   const { story, givingBack } = incident
   if (givingBack !== undefined) {
+    if (isBackLate(incident, event.now)) return { incident: backLate(incident, event.now), alert: true }
     if (givingBack.doneAt === undefined) return { incident }
     if (givingBack.step === 'half') {
       return event.now - givingBack.doneAt < rules.probationMs || isHeld(story, event.now)
         ? { incident }
-        : { ...giveBack(story, 'full', givingBack.because), alert: false }
+        : { ...giveBack(story, { step: 'full', because: givingBack.because, now: event.now }), alert: false }
     }
     if (event.now - givingBack.doneAt < rules.closesAfterMs) return { incident }
   }
@@ -347,19 +363,22 @@ function onRecovering(
   return { incident: { phase: 'quiet' }, phase: 'closed', alert: story.telling === 'alerted', ended: story }
 }
 
-/** `action`: what is told meanwhile, where that is not the restore itself. */
-export function giveBack(
-  story: Story,
-  step: 'half' | 'full',
-  because: RestoreReason,
-  action: Action = restoreAction(story.action, step, because),
-): Step {
+interface Asking {
+  readonly step: 'half' | 'full'
+  readonly because: RestoreReason
+  readonly now: EpochMs
+  /** What is told meanwhile, where that is not the restore itself. */
+  readonly action?: Action
+}
+
+export function giveBack(story: Story, { step, because, now, action: told }: Asking): Step {
+  const action = told ?? restoreAction(story.action, step, because)
   const restores = story.restores + 1
   const effectId = `${story.incidentId}/restore-${restores}`
   const next: Incident = {
     phase: 'recovering',
     story: { ...story, restores, action, verification: endVerification(story.verification) },
-    givingBack: { effectId, step, because, doneAt: undefined },
+    givingBack: { effectId, step, because, askedAt: now, doneAt: undefined },
   }
   return {
     incident: next,
@@ -381,7 +400,8 @@ function onOutcome(
     if (outcome.kind === 'refused') {
       const action: Action = { kind: 'throttle-refused', because: outcome.because }
       // Half of the limit is still away from the throttle before: it goes on being given back.
-      if (story.restores > 0) return giveBack({ ...story, action, refused: outcome.because }, 'full', 'expired')
+      if (story.restores > 0)
+        return giveBack({ ...story, action, refused: outcome.because }, { step: 'full', because: 'expired', now })
       return {
         incident: { phase: 'open', story: { ...story, action, refused: outcome.because }, asked: undefined },
         alert: true,
@@ -391,7 +411,7 @@ function onOutcome(
     const lowered = loweredBy(asked.effectId, outcome, story.lowered)
     // It was on its way when the fleet guard saw that the client is not to blame: back with it.
     if (story.telling === 'with-platform' && !isHeld(story, now))
-      return giveBack({ ...story, action, lowered }, 'full', 'platform-incident')
+      return giveBack({ ...story, action, lowered }, { step: 'full', because: 'platform-incident', now })
     const { plans, missed } = outcome
     const done = { plans, missed, wasSo: outcome.kind === 'already' }
     const verification = beginVerification(done, { now, newest, settleMs })
@@ -405,10 +425,10 @@ function onOutcome(
   if (incident.phase === 'recovering' && incident.givingBack?.effectId === effectId) {
     const { story, givingBack } = incident
     if (outcome.kind === 'refused') {
-      const action: Action = { kind: 'restore-refused', because: outcome.because }
+      const action = restoreRefused(outcome)
       const told = { ...story, action, refused: outcome.because }
       // One of several plans may be another’s by now: it is told, and the others are still to get all of theirs back.
-      if (givingBack.step === 'half') return giveBack(told, 'full', givingBack.because, action)
+      if (givingBack.step === 'half') return giveBack(told, { step: 'full', because: givingBack.because, now, action })
       // Somebody else has changed the limit meanwhile, or the plan is gone: theirs wins, nothing is left to give back.
       return {
         incident: {
@@ -421,9 +441,12 @@ function onOutcome(
     }
     // What was refused before, and is another's by now, was not restored.
     const isOthers = outcome.kind === 'already' && story.action.kind === 'restore-refused'
-    const action: Action = givingBack.step === 'full' && !isOthers ? restoredAction(outcome) : story.action
+    const action =
+      givingBack.step === 'full' && !isOthers ? restoredAction(outcome, story.action) : arrivedBack(story.action)
     return {
       incident: { phase: 'recovering', story: { ...story, action }, givingBack: { ...givingBack, doneAt: now } },
+      // Who was told that it does not come is told that it came.
+      ...(givingBack.isToldLate && { alert: true }),
     }
   }
   return { incident }
@@ -444,23 +467,24 @@ function onPlatform(incident: Incident, now: EpochMs): Step {
     case 'open':
       return { incident: { ...incident, story: merged(incident.story) } }
     case 'mitigated':
-      return giveBack(merged(incident.story), 'full', 'platform-incident')
+      return giveBack(merged(incident.story), { step: 'full', because: 'platform-incident', now })
     default:
       return { incident }
   }
 }
 
 /** A throttle that is still on its way is called back with it. */
-function onExempted(incident: Incident): Step {
+function onExempted(incident: Incident, now: EpochMs): Step {
+  const whole = { step: 'full', because: 'operator', now } as const
   switch (incident.phase) {
     case 'open':
-      return incident.asked === undefined ? { incident } : giveBack(incident.story, 'full', 'operator')
+      return incident.asked === undefined ? { incident } : giveBack(incident.story, whole)
     case 'mitigated':
-      return giveBack(incident.story, 'full', 'operator')
+      return giveBack(incident.story, whole)
     case 'recovering': {
       const { givingBack } = incident
       const isOnProbation = givingBack?.step === 'half' && givingBack.doneAt !== undefined
-      return isOnProbation ? giveBack(incident.story, 'full', 'operator') : { incident }
+      return isOnProbation ? giveBack(incident.story, whole) : { incident }
     }
     default:
       return { incident }
@@ -474,23 +498,3 @@ export const endsAt = ({ expiresAt }: Pick<Throttle, 'expiresAt'>, { extended, h
   Math.max(expiresAt, extended?.until ?? expiresAt, held?.until ?? expiresAt)
 
 export const isHeld = ({ held }: Pick<Story, 'held'>, now: EpochMs): boolean => held !== undefined && now < held.until
-
-/** Whether a limit is lowered, or on its way down or up, because of this incident. */
-export const holdsLimit = (incident: Incident): boolean =>
-  (incident.phase === 'open' && incident.asked !== undefined) ||
-  incident.phase === 'mitigated' ||
-  (incident.phase === 'recovering' &&
-    incident.givingBack !== undefined &&
-    !(incident.givingBack.step === 'full' && incident.givingBack.doneAt !== undefined))
-
-/** Whether people know that it has fallen silent, and it is not known to have called since. */
-export const isToldSilent = (incident: Incident): incident is Extract<Incident, { phase: 'open' }> =>
-  incident.phase === 'open' && incident.story.signal.kind === 'silence'
-
-/** The id of the throttle or restore whose outcome it waits for. */
-export const awaited = (incident: Incident): Effect['id'] | undefined =>
-  incident.phase === 'open'
-    ? incident.asked?.effectId
-    : incident.phase === 'recovering' && incident.givingBack?.doneAt === undefined
-      ? incident.givingBack?.effectId
-      : undefined

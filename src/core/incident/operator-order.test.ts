@@ -28,8 +28,9 @@ describe('released by a person', () => {
       '100s recovering',
       '100s ! alert: restore full (operator)',
       '100s ! key#1/restore-1 full',
-      // Bad again, and told to those who follow: nobody is woken, nothing is lowered.
+      // Bad again, and nothing holds it: told once, since people heard last that its limit comes back.
       '112s open',
+      '112s ! alert: throttle-refused (released by ann), again',
     ])
   })
 
@@ -82,7 +83,11 @@ describe('released by a person', () => {
       ],
       760,
     )
-    expect(lines.slice(-2)).toEqual(['721s ! key#1/restore-2 full', '741s open'])
+    expect(lines.slice(-3)).toEqual([
+      '721s ! key#1/restore-2 full',
+      '741s open',
+      '741s ! alert: throttle-refused (released by ann), again',
+    ])
   })
 
   test('an incident that is not throttled yet will not be', () => {
@@ -328,7 +333,7 @@ test('a storm that comes back while all of the limit is on its way back is lower
     830,
   )
   expect(lines.slice(-4)).toEqual([
-    '721s ! key#1/restore-2 full',
+    '801s ! alert: restored',
     '811s open',
     '811s ! alert: throttle',
     '811s ! key#1/throttle-2',
@@ -364,3 +369,18 @@ function throttledIncident(): Incident {
     rules,
   ).incident
 }
+
+test('a storm that goes on after a halt is told once as bad again, however often it comes and goes', () => {
+  const lines = play(
+    [
+      [0, 'storm'],
+      [1, 'applied'],
+      [50, 'ann halts'],
+      [52, 'applied'],
+      ...each(53, 90, 'storm, halted'),
+      ...each(130, 160, 'storm, halted'),
+    ],
+    160,
+  )
+  expect(lines.slice(7)).toEqual(['62s open', '62s ! alert: held (halted), again', '120s recovering', '130s open'])
+})

@@ -34,9 +34,9 @@ export function obey(incident: Incident, { order, by, now }: Ordered): Obeyed {
   if (incident.phase === 'quiet' || incident.phase === 'suspected') return refused('it has no incident')
   switch (order.kind) {
     case 'release':
-      return { kind: 'step', step: released(spared(incident, by), by) }
+      return { kind: 'step', step: released(spared(incident, by), by, now) }
     case 'halt':
-      return { kind: 'step', step: released(incident, by) }
+      return { kind: 'step', step: released(incident, by, now) }
     case 'extend':
       return extended(incident, order.byMs, by, now)
     case 'hold':
@@ -53,18 +53,18 @@ export const releasedText = (by: string): string => `released by ${by}`
 
 const spared = <I extends Open>(incident: I, by: string): I => ({
   ...incident,
-  story: { ...incident.story, refused: releasedText(by), held: undefined, extended: undefined },
+  story: { ...incident.story, refused: releasedText(by), releasedBy: by, held: undefined, extended: undefined },
 })
 
 /** All of it, wherever it is on its way by now; what is called back with it is superseded in the gateway's queue. */
-function released(incident: Open, by: string): Step {
+function released(incident: Open, by: string, now: EpochMs): Step {
   const isTaken =
     incident.phase === 'mitigated' ||
     (incident.phase === 'open' && incident.asked !== undefined) ||
     (incident.phase === 'recovering' && incident.givingBack?.step === 'half')
   if (!isTaken) return { incident }
   const action: Action = { kind: 'restore', step: 'full', because: 'operator', by }
-  const step = giveBack(incident.story, 'full', 'operator', action)
+  const step = giveBack(incident.story, { step: 'full', because: 'operator', now, action })
   return step.effect?.kind === 'restore' ? { ...step, effect: { ...step.effect, by } } : step
 }
 

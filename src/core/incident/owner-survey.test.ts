@@ -6,7 +6,7 @@ import { watching } from '../engine-state.ts'
 import type { KeyState } from '../state/key-state.ts'
 import { type Call, inOrder, type Stream, settingsOf, steady, streamInto, TEN, taught } from '../testing-stream.ts'
 import { surveyFleet } from './fleet.ts'
-import { holdsLimit } from './incident.ts'
+import { holdsLimit } from './incident-questions.ts'
 import { clientOf, SURVEY_SECONDS } from './owner-survey.ts'
 
 const rates = { a1: 60, a2: 30, b: 60, c: 6, d: 120 }

@@ -10,8 +10,7 @@
  * Each method that the plan gives a limit of its own is followed by itself, so that somebody else's change of one of them
  * is left alone and the others come back.
  */
-import type { ApiKeyId, EpochMs } from '../vocabulary.ts'
-import type { PlanLimits } from './effect.ts'
+import type { ApiKeyId, EpochMs, PlanLimits } from '../vocabulary.ts'
 
 /** What a plan may have; null = no throttle set, as in the journal. */
 export type LimitsOrNone = PlanLimits | null
@@ -72,6 +71,14 @@ export type PlanStoryEntry =
   | ({ readonly kind: 'plan-let-go'; readonly keyId: ApiKeyId } & PlanPlace)
   /** We saw that nothing of ours is in the plan any more, or that there is no such plan. */
   | ({ readonly kind: 'plan-left' } & PlanPlace)
+
+/** A plan whose limit somebody else has set after us. */
+export interface OthersLimit extends PlanPlace {
+  readonly region?: string
+  /** As we found it, before we lowered it. */
+  readonly original: LimitsOrNone
+  readonly now: LimitsOrNone
+}
 
 /** One limit since it last was the original. */
 interface Followed<Limits> {

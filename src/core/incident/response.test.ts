@@ -36,7 +36,7 @@ const harmful: ResponseQuestion = {
   severity: 'high',
   usual,
   isPlatformIncident: false,
-  isHalted: false,
+  haltedBy: undefined,
   throttlesOfWeek: 0,
   throttledTenants: 0,
   now: 1_000,
@@ -54,9 +54,9 @@ describe('the response', () => {
   })
 
   test('while a person has halted throttling nobody is throttled; that nobody would be anyway is said first', () => {
-    expect(why({ isHalted: true })).toBe('halted')
-    expect(why({ isHalted: true, mode: 'observe' })).toBe('observe-mode')
-    expect(why({ isHalted: true, mode: 'suggest' })).toBe('suggest')
+    expect(why({ haltedBy: 'ann' })).toBe('halted')
+    expect(why({ haltedBy: 'ann', mode: 'observe' })).toBe('observe-mode')
+    expect(why({ haltedBy: 'ann', mode: 'suggest' })).toBe('suggest')
   })
 
   test('to who does it again within a week lasts longer each time, where that is asked for', () => {

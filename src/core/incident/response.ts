@@ -16,7 +16,7 @@ export interface ResponseQuestion {
   /** Many keys are wrong at once, and this one is not far worse than all others together. */
   readonly isPlatformIncident: boolean
   /** A person has said that nobody is to be throttled. */
-  readonly isHalted: boolean
+  readonly haltedBy: string | undefined
   /** How often this key was throttled within the last 7 days. */
   readonly throttlesOfWeek: number
   /** Tenants throttled now, this one not counted. */
@@ -43,7 +43,7 @@ export function respond(question: ResponseQuestion, policy: WeirConfig['throttle
   if (usual === undefined) return { kind: 'held', because: 'history-unknown' }
   const limits = throttledLimits(usual, policy)
   if (question.mode === 'suggest') return { kind: 'suggest', limits }
-  if (question.isHalted) return { kind: 'held', because: 'halted' }
+  if (question.haltedBy !== undefined) return { kind: 'held', because: 'halted', by: question.haltedBy }
   if (question.throttledTenants >= policy.maxTenants) return { kind: 'held', because: 'too-many-throttled' }
   const before = policy.repeatFactor > 1 ? question.throttlesOfWeek : 0
   const expiresAt = question.now + throttledForMs(before, policy)

@@ -4,7 +4,8 @@
  */
 
 import { type Engine, type Out, watching } from '../engine-state.ts'
-import type { Explanation } from '../explanation/explanation.ts'
+import type { Explanation, Severity } from '../explanation/explanation.ts'
+import { isStillReduced } from '../explanation/text.ts'
 import { accumulateFrom } from '../state/accumulator.ts'
 import { beforeChange, type KeyState } from '../state/key-state.ts'
 import { noteTold } from '../state/own-reach.ts'
@@ -14,17 +15,8 @@ import { type ApiKeyId, DAY_MS, type EpochMs, SECOND_MS } from '../vocabulary.ts
 import { noteSpent } from './alert-budget.ts'
 import type { OutcomeReport, ProgressReport } from './effect.ts'
 import { eventTimeOf } from './event-time.ts'
-import {
-  awaited,
-  follow,
-  holdsLimit,
-  type Incident,
-  type IncidentEvent,
-  isToldSilent,
-  type Signal,
-  type Step,
-  type Story,
-} from './incident.ts'
+import { follow, type Incident, type IncidentEvent, type Signal, type Step, type Story } from './incident.ts'
+import { awaited, holdsLimit, isToldSilent } from './incident-questions.ts'
 import { keyNeeds } from './key-needs.ts'
 import { currentOf, measured } from './measure.ts'
 import type { Alerted, Memo } from './memo.ts'
@@ -138,7 +130,8 @@ function tell(engine: Engine, owner: Owner, key: KeyState, taken: Taken, out: Ou
   const phase =
     taken.phase ??
     (taken.incident.phase === 'mitigated' || taken.incident.phase === 'recovering' ? taken.incident.phase : 'open')
-  const explanation = explain(engine, owner, key.keyId, nowOf(engine, owner, key, story, phase), phase)
+  const explained = explain(engine, owner, key.keyId, nowOf(engine, owner, key, story, phase), phase)
+  const explanation = taken.alert === true ? ({ ...explained, isAlert: true } as const) : explained
   // What is worth waking somebody for is worth a line to whoever follows: an open incident that turned worse, or a refusal.
   if (taken.phase !== undefined || taken.alert === true) out.changes.push(explanation)
   if (taken.effect?.kind === 'throttle') {
@@ -240,7 +233,7 @@ export function explain(
     },
     phase,
     kind: seen.kind,
-    severity: seen.severity,
+    severity: severityOf(story),
     telling: story.telling,
     onsetAt: seen.onsetAt,
     decidedAt: Math.max(owner.time.highest, eventTimeOf(engine, owner)),
@@ -255,6 +248,10 @@ export function explain(
     ...wordsOf(story, engine.state.now),
   }
 }
+
+/** That somebody has set a limit which is no lower than it was is no trouble, however bad the client was. */
+const severityOf = ({ action, signal }: Story): Severity =>
+  action.kind === 'restore-refused' && !isStillReduced(action) ? 'low' : signal.severity
 
 /** What a person has said of it that still holds. */
 function wordsOf({ extended, held }: Story, now: EpochMs): Pick<Explanation, 'extended' | 'held'> {

@@ -6,16 +6,10 @@
 import type { Kind } from '../../../detectors/contract.ts'
 import type { Action } from '../explanation/explanation.ts'
 import type { Outcome } from './effect.ts'
-import {
-  awaited,
-  follow,
-  type Incident,
-  type IncidentEvent,
-  type IncidentRules,
-  type Signal,
-  type Step,
-} from './incident.ts'
+import { follow, type Incident, type IncidentEvent, type IncidentRules, type Signal, type Step } from './incident.ts'
+import { awaited } from './incident-questions.ts'
 import { type Order, obey } from './operator-order.ts'
+import type { QueueStanding } from './waiting.ts'
 
 /** One minute to close, two of calm and two of probation: the defaults. */
 export const rules: IncidentRules = {
@@ -35,6 +29,7 @@ const actions: Readonly<Record<string, (now: number) => Action>> = {
   'storm, observe': () => ({ kind: 'held', because: 'observe-mode' }),
   'storm, exempt': () => ({ kind: 'held', because: 'exempt' }),
   'storm, anonymous': () => ({ kind: 'held', because: 'anonymous' }),
+  'storm, halted': () => ({ kind: 'held', because: 'halted', by: 'ann' }),
   'storm, too many': () => ({ kind: 'held', because: 'too-many-throttled' }),
   'storm, platform': () => ({ kind: 'held', because: 'platform-incident' }),
   'storm, past': () => ({ kind: 'held', because: 'too-old' }),
@@ -50,6 +45,13 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   'no plan': { kind: 'refused', because: 'the key has no usage plan of its own' },
 }
 
+/** How what is awaited stands. */
+const standings: Readonly<Record<string, QueueStanding>> = {
+  'two minutes to wait': { ahead: 6, waitMs: 120_000 },
+  'ten hours to wait': { ahead: 1_800, waitMs: 36_000_000 },
+  'no answer': { ahead: 0, waitMs: 120_000, because: 'TimeoutError' },
+}
+
 /** What Ann commands. */
 const orders: Readonly<Record<string, Order>> = {
   'ann releases it': { kind: 'release' },
@@ -62,7 +64,7 @@ export type Happening = keyof typeof actions | keyof typeof outcomes | string
 
 /**
  * `told`: at so many seconds, one or several (comma and semicolon are part of the names): a signal, an outcome of what
- * is awaited, what Ann commands, `past storm` (seen while catching up), `present`, `stirring`, `platform`, `exempted`,
+ * is awaited or how that stands, what Ann commands, `past storm` (seen while catching up), `present`, `stirring`, `platform`, `exempted`,
  * `calling` (from now on the key calls, within its band) or `silent`. Each line of the
  * answer: `12s open`, `12s ! alert: throttle`, `12s ! key#1/throttle-1`; phases as they are told.
  */
@@ -116,6 +118,8 @@ function eventOf(
   if (outcome !== undefined)
     return { kind: 'outcome', effectId: awaited(incident) ?? 'none', outcome, now, newest: now }
   if (happening === 'present') return { kind: 'present' }
+  const standing = standings[happening]
+  if (standing !== undefined) return { kind: 'progress', standing, now }
   const [, past, seen = happening] = /^(past )?(.*)$/.exec(happening) ?? []
   const isPast = past !== undefined
   const action = actions[isPast && seen === 'storm' ? 'storm, past' : seen]
@@ -142,12 +146,14 @@ const signalAt = (now: number, kind: Kind): Signal => ({
 function actionText(action: Action): string {
   switch (action.kind) {
     case 'held':
-      return `held (${action.because})`
+      return `held (${action.because})${action.again ? ', again' : ''}`
     case 'restore': {
       const whole = action.wholeOnly ? `, as a whole only, after ${action.gapMs} ms of 403` : ''
-      return `restore ${action.step} (${action.because}${whole})`
+      const late = action.waiting?.isLate ? ', late' : ''
+      return `restore ${action.step} (${action.because}${whole}${late})`
     }
     case 'throttle-refused':
+      return `${action.kind} (${action.because})${action.again ? ', again' : ''}`
     case 'restore-refused':
       return `${action.kind} (${action.because})`
     case 'throttle':

@@ -4,17 +4,20 @@
  * opens the incident, as far as the throttles that are under way say; and once more when it takes longer than that.
  */
 import { type EpochMs, MINUTE_MS, SECOND_MS } from '../vocabulary.ts'
+import type { ByHand } from './give-back.ts'
 
 /** AWS: one UpdateUsagePlan in 20 seconds an account, which cannot be raised. */
 export const CHANGE_EVERY_MS = 20 * SECOND_MS
 
-/** Where a throttle stands in its gateway's queue. */
+/** Where a throttle, or a limit that is given back, stands in its gateway's queue. */
 export interface QueueStanding {
   /** Changes that go before it, and about how long it takes until it is made. */
   readonly ahead: number
   readonly waitMs: number
   /** Why the last try came to nothing, for people. */
   readonly because?: string | undefined
+  /** Of a limit that is to be given back: how a person does it. */
+  readonly byHand?: readonly ByHand[]
 }
 
 export interface Waiting extends QueueStanding {
@@ -26,7 +29,7 @@ export interface Waiting extends QueueStanding {
 }
 
 /** Beyond what was told. Without trouble a change is made within seconds of its turn. */
-const PATIENCE_MS = MINUTE_MS
+export const PATIENCE_MS = MINUTE_MS
 
 /** When people are to hear that it is not carried out yet. */
 export const lateAt = (askedAt: EpochMs, told: QueueStanding | undefined): EpochMs =>

@@ -1,5 +1,5 @@
 /** Which minutes of a key are no example of what is usual: those in which it was wrong, and what was planned once. */
-import { holdsLimit } from '../incident/incident.ts'
+import { holdsLimit } from '../incident/incident-questions.ts'
 import { DAY_MS, MINUTE_MS } from '../vocabulary.ts'
 import type { KeyState, SlotKnowledge } from './key-state.ts'
 
