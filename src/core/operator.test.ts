@@ -180,7 +180,7 @@ describe('held and extended', () => {
       { kind: 'hold', keyId: c, forMs: 300_000 },
       { kind: 'extend', keyId: c, byMs: 300_000 },
     ] as const)
-      expect(answerTo(stream.engine, said, 'ann')).toMatchObject({
+      expect(answerTo(stream.engine, { command: said, by: 'ann', at: stream.engine.state.now })).toMatchObject({
         kind: 'refused',
         because: expect.stringContaining('exempt'),
       })

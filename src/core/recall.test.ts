@@ -15,8 +15,8 @@ import {
   TEN,
   taught,
 } from './testing-stream.ts'
+import { type ApiKeyId, MINUTE_MS, SECOND_MS } from './vocabulary.ts'
 
-const SECOND_MS = 1_000
 const spread = Array.from({ length: 6 }, (_, key) => `spread_${key}`)
 const others = Array.from({ length: 6 }, (_, key) => `other_${key}`)
 const rates: Readonly<Record<string, number>> = Object.fromEntries([
@@ -118,4 +118,17 @@ describe.each(Object.entries(stories))('a storm %s', (_, calls) => {
     for (const key of Object.keys(rates).filter(key => !undisturbed.effects.some(({ keyId }) => keyId === key)))
       expect(plainKey(second.engine, key)).toEqual(plainKey(undisturbed.engine, key))
   })
+})
+
+test('what opened is counted in the minute in which it did, though the checkpoint is of before any call', () => {
+  const stream = streamInto(taught(settings, rates))
+  const at = TEN + 125 * SECOND_MS
+  const incident = { phase: 'suspected', lastBadAt: at } as const
+  const memo = { kind: 'key', keyId: 'key_a' as ApiKeyId, owner: '', at, incident, incidents: 1 } as const
+  stream.take({
+    kind: 'recalled',
+    entries: [{ kind: 'memo', memo: { ...memo, isOpening: true, alerted: undefined }, at }],
+    at: at + MINUTE_MS,
+  })
+  expect(stream.engine.state.openings).toMatchObject({ minute: Math.floor(at / MINUTE_MS), now: 1 })
 })

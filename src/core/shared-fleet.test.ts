@@ -16,7 +16,7 @@ const failing = (key: string): Call[] => steady(key, { perSecond: 40, from: TEN 
 function liveTogether(
   parts: readonly Stream[],
   calls: readonly (readonly Call[])[],
-  { apart = false, tells = (_: number) => 0 } = {},
+  { apart = false, tells = () => 0 }: { readonly apart?: boolean; readonly tells?: (second: number) => number } = {},
 ): void {
   for (let second = 0; second < 150; second++) {
     const end = TEN + (second + 1) * 1_000

@@ -97,7 +97,7 @@ export function move(engine: Engine, owner: Owner, key: KeyState, taken: Step, o
   const wasQuiet = before.phase === 'quiet' || before.phase === 'suspected'
   keepIncident(owner, key, taken.incident)
   const isOpening = wasQuiet && taken.phase === 'open'
-  if (isOpening) noteOpening(engine, owner, key)
+  if (isOpening) noteOpening(engine, key, owner.time.highest)
   noteThrottles(engine.state, key.keyId, before, taken.incident)
   const restoredAt = isRestoredNow(before, taken.incident)
   if (restoredAt !== undefined && key.activity) {
@@ -108,10 +108,9 @@ export function move(engine: Engine, owner: Owner, key: KeyState, taken: Step, o
 }
 
 /** What opens while the API is known to be sick tells nothing of what clients do by themselves. */
-function noteOpening({ state }: Engine, { time }: Owner, key: KeyState): void {
+function noteOpening({ state }: Engine, key: KeyState, at: EpochMs): void {
   key.incidents++
-  if (state.platform.phase === 'quiet')
-    state.openings = opened(state.openings ?? openingsFrom(time.highest), time.highest)
+  if (state.platform.phase === 'quiet') state.openings = opened(state.openings ?? openingsFrom(at), at)
 }
 
 /** A limit was raised just now: only what is called from here on is evidence of a relapse. */
@@ -185,9 +184,10 @@ export function remember(engine: Engine, owner: Owner, key: KeyState, out: Out):
 
 /** What an earlier life decided about a key, and did not live to keep. */
 export function recallKey(engine: Engine, owner: Owner, key: KeyState, memo: Extract<Memo, { kind: 'key' }>): void {
-  const { incident, incidents, isOpening, alerted } = memo
+  const { incident, incidents, isOpening, alerted, at } = memo
   beforeChange(key)
-  if (isOpening) noteOpening(engine, owner, key)
+  // In the minute in which it was decided: what is known of the stream is of the checkpoint, and that may be of before any call.
+  if (isOpening) noteOpening(engine, key, at)
   key.incidents = Math.max(key.incidents, incidents)
   noteThrottles(engine.state, key.keyId, key.incident, incident)
   keepIncident(owner, key, incident)
