@@ -23,6 +23,7 @@ import {
   type Out,
   watching,
 } from './engine-state.ts'
+import { openingsFrom } from './incident/openings.ts'
 import { noteBacklog } from './incident/past.ts'
 import { followPlatform, takeOthers } from './incident/platform.ts'
 import { passTime, step, takeOutcome, takeProgress } from './incident/storyline.ts'
@@ -330,6 +331,8 @@ function moveTime(engine: Engine, owner: Owner, time: { frontier: EpochMs }, at:
   const isPassed = passesSecond(owner, at)
   const before = owner.time.highest
   owner.time.highest = at
+  // From the first call on, whether the clock or it comes first: of what was before it nobody knows what turned wrong.
+  if (!engine.state.isHistory) engine.state.openings ??= openingsFrom(at)
   if (!isPassed) return
   if (!engine.state.isHistory) noteBacklog(engine, owner, before)
   const second = Math.floor(at / SECOND_MS)

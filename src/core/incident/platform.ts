@@ -159,7 +159,6 @@ function releaseAll(engine: Engine, survey: FleetSurvey, out: Out): void {
 
 export function followPlatform(engine: Engine, owner: Owner, out: Out): void {
   const { state, settings } = engine
-  state.openings ??= openingsFrom(owner.time.highest)
   if (state.platform.phase !== 'open') return
   // With an idle source nothing more is seen of anyone: what was seen last grows old all the same.
   const at = Math.max(owner.time.highest, eventTimeOf(engine, owner))
