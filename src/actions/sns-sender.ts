@@ -39,12 +39,14 @@ export interface Publication {
   readonly message: (now: EpochMs) => PublishCommandInput
   /** Until then it is tried, and once in any case. */
   readonly until: EpochMs
+  /** Asked before each try: rejects where another worker has taken over what this is of, and will send it. */
+  readonly stillOurs?: (() => Promise<void>) | undefined
 }
 
 export type Published = { readonly kind: 'applied' } | { readonly kind: 'refused'; readonly because: string }
 
 export interface SnsSender {
-  /** Rejects only when `signal` aborts. */
+  /** Rejects when `signal` aborts, and with what `stillOurs` rejects with. */
   publish(publication: Publication, signal: AbortSignal): Promise<Published>
   circuit(): Circuit
 }
@@ -54,11 +56,15 @@ export function snsSender(options: SnsSenderOptions): SnsSender {
   const gate = createGate({ clock, random })
   return {
     circuit: gate.circuit,
-    async publish({ id, message, until }, signal) {
+    async publish({ id, message, until, stillOurs }, signal) {
       const beganAt = clock.now()
       for (let attempt = 1, notBefore = beganAt; ; attempt++) {
         const turn = await gate.enter({ signal, notBefore, until })
         if (turn.kind === 'over') return givenUp(clock.now() - Math.min(beganAt, turn.since), turn.because)
+        await stillOurs?.().catch(cause => {
+          gate.left()
+          throw cause
+        })
         let error: unknown
         try {
           const input = message(clock.now())

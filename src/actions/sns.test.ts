@@ -138,6 +138,14 @@ test('what only a person can mend is refused at once, with the reason', async ()
   }
 })
 
+test('an alert is not sent by who has lost the state to another while it waited, and the next one finds SNS free', async () => {
+  const topic = await serve(['ok'])
+  const held = new Error('another worker is using it')
+  await expect(topic.performWhile(() => Promise.reject(held))).rejects.toBe(held)
+  expect(topic.requests).toEqual([])
+  expect(await topic.perform(alert({}))).toEqual({ kind: 'applied' })
+})
+
 test('a worker that stops is not held by an SNS that never answers, nor by one that always fails', async () => {
   const silent = await serve(['silence'])
   const stop = new AbortController()
@@ -240,6 +248,8 @@ async function serve(answers: readonly string[], random = 0.5) {
     asked,
     onSleep: () => {},
     perform: (effect: AlertEffect, signal = new AbortController().signal) => performer.perform(effect, signal),
+    performWhile: (stillOurs: () => Promise<void>) =>
+      snsPerformer({ ...common, stillOurs }).perform(alert({}), new AbortController().signal),
   }
   let now = onsetAt
   const clock: Clock = {
@@ -252,7 +262,8 @@ async function serve(answers: readonly string[], random = 0.5) {
   }
   const onTrouble = (trouble: SnsTrouble) => troubles.push(trouble)
   const sender = snsSender({ client, topicArn, clock, random: () => random, onTrouble })
-  const performer = snsPerformer({ sender, topicArn, clock, giveUpAfterMs: HOUR_MS })
+  const common = { sender, topicArn, clock, giveUpAfterMs: HOUR_MS }
+  const performer = snsPerformer(common)
   return topic
 }
 

@@ -47,10 +47,12 @@ export interface SnsPerformerOptions {
   readonly giveUpAfterMs: number
   /** What was told of an incident last, for messages that come late. */
   readonly standingOf?: ((incidentId: string) => Standing | undefined) | undefined
+  /** Asked before each try: rejects where another worker has taken over, and will send what was not sent. */
+  readonly stillOurs?: (() => Promise<void>) | undefined
 }
 
 export function snsPerformer(options: SnsPerformerOptions): Performer<AlertEffect> {
-  const { sender, topicArn, clock, giveUpAfterMs, standingOf } = options
+  const { sender, topicArn, clock, giveUpAfterMs, standingOf, stillOurs } = options
   const notBefore = clock.now() + Math.min(giveUpAfterMs, leastTryMs)
   return {
     perform: (effect, signal) =>
@@ -59,6 +61,7 @@ export function snsPerformer(options: SnsPerformerOptions): Performer<AlertEffec
           id: effect.id,
           message: now => publishInput(effect, topicArn, delayOf(effect, now, standingOf?.(effect.incidentId))),
           until: Math.max(effect.decidedAt + giveUpAfterMs, notBefore),
+          stillOurs,
         },
         signal,
       ),

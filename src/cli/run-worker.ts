@@ -2,10 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { type ControlPlaneQueue, controlPlaneQueue } from '../actions/control-plane-queue.ts'
-import { noticePerformer } from '../actions/notice.ts'
 import type { Performer } from '../actions/performer.ts'
-import { snsClient, snsPerformer } from '../actions/sns.ts'
-import { type SnsSender, snsSender } from '../actions/sns-sender.ts'
+import { snsPerformer } from '../actions/sns.ts'
+import type { SnsSender } from '../actions/sns-sender.ts'
 import { type LimitPerformer, usagePlanPerformer } from '../actions/usage-plan.ts'
 import type { Claims } from '../actions/ways/claims.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -37,7 +36,6 @@ import { type SpokenWords, spokenWords } from '../stores/spoken-words.ts'
 import { createGroundsBook, type GroundsBook } from '../worker/grounds.ts'
 import { teachHistory } from '../worker/history.ts'
 import type { Keeper } from '../worker/keeper.ts'
-import { createNoticing } from '../worker/noticing.ts'
 import type { Telemetry } from '../worker/telemetry.ts'
 import { runWorker } from '../worker/worker.ts'
 import { auditingVerdicts } from './audit-verdicts.ts'
@@ -55,6 +53,7 @@ import { listenForStop } from './stop-signal.ts'
 import { jsonSink, type LogKind, terminalOn } from './telemetry-sinks.ts'
 import { followTenants, lookAt } from './tenants-watch.ts'
 import { version } from './version.ts'
+import { withNotices } from './with-notices.ts'
 import { type RecordOptions, withRecorder } from './with-recorder.ts'
 import { type Watched, withServer } from './with-server.ts'
 import { withWorkerStores } from './worker-stores.ts'
@@ -171,34 +170,6 @@ async function watch(watching: Watch): Promise<void> {
   )
 }
 
-/** What the worker says of itself goes out with the alerts, and ends after them. */
-async function withNotices(
-  config: WeirConfig,
-  { clock, watched, log }: { readonly clock: Clock; readonly watched: Watched; readonly log: Telemetry },
-  work: (heard: Watched, log: Telemetry, sender: SnsSender | undefined) => Promise<void>,
-): Promise<void> {
-  const { sns, tellBehindAfter } = config.alerts
-  const { telemetry, reads, lives } = watched
-  const sender = alertSender(config, clock, telemetry)
-  const noticing = createNoticing({
-    ...{ clock, telemetry, behindAfterMs: tellBehindAfter, checkpointEveryMs: config.state.checkpointEvery },
-    send: sender && sns && noticePerformer({ sender, topicArn: sns.topicArn }),
-  })
-  const heard: Watched = {
-    telemetry: noticing.hearing(telemetry),
-    reads,
-    lives(partition) {
-      const life = lives(partition)
-      return { ...life, telemetry: noticing.hearing(life.telemetry, partition) }
-    },
-  }
-  try {
-    await work(heard, noticing.hearing(log), sender)
-  } finally {
-    await noticing.finish()
-  }
-}
-
 /** One for each gateway, whatever reads: AWS counts by account and region. */
 function queuesOf(clock: Clock): (gateway: string | undefined) => ControlPlaneQueue {
   const queues = new Map<string | undefined, ControlPlaneQueue>()
@@ -284,9 +255,9 @@ async function watchStream(
       // What comes from CloudWatch are counts, whatever the stream's records are.
       const isTaughtByMetric = history.includes(fromCloudWatch)
       const teacher = isTaughtByMetric ? createDecoder({ format: 'auto', fields, hashSecret, maxRecordBytes }) : decoder
-      const alert = alertPerformer(config, { sender, clock, incidents })
-      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
       const { stillOurs } = checkpoints
+      const alert = alertPerformer(config, { sender, clock, incidents, stillOurs })
+      const placeOf = (keyId: ApiKeyId): KeyPlace | undefined => owners.places.get(keyId)
       const deadMansSwitch = await openDeadMansSwitch(config, {
         ...{ clock, journal, telemetry, stillOurs },
         part: part && basename(part.directory),
@@ -436,31 +407,28 @@ function seldom(clock: Clock, tell: (event: SourceEvent) => void): (event: Sourc
   }
 }
 
-function alertSender({ alerts }: WeirConfig, clock: Clock, telemetry: Telemetry): SnsSender | undefined {
-  if (alerts.sns === undefined) {
-    telemetry({ name: 'alertsUnsent' })
-    return undefined
-  }
-  return snsSender({
-    ...{ client: snsClient(alerts.sns), topicArn: alerts.sns.topicArn, clock, random: Math.random },
-    onTrouble: ({ effectId, error }) => telemetry({ name: 'effectTroubled', effectId, because: error }),
-  })
-}
-
 interface AlertSurroundings {
   readonly sender: SnsSender | undefined
   readonly clock: Clock
   readonly incidents: IncidentLog
+  readonly stillOurs: () => Promise<void>
 }
 
 /** Without a topic the alert is what the log or the terminal shows anyway: there is nobody else to tell. */
 function alertPerformer(
   { alerts: { sns, giveUpAfter } }: WeirConfig,
-  { sender, clock, incidents }: AlertSurroundings,
+  { sender, clock, incidents, stillOurs }: AlertSurroundings,
 ): Performer<AlertEffect> {
   if (sns === undefined || sender === undefined) return { perform: async () => ({ kind: 'applied' }) }
   const { topicArn } = sns
-  return snsPerformer({ sender, topicArn, clock, giveUpAfterMs: giveUpAfter, standingOf: incidents.standingOf })
+  return snsPerformer({
+    sender,
+    topicArn,
+    clock,
+    giveUpAfterMs: giveUpAfter,
+    standingOf: incidents.standingOf,
+    stillOurs,
+  })
 }
 
 interface PlanSurroundings {

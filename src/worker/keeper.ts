@@ -144,7 +144,10 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
   const { mode, time } = settings.engine.config
 
   const turns = createTurns()
-  /** A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed. */
+  /**
+   * A turn that failed half way leaves an engine that knows of calls which no position covers: never to be checkpointed, and the
+   * worker ends, whoever asked for the turn.
+   */
   let isWhole = true
   const inTurn: Turns = work =>
     turns(async () => {
@@ -152,6 +155,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
         return await work()
       } catch (cause) {
         isWhole = false
+        failed(cause)
         throw cause
       }
     })

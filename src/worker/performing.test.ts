@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Performer } from '../actions/performer.ts'
 import { scaledClock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
 import type { Explanation } from '../core/explanation/explanation.ts'
 import type { AlertEffect, Effect, Outcome } from '../core/incident/effect.ts'
 import { createPerforming } from './performing.ts'
@@ -141,4 +142,13 @@ test('asks how those throttles and restores stand that have been under way for l
   answer('k1#1/restore-1', { kind: 'applied' })
   await settle()
   expect(performing.progress(0)).toEqual([])
+})
+
+test('what another worker has in hand by now has no outcome here: its life is over', async () => {
+  const held = new StreamError('STATE_HELD', 'another worker is using it', { retry: 'never', hint: 'let it' })
+  const { performing, settled, failures } = begin({ perform: () => Promise.reject(held) })
+  performing.begin(alert('a1'))
+  performing.begin(restoring('r1'))
+  await settle()
+  expect([settled, failures]).toEqual([[], [held, held]])
 })

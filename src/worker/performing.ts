@@ -9,6 +9,7 @@
  */
 import type { Performer } from '../actions/performer.ts'
 import type { Clock } from '../clock.ts'
+import { StreamError } from '../core/errors.ts'
 import type {
   AlertEffect,
   Effect,
@@ -73,6 +74,8 @@ export function createPerforming({ performers, clock, maxAlerts, settled, failed
     } catch (failure) {
       // Given up while stopping: the intent stays open in the journal and is performed at the next start.
       if (giveUp.signal.aborted) return
+      // Another has it in hand by now: nothing has come of it here.
+      if (failure instanceof StreamError && failure.code === 'STATE_HELD') throw failure
       outcome = { kind: 'refused', because: failure instanceof Error ? failure.message : String(failure) }
     }
     await settled(effect, outcome, clock.now() - beganAt)

@@ -299,3 +299,13 @@ test('whoever stops it while limits are lowered is told whose they are, and what
   await life.stop()
   expect(life.told.slice(-2)).toMatchObject([{ name: 'limitsStayLowered', keyIds: ['k7'] }, { name: 'workerStopped' }])
 })
+
+test('a command that cannot be written down ends the worker too: after a turn that failed there is never a checkpoint again', async () => {
+  const life = await live({ folder: newFolder() })
+  await life.bring(1, 1)
+  await life.journal.close()
+  await expect(life.say({ kind: 'halt' })).rejects.toThrow()
+  life.running.catch(() => undefined)
+  await expect(life.stop()).rejects.toThrow()
+  expect(life.told).toContainEqual(expect.objectContaining({ name: 'workerStopping', because: 'trouble' }))
+})

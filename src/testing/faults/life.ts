@@ -197,6 +197,7 @@ async function liveOn(world: World, living: Living, on: On): Promise<void> {
         ...{ sender: senderOf(world, life, law.known), topicArn: topic, clock },
         giveUpAfterMs: config.alerts.giveUpAfter,
         standingOf: stores.incidents.standingOf,
+        stillOurs,
       })
       await runWorker(
         {

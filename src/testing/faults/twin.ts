@@ -4,7 +4,8 @@
  *
  * - All that was counted, every pane, window, incident and alert is equal, and what was learned of keys without an incident. What differs
  *   is when they looked: the clock's time at the last tick (`now`), when something of a partition came last (`lastArrival`), what an early
- *   look has summed up (`early`, `earlyWindows`), what an earlier life has judged already (`judgedTo`); and in
+ *   look has summed up (`early`, `earlyWindows`), what an earlier life has judged already (`judgedTo`); in
+ *   which minute an incident opened that nobody was told of, which is decided again (`openings`); how often what is usual was worked out anew (`lessons`); and in
  *   which order keys stand in a list.
  * - Nobody is throttled in them: a limit that is lowered a second later lets other calls through, and then the streams are not the same.
  */
@@ -91,6 +92,8 @@ const times: ReadonlySet<string> = new Set([
   'early',
   'earlyWindows',
   'judgedTo',
+  'openings',
+  'lessons',
   'keys',
   'place',
   'plans',
