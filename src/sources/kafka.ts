@@ -463,10 +463,12 @@ export function kafkaSource(settings: KafkaSettings, { clock, onEvent = () => {}
     onAssigned(tell) {
       tellAssigned = tell
     },
-    goOn(id, offset) {
+    goOn(id, position) {
       const partition = numberOf(id)
-      next.set(partition, BigInt(offset))
+      if (position !== undefined) next.set(partition, BigInt(position))
+      else if (!next.delete(partition)) return
       begun.delete(partition)
+      const offset = goesOnAt(partition).toString()
       if (assigned.includes(partition)) consumer?.seek({ topic, partition, offset })
     },
     commit,

@@ -75,8 +75,8 @@ export interface Source {
 export interface SharedSource extends Source {
   /** Told what it has each time that changes, before anything of what is new is handed over: hold what is not ready. */
   onAssigned(tell: (partitions: readonly PartitionId[]) => void): void
-  /** Of this partition goes on there: how far its last owner counted. */
-  goOn(partition: PartitionId, position: Position): void
+  /** Of this partition goes on there: how far its last owner counted. Nobody has counted any of it: begins where it began. */
+  goOn(partition: PartitionId, position: Position | undefined): void
 }
 
 /** What a source copes with by itself and a person may want to know. Holds no payload and no secret. */

@@ -37,6 +37,8 @@ function fleet({ ofFirst = 1 } = {}) {
   const running = [one.run(stop.signal), two.run(AbortSignal.any([stop.signal, stopTwo.signal]))]
   return {
     ...{ files, troubles, leave },
+    /** Its journal's disk is full, say. */
+    fails: () => one.join('t/0' as PartitionId, { ...part('t/0', 1), take: () => Promise.reject(new Error('full')) }),
     calls: () => Object.fromEntries([...heard].map(([name, { sums }]) => [name, sums.calls])),
     tells: () => [...heard].filter(([, { tellsPlatform }]) => tellsPlatform).map(([name]) => name),
     break: () => {
@@ -103,4 +105,12 @@ test('without the board each worker judges by its own parts, and says so once', 
   expect(world.calls()).toEqual({ 't/0': 10, 't/1': 1, 't/2': 0 })
   expect(world.troubles).toEqual(['the disk is gone', 'the disk is gone'])
   await world.stop()
+})
+
+test('a part that cannot take what it hears keeps the others from nothing', async () => {
+  const { fails, calls, pass, stop } = fleet()
+  fails()
+  await pass(3)
+  expect(calls()).toEqual({ 't/1': 101, 't/2': 11 })
+  await stop()
 })

@@ -28,7 +28,7 @@ function worker({
     onAssigned(tell) {
       assign = tell
     },
-    goOn: (partition, position) => void noted.push(`${partition} goes on at ${position}`),
+    goOn: (partition, position) => void noted.push(`${partition} goes on at ${position ?? 'its beginning'}`),
     hold: partitions => void noted.push(`held: ${partitions.join(' ') || 'none'}`),
   }
   const stop = new AbortController()
@@ -89,7 +89,10 @@ test('one that goes to another worker ends, one that stays reads on, and one tha
   expect((await assign(two)).filter(line => !line.startsWith('held'))).toEqual(['t/0 ends'])
   expect(await give(one)).toEqual([])
   expect(await give(two)).toEqual(['t/1 reads 1'])
-  expect((await assign(one, two)).filter(line => !line.startsWith('held'))).toEqual(['t/0 begins'])
+  expect((await assign(one, two)).filter(line => !line.startsWith('held'))).toEqual([
+    't/0 begins',
+    't/0 goes on at its beginning',
+  ])
   await stop()
 })
 
@@ -101,11 +104,11 @@ test('while its last owner has not let go of it, a partition waits, and the othe
       return new Map()
     },
   })
-  expect(await assign(one, two)).toEqual(['held: t/0 t/1', 't/1 begins', 'held: t/0'])
+  expect(await assign(one, two)).toEqual(['held: t/0 t/1', 't/1 begins', 't/1 goes on at its beginning', 'held: t/0'])
   expect(await give(two)).toEqual(['t/1 reads 1'])
   await pass(250)
   isHeld = false
-  expect(await pass(250)).toEqual(['t/0 begins', 'held: none'])
+  expect(await pass(250)).toEqual(['t/0 begins', 't/0 goes on at its beginning', 'held: none'])
   expect(told).toEqual([{ name: 'partitionAwaited', partition: one }])
   await stop()
 })
@@ -139,7 +142,7 @@ test('what a person has to mend is told, and tried again, and keeps no other par
   expect(told).toEqual([{ name: 'partitionTroubled', partition: one, because: 'its checkpoint is damaged' }])
   expect(await give(two)).toEqual(['t/1 reads 1'])
   isDamaged = false
-  expect(await pass(10_000)).toEqual(['t/0 begins', 'held: none'])
+  expect(await pass(10_000)).toEqual(['t/0 begins', 't/0 goes on at its beginning', 'held: none'])
   await stop()
 })
 

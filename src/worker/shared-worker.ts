@@ -113,8 +113,7 @@ export async function runShared(settings: SharedWorkerSettings, signal: AbortSig
       keyed: true,
       async *read(positions, until) {
         const handoff = createHandoff<SourceBatch>()
-        const position = positions.get(partition)
-        if (position !== undefined) source.goOn(partition, position)
+        source.goOn(partition, positions.get(partition))
         readers.set(partition, handoff)
         holdUnread()
         try {

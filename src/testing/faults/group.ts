@@ -125,8 +125,8 @@ export function createGroup({
       onAssigned(tell) {
         told = tell
       },
-      goOn(partition: PartitionId, position: Position) {
-        next.set(stream.partitions.indexOf(partition), Number(position))
+      goOn(partition: PartitionId, position: Position | undefined) {
+        next.set(stream.partitions.indexOf(partition), Number(position ?? 0))
       },
       hold(partitions) {
         held = partitions

@@ -8,6 +8,7 @@ import { type SnsSender, snsSender } from '../../actions/sns-sender.ts'
 import { usagePlanPerformer } from '../../actions/usage-plan.ts'
 import { authorizerRows } from '../../actions/ways/authorizer-rows.ts'
 import type { GatewayControl } from '../../actions/ways/way.ts'
+import { sayingToAll } from '../../cli/said-to-all.ts'
 import { type SharedPart, withSharedLives } from '../../cli/shared-lives.ts'
 import { withWorkerStores } from '../../cli/worker-stores.ts'
 import type { Clock } from '../../clock.ts'
@@ -23,6 +24,7 @@ import type { Checkpoints, Snapshot } from '../../stores/checkpoint.ts'
 import type { Host } from '../../stores/checkpoint-lock.ts'
 import { leased } from '../../stores/checkpoint-lock.ts'
 import type { EffectJournal, JournalEntry } from '../../stores/journal-entry.ts'
+import { spokenWords } from '../../stores/spoken-words.ts'
 import type { Keeper } from '../../worker/keeper.ts'
 import type { TelemetryEvent } from '../../worker/telemetry.ts'
 import { runWorker } from '../../worker/worker.ts'
@@ -116,13 +118,25 @@ async function liveWhole(world: World, living: Living): Promise<void> {
     mayRefuseCommits: loop.now() < schedule.calmFrom,
   })
   const host = hostOf({ loop, life: living.life, name: living.name })
-  await liveOn(world, living, { source, host, part: 'all', directory: folder, told, signal: living.signal })
+  const heard = { ...living, operate: heardBy(world, living) }
+  await liveOn(world, heard, { source, host, part: 'all', directory: folder, told, signal: living.signal })
+}
+
+/** As `weir run` takes people's commands: what concerns all is left for all (cli/said-to-all.ts). */
+function heardBy(world: World, { life, operate }: Living): Living['operate'] {
+  const words = spokenWords(folder, world.disk.of(life))
+  return asked => {
+    const say = sayingToAll(words, clockOf(world, life), () => asked)
+    const nobody = { kind: 'refused', because: 'nobody heard it' } as const
+    operate(asked && ((command, by) => say(command, by) ?? Promise.resolve(nobody)))
+  }
 }
 
 /** A life for each partition that the group gives to this worker. */
 async function liveShared(world: World, living: Living): Promise<void> {
   const { schedule, group, disk, loop, told } = world
-  const { life, worker, name, signal, operate } = living
+  const { life, worker, name, signal } = living
+  const operate = heardBy(world, living)
   const clock = clockOf(world, life)
   const host = hostOf({ loop, life, name, machine: `host-${worker}` })
   await withSharedLives(
@@ -221,6 +235,7 @@ async function liveOn(world: World, living: Living, on: On): Promise<void> {
           performers: { alert, plan },
           checkpointEveryMs: schedule.checkpointEveryMs,
           joinFleet: shared?.joinFleet,
+          words: spokenWords(folder, disk.of(life)),
           opened: keeper => operate(keeper.operate),
           async followTenants(take, until) {
             let seen = tenants
