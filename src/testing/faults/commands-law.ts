@@ -2,6 +2,7 @@
  * What must come of people's commands: what was answered as obeyed has its effect, whatever dies after that; and what was not
  * answered may have been obeyed or not.
  */
+import type { RestoreEffect } from '../../core/incident/effect.ts'
 import type { CommandAnswer, OperatorCommand } from '../../core/operator.ts'
 import type { ApiKeyId, EpochMs } from '../../core/vocabulary.ts'
 import { SECOND_MS } from '../../core/vocabulary.ts'
@@ -29,6 +30,8 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
   /** By incident, since when. */
   const released = new Map<string, number>()
   const words = new Map<ApiKeyId, Word>()
+  /** Why a limit was last given back. */
+  const why = new Map<ApiKeyId, string>()
   /** Ends of throttles that may stand in a journal: what was decided, and what was answered to people. */
   const ends = new Set<EpochMs>()
   /** Of these keys so many commands were not answered, and may never be: how far they were obeyed nobody knows. */
@@ -42,9 +45,11 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
       haltedSince = undefined
       goOns++
     }
+    // Until it is answered it may have been obeyed or not: the word before it may stand, or not.
+    const before = 'keyId' in command ? words.get(command.keyId) : undefined
     if ('keyId' in command) {
       unsure.set(command.keyId, (unsure.get(command.keyId) ?? 0) + 1)
-      if (command.kind === 'release') words.delete(command.keyId)
+      words.delete(command.keyId)
     } else if (command.kind !== 'go-on') {
       words.clear()
       unsureOfAll++
@@ -52,7 +57,11 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
     const wasUnsure = unsureOfAll
     return (answer, isHeardByAll) => {
       if ('keyId' in command) unsure.set(command.keyId, (unsure.get(command.keyId) ?? 1) - 1)
-      if (answer.kind === 'refused') return
+      if (answer.kind === 'refused') {
+        if ('keyId' in command && before !== undefined && wasUnsure === unsureOfAll && !words.has(command.keyId))
+          words.set(command.keyId, before)
+        return
+      }
       if (command.kind === 'halt' && isHeardByAll && goOns === goOnsBefore) haltedSince ??= now()
       if (command.kind === 'release' || command.kind === 'release-all')
         for (const id of answer.incidentIds) released.set(id, now())
@@ -76,6 +85,7 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
   function journaled(entries: readonly JournalEntry[]): void {
     for (const entry of entries) {
       if (entry.kind === 'intent' && entry.effect.kind === 'throttle') ends.add(entry.effect.expiresAt)
+      if (entry.kind === 'intent' && entry.effect.kind === 'restore') givenBack(entry.effect)
       if (!('expiresAt' in entry) || entry.expiresAt === undefined || ends.has(entry.expiresAt)) continue
       if ((unsure.get(entry.keyId) ?? 0) === 0)
         breakLaw(
@@ -94,15 +104,20 @@ export function createCommandsLaw({ now, wallNow, breakLaw }: Surroundings) {
     if (event.name === 'effectRefused' && event.effect.kind === 'throttle') words.delete(event.effect.keyId)
     if (event.name !== 'incidentChanged') return
     const { keyId, action, phase } = event.explanation
-    const word = words.get(keyId)
-    if (word === undefined) return
     if (phase === 'closed') words.delete(keyId)
-    if (action.kind !== 'restore' || action.step === 'full') return
+    if (action.kind === 'restore') why.set(keyId, action.because)
+  }
+
+  /** Judged as it is decided: what is told of a key later tells of the restore that is under way too. */
+  function givenBack({ keyId, step }: RestoreEffect): void {
+    const word = words.get(keyId)
+    if (word === undefined || step === 'full') return
+    const because = why.get(keyId)
     const isEarly = wallNow() < word.until - SECOND_MS
-    const isOverruled = word.kind === 'extend' && action.because !== 'expired'
-    if (isEarly && !isOverruled && action.because !== 'operator')
+    const isOverruled = word.kind === 'extend' && because !== 'expired'
+    if (isEarly && !isOverruled && because !== 'operator')
       breakLaw(
-        `${keyId} is given back (${action.because}), and a person wants it lowered (${word.kind}) for ${seconds(word.until - wallNow())} more`,
+        `${keyId} is given back (${because}), and a person wants it lowered (${word.kind}) for ${seconds(word.until - wallNow())} more`,
       )
   }
 

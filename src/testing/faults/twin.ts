@@ -81,7 +81,8 @@ function keysIn({ state, slabs }: Snapshot, id: string) {
 }
 
 function toldBy({ published }: WholeStory): string {
-  const alerts = [...published.values()].flat().map(({ id, phase }) => `${id} (${phase})`)
+  // Not how often: what grows worse between two looks is told in one alert or in two.
+  const alerts = [...published].flatMap(([incidentId, told]) => told.map(({ phase }) => `${incidentId} (${phase})`))
   return [...new Set(alerts)].sort().join(', ') || 'nothing'
 }
 
