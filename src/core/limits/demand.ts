@@ -185,6 +185,9 @@ function noteSecond(demand: Demand, day: DayDemand, second: number): void {
   day.busiestMinute = Math.max(day.busiestMinute, ++demand.minute)
 }
 
+/** A token; what sums of fractions lose in the last digit refuses no call. */
+const WHOLE = 1 - 1e-9
+
 function notePresent({ present }: Demand, { refused }: DayDemand, seconds: number): void {
   for (let index = 0; index < present.length; index++) {
     const bucket = present[index] as PresentBucket
@@ -193,7 +196,7 @@ function notePresent({ present }: Demand, { refused }: DayDemand, seconds: numbe
     // Before the first call it was full.
     const filled = seconds === Number.POSITIVE_INFINITY ? burstLimit : bucket.tokens + rateLimit * seconds
     bucket.tokens = Math.min(burstLimit, filled)
-    if (bucket.tokens >= 1) bucket.tokens -= 1
+    if (bucket.tokens >= WHOLE) bucket.tokens -= 1
     else refused[index] = (refused[index] as number) + 1
   }
 }
@@ -206,7 +209,7 @@ export function refusedBy({ rateLimit, burstLimit }: PlanLimits, times: readonly
   for (const time of times) {
     tokens = Math.min(burstLimit, tokens + (Math.max(0, time - last) / SECOND_MS) * rateLimit)
     last = Math.max(last, time)
-    if (tokens >= 1) tokens -= 1
+    if (tokens >= WHOLE) tokens -= 1
     else refused++
   }
   return refused
