@@ -50,6 +50,8 @@ describe('a row of the authorizer’s table', () => {
     expect(await penaltyKeyOf('a', now + 600_000)).toBeUndefined()
     expect(await rows().end({ row: 'a', version: 'v2', fence: 2 }, ['v1'], now, never)).toEqual(ok)
     expect(await penaltyKeyOf('a')).toBeUndefined()
+    // Nor by an authorizer whose clock is behind the worker's.
+    expect(await penaltyKeyOf('a', now - 60_000)).toBeUndefined()
   })
 
   test('is complete, and its end is what the table’s time to live goes by', async () => {

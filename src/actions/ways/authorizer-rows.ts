@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { type AwsClientSettings, awsClientOptions, credentialsHint, isPassing, statusOf } from '../../aws-client.ts'
 import type { PlanLimits } from '../../core/incident/effect.ts'
-import { type EpochMs, SECOND_MS } from '../../core/vocabulary.ts'
+import { DAY_MS, type EpochMs, SECOND_MS } from '../../core/vocabulary.ts'
 
 /** A key of the API in a plan of lower limits, which the authorizer answers with instead of the tenant's own. */
 export interface PenaltyKey extends PlanLimits {
@@ -143,12 +143,13 @@ export function authorizerRows({
       const command = new UpdateItemCommand({
         TableName: table,
         Key: { keyId: { S: row } },
-        UpdateExpression: 'SET expiresAt = :now, version = :version, fence = :fence',
+        UpdateExpression: 'SET expiresAt = :over, version = :version, fence = :fence',
         ConditionExpression: `attribute_exists(keyId) AND (version = :version OR (version IN (${names}) AND fence <= :fence))`,
         ExpressionAttributeValues: {
           ...values,
           ':version': { S: version },
-          ':now': { N: String(epochSeconds(now)) },
+          // Long ago, whatever our clock says: one that is ahead of the authorizer's would leave it in force.
+          ':over': { N: String(epochSeconds(now - DAY_MS)) },
           ':fence': { N: String(fence) },
         },
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
