@@ -93,42 +93,54 @@ function readPanes(numbers: NumberBytes): PaneRing {
   return { heads, counts, sums, mask, first, end }
 }
 
-function writeLatency(numbers: NumberBytes, { blocks, counts }: LatencyBlocks): void {
-  writeNumber(numbers, blocks.length)
-  for (let place = 0; place < blocks.length; place++) {
-    const block = blocks[place] as number
-    writeNumber(numbers, block)
-    if (block !== 0) writeSparse(numbers, counts, place * LATENCY_BUCKETS, (place + 1) * LATENCY_BUCKETS)
-  }
-}
+const writeLatency = (numbers: NumberBytes, { blocks, counts }: LatencyBlocks): void =>
+  writeStretches(numbers, blocks, counts, LATENCY_BUCKETS)
 
 function readLatency(numbers: NumberBytes): LatencyBlocks {
   const places = readNumber(numbers)
   const blocks = new Float64Array(places)
   const counts = new Uint16Array(places * LATENCY_BUCKETS)
-  for (let place = 0; place < places; place++) {
-    blocks[place] = readNumber(numbers)
-    if (blocks[place] !== 0) readSparse(numbers, counts, place * LATENCY_BUCKETS)
-  }
+  readStretches(numbers, blocks, counts, LATENCY_BUCKETS)
   return { blocks, counts }
 }
 
-function writePlaces(numbers: NumberBytes, { stretches, words }: PlaceRing): void {
+const writePlaces = (numbers: NumberBytes, { stretches, words }: PlaceRing): void =>
+  writeStretches(numbers, stretches, words, STRETCH_WORDS)
+
+function readPlaces(numbers: NumberBytes): PlaceRing {
+  const places = readNumber(numbers)
+  const stretches = new Int32Array(places)
+  const words = new Uint32Array(places * STRETCH_WORDS)
+  readStretches(numbers, stretches, words, STRETCH_WORDS)
+  return { stretches, words }
+}
+
+type Counts = Parameters<typeof writeSparse>[1]
+
+/** How many places there are; of each which stretch of time it is of (0: of none) and, `width` cells wide, what was counted in it. */
+function writeStretches(
+  numbers: NumberBytes,
+  stretches: Float64Array | Int32Array,
+  counts: Counts,
+  width: number,
+): void {
   writeNumber(numbers, stretches.length)
   for (let place = 0; place < stretches.length; place++) {
     const stretch = stretches[place] as number
     writeNumber(numbers, stretch)
-    if (stretch !== 0) writeSparse(numbers, words, place * STRETCH_WORDS, (place + 1) * STRETCH_WORDS)
+    if (stretch !== 0) writeSparse(numbers, counts, place * width, (place + 1) * width)
   }
 }
 
-function readPlaces(numbers: NumberBytes): PlaceRing {
-  const length = readNumber(numbers)
-  const stretches = new Int32Array(length)
-  const words = new Uint32Array(length * STRETCH_WORDS)
-  for (let place = 0; place < length; place++) {
+/** Into as many places as were announced. */
+function readStretches(
+  numbers: NumberBytes,
+  stretches: Float64Array | Int32Array,
+  counts: Counts,
+  width: number,
+): void {
+  for (let place = 0; place < stretches.length; place++) {
     stretches[place] = readNumber(numbers)
-    if (stretches[place] !== 0) readSparse(numbers, words, place * STRETCH_WORDS)
+    if (stretches[place] !== 0) readSparse(numbers, counts, place * width)
   }
-  return { stretches, words }
 }
