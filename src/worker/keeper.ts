@@ -36,10 +36,10 @@ import type { Rejects } from '../stores/rejects.ts'
 import type { SpokenWords } from '../stores/spoken-words.ts'
 import type { Undelivered } from '../stores/undelivered.ts'
 import { createDelivery } from './delivery.ts'
-import { createGivingBack } from './giving-back.ts'
 import { createHearing } from './hearing.ts'
 import { goesBackInto, historyOverlaps } from './history.ts'
 import { createIntake } from './intake.ts'
+import { createLostLimits } from './lost-limits.ts'
 import { behindMs, createMeter } from './meter.ts'
 import { createOperating } from './operating.ts'
 import { createPerforming, type EffectWait, type Performers } from './performing.ts'
@@ -198,7 +198,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     ...{ decoder: settings.decoder, nextDecoder: settings.nextDecoder, meters: [second, minute] },
   })
 
-  const givingBack = createGivingBack({ engine, journal, clock, telemetry, begin: performing.begin })
+  const lostLimits = createLostLimits({ engine, journal, clock, telemetry, begin: performing.begin })
   const operating = createOperating({
     ...{
       engine,
@@ -207,7 +207,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
       telemetry,
       audit: settings.audit,
       feed,
-      giveBackLost: givingBack.lost,
+      giveBackLost: lostLimits.giveBack,
       prolong: performing.prolong,
     },
   })
@@ -241,7 +241,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (outcome.kind === 'refused') telemetry({ name: 'effectRefused', effect, because: outcome.because })
     else telemetry({ name: 'effectPerformed', effect, outcome, tookMs })
     // Left lowered once more it is no longer what was tried.
-    givingBack.note(effect, outcome)
+    lostLimits.note(effect, outcome)
     await answer(effect.id, outcome)
   }
 
@@ -285,7 +285,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (delayed.effectIds.length > 0) telemetry({ name: 'effectsDelayed', ...delayed })
     const { halted } = engineStatus(engine)
     if (halted !== undefined) telemetry({ name: 'throttlingHalted', ...halted })
-    await givingBack.orphans()
+    await lostLimits.giveBackOrphans()
     const lateMs = behindMs(reading, now)
     if (lateMs > laggingMs) telemetry({ name: 'lagReported', behindMs: lateMs })
     if (metrics === undefined) return
@@ -419,7 +419,7 @@ export async function openKeeper(settings: KeeperSettings, signal: AbortSignal):
     if (state === undefined) {
       await sayWhoSpeaks()
       await operating.hearAnew(journal.recovered)
-      return givingBack.orphans()
+      return lostLimits.giveBackOrphans()
     }
     // First: it was before now.
     await resumeEffects(state.journaled)

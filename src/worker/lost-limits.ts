@@ -7,7 +7,7 @@ import { type ApiKeyId, type EpochMs, HOUR_MS } from '../core/vocabulary.ts'
 import type { EffectJournal } from '../stores/journal-entry.ts'
 import type { Telemetry, TelemetryEvent } from './telemetry.ts'
 
-export interface GivingBackOptions {
+export interface LostLimitsOptions {
   readonly engine: Engine
   readonly journal: EffectJournal
   readonly clock: Clock
@@ -15,20 +15,20 @@ export interface GivingBackOptions {
   readonly begin: (effect: Effect) => void
 }
 
-export interface GivingBack {
+export interface LostLimits {
   /** All that no incident holds, each at most once an hour. */
-  orphans(): Promise<void>
+  giveBackOrphans(): Promise<void>
   /** What the journal says is lowered for these, whatever the engine thinks of them. */
-  lost(keyIds: ReadonlySet<ApiKeyId>, by?: string): Promise<void>
+  giveBack(keyIds: ReadonlySet<ApiKeyId>, by?: string): Promise<void>
   /** What became of a change. */
   note(effect: Effect, outcome: Outcome): void
 }
 
-export function createGivingBack({ engine, journal, clock, telemetry, begin }: GivingBackOptions): GivingBack {
+export function createLostLimits({ engine, journal, clock, telemetry, begin }: LostLimitsOptions): LostLimits {
   /** Whose limits no incident holds, and when giving them back was last begun. */
   const returning = new Map<ApiKeyId, EpochMs>()
 
-  async function lost(keyIds: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
+  async function giveBack(keyIds: ReadonlySet<ApiKeyId>, by?: string): Promise<void> {
     if (keyIds.size === 0) return
     const at = clock.now()
     for (const keyId of keyIds) returning.set(keyId, at)
@@ -38,8 +38,8 @@ export function createGivingBack({ engine, journal, clock, telemetry, begin }: G
   }
 
   return {
-    lost,
-    async orphans() {
+    giveBack,
+    async giveBackOrphans() {
       const { limitedKeys } = engineStatus(engine)
       const decidedAt = clock.now()
       const found = new Set<ApiKeyId>()
@@ -49,7 +49,7 @@ export function createGivingBack({ engine, journal, clock, telemetry, begin }: G
         found.add(keyId)
         telemetry(leftLowered(story, keyId, decidedAt))
       }
-      await lost(found)
+      await giveBack(found)
     },
     note(effect, outcome) {
       if (effect.kind === 'restore' && outcome.kind !== 'refused') returning.delete(effect.keyId)
